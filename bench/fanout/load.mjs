@@ -1,0 +1,160 @@
+import { monitorEventLoopDelay, performance } from "node:perf_hooks";
+import { openBreather } from "./breather.mjs";
+import { countTalk, openMeter } from "./meter.mjs";
+import { machineBusySeconds } from "./processor.mjs";
+import { judgeSample } from "./sample.mjs";
+import { fanout } from "./scenarios.mjs";
+import { timetable } from "./timetable.mjs";
+import { frameOf } from "./wire.mjs";
+
+/** Every message is this long: a line of talk. Its head says who, which and when. */
+const TEXT_LENGTH = 100;
+const LOOK_EVERY_MS = 100;
+/** With this much undelivered the subject has lost, and sending more would only fill its memory. */
+const GIVE_UP_AFTER_MS = 1500;
+/** A subject that is not done by then is started anew. */
+const DRAIN_PATIENCE_MS = 8000;
+
+/**
+ * @typedef {import("./crowd.mjs").Crowd} Crowd
+ * @typedef {import("./crowd.mjs").Person} Person
+ * @typedef {import("./server.mjs").RunningServer} RunningServer
+ *
+ * @typedef {object} Reading
+ * @property {number} at
+ * @property {number} received deliveries so far
+ * @property {number} frames at one observer
+ * @property {number} server processor seconds
+ * @property {Record<string, number>} apart of what stands beside the server
+ * @property {number} generator
+ * @property {number} machine everything on it
+ */
+
+/**
+ * Lets a crowd talk at a rate, and watches.
+ *
+ *     ├─ warm ─┼────────── window ──────────┼─ drain ─┤
+ *            first                        last
+ *
+ * @param {Crowd} crowd
+ * @param {Pick<RunningServer, "processor">} server
+ * @param {{ rate: number, warmMs: number, windowMs: number, seed: number }} options
+ */
+export async function talk(crowd, server, { rate, warmMs, windowMs, seed }) {
+  const lengthMs = warmMs + windowMs;
+  const messages = timetable({ talkers: crowd.talkers.length, rate, lengthMs, seed });
+  // What the timetable really holds: a pace that varies makes a few messages more or fewer than the rate.
+  const inWindow = messages.atMs.filter((at) => at >= warmMs).length;
+  const offered = (inWindow * fanout(crowd.scenario) * 1000) / windowMs;
+  const tooMuch = Math.max((offered * GIVE_UP_AFTER_MS) / 1000, 20 * fanout(crowd.scenario));
+  const meter = openMeter(crowd);
+  const lag = monitorEventLoopDelay({ resolution: 1 });
+  const breather = openBreather();
+  const began = performance.now();
+  const latencies = listen(crowd, began + warmMs, messages.atMs.length);
+  /** @type {{ at: number, backlog: number }[]} */
+  const backlogs = [];
+  /** @type {Reading | undefined} */ let first;
+  let next = 0;
+  let gaveUp = false;
+
+  for (let now = began; now - began < lengthMs && !gaveUp && !crowd.broken; now = performance.now()) {
+    if (first === undefined && now - began >= warmMs) {
+      first = read(crowd, server);
+      lag.enable();
+    }
+    const upTo = next;
+    while (next < messages.atMs.length && Number(messages.atMs[next]) <= now - began) next++;
+    speak(crowd, messages.talker.subarray(upTo, next));
+    meter.sent += next - upTo;
+    if (now - began >= warmMs + backlogs.length * LOOK_EVERY_MS) {
+      const backlog = meter.backlog();
+      backlogs.push({ at: now, backlog });
+      gaveUp = backlog > tooMuch;
+    }
+    breather.take();
+    await turn();
+  }
+  const last = read(crowd, server);
+  lag.disable();
+  const drainMs = await drain(crowd, meter);
+  return judgeSample({
+    rate,
+    offered,
+    first: first ?? last,
+    last,
+    backlogs,
+    gaveUp,
+    drainMs,
+    lagMs: lag.percentile(99) / 1e6,
+    latencies: latencies.end(),
+    ...meter.account(),
+    troubles: meter.troubles(),
+  });
+}
+
+/**
+ * What is due now. What one talker says at once goes out in one write.
+ * @param {Crowd} crowd
+ * @param {Uint16Array} talkers
+ */
+function speak(crowd, talkers) {
+  /** @type {Map<Person, Buffer[]>} */
+  const speaking = new Map();
+  for (const talker of talkers) {
+    const person = /** @type {Person} */ (crowd.talkers[talker]);
+    person.said++;
+    person.room.sent++;
+    const head = `${talker}:${person.said}:${performance.now().toFixed(3)}:`;
+    const frame = frameOf(crowd.dialect.say(head.padEnd(TEXT_LENGTH, "x"), `${talker}-${person.said}`));
+    const frames = speaking.get(person);
+    if (frames === undefined) speaking.set(person, [frame]);
+    else frames.push(frame);
+  }
+  for (const [person, frames] of speaking) person.wire.sendFrames(frames);
+}
+
+/**
+ * How long messages took that were sent after a moment, to each observer of their room.
+ * @param {Crowd} crowd
+ * @param {number} from
+ * @param {number} messages
+ */
+function listen(crowd, from, messages) {
+  const latencies = new Float64Array(messages * crowd.scenario.observers);
+  let heard = 0;
+  crowd.heard = (sentAt) => {
+    if (sentAt >= from && heard < latencies.length) latencies[heard++] = performance.now() - sentAt;
+  };
+  return {
+    end() {
+      crowd.heard = () => {};
+      return latencies.subarray(0, heard).sort();
+    },
+  };
+}
+
+/** @param {Crowd} crowd @param {Pick<RunningServer, "processor">} server @returns {Reading} */
+function read(crowd, server) {
+  const { user, system } = process.cpuUsage();
+  return {
+    at: performance.now(),
+    received: countTalk(crowd),
+    frames: crowd.observers[0]?.frames ?? 0,
+    ...server.processor(),
+    generator: (user + system) / 1e6,
+    machine: machineBusySeconds(),
+  };
+}
+
+/** @param {Crowd} crowd @param {ReturnType<typeof openMeter>} meter */
+async function drain(crowd, meter) {
+  const began = performance.now();
+  while (meter.backlog() > 0) {
+    if (crowd.broken || performance.now() - began > DRAIN_PATIENCE_MS) return Number.POSITIVE_INFINITY;
+    await turn();
+  }
+  return performance.now() - began;
+}
+
+const turn = () => new Promise((resolve) => setTimeout(resolve, 1));

@@ -1,0 +1,18 @@
+// `npm run dev:cloudflare`: rooms, scoreboards and pages in one worker, as they are deployed.
+import { join } from "node:path";
+import { runDevServers } from "./dev-servers.mjs";
+import { migrateLocally } from "./migrations.mjs";
+import { wranglerDev } from "./wrangler-dev.mjs";
+
+await runDevServers(({ vars, ports, dataDir }) => {
+  const stateDir = join(dataDir, "cloudflare");
+  return [
+    {
+      name: "worker",
+      port: ports.PORT,
+      portVariable: "PORT",
+      prepare: () => migrateLocally(stateDir),
+      command: () => wranglerDev({ port: ports.PORT, stateDir, vars }),
+    },
+  ];
+});

@@ -1,0 +1,95 @@
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { fitsEnvFile } from "./env-file.mjs";
+import { PROJECT } from "./project.mjs";
+import { importTypeScript } from "./typescript.mjs";
+
+/** What the servers read: docs/protocol.md tells what each means. */
+export const SERVER_VARIABLES = /** @type {const} */ ([
+  "AUTH_SECRET",
+  "AUTH_JWKS_URL",
+  "AUTH_ISSUER",
+  "AUTH_AUDIENCE",
+  "BATCH_SECRET",
+  "SCOREBOARD_URL",
+  "ROOMS_URL",
+  "GUESTS",
+  "ALLOWED_ORIGINS",
+  "FLUSH_MS",
+  "IDLE_MS",
+  "RECOVERY_MS",
+  "LEAVE_GRACE_MS",
+  "BOARD_TTL_MS",
+  "MAX_USERS",
+  "MAX_ROOMS",
+  "CHAT_LIMIT",
+  "ACTION_LIMIT",
+  "CONNECT_LIMIT",
+  "NEW_ROOM_LIMIT",
+  "GUEST_LIMIT",
+  "FAILED_TOKEN_LIMIT",
+  "READ_LIMIT",
+  "DEBUG_ROOMS",
+]);
+
+/** What only the scripts read. */
+const DEFAULT_PORTS = { ROOMS_PORT: 1999, SCOREBOARD_PORT: 8787, PORT: 8787 };
+
+/**
+ * @typedef {object} Environment
+ * @property {Record<string, string>} vars what the servers are handed
+ * @property {Record<keyof typeof DEFAULT_PORTS, number>} ports
+ * @property {string} dataDir where local state lives
+ */
+
+/**
+ * The environment of a start on this machine: the process's own values before those of `.env`.
+ * @param {Readonly<Record<string, string | undefined>>} own
+ * @param {Readonly<Record<string, string>>} file
+ * @returns {Promise<{ ok: true, environment: Environment } | { ok: false, problems: string[] }>}
+ */
+export async function readEnvironment(own, file) {
+  /** @param {string} name */
+  const read = (name) => own[name] ?? file[name];
+
+  /** @type {string[]} */
+  const problems = [];
+  /** @type {Record<string, string>} */
+  const vars = {};
+  for (const name of SERVER_VARIABLES) {
+    const value = read(name);
+    if (value === undefined) continue;
+    if (fitsEnvFile(value)) vars[name] = value;
+    else problems.push(`${name} may not hold both a single quote and a backtick.`);
+  }
+
+  const ports = { ...DEFAULT_PORTS };
+  for (const name of /** @type {(keyof typeof ports)[]} */ (Object.keys(ports))) {
+    const value = read(name) || String(ports[name]);
+    const port = /^\d{1,5}$/.test(value) ? Number(value) : 0;
+    if (port >= 1 && port <= 65_535) ports[name] = port;
+    else problems.push(`${name} must be a port from 1 to 65535, not "${value}".`);
+  }
+
+  const dataDir = resolve(PROJECT, read("DATA_DIR") || ".tallyroom");
+  if (!isOurFolder(dataDir))
+    problems.push(`DATA_DIR must be a folder that can be written to, not "${dataDir}".`);
+
+  const { readConfig } = await importTypeScript("src/platform/config.ts");
+  const config = readConfig(vars);
+  if (!config.ok) problems.push(...config.problems);
+
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, environment: { vars, ports, dataDir } };
+}
+
+/** @param {string} path */
+function isOurFolder(path) {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

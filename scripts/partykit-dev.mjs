@@ -1,0 +1,39 @@
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { writeEnvFile } from "./env-file.mjs";
+import { PROJECT } from "./project.mjs";
+import { freshTmp } from "./state-dir.mjs";
+
+/**
+ * `partykit dev`, with these variables and no others.
+ *
+ * It takes variables from its command line, where everybody on the machine could read the secrets, or from the nearest
+ * `.env` above its working folder. So it works in a folder of its own that holds such a file; the empty `.env.local` ends
+ * the search that would otherwise go on upwards and find the project's. Paths that lead out of its working folder make
+ * its runtime fail to start ("internal error"), hence the link.
+ * @param {{ port: number, stateDir: string, vars: Readonly<Record<string, string>> }} options
+ * @returns {import("./process-group.mjs").Command}
+ */
+export function partykitDev({ port, stateDir, vars }) {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  writeEnvFile(join(stateDir, ".env"), vars, { expands: false });
+  writeEnvFile(join(stateDir, ".env.local"), {}, { expands: false });
+  rmSync(join(stateDir, "project"), { force: true });
+  symlinkSync(PROJECT, join(stateDir, "project"), "dir");
+  return {
+    file: process.execPath,
+    args: [
+      join(PROJECT, "node_modules/partykit/dist/bin.mjs"),
+      "dev",
+      ...["--config", "project/partykit.json"],
+      ...["--serve", "project/dist/web"],
+      ...["--persist", join(stateDir, "state")],
+      ...["--port", String(port)],
+      "--no-hotkeys",
+      "--disable-request-cf-fetch",
+    ],
+    cwd: stateDir,
+    // Its runtime warns when PWD is not where it works.
+    env: { ...process.env, PWD: stateDir, TMPDIR: freshTmp(stateDir), NO_UPDATE_NOTIFIER: "1" },
+  };
+}

@@ -1,0 +1,24 @@
+import { createServer } from "node:net";
+
+/**
+ * Whether somebody listens on a port already. Both addresses are tried: partykit listens on every address and wrangler on
+ * one, and on some systems the one does not keep the other from starting.
+ * @param {number} port
+ */
+export async function isBusy(port) {
+  return !((await canListen(port, "127.0.0.1")) && (await canListen(port, "0.0.0.0")));
+}
+
+/**
+ * @param {number} port
+ * @param {string} host
+ * @returns {Promise<boolean>}
+ */
+function canListen(port, host) {
+  return new Promise((resolve) => {
+    const server = createServer();
+    // Any other error (a port below 1024, say) is the server's own to report.
+    server.once("error", (error) => resolve(!("code" in error && error.code === "EADDRINUSE")));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,54 @@
+import { type Role, roles } from "../protocol/codes";
+import { MAX_NAME_CHARS, MAX_USER_CHARS } from "../protocol/limits";
+import { cutName, isDisplayName } from "./display-name";
+import { isRoomPattern } from "./room-pattern";
+import { GUEST_PREFIX, isUserId } from "./user-id";
+import type { WhoResult } from "./who";
+
+/** What a token says, once its signature holds: the signer may still have put nonsense into it. */
+export function readClaims(claims: Readonly<Record<string, unknown>>): WhoResult {
+  const { sub, exp, name, role = "player", rooms } = claims;
+  const guest = claims.guest === true;
+  // Beyond this, milliseconds are no longer exact: such a number is a mistake or an attempt at a token that never ends.
+  if (typeof exp !== "number" || !(Math.abs(exp * 1000) <= Number.MAX_SAFE_INTEGER)) {
+    return refuse("The token does not say when it ends (exp, in seconds).");
+  }
+  if (!isUserId(sub)) {
+    return refuse(
+      `The token's user id (sub) must be 1 to ${MAX_USER_CHARS} characters, none of them a control character.`,
+    );
+  }
+  if (sub.startsWith(GUEST_PREFIX) !== guest) {
+    return refuse(`User ids that begin with ${GUEST_PREFIX} are kept for this server's guests.`);
+  }
+  if (name !== undefined && !isDisplayName(name)) {
+    return refuse(
+      `The token's name must be 1 to ${MAX_NAME_CHARS} characters, none of them a control character.`,
+    );
+  }
+  if (!isRole(role)) return refuse(`The token's role must be one of ${roles.join(", ")}.`);
+  if (guest && role !== "player") return refuse("A guest's role is player.");
+  if (rooms !== undefined && !(Array.isArray(rooms) && rooms.every(isRoomPattern))) {
+    return refuse("The token's rooms must be a list of kind/id patterns, such as main/hall or quiz/*.");
+  }
+  if (role === "host" && !rooms?.length) return refuse("A host's token must name its rooms.");
+  return {
+    ok: true,
+    who: {
+      user: sub,
+      name: name ?? cutName(sub),
+      role,
+      guest,
+      expiresAt: Math.floor(exp * 1000),
+      ...(rooms === undefined ? {} : { rooms }),
+    },
+  };
+}
+
+function isRole(value: unknown): value is Role {
+  return roles.some((role) => role === value);
+}
+
+function refuse(reason: string): WhoResult {
+  return { ok: false, reason };
+}

@@ -1,0 +1,44 @@
+import { isDisplayName } from "./display-name";
+import { keyedId, randomId } from "./short-id";
+import { signToken, verifyToken } from "./token";
+import { GUEST_PREFIX } from "./user-id";
+import type { WhoResult } from "./who";
+
+const DAY_MS = 86_400_000;
+/** A guest who comes back within a week is the same guest … */
+export const GUEST_TOKEN_MS = 7 * DAY_MS;
+/** … and within another, if the token is brought to be renewed. */
+export const GUEST_RENEW_MS = 7 * DAY_MS;
+
+/** Under this, a tab's key may be a name or a counter that somebody else has too; partysocket's own have 36. */
+const MIN_TAB_KEY_CHARS = 20;
+
+export interface Guest {
+  user: string;
+  name: string;
+  token: string;
+  expiresAt: number;
+}
+
+/** A tab's key names the same guest each time, and the guest's id does not tell the key. */
+export async function guestId(tabKey: string | undefined, secret: string, fresh = randomId): Promise<string> {
+  if (tabKey === undefined || tabKey.length < MIN_TAB_KEY_CHARS) return GUEST_PREFIX + fresh();
+  return GUEST_PREFIX + (await keyedId(`guest:${tabKey}`, secret));
+}
+
+/** `name` as far as it is one; otherwise the guest is called after the id. */
+export async function openGuest(user: string, name: string, secret: string, now: number): Promise<Guest> {
+  const shown = isDisplayName(name)
+    ? name
+    : `Guest${user.slice(GUEST_PREFIX.length, GUEST_PREFIX.length + 4)}`;
+  const expiresAt = Math.floor((now + GUEST_TOKEN_MS) / 1000) * 1000;
+  const token = await signToken({ user, name: shown, guest: true }, secret, now, expiresAt);
+  return { user, name: shown, token, expiresAt };
+}
+
+/** Whose token this is, if it is a guest's that may still be renewed. */
+export async function readOldGuest(token: string, secret: string, now: number): Promise<WhoResult> {
+  const read = await verifyToken(token, secret, now, GUEST_RENEW_MS);
+  if (read.ok && !read.who.guest) return { ok: false, reason: "Only a guest's token can be renewed here." };
+  return read;
+}

@@ -1,0 +1,101 @@
+import { type Connection, type ConnectionContext, Server } from "partyserver";
+import { HEAD } from "../room/journal";
+import type { Kind } from "../room/kind";
+import { Door } from "./door";
+import { readCall } from "./forwarded-call";
+import { decodeHello, HELLO_HEADER } from "./hello-header";
+import { RoomHost } from "./room-host";
+import { answerCall, noSuchRoom } from "./room-http";
+import { noteOf, peerOf } from "./room-socket-peer";
+import { roomStorage } from "./room-storage";
+
+export interface CloudflareEnv {
+  ROOMS: DurableObjectNamespace;
+  [variable: string]: unknown;
+}
+
+export type RoomsClass = new (ctx: DurableObjectState, env: CloudflareEnv) => DurableObject;
+
+/** One Durable Object class for every kind: an object's name is `kind/room`, so that a new kind is one line and no binding. */
+export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
+  return class Rooms extends Server<CloudflareEnv> {
+    static override options = { hibernate: true };
+    readonly #host: RoomHost;
+
+    constructor(ctx: DurableObjectState, env: CloudflareEnv) {
+      super(ctx, env);
+      // Answered by the runtime, without waking anybody.
+      ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+      const config = Door.config(env);
+      this.#host = new RoomHost(
+        {
+          storage: roomStorage(ctx.storage),
+          settings: config.room,
+          block: (work) => ctx.blockConcurrencyWhile(work),
+          sockets: () =>
+            [...this.getConnections()].map((held) => ({ peer: this.#peer(held), note: noteOf(held) })),
+          abandon: () => ctx.abort("The room is made anew from storage."),
+          isDebugging: config.debugRooms,
+        },
+        (kind) => kinds.get(kind),
+      );
+    }
+
+    /** partyserver writes a record of its own on any touch; a room that does not exist is not made by looking at it. */
+    override async fetch(request: Request): Promise<Response> {
+      const isLook = request.method === "GET" && !request.headers.has("Upgrade");
+      if (isLook && !this.#host.live && (await this.ctx.storage.get(HEAD)) === undefined) return noSuchRoom();
+      return super.fetch(request);
+    }
+
+    override async onStart(): Promise<void> {
+      await this.#host.open(this.#named());
+    }
+
+    override async onConnect(connection: Connection, { request }: ConnectionContext): Promise<void> {
+      const room = await this.#host.open(this.#named());
+      const hello = decodeHello(request.headers.get(HELLO_HEADER));
+      if (room && hello) this.#host.join(room, this.#peer(connection), hello);
+      else connection.close(1011, "Not by way of the edge.");
+    }
+
+    override onMessage(connection: Connection, message: unknown): void | Promise<void> {
+      const room = this.#host.live;
+      if (room) return this.#host.receive(room, connection.id, message);
+      return this.#later((opened) => this.#host.receive(opened, connection.id, message));
+    }
+
+    override onClose(connection: Connection): void | Promise<void> {
+      const room = this.#host.live;
+      if (room) return this.#host.left(room, connection.id, noteOf(connection));
+      return this.#later((opened) => this.#host.left(opened, connection.id, noteOf(connection)));
+    }
+
+    override onError(connection: Connection): void | Promise<void> {
+      return this.onClose(connection);
+    }
+
+    override async onRequest(request: Request): Promise<Response> {
+      const call = await readCall(request);
+      return answerCall(await this.#host.open(this.#named()), call, Date.now());
+    }
+
+    override async onAlarm(): Promise<void> {
+      await this.#host.alarm();
+    }
+
+    async #later(step: (room: NonNullable<RoomHost["live"]>) => void): Promise<void> {
+      const room = await this.#host.open(this.#named());
+      if (room) step(room);
+    }
+
+    #peer(connection: Connection) {
+      return peerOf(connection, () => this.ctx.getWebSocketAutoResponseTimestamp(connection)?.getTime());
+    }
+
+    #named(): { kind: string; id: string } {
+      const [kind = "", id = ""] = this.name.split("/");
+      return { kind, id };
+    }
+  };
+}

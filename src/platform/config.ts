@@ -1,0 +1,196 @@
+import { byteLength } from "../protocol/codec";
+import type { Rate, RoomSettings } from "../room/settings";
+
+export interface Config {
+  authSecret?: string;
+  batchSecret?: string;
+  jwks?: { url: string; issuer: string; audience: string };
+  guests: boolean;
+  allowedOrigins: string[];
+  scoreboardUrl?: string;
+  roomsUrl?: string;
+  room: RoomSettings;
+  flushMs: number;
+  boardTtlMs: number;
+  maxRooms: number;
+  /** Prints when an instance of a room comes to life. */
+  debugRooms: boolean;
+  /** By address; `null` is off. */
+  limits: Record<"connect" | "newRoom" | "guest" | "failedToken" | "read" | "readMiss", Rate | null>;
+}
+
+/** `problems`: each a sentence that names its variable and what is expected, never the value, which may be a secret. */
+export type ConfigResult = { ok: true; config: Config } | { ok: false; problems: string[] };
+
+/** HS256 asks for a key as long as its hash (RFC 7518, 3.2). */
+const AUTH_SECRET_BYTES = 32;
+/** 128 bits: what nobody can try out. */
+const BATCH_SECRET_BYTES = 16;
+/** Past it `setTimeout` wraps round and fires at once. */
+const MAX_MS = 2 ** 31 - 1;
+/** A window keeps one stamp for each use of it, and keeps them for as long as it is wide. */
+const MAX_RATE_COUNT = 100_000;
+const MAX_RATE_SECONDS = 7 * 86_400;
+/** The sockets that one Durable Object can hold. */
+const MAX_USERS = 32_768;
+const MAX_ROOMS = 1_000_000;
+
+const fullUrl = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/i;
+const keyUrl = /^(https:\/\/[^\s/?#@]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(\/\S*)?$/i;
+const originUrl = /^https?:\/\/[^\s/?#@,]+$/i;
+
+/**
+ * Every variable that a server reads. Pure, so that the commands that start servers judge them by the same rules; ports
+ * and the place of local state are those commands' own.
+ */
+export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult {
+  const { problems, text, choice, whole, rate, url, secret } = reader(env);
+  const authSecret = secret("AUTH_SECRET", AUTH_SECRET_BYTES);
+  const batchSecret = secret("BATCH_SECRET", BATCH_SECRET_BYTES);
+  const jwks = readJwks();
+  const scoreboardUrl = url("SCOREBOARD_URL");
+  const roomsUrl = url("ROOMS_URL");
+  const chat = rate("CHAT_LIMIT");
+  const read = rate("READ_LIMIT", { count: 1000, perMs: 60_000 });
+  const config: Config = {
+    ...(authSecret === undefined ? {} : { authSecret }),
+    ...(batchSecret === undefined ? {} : { batchSecret }),
+    ...(jwks === undefined ? {} : { jwks }),
+    guests: choice("GUESTS", ["on", "off"], "off") === "on",
+    allowedOrigins: readOrigins(),
+    ...(scoreboardUrl === undefined ? {} : { scoreboardUrl }),
+    ...(roomsUrl === undefined ? {} : { roomsUrl }),
+    room: {
+      idleMs: whole("IDLE_MS", 900_000, 1, MAX_MS, "milliseconds"),
+      recoveryMs: whole("RECOVERY_MS", 120_000, 0, MAX_MS, "milliseconds"),
+      leaveGraceMs: whole("LEAVE_GRACE_MS", 5_000, 0, MAX_MS, "milliseconds"),
+      maxUsers: whole("MAX_USERS", 1_000, 1, MAX_USERS, "users"),
+      actionRate: rate("ACTION_LIMIT", { count: 50, perMs: 1_000 }),
+      // Only what is set overrides: the default stands with the feature.
+      rules: chat === undefined ? {} : { "chat.say": chat },
+    },
+    flushMs: whole("FLUSH_MS", 5_000, 0, MAX_MS, "milliseconds"),
+    boardTtlMs: whole("BOARD_TTL_MS", 60_000, 0, MAX_MS, "milliseconds"),
+    debugRooms: choice("DEBUG_ROOMS", ["on", "off"], "off") === "on",
+    maxRooms: whole("MAX_ROOMS", 10_000, 1, MAX_ROOMS, "rooms"),
+    limits: {
+      connect: rate("CONNECT_LIMIT", { count: 120, perMs: 60_000 }),
+      newRoom: rate("NEW_ROOM_LIMIT", { count: 10, perMs: 900_000 }),
+      guest: rate("GUEST_LIMIT", { count: 60, perMs: 900_000 }),
+      failedToken: rate("FAILED_TOKEN_LIMIT", { count: 20, perMs: 900_000 }),
+      read,
+      // One variable for both: a read that reaches the database counts ten times.
+      readMiss: read && { count: Math.max(1, Math.floor(read.count / 10)), perMs: read.perMs },
+    },
+  };
+  return problems.length === 0 ? { ok: true, config } : { ok: false, problems };
+
+  function readJwks(): Config["jwks"] {
+    const address = text("AUTH_JWKS_URL");
+    const issuer = text("AUTH_ISSUER");
+    const audience = text("AUTH_AUDIENCE");
+    if (address === undefined && issuer === undefined && audience === undefined) return undefined;
+    if (address === undefined || issuer === undefined || audience === undefined) {
+      const missing = Object.entries({ AUTH_JWKS_URL: address, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience })
+        .filter(([, value]) => value === undefined)
+        .map(([name]) => name);
+      problems.push(
+        `AUTH_JWKS_URL, AUTH_ISSUER and AUTH_AUDIENCE go together: all three or none. Without a value: ${missing.join(", ")}.`,
+      );
+      return undefined;
+    }
+    if (!keyUrl.test(address)) {
+      problems.push("AUTH_JWKS_URL must be an https address (http only for this machine's own).");
+      return undefined;
+    }
+    return { url: address, issuer, audience };
+  }
+
+  function readOrigins(): string[] {
+    const origins = (text("ALLOWED_ORIGINS") ?? "").split(/[\s,]+/).filter((origin) => origin !== "");
+    const plain = origins.map((origin) => origin.replace(/\/$/, "").toLowerCase());
+    if (!plain.every((origin) => originUrl.test(origin))) {
+      problems.push(
+        "ALLOWED_ORIGINS must be a list of origins with commas between them, such as https://play.example.org.",
+      );
+    }
+    return plain;
+  }
+}
+
+/** One variable at a time; what is wrong with it goes into `problems`, and a stand-in comes back. */
+function reader(env: Readonly<Record<string, unknown>>) {
+  const problems: string[] = [];
+
+  /** An empty variable is one that is not set: that is how `.env` files leave one out. */
+  function raw(name: string): string | undefined {
+    const value = env[name];
+    if (value === undefined || value === null || value === "") return undefined;
+    if (typeof value === "string") return value;
+    if (typeof value === "number" || typeof value === "boolean") return String(value);
+    problems.push(`${name} must be text.`);
+    return undefined;
+  }
+
+  function text(name: string): string | undefined {
+    return raw(name)?.trim() || undefined;
+  }
+
+  /** Not trimmed: whoever else holds the secret has every byte of it. */
+  function secret(name: string, bytes: number): string | undefined {
+    const value = raw(name);
+    if (value === undefined || byteLength(value) >= bytes) return value;
+    problems.push(`${name} must be at least ${bytes} bytes long.`);
+    return undefined;
+  }
+
+  function choice(name: string, choices: readonly string[], otherwise: string): string {
+    const value = text(name) ?? otherwise;
+    if (!choices.includes(value)) problems.push(`${name} must be ${choices.join(" or ")}.`);
+    return value;
+  }
+
+  function whole(name: string, otherwise: number, least: number, most: number, what: string): number {
+    const value = text(name);
+    if (value === undefined) return otherwise;
+    const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    problems.push(`${name} must be a whole number from ${least} to ${most} (${what}).`);
+    return otherwise;
+  }
+
+  function rate(name: string, otherwise: Rate): Rate | null;
+  function rate(name: string): Rate | null | undefined;
+  function rate(name: string, otherwise?: Rate): Rate | null | undefined {
+    const value = text(name);
+    if (value === undefined) return otherwise;
+    if (value === "0") return null;
+    const [, count, seconds] = /^(\d{1,9})\/(\d{1,9}(?:\.\d{1,3})?)$/.exec(value) ?? [];
+    const read = { count: Number(count), perMs: Math.round(Number(seconds) * 1000) };
+    if (
+      read.count >= 1 &&
+      read.count <= MAX_RATE_COUNT &&
+      read.perMs >= 1 &&
+      read.perMs <= MAX_RATE_SECONDS * 1000
+    ) {
+      return read;
+    }
+    problems.push(
+      `${name} must be count/seconds such as 10/60 (at most ${MAX_RATE_COUNT} in at most ${MAX_RATE_SECONDS} seconds), or 0 to switch it off.`,
+    );
+    return otherwise;
+  }
+
+  /** Comes back without a slash at its end, so that a path can follow. */
+  function url(name: string): string | undefined {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    if (fullUrl.test(value)) return value.replace(/\/+$/, "");
+    problems.push(
+      `${name} must be an address that begins with http:// or https:// and has no user, query or hash.`,
+    );
+    return undefined;
+  }
+
+  return { problems, text, choice, whole, rate, url, secret };
+}

@@ -1,0 +1,59 @@
+import type { ErrorCode } from "../protocol/codes";
+import type { Room } from "../room/room";
+import type { ForwardedCall } from "./forwarded-call";
+import { type HttpRefusal, refusalResponse, refuseHttp } from "./http-refusal";
+
+const statuses: Record<ErrorCode, number> = {
+  bad_message: 400,
+  bad_action: 400,
+  bad_data: 400,
+  not_allowed: 403,
+  muted: 403,
+  rate_limited: 429,
+  too_large: 413,
+  full: 503,
+  draining: 503,
+  unknown_user: 404,
+  not_found: 404,
+  duplicate: 409,
+  conflict: 409,
+  unavailable: 503,
+  internal: 500,
+};
+
+/** A room answers a request that the edge has let through. */
+export function answerCall(room: Room | undefined, call: ForwardedCall, now: number): Response {
+  if (call.method === "GET") return room?.exists ? fresh(room.summary(now)) : noSuchRoom();
+  if (!room) return noSuchRoom();
+  if (call.method === "DELETE") {
+    if (!room.exists) return noSuchRoom();
+    room.end(now);
+    return fresh({ closed: true });
+  }
+  const answer = room.act(call.action, call.caller, now);
+  if (!answer.ok) {
+    const { code, message, retryAfterMs, info } = answer.refused;
+    const body = {
+      code,
+      message,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(info ? { info } : {}),
+    };
+    return refusalResponse({ ok: false, status: statuses[code], body });
+  }
+  const { seq, d } = answer;
+  return fresh(seq === undefined ? { d } : { seq });
+}
+
+export function noSuchRoom(): Response {
+  const refusal: HttpRefusal = refuseHttp(
+    404,
+    "not_found",
+    "There is no such room. It begins when somebody joins it.",
+  );
+  return refusalResponse(refusal);
+}
+
+function fresh(body: unknown): Response {
+  return Response.json(body, { headers: { "Cache-Control": "no-store" } });
+}

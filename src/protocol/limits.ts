@@ -1,0 +1,81 @@
+/**
+ * Every cap of the wire and of the room, each with its reason. What a deployment may change stands in
+ * `platform/config.ts`; what a kind may change stands with the kind.
+ */
+
+// ---- the wire
+
+/** A message from a client: room for 500 four-byte characters of chat, escaped, with its envelope. */
+export const MAX_MESSAGE_BYTES = 16_384;
+/** An address: a token signed with a large RSA key fits in a quarter of it. */
+export const MAX_ADDRESS_CHARS = 8_192;
+/** Deeper JSON than this is nobody's data, and every later walk over it recurses. */
+export const MAX_DEPTH = 32;
+export const MAX_OP_ID_CHARS = 64;
+export const MAX_USER_CHARS = 128;
+export const MAX_NAME_CHARS = 40;
+/** What is told of a refused message: enough to mend it, not enough to echo an attack. */
+export const MAX_ISSUES = 5;
+
+/** A client pings at this pace … */
+export const PING_MS = 20_000;
+/** … and one that has pinged and then missed two pings is gone. */
+export const SILENT_MS = 45_000;
+/** A client tells what it has read at least every so many bytes. */
+export const SEEN_EVERY_BYTES = 256 * 1024;
+
+// ---- the room's memory
+
+/** PartyKit refuses a value over 131,072 bytes and a string may cost two bytes a character: 120,000 and some overhead. */
+export const MAX_RECORD_CHARS = 60_000;
+/** Frames between snapshots: what a restore has to fold at most, besides the snapshot. */
+export const SNAPSHOT_EVERY_FRAMES = 512;
+export const SNAPSHOT_EVERY_CHARS = 1024 * 1024;
+/** What recovery may keep: a tenth of an object's 128 MB, shared by every room in its process. */
+export const MAX_LOG_EVENTS = 20_000;
+export const MAX_LOG_BYTES = 8 * 1024 * 1024;
+/** Accepted operation ids are kept this long; a client resends within half of it. */
+export const RESEND_MS = 120_000;
+/** About 25 MB of ids; past it a new action is refused with `unavailable`, for forgetting one early could do an action twice. */
+export const MAX_OPERATIONS = 200_000;
+
+// ---- the room's pace
+
+/** The shortest frame: a timer of 1 ms comes after 1–2 ms and costs as much as one of 5. */
+export const MIN_FRAME_MS = 5;
+/** The longest that a calm room waits: below what a person notices in chat. */
+export const MAX_FRAME_MS = 100;
+/** Sending costs about 30 µs a peer, so a window of 33 µs a peer spends at most half of the room's time on it. */
+export const FRAME_MS_PER_PEER = 0.033;
+/** A room that falls behind slows its frames up to here and no further. */
+export const MAX_STRETCHED_FRAME_MS = 250;
+
+// ---- readers
+
+/** Unread beyond this, a reader gets no signals: more than one `seen` interval, so that a healthy reader never crosses it. */
+export const LAGGING_BYTES = 320 * 1024;
+/** Unread beyond this, a reader is paused: 200 of them hold 100 MB of the runtime's buffers, and no more. */
+export const PAUSE_BYTES = 512 * 1024;
+/** A paused reader that has read nothing for so long is closed. */
+export const PAUSED_MS = 30_000;
+/** How long someone whose reading or speaking was cut off stays away. */
+export const SLOW_RETRY_MS = 5_000;
+
+// ---- members
+
+/** Shared state lists so many members and counts the rest: a list that travels in every welcome. */
+export const MAX_LISTED_MEMBERS = 200;
+/** After a restart: partysocket's longest pause is 10 s, and a server may take as long to come back. */
+export const RESTART_GRACE_MS = 30_000;
+/** Full: somebody's grace may end before this. */
+export const FULL_RETRY_MS = 10_000;
+/** A member's open sockets: a person has a few tabs; a script that opens hundreds is one member all the same. */
+export const MAX_CONNECTIONS_PER_MEMBER = 20;
+
+// ---- nonsense
+
+/** Refusals a connection may earn in `OFFENCE_MS` before it is closed: a broken client is told many times, a flood is not served. */
+export const MAX_OFFENCES = 250;
+export const OFFENCE_MS = 10_000;
+/** A refused signal is told about at most so often. */
+export const SIGNAL_NACK_MS = 1_000;

@@ -1,0 +1,69 @@
+import { type Role, roles } from "../protocol/codes";
+import { MAX_OFFENCES, OFFENCE_MS, SIGNAL_NACK_MS } from "../protocol/limits";
+import type { Member } from "./members";
+import type { Peer, SocketNote } from "./ports";
+
+/** One socket of a member. */
+export class Connection {
+  /** Read up to this position of the event log (bytes, not numbers): what is unread is a difference. */
+  readTo = 0;
+  /** The newest number that it said it has read. */
+  seen: number;
+  /** Sent up to here while it replays or is paused; undefined while it is live. */
+  cursor: number | undefined;
+  /** Since when it has been paused without reading anything. */
+  pausedAt = 0;
+  /** Whether its welcome is out; until then it is sent nothing. */
+  isWelcome = false;
+  /** Closed by us: what still arrives from it is not heard. */
+  isClosed = false;
+  /** When it was last heard, and whether it ever pinged. */
+  heardAt: number;
+  pingedAt: number | undefined;
+  #offences: number[] = [];
+  #signalNackAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    readonly peer: Peer,
+    public member: Member,
+    readonly role: Role,
+    readonly tab: string,
+    readonly expiresAt: number,
+    seen: number,
+    now: number,
+  ) {
+    this.seen = seen;
+    this.heardAt = now;
+  }
+
+  get id(): string {
+    return this.peer.id;
+  }
+
+  /** What has to outlive hibernation. */
+  note(): void {
+    const note: SocketNote = {
+      m: this.member.number,
+      r: roles.indexOf(this.role),
+      t: this.tab,
+      x: this.expiresAt,
+      s: this.seen,
+    };
+    if (this.cursor !== undefined) note.c = this.cursor;
+    this.peer.keep(note);
+  }
+
+  /** Counts a refusal; answers whether it was one too many. */
+  offends(now: number): boolean {
+    this.#offences.push(now);
+    while ((this.#offences[0] as number) <= now - OFFENCE_MS) this.#offences.shift();
+    return this.#offences.length > MAX_OFFENCES;
+  }
+
+  /** Whether a refused signal may be told about now. */
+  maySignalNack(now: number): boolean {
+    if (now - this.#signalNackAt < SIGNAL_NACK_MS) return false;
+    this.#signalNackAt = now;
+    return true;
+  }
+}

@@ -1,0 +1,102 @@
+import { decode } from "../protocol/codec";
+import { closeCodes } from "../protocol/codes";
+import { OFFENCE_MS } from "../protocol/limits";
+import type { Ack, Nack, Up } from "../protocol/messages";
+import type { Action, Actions } from "./actions";
+import type { Connection } from "./connection";
+import type { Speaker } from "./feature";
+import type { Kernel } from "./kernel";
+import { type Refused, refused } from "./refusals";
+
+/** What sockets say, and what each is answered. */
+export class Conversation {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly actions: Actions,
+  ) {}
+
+  hear(connection: Connection, text: unknown): void {
+    const { kernel } = this;
+    connection.heardAt = kernel.now;
+    // It speaks before its welcome is out: that is the frame to end first.
+    if (!connection.isWelcome) kernel.commit();
+    if (text === "ping") {
+      connection.pingedAt = kernel.now;
+      return kernel.delivery.direct(connection, "pong");
+    }
+    const decoded = decode(text);
+    if (decoded.ok) return this.#take(connection, decoded.message);
+    if (decoded.tooLarge) return kernel.delivery.bye(connection, closeCodes.tooLarge, decoded.problem);
+    this.#refuse(connection, refused("bad_message", decoded.problem), decoded);
+  }
+
+  #take(connection: Connection, message: Up): void {
+    const { delivery, committed, now } = this.kernel;
+    if (message.t === "seen") return delivery.seen(connection, message.seq, committed, now);
+    const limited = this.actions.limitTraffic(connection.id);
+    if (limited) return this.#refuse(connection, limited, about(message));
+    switch (message.t) {
+      case "do":
+        return this.#do(connection, message);
+      case "sig": {
+        const problem = this.actions.signal(message.f, message.n, message.d, speakerOf(connection));
+        if (problem) return this.#refuse(connection, problem, about(message));
+        return this.kernel.settle();
+      }
+      case "clock":
+        return delivery.direct(connection, JSON.stringify({ t: "clock", t0: message.t0, t1: now, t2: now }));
+      case "verify": {
+        this.kernel.commit();
+        const { seq, slices } = this.kernel.memory;
+        return delivery.direct(connection, JSON.stringify({ t: "checksum", seq, sums: slices.checksums() }));
+      }
+    }
+  }
+
+  #do(connection: Connection, action: Action): void {
+    const { kernel } = this;
+    const answer = this.actions.act(action, speakerOf(connection));
+    if (!answer.ok) return this.#refuse(connection, answer.refused, action);
+    const { seq, answer: d, again } = answer;
+    const ack: Ack = {
+      t: "ack",
+      id: action.id,
+      ...(seq === undefined ? {} : { seq }),
+      ...(d === undefined ? {} : { d }),
+    };
+    if (again) {
+      kernel.commit();
+      return kernel.delivery.direct(connection, JSON.stringify(ack));
+    }
+    // An event carries the acknowledgement of the action that made it.
+    if (seq === undefined || d !== undefined) {
+      kernel.frame().answers.push({ to: connection, text: JSON.stringify(ack) });
+    }
+    kernel.settle(answer.urgent);
+  }
+
+  /** Only a refusal may go out ahead of the frame, for it reveals nothing. */
+  #refuse(connection: Connection, why: Refused, { id, signal }: { id?: string; signal?: boolean }): void {
+    const { delivery, now } = this.kernel;
+    if (connection.offends(now)) {
+      return delivery.bye(
+        connection,
+        closeCodes.tooMuch,
+        "Too many of your messages were refused.",
+        OFFENCE_MS,
+      );
+    }
+    if (signal && !connection.maySignalNack(now)) return;
+    const nack: Nack = { t: "nack", ...(id === undefined ? {} : { id }), ...why };
+    delivery.direct(connection, JSON.stringify(nack));
+  }
+}
+
+function speakerOf({ member, role }: Connection): Speaker {
+  return { user: member.user, name: member.name, role, forRoom: false };
+}
+
+function about(message: Up): { id?: string; signal?: boolean } {
+  if (message.t === "do") return { id: message.id };
+  return { signal: message.t === "sig" };
+}

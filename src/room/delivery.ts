@@ -1,0 +1,186 @@
+import { byteLength } from "../protocol/codec";
+import { type CloseCode, closeCodes, isFinal } from "../protocol/codes";
+import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS, SILENT_MS, SLOW_RETRY_MS } from "../protocol/limits";
+import type { Bye, Json } from "../protocol/messages";
+import type { Connection } from "./connection";
+import type { EventLog } from "./event-log";
+import { tailOf } from "./record";
+
+/**
+ * Who is sent what. A reader is live, or stands at a cursor and is brought on from the log as it tells what it has read:
+ * a replay after a reconnect and a reader who is too slow are the same thing, and the runtime's buffers are never the queue.
+ */
+export class Delivery {
+  readonly #connections = new Map<string, Connection>();
+  readonly #byUser = new Map<string, Set<Connection>>();
+  /** Frames written to sockets, for tests and metrics. */
+  sent = 0;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly on: {
+      /** A reader who has just caught up may have missed its private slices. */
+      caughtUp(connection: Connection): void;
+      /** A reader stands at a cursor, and is to be looked at again by this time. */
+      held(until: number): void;
+      /** It was told `bye` and counts as gone: the platform's own close may lag by seconds. */
+      gone(connection: Connection): void;
+    },
+  ) {}
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  get all(): Iterable<Connection> {
+    return this.#connections.values();
+  }
+
+  get(id: string): Connection | undefined {
+    return this.#connections.get(id);
+  }
+
+  of(user: string): ReadonlySet<Connection> {
+    return this.#byUser.get(user) ?? none;
+  }
+
+  add(connection: Connection): void {
+    this.#connections.set(connection.id, connection);
+    const theirs = this.#byUser.get(connection.member.user);
+    if (theirs) theirs.add(connection);
+    else this.#byUser.set(connection.member.user, new Set([connection]));
+  }
+
+  remove(connection: Connection): void {
+    this.#connections.delete(connection.id);
+    const theirs = this.#byUser.get(connection.member.user);
+    theirs?.delete(connection);
+    if (theirs?.size === 0) this.#byUser.delete(connection.member.user);
+  }
+
+  /** A frame to everybody who is live; `lean` is the same without its signals, absent where it has nothing else. */
+  broadcast(full: string, lean: string | undefined, before: number, now: number): void {
+    for (const connection of this.#connections.values()) {
+      if (!connection.isWelcome || connection.cursor !== undefined) continue;
+      const unread = this.#unread(connection);
+      if (unread <= LAGGING_BYTES) this.#send(connection, full);
+      else if (lean === undefined) continue;
+      else if (unread <= PAUSE_BYTES) this.#send(connection, lean);
+      else this.hold(connection, before, now);
+    }
+  }
+
+  /** To one socket alone. It counts as unread like anything else. */
+  direct(connection: Connection, text: string): void {
+    if (connection.isClosed) return;
+    connection.readTo -= byteLength(text);
+    if (connection.isWelcome && this.#unread(connection) > 2 * PAUSE_BYTES) this.#tooSlow(connection);
+    else this.#send(connection, text);
+  }
+
+  tell(user: string, text: string): void {
+    for (const connection of this.of(user)) {
+      if (connection.isWelcome && connection.cursor === undefined) this.direct(connection, text);
+    }
+  }
+
+  /** The reader has told how far it has read. */
+  seen(connection: Connection, seq: number, committed: number, now: number): void {
+    connection.seen = Math.max(connection.seen, Math.min(seq, connection.cursor ?? committed));
+    connection.readTo = this.log.positionOf(connection.seen);
+    if (connection.cursor !== undefined) {
+      connection.pausedAt = now;
+      this.pump(connection, committed);
+    }
+    connection.note();
+  }
+
+  /** Sends it nothing live: it has everything up to `sentTo` and is brought on from there. */
+  hold(connection: Connection, sentTo: number, now: number): void {
+    connection.cursor = sentTo;
+    connection.pausedAt = now;
+    connection.note();
+    this.on.held(now + PAUSED_MS);
+  }
+
+  /** Sends on from the cursor as far as the reader's window allows. */
+  pump(connection: Connection, committed: number): void {
+    while (connection.cursor !== undefined) {
+      if (connection.cursor >= committed) {
+        connection.cursor = undefined;
+        this.on.caughtUp(connection);
+        return;
+      }
+      const frame = this.log.after(connection.cursor);
+      if (!frame) return this.#tooSlow(connection);
+      const startsAt = frame.end - frame.bytes;
+      if (frame.end - connection.readTo > PAUSE_BYTES && startsAt > connection.readTo) return;
+      const isWhole = frame.first === connection.cursor + 1;
+      this.#send(connection, isWhole ? frame.text : tailOf(frame.text, connection.cursor));
+      connection.cursor = frame.seq;
+    }
+  }
+
+  bye(connection: Connection, code: CloseCode, reason: string, retryAfterMs?: number): void {
+    if (connection.isClosed) return;
+    const bye: Bye = { t: "bye", code, reason };
+    if (!isFinal(code)) bye.retryAfterMs = retryAfterMs ?? SLOW_RETRY_MS;
+    this.#send(connection, JSON.stringify(bye));
+    connection.isClosed = true;
+    try {
+      connection.peer.close(code, reason);
+    } catch {
+      // Already closing from the other side: it is gone either way.
+    }
+    this.on.gone(connection);
+  }
+
+  /** Closes who pinged and then fell silent, and who was paused and read nothing. */
+  reap(now: number): void {
+    for (const connection of this.#connections.values()) {
+      const heard = Math.max(connection.heardAt, connection.pingedAt ?? 0, connection.peer.pingedAt?.() ?? 0);
+      const pinged = connection.pingedAt !== undefined || connection.peer.pingedAt?.() !== undefined;
+      if (pinged && now - heard > SILENT_MS)
+        this.bye(connection, closeCodes.silent, "Nothing was heard for 45 s.");
+      else if (connection.expiresAt <= now)
+        this.bye(connection, closeCodes.badToken, "Your token has ended.");
+      else if (connection.cursor !== undefined && now - connection.pausedAt >= PAUSED_MS)
+        this.#tooSlow(connection);
+    }
+  }
+
+  /** When the next of them may be due. */
+  nextReapAt(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { expiresAt, cursor, pausedAt } of this.#connections.values()) {
+      next = Math.min(next, expiresAt, cursor === undefined ? expiresAt : pausedAt + PAUSED_MS);
+    }
+    return next;
+  }
+
+  /** What was sent to it and not yet read, in bytes. */
+  #unread({ cursor, readTo }: Connection): number {
+    return (cursor === undefined ? this.log.end : this.log.positionOf(cursor)) - readTo;
+  }
+
+  #tooSlow(connection: Connection): void {
+    this.bye(connection, closeCodes.silent, "You read more slowly than this room speaks.", SLOW_RETRY_MS);
+  }
+
+  #send(connection: Connection, text: string): void {
+    if (connection.isClosed) return;
+    try {
+      connection.peer.send(text);
+      this.sent++;
+    } catch {
+      // The other side is gone; the platform's close event follows and takes it out.
+      connection.isClosed = true;
+    }
+  }
+}
+
+const none: ReadonlySet<Connection> = new Set();
+
+export function mineText(feature: string, slice: Json): string {
+  return JSON.stringify({ t: "mine", f: feature, d: slice });
+}

@@ -1,0 +1,94 @@
+import { MAX_LOG_BYTES, MAX_LOG_EVENTS } from "../protocol/limits";
+
+export interface LoggedFrame {
+  /** The number of its first event, and of its last. */
+  first: number;
+  seq: number;
+  at: number;
+  text: string;
+  bytes: number;
+  /** Bytes of all frames up to and with this one, since this instance came to life. */
+  end: number;
+  /** The journal's record that holds it. */
+  record: number;
+}
+
+/** The frames of the recovery window, as the texts that were sent: what replay, slow readers and `seen` are measured on. */
+export class EventLog {
+  #frames: LoggedFrame[] = [];
+  #head = 0;
+  #bytes = 0;
+  /** Total bytes ever added: the position of a reader who has everything. */
+  end = 0;
+
+  constructor(private readonly recoveryMs: number) {}
+
+  add(frame: Omit<LoggedFrame, "end">): void {
+    this.end += frame.bytes;
+    this.#bytes += frame.bytes;
+    this.#frames.push({ ...frame, end: this.end });
+    this.trim(frame.at);
+  }
+
+  trim(now: number): void {
+    const newest = this.#frames.at(-1);
+    while (this.#head < this.#frames.length) {
+      const oldest = this.#frames[this.#head] as LoggedFrame;
+      const events = (newest as LoggedFrame).seq - oldest.first + 1;
+      const kept =
+        oldest.at + this.recoveryMs > now && events <= MAX_LOG_EVENTS && this.#bytes <= MAX_LOG_BYTES;
+      if (kept) break;
+      this.#bytes -= oldest.bytes;
+      this.#head++;
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#frames.length) {
+      this.#frames = this.#frames.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** Bytes that were sent to everybody and are not kept: signals. */
+  passed(bytes: number): void {
+    this.end += bytes;
+  }
+
+  /** The frame that holds the event after `seq`, unless that is gone or has not happened. */
+  after(seq: number): LoggedFrame | undefined {
+    const at = this.#indexAfter(seq);
+    const frame = this.#frames[at];
+    return frame && frame.first <= seq + 1 ? frame : undefined;
+  }
+
+  /** Whether everything after `seq` is still here. */
+  reaches(seq: number): boolean {
+    const oldest = this.#frames[this.#head];
+    return oldest !== undefined && oldest.first <= seq + 1;
+  }
+
+  /** The position of a reader who has read up to `seq`. */
+  positionOf(seq: number): number {
+    const frame = this.#frames[this.#indexAfter(seq)];
+    return frame ? frame.end - frame.bytes : this.end;
+  }
+
+  /** The journal record of the oldest frame kept. */
+  get oldestRecord(): number | undefined {
+    return this.#frames[this.#head]?.record;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Index of the first frame whose last event is past `seq`. */
+  #indexAfter(seq: number): number {
+    let low = this.#head;
+    let high = this.#frames.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#frames[middle] as LoggedFrame).seq > seq) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,155 @@
+import type { ErrorCode, Role } from "../protocol/codes";
+import type { Json, NumberedEvent } from "../protocol/messages";
+import type { Member } from "./members";
+import type { Rate } from "./settings";
+
+/** What the kernel needs of a schema; zod's satisfy it. */
+export interface Schema<T> {
+  safeParse(value: unknown):
+    | { success: true; data: T }
+    | {
+        success: false;
+        error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] };
+      };
+}
+export type Schemas = Readonly<Record<string, Schema<unknown>>>;
+export type DataOf<S> = S extends Schema<infer T> ? T : never;
+
+/** `{ n, d }` of any event that a set of schemas names. */
+export type Emit<E extends Schemas> = { [K in keyof E & string]: { n: K; d: DataOf<E[K]> } }[keyof E &
+  string];
+/** The same as a reducer is given it. */
+export type EventOf<E extends Schemas> = {
+  [K in keyof E & string]: Omit<NumberedEvent, "n" | "d"> & { n: K; d: DataOf<E[K]> };
+}[keyof E & string];
+
+export interface PrivateEvent<N extends string = string, D = unknown> {
+  n: N;
+  d: D;
+  by?: string;
+  at: number;
+}
+export type PrivateEventOf<X extends Schemas> = {
+  [K in keyof X & string]: PrivateEvent<K, DataOf<X[K]>>;
+}[keyof X & string];
+
+/** Who acts. `forRoom`: asked over HTTP, so that its events carry no `by`. */
+export interface Speaker {
+  user: string;
+  name: string;
+  role: Role;
+  forRoom: boolean;
+}
+
+/** What a decision may look at. Time, chance and fresh ids come from here and from nowhere else. */
+export interface Situation<S, P> {
+  at: number;
+  room: { kind: string; id: string };
+  state: S;
+  private: P;
+  members: ReadonlyMap<string, Member>;
+  /** When a named timer of this feature is due, if it is set. */
+  timer(name: string): number | undefined;
+  /** Uniform in [0, 1). */
+  chance(): number;
+  freshId(): string;
+}
+export interface Asked<S, P> extends Situation<S, P> {
+  by: Speaker;
+}
+
+export interface Refusal {
+  refused: ErrorCode;
+  message: string;
+  retryAfterMs?: number;
+}
+export function refuse(code: ErrorCode, message: string, retryAfterMs?: number): Refusal {
+  return { refused: code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+export interface Outcome<E extends Schemas, X extends Schemas> {
+  events?: readonly Emit<E>[];
+  /** Journalled and folded into private state, never sent. */
+  private?: readonly Emit<X>[];
+  /** Told to the one who asked, in the ack or the HTTP answer. */
+  answer?: Json;
+  /** Named timers to set (ms since the epoch) or to clear. */
+  timers?: Readonly<Record<string, number | null>>;
+  /** Closes the frame at once, for what must not wait (a timeline). */
+  urgent?: boolean;
+}
+
+/** Everything that may be asked has a size and a rate: leaving one out does not compile. */
+export interface Bounds {
+  /** Of the data, as JSON in UTF-8. */
+  maxBytes: number;
+  rate: Rate;
+  /** The least role that may ask; `player` if absent. Finer rules belong to `decide`. */
+  who?: Role;
+}
+export interface ActionRule<S, P, E extends Schemas, X extends Schemas, D> extends Bounds {
+  decide(asked: Asked<S, P>, data: D): Outcome<E, X> | Refusal;
+}
+
+export interface Feature<
+  N extends string = string,
+  S = unknown,
+  P = unknown,
+  A extends Schemas = Schemas,
+  E extends Schemas = Schemas,
+  X extends Schemas = Schemas,
+  G extends Schemas = Schemas,
+> {
+  readonly name: N;
+  /** Changes with its schemas and its reducer; a test holds the built-in features to that. */
+  readonly version: string;
+  readonly schema: {
+    readonly actions: A;
+    readonly events: E;
+    readonly privateEvents?: X;
+    readonly signals?: G;
+  };
+  /** Runs in the room and in the browser. */
+  readonly shared: {
+    initial(): S;
+    reduce(state: S, event: EventOf<E>): S;
+    /** Called when a room restores what another version stored. */
+    migrate?(old: unknown, from: string): S;
+  };
+  /** Runs in the room alone. */
+  readonly private?: {
+    initial(): P;
+    reduce(state: P, event: PrivateEventOf<X>): P;
+    migrate?(old: unknown, from: string): P;
+    /** What one user alone is sent, whole, after each frame that concerns that user. */
+    mine?(state: S, hidden: P, user: string): Json;
+    concerns?(event: PrivateEventOf<X>): readonly string[];
+  };
+  readonly actions: { readonly [K in keyof A]: ActionRule<S, P, E, X, DataOf<A[K]>> };
+  readonly signals?: { readonly [K in keyof G]: Bounds };
+  /** A member came (not merely another of their tabs), or is gone for good. */
+  joined?(situation: Situation<S, P>, member: Member): Outcome<E, X>;
+  left?(situation: Situation<S, P>, member: Member): Outcome<E, X>;
+  /** A named timer came due. It may come twice: what it decides must bear that. */
+  due?(situation: Situation<S, P>, timer: string): Outcome<E, X>;
+}
+
+/** The types of state, events and decisions all follow from the schemas and `initial`. */
+export function defineFeature<
+  const N extends string,
+  S,
+  A extends Schemas,
+  E extends Schemas,
+  P = undefined,
+  X extends Schemas = Record<never, never>,
+  G extends Schemas = Record<never, never>,
+>(feature: Feature<N, S, P, A, E, X, G>): Feature<N, S, P, A, E, X, G> {
+  if (!/^[a-z][a-zA-Z0-9-]{0,31}$/.test(feature.name)) {
+    throw new TypeError(`A feature's name is 1–32 letters, digits and dashes; "${feature.name}" is not.`);
+  }
+  return feature;
+}
+
+/** A feature of any types: method parameters are bivariant, so every feature is one of these. */
+// biome-ignore lint/suspicious/noExplicitAny: the kernel handles features without knowing their types
+export type AnyFeature = Feature<string, any, any, any, any, any, any>;

@@ -1,0 +1,19 @@
+import type { Role } from "../protocol/codes";
+
+/** What the edge has established about a socket before the room is touched. */
+export interface Hello {
+  /** Made at the edge, never taken from the client. */
+  conn: string;
+  user: string;
+  name: string;
+  role: Role;
+  guest: boolean;
+  expiresAt: number;
+  /** A digest of the client's `_pk`: names a tab of a user. */
+  tab: string;
+  /** Where to resume. */
+  epoch?: string;
+  since?: number;
+  /** A bare guest's fresh token: told once in the welcome, never kept. */
+  token?: string;
+}

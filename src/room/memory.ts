@@ -1,0 +1,93 @@
+import type { Kind } from "./kind";
+import { type Member, Members } from "./members";
+import { Operations } from "./operations";
+import { eventsOf, type FrameRecord, restoreOperation } from "./record";
+import { Slices, type StoredSlices } from "./slices";
+import { SlidingWindow } from "./sliding-window";
+
+/** What a snapshot holds: the fold of everything up to record `n`. */
+export interface Snapshot {
+  n: number;
+  seq: number;
+  at: number;
+  slices: StoredSlices;
+  members: Member[];
+  lastMember: number;
+  timers: [name: string, at: number][];
+  windows: [rule: string, user: string, stamps: number[]][];
+}
+
+/** All of a room that outlives its process. It changes in the same steps while it lives and while it is restored. */
+export class Memory {
+  seq = 0;
+  /** The time of the newest frame: a room's clock never goes back behind it. */
+  at = 0;
+  /** The number of the newest record. */
+  n = 0;
+  readonly slices: Slices;
+  readonly members = new Members();
+  readonly timers = new Map<string, number>();
+  readonly operations = new Operations();
+  readonly windows = new SlidingWindow();
+
+  constructor(
+    kind: Kind,
+    readonly epoch: string,
+    readonly createdAt: number,
+  ) {
+    this.slices = new Slices(kind.features);
+  }
+
+  snapshot(): Snapshot {
+    return {
+      n: this.n,
+      seq: this.seq,
+      at: this.at,
+      slices: this.slices.store(),
+      members: [...this.members.all.values()],
+      lastMember: this.members.lastNumber,
+      timers: [...this.timers],
+      windows: this.windows.entries(),
+    };
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.n = snapshot.n;
+    this.seq = snapshot.seq;
+    this.at = snapshot.at;
+    for (const member of snapshot.members) this.members.apply(member);
+    this.members.lastNumber = snapshot.lastMember;
+    for (const [name, at] of snapshot.timers) this.timers.set(name, at);
+    for (const [rule, user, stamps] of snapshot.windows) {
+      for (const at of stamps) this.windows.stamp(rule, user, at);
+    }
+    this.slices.restore(snapshot.slices);
+  }
+
+  /** A record after the snapshot. */
+  replay(record: FrameRecord): void {
+    if (record.text !== undefined) for (const event of eventsOf(record.text)) this.slices.fold(event);
+    for (const [f, n, d, by, at] of record.p ?? []) {
+      this.slices.foldPrivate(f, { n, d: JSON.parse(d), at, ...(by == null ? {} : { by }) });
+    }
+    for (const change of record.m ?? []) this.members.apply(change);
+    for (const [name, at] of record.w ?? []) this.setTimer(name, at);
+    for (const stored of record.o ?? []) {
+      const { rule, user, at } = restoreOperation(stored, record.n);
+      if (rule !== undefined) this.windows.stamp(rule, user, at);
+    }
+    this.seq = record.seq;
+    this.at = record.at;
+    this.n = record.n;
+  }
+
+  /** What any kept record still answers for, be it before or after the snapshot. */
+  recall(record: FrameRecord): void {
+    for (const stored of record.o ?? []) this.operations.add(restoreOperation(stored, record.n));
+  }
+
+  setTimer(name: string, at: number | null): void {
+    if (at === null) this.timers.delete(name);
+    else this.timers.set(name, at);
+  }
+}

@@ -1,0 +1,116 @@
+import { MAX_RECORD_CHARS } from "../protocol/limits";
+import type { WireSignal } from "../protocol/messages";
+import type { Connection } from "./connection";
+import type { MemberChange } from "./members";
+import type { Operation } from "./operations";
+import { type FrameRecord, storeOperation } from "./record";
+
+/** What structured clone adds to a small tuple. */
+const TUPLE_CHARS = 40;
+
+/** The frame that is gathering. Nothing in it has been seen by anybody. */
+export class OpenFrame {
+  readonly #events: string[] = [];
+  readonly #signals = new Map<string, string>();
+  readonly #private: NonNullable<FrameRecord["p"]> = [];
+  readonly #operations: Operation[] = [];
+  readonly #members: MemberChange[] = [];
+  readonly #timers: [string, number | null][] = [];
+  #chars = 0;
+  /** Told once the frame is durable. */
+  readonly answers: { to: Connection; text: string }[] = [];
+  /** Sockets whose welcome waits for this frame, since it holds what let them in. */
+  readonly arrivals: (() => void)[] = [];
+  /** (feature, user) whose private slice changed. */
+  readonly mine = new Map<string, Set<string>>();
+
+  constructor(
+    /** Of its first event; a signal or a failed decision before it does not count. */
+    public at: number,
+    /** The number of the last event before it. */
+    readonly before: number,
+  ) {}
+
+  get count(): number {
+    return this.#events.length;
+  }
+
+  /** Whether there is something to store. */
+  get isDurable(): boolean {
+    return this.#chars > 0;
+  }
+
+  get hasSignals(): boolean {
+    return this.#signals.size > 0;
+  }
+
+  fits(chars: number): boolean {
+    return this.#chars + chars <= MAX_RECORD_CHARS;
+  }
+
+  addEvent(text: string): void {
+    this.#events.push(text);
+    this.#chars += text.length + 1;
+  }
+
+  addPrivate(f: string, n: string, data: string, by: string | undefined): void {
+    this.#private.push([f, n, data, by, this.at]);
+    this.#chars += privateChars(f, n, data, by);
+  }
+
+  addOperation(operation: Operation): void {
+    this.#operations.push(operation);
+    this.#chars += operationChars(operation);
+  }
+
+  addMember(change: MemberChange): void {
+    this.#members.push(change);
+    this.#chars += change.user.length + ("name" in change ? change.name.length : 0) + 3 * TUPLE_CHARS;
+  }
+
+  addTimer(name: string, at: number | null): void {
+    this.#timers.push([name, at]);
+    this.#chars += name.length + TUPLE_CHARS;
+  }
+
+  addSignal(signal: WireSignal): void {
+    this.#signals.set(`${signal.f}\0${signal.n}\0${signal.by}`, JSON.stringify(signal));
+  }
+
+  touchMine(feature: string, user: string): void {
+    const users = this.mine.get(feature);
+    if (users) users.add(user);
+    else this.mine.set(feature, new Set([user]));
+  }
+
+  /** The text of the events; and the same with the signals, which is not stored and which slow readers are spared. */
+  texts(at: number): { lean?: string; full: string } {
+    const seq = this.before + this.#events.length;
+    const head = `{"t":"frame","seq":${seq},"at":${at},"e":[${this.#events.join(",")}]`;
+    const lean = this.#events.length > 0 ? `${head}}` : undefined;
+    if (this.#signals.size === 0) return { ...(lean ? { lean } : {}), full: lean ?? `${head}}` };
+    return { ...(lean ? { lean } : {}), full: `${head},"s":[${[...this.#signals.values()].join(",")}]}` };
+  }
+
+  record(n: number, text: string | undefined): FrameRecord {
+    return {
+      n,
+      seq: this.before + this.#events.length,
+      at: this.at,
+      ...(text === undefined ? {} : { text }),
+      ...(this.#private.length > 0 ? { p: this.#private } : {}),
+      ...(this.#operations.length > 0 ? { o: this.#operations.map(storeOperation) } : {}),
+      ...(this.#members.length > 0 ? { m: this.#members } : {}),
+      ...(this.#timers.length > 0 ? { w: this.#timers } : {}),
+    };
+  }
+}
+
+export function privateChars(f: string, n: string, data: string, by: string | undefined): number {
+  return f.length + n.length + data.length + (by?.length ?? 0) + TUPLE_CHARS;
+}
+
+export function operationChars({ user, id, rule, answer }: Omit<Operation, "record">): number {
+  const answerChars = answer === undefined ? 0 : JSON.stringify(answer).length;
+  return user.length + id.length + (rule?.length ?? 0) + answerChars + TUPLE_CHARS;
+}

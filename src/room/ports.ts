@@ -1,0 +1,51 @@
+/** What the room asks of the world. A platform file gives these; so do the simulator and the unit tests. */
+
+/** The asynchronous key-value storage that PartyKit and Durable Objects share. Writes issued without an `await` between commit together. */
+export interface Storage {
+  get(key: string): Promise<unknown>;
+  list(options: { prefix: string; startAfter?: string; limit?: number }): Promise<Map<string, unknown>>;
+  put(entries: Record<string, unknown>): Promise<void>;
+  delete(keys: string[]): Promise<unknown>;
+  deleteAll(): Promise<void>;
+  getAlarm(): Promise<number | null>;
+  setAlarm(at: number): Promise<void>;
+  deleteAlarm(): Promise<void>;
+}
+
+/** One socket as the core sees it. */
+export interface Peer {
+  readonly id: string;
+  send(text: string): void;
+  close(code: number, reason: string): void;
+  /** Kept with the socket over hibernation; small, and without secrets. */
+  keep(note: SocketNote): void;
+  /** When the platform last answered a ping for us, where it does that. */
+  pingedAt?(): number | undefined;
+}
+
+/** What a socket remembers of itself while its room sleeps: at most 512 bytes with what the platform adds. */
+export interface SocketNote {
+  /** The member's number in the room; ids and names are too long to repeat on every socket. */
+  m: number;
+  /** The role's place in `roles`: a user may hold a host's socket and a player's. */
+  r: number;
+  t: string;
+  /** Ends at. */
+  x: number;
+  /** The newest number read. */
+  s: number;
+  /** Sent up to here and then paused. */
+  c?: number;
+}
+
+export interface World {
+  storage: Storage;
+  chance(): number;
+  freshId(): string;
+  /** One timer: calls `tick` after so many ms. A newer call replaces an older one. */
+  wake(afterMs: number): void;
+  /** A bug or a failed write: for the log, with the room. */
+  report(problem: string, error: unknown): void;
+  /** A write failed: nothing more leaves this instance, it has to be made anew. */
+  broken(): void;
+}

@@ -1,0 +1,64 @@
+import type { Json, NumberedEvent, WireEvent } from "../protocol/messages";
+import type { MemberChange } from "./members";
+import type { Operation } from "./operations";
+
+/** One frame as the journal keeps it, in one write: what everybody is sent, and what nobody is. */
+export interface FrameRecord {
+  n: number;
+  /** The number of the last event up to and with this frame, and the frame's time. */
+  seq: number;
+  at: number;
+  /** The public events, as the text that is sent. */
+  text?: string;
+  /** Private events: feature, name, data as JSON (whose size in storage is known, whatever it holds), user, time. */
+  p?: [f: string, n: string, d: string, by: string | undefined, at: number][];
+  o?: StoredOperation[];
+  m?: MemberChange[];
+  /** Named timers: set, or cleared. */
+  w?: [name: string, at: number | null][];
+}
+
+export type StoredOperation = [
+  user: string,
+  id: string,
+  print: number,
+  at: number,
+  seq: number | undefined,
+  rule: string | undefined,
+  /** As JSON. */
+  answer?: string,
+];
+
+export function storeOperation(o: Operation): StoredOperation {
+  const stored: StoredOperation = [o.user, o.id, o.print, o.at, o.seq, o.rule];
+  if (o.answer !== undefined) stored.push(JSON.stringify(o.answer));
+  return stored;
+}
+
+/** Read back from JSON, absent fields are `null`. */
+export function restoreOperation(stored: StoredOperation, record: number): Operation {
+  const [user, id, print, at, seq, rule, answer] = stored;
+  return {
+    record,
+    user,
+    id,
+    print,
+    at,
+    ...(seq == null ? {} : { seq }),
+    ...(rule == null ? {} : { rule }),
+    ...(answer === undefined ? {} : { answer: JSON.parse(answer) as Json }),
+  };
+}
+
+/** The events of a frame's text, each with its number. */
+export function eventsOf(text: string): NumberedEvent[] {
+  const frame = JSON.parse(text) as { seq: number; at: number; e: WireEvent[] };
+  const first = frame.seq - frame.e.length + 1;
+  return frame.e.map((event, at) => ({ ...event, seq: first + at, at: frame.at }));
+}
+
+/** The part of a frame after `seq`, for a reader who has its beginning. */
+export function tailOf(text: string, seq: number): string {
+  const frame = JSON.parse(text) as { seq: number; e: WireEvent[] };
+  return JSON.stringify({ ...frame, e: frame.e.slice(frame.e.length - (frame.seq - seq)) });
+}

@@ -1,0 +1,140 @@
+import { byteLength } from "../protocol/codec";
+import { RESTART_GRACE_MS } from "../protocol/limits";
+import { EventLog } from "./event-log";
+import { chunkKey, HEAD, type Head, Journal } from "./journal";
+import type { Parts } from "./kernel";
+import type { Kind } from "./kind";
+import type { Member } from "./members";
+import { Memory, type Snapshot } from "./memory";
+import type { World } from "./ports";
+import { type FrameRecord, restoreOperation, type StoredOperation } from "./record";
+import type { RoomSettings } from "./settings";
+import { Wheel } from "./wheel";
+
+/** Records read at once: 64 of at most 128 KiB. */
+const PAGE = 64;
+
+/** Brings a room to life: snapshot and journal, the only way. Call it under `blockConcurrencyWhile`. */
+export async function restore(
+  world: World,
+  kind: Kind,
+  name: { kind: string; id: string },
+  settings: RoomSettings,
+  now: number,
+): Promise<Parts> {
+  const head = (await world.storage.get(HEAD)) as Head | undefined;
+  const log = new EventLog(settings.recoveryMs);
+  const failed = (error: unknown) => {
+    world.report("An alarm could not be set", error);
+    world.broken();
+  };
+  const versions = Object.fromEntries(kind.features.map(({ name: feature, version }) => [feature, version]));
+  if (!head) {
+    const epoch = world.freshId();
+    const fresh: Head = { ...name, epoch, createdAt: now, operations: [], floor: 0, first: 1, versions };
+    const memory = new Memory(kind, fresh.epoch, now);
+    const wheel = new Wheel(world.storage, failed, null);
+    return {
+      world,
+      kind,
+      name,
+      settings,
+      memory,
+      log,
+      journal: new Journal(world, fresh, true),
+      wheel,
+      isRenewed: false,
+    };
+  }
+
+  const memory = new Memory(kind, head.epoch, head.createdAt);
+  const journal = new Journal(world, head, false);
+  const snapshot = (await readChunks(world, "s", head.snapshot)) as Snapshot | undefined;
+  if (snapshot) memory.restore(snapshot);
+  for (const carried of head.operations) {
+    const stored = (await readChunks(world, "o", carried)) as StoredOperation[] | undefined;
+    for (const operation of stored ?? []) memory.operations.add(restoreOperation(operation, 0));
+  }
+  let found = 0;
+  for await (const record of readRecords(world)) {
+    memory.recall(record);
+    if (record.text !== undefined) logFrame(log, record, record.text);
+    if (record.n <= (snapshot?.n ?? 0)) continue;
+    memory.replay(record);
+    found++;
+  }
+  journal.found(found);
+  log.trim(now);
+  const isRenewed = Object.entries(versions).some(([feature, version]) => head.versions[feature] !== version);
+  if (isRenewed) {
+    head.versions = versions;
+    renew(memory, journal, log, now);
+  }
+  const wheel = new Wheel(world.storage, failed, await world.storage.getAlarm());
+  return { world, kind, name, settings, memory, log, journal, wheel, isRenewed };
+}
+
+/**
+ * Members whom nobody said goodbye to and who hold no socket were cut off with the process. They, and whoever was already
+ * on the way back, are given the time that everybody needs to come back after a restart.
+ */
+export function graceAfterCut(parts: Parts, isHere: (user: string) => boolean, now: number): Member[] {
+  const away = [...parts.memory.members.all.values()].filter(({ user }) => !isHere(user));
+  if (away.every(({ leavesAt }) => leavesAt !== undefined)) return [];
+  const leavesAt = now + Math.max(RESTART_GRACE_MS, parts.settings.leaveGraceMs);
+  return away.map((member) => ({ ...member, leavesAt }));
+}
+
+/**
+ * Other code folded what came before: everybody is given the state anew, once. An event marks where, so that who was up to
+ * date before it is behind it, and who has been given the state resumes as ever.
+ */
+function renew(memory: Memory, journal: Journal, log: EventLog, now: number): void {
+  const at = Math.max(now, memory.at);
+  const seq = memory.seq + 1;
+  const event = { f: "room", n: "renewed", d: {} };
+  const record = { n: memory.n + 1, seq, at, text: JSON.stringify({ t: "frame", seq, at, e: [event] }) };
+  journal.append(record);
+  logFrame(log, record, record.text);
+  Object.assign(memory, { n: record.n, seq, at });
+  journal.head.floor = seq;
+  journal.snapshot(memory, log, now);
+}
+
+function logFrame(log: EventLog, record: FrameRecord, text: string): void {
+  const count = (JSON.parse(text) as { e: unknown[] }).e.length;
+  const { n, seq, at } = record;
+  log.add({ first: seq - count + 1, seq, at, text, bytes: byteLength(text), record: n });
+}
+
+async function* readRecords(world: World): AsyncIterable<FrameRecord> {
+  let startAfter: string | undefined;
+  for (;;) {
+    const page = await world.storage.list({
+      prefix: "j/",
+      limit: PAGE,
+      ...(startAfter ? { startAfter } : {}),
+    });
+    for (const [key, record] of page) {
+      startAfter = key;
+      yield record as FrameRecord;
+    }
+    if (page.size < PAGE) return;
+  }
+}
+
+async function readChunks(
+  world: World,
+  what: "s" | "o",
+  where: { n: number; chunks: number } | undefined,
+): Promise<unknown> {
+  if (!where) return undefined;
+  let text = "";
+  for (let chunk = 0; chunk < where.chunks; chunk++) {
+    const part = await world.storage.get(chunkKey(what, where.n, chunk));
+    if (typeof part !== "string")
+      throw new Error(`Part ${chunk} of ${what}/${where.n} is missing from storage.`);
+    text += part;
+  }
+  return JSON.parse(text);
+}

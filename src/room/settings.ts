@@ -1,0 +1,16 @@
+export interface Rate {
+  count: number;
+  perMs: number;
+}
+
+/** What a deployment may change about its rooms. */
+export interface RoomSettings {
+  idleMs: number;
+  recoveryMs: number;
+  leaveGraceMs: number;
+  maxUsers: number;
+  /** Of all messages of one connection; `null` is off. */
+  actionRate: Rate | null;
+  /** By rule name (`chat.say`), over what the feature says; `null` is off. */
+  rules: Readonly<Record<string, Rate | null>>;
+}

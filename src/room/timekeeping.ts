@@ -1,0 +1,44 @@
+import type { Kernel } from "./kernel";
+
+/** A timer whose handler threw: soon, but not at once, for it may throw again. */
+const TRY_AGAIN_MS = 5_000;
+
+/** What in a room waits for a time: its features' timers, graces, tokens that end, and being forgotten. */
+export class Timekeeping {
+  constructor(private readonly kernel: Kernel) {}
+
+  /** Named timers run at least once: they are cleared in the frame that holds what they decided. */
+  runDue(): void {
+    const { memory, now } = this.kernel;
+    for (const [name, at] of [...memory.timers]) if (at <= now) this.#run(name);
+  }
+
+  /** Sets the alarm to what comes next, and never further ahead than a room may sleep. */
+  rearm(): void {
+    const { memory, parts, delivery, now } = this.kernel;
+    const idleAt = now + parts.settings.idleMs;
+    const leaveAt = memory.members.nextLeaveAt();
+    parts.wheel.ensure(Math.min(idleAt, leaveAt, delivery.nextReapAt(), ...memory.timers.values()));
+  }
+
+  /** Nobody is in it, and nobody was for as long as its kind is kept. */
+  isForgotten(): boolean {
+    const { memory, parts, delivery, now } = this.kernel;
+    const keptMs = parts.kind.keepMs ?? parts.settings.idleMs;
+    return memory.members.size === 0 && delivery.size === 0 && memory.at + keptMs <= now;
+  }
+
+  #run(name: string): void {
+    const { kernel } = this;
+    const [, owner = "", timer = ""] = /^([^/]*)\/(.*)$/s.exec(name) ?? [];
+    const feature = kernel.features.get(owner);
+    kernel.setTimer(name, null);
+    try {
+      const outcome = feature?.due?.(kernel.situation(feature), timer);
+      if (feature && outcome) kernel.apply(feature, outcome);
+    } catch (error) {
+      kernel.parts.world.report(`The timer ${name} failed and will be tried again`, error);
+      kernel.setTimer(name, kernel.now + TRY_AGAIN_MS);
+    }
+  }
+}

@@ -1,0 +1,4 @@
+import { cloudflare } from "../support/platforms";
+import { suite } from "./suite";
+
+suite(cloudflare);

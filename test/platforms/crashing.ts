@@ -1,0 +1,230 @@
+import { describe, expect, it } from "vitest";
+import { freshId, type Outcome } from "../support/client";
+import { foldAll, foldEvent, type Seen, sumsOf } from "./fold";
+import { freshSeed, type Random, randomFrom } from "./random";
+import type { PartyClient } from "./sockets";
+import type { Stage } from "./stage";
+import { eventually, pause } from "./waiting";
+import type { Json } from "./wire";
+
+const ROUNDS = 4;
+
+/** Short, so that alarms ring in the middle of everything; and nobody without a token. */
+export const RESTLESS = { IDLE_MS: "3000", GUESTS: "off" };
+
+/** The newest of what one has said and was told to be done. */
+interface Answered {
+  id: string;
+  text: string;
+  seq: number;
+}
+
+/** What an answer over HTTP has promised. */
+interface Posted {
+  seq: number;
+  text: string;
+}
+
+/** `kill -9` of the whole server: what anybody had seen is there afterwards. */
+export function crashing(stage: Stage): void {
+  describe("kill -9", () => {
+    const random = randomFrom(freshSeed());
+
+    it(`[F1] amid chatter, ${ROUNDS} times: whatever any client had seen is there, numbers go on, nobody has left (SEED=${random.seed})`, async () => {
+      const room = stage.room("crash");
+      const hostToken = await stage.token({ sub: "hana", role: "host", rooms: ["main/*"] });
+      const people = await Promise.all(
+        Array.from({ length: 8 }, (_, index) => stage.member(room, `user-${index}`, { resume: true })),
+      );
+      const epoch = people[0]?.epoch;
+      const spoken = new Map<string, Promise<Outcome>>();
+      const answered = new Map<PartyClient, Answered>();
+      const posted: Posted[] = [];
+      const looked: number[] = [];
+      const chatter = new Chatter();
+      for (const [index, person] of people.entries()) {
+        chatter.add(() => speak(person, index, random, spoken, answered));
+      }
+      chatter.add(() => post(stage, room, hostToken, posted, looked, random));
+
+      for (let round = 1; round <= ROUNDS; round += 1) {
+        await pause(150 + random.below(700));
+        const restores = stage.restored(room);
+        await stage.kill();
+        await stage.restart();
+        await Promise.all(
+          people.map((person) => person.until(() => person.welcomes[round], `welcome ${round}`, 30_000)),
+        );
+        await eventually(() => stage.restored(room) > restores, "the room restored");
+        for (const [person, { id, text, seq }] of answered) {
+          expect(await person.say(text, id), "what was done before is not done again").toEqual({
+            kind: "ack",
+            seq,
+          });
+        }
+      }
+      await pause(1000);
+      expect(stage.restored(room), "eight came back at once, and each time to one restored room").toBe(
+        1 + ROUNDS,
+      );
+      await chatter.stop();
+      const outcomes = new Map<string, Outcome>();
+      for (const [id, outcome] of spoken) {
+        outcomes.set(id, await outcome);
+      }
+
+      const historian = await stage.history(room, String(epoch), await stage.token({ sub: "user-0" }));
+      const history = historian.events;
+      expect(history.map((event) => event.seq)).toEqual(history.map((_, index) => index + 1));
+      expect(posted.length + looked.length, "some was seen over HTTP").toBeGreaterThan(0);
+
+      for (const person of people) {
+        for (const event of person.events) {
+          expect(history[event.seq - 1], `what ${person.you.user} had read`).toEqual(event);
+        }
+        expect(person.welcomes.map((welcome) => welcome.epoch)).toEqual(person.welcomes.map(() => epoch));
+        expect(
+          person.welcomes.slice(1).every((welcome) => welcome.resumed),
+          "everyone resumes",
+        ).toBe(true);
+      }
+      for (const [id, outcome] of outcomes) {
+        const seq = outcome.kind === "event" || outcome.kind === "ack" ? outcome.seq : undefined;
+        expect(history[Number(seq) - 1]?.op, `${id}: ${JSON.stringify(outcome).slice(0, 200)}`).toBe(id);
+      }
+      for (const { seq, text } of posted) {
+        expect(history[seq - 1]).toMatchObject({ n: "said", d: { text } });
+      }
+      for (const seq of looked) {
+        expect(seq).toBeLessThanOrEqual(history.length);
+      }
+      const texts = history.filter((event) => event.n === "said").map((event) => event.d.text);
+      expect(new Set(texts).size, "nothing happened twice").toBe(texts.length);
+      expect(texts).toHaveLength(outcomes.size + posted.length);
+      expect(history.filter((event) => event.n === "left")).toEqual([]);
+      expectStatesToBeFoldsOf(history, people);
+    }, 120_000);
+
+    it("[F1] nothing stored is too large, whatever people send: a room full of the largest lines is restored", async () => {
+      const room = stage.room("large");
+      const people = await Promise.all(
+        Array.from({ length: 30 }, (_, index) => stage.member(room, `user-${index}`)),
+      );
+      const data = { blob: "💥".repeat(250) };
+      await Promise.all(
+        people.map((one) => one.done(one.do("presence", "set", { status: "é".repeat(64), data }))),
+      );
+      await Promise.all(
+        people.flatMap((one) => Array.from({ length: 20 }, () => one.done(one.say("💥".repeat(500))))),
+      );
+      const [ann] = people;
+      await ann?.reached(30 + 30 + 600);
+      for (const one of people) {
+        one.close();
+      }
+      await stage.kill();
+      await stage.restart();
+      const late = await stage.member(room, "late");
+      expect(late.seq).toBeGreaterThan(30 + 30 + 600);
+      expect(late.slices.chat).toEqual(ann?.slices.chat);
+      const { sums, own } = await late.verify();
+      expect(own).toEqual(sums);
+    }, 60_000);
+  });
+}
+
+async function speak(
+  person: PartyClient,
+  index: number,
+  random: Random,
+  spoken: Map<string, Promise<Outcome>>,
+  answered: Map<PartyClient, Answered>,
+): Promise<void> {
+  const id = freshId();
+  const text = `user ${index} says ${id}`;
+  const outcome = person.say(text, id, 60_000);
+  outcome.then(
+    (is) => {
+      if (is.kind === "event") answered.set(person, { id, text, seq: is.seq });
+    },
+    // Kept to the end, where each is looked at; until then a failure must not be an unhandled one.
+    () => undefined,
+  );
+  spoken.set(id, outcome);
+  if (random.below(10) === 0) {
+    person.send({ t: "verify" });
+  }
+  await Promise.race([outcome, pause(200)]);
+  await pause(random.below(40));
+}
+
+async function post(
+  stage: Stage,
+  room: string,
+  token: string,
+  posted: Posted[],
+  looked: number[],
+  random: Random,
+): Promise<void> {
+  const action = { id: freshId(), f: "chat", a: "say", d: { text: `posted ${freshId()}` } };
+  const answered = await eventually(
+    async () => {
+      const answer = await stage.post(room, action, token).catch(() => undefined);
+      return answer?.status === 200 ? answer : undefined;
+    },
+    `an answer to ${action.id}`,
+    60_000,
+  );
+  posted.push({ seq: Number(answered.body.seq), text: action.d.text });
+  const summary = await stage.get(room).catch(() => undefined);
+  if (summary?.status === 200) {
+    looked.push(Number(summary.body.seq));
+  }
+  await pause(random.below(60));
+}
+
+/** Each welcome's state and each checksum against the fold of the room's story up to its number. */
+function expectStatesToBeFoldsOf(history: readonly Seen[], people: readonly PartyClient[]): void {
+  const states = new Map<number, unknown>();
+  const sums = new Map<number, unknown>();
+  for (const person of people) {
+    for (const welcome of person.welcomes.filter((one) => one.state !== undefined)) {
+      states.set(welcome.seq, welcome.state);
+    }
+    for (const checksum of person.checksums) {
+      sums.set(checksum.seq, checksum.sums);
+    }
+  }
+  expect(sums.size, "checksums were asked for amid it all").toBeGreaterThan(0);
+  let folded: Record<string, Json> = foldAll([]);
+  for (const event of history) {
+    folded = foldEvent(folded, event);
+    if (states.has(event.seq)) {
+      expect(states.get(event.seq)).toEqual(folded);
+    }
+    if (sums.has(event.seq)) {
+      expect(sums.get(event.seq), `the checksum of ${event.seq}`).toEqual(sumsOf(folded));
+    }
+  }
+}
+
+/** Several who go on, each in turn, until they are told to stop. */
+class Chatter {
+  private going = true;
+  private readonly all: Promise<void>[] = [];
+
+  add(turn: () => Promise<void>): void {
+    this.all.push(
+      (async () => {
+        while (this.going) {
+          await turn();
+        }
+      })(),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.going = false;
+    await Promise.all(this.all);
+  }
+}

@@ -1,0 +1,117 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { secret } from "../../scripts/env-file.mjs";
+import { isBusy } from "../../scripts/port.mjs";
+import { PROJECT } from "../../scripts/project.mjs";
+import { freePort } from "../support/ports";
+
+let dataDir: string;
+let command: ChildProcess | undefined;
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), "tallyroom-dev-"));
+});
+afterEach(() => {
+  command?.kill("SIGKILL");
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
+});
+
+/** Starts a command of package.json as npm would, and gathers what it prints. */
+function run(script: string, env: Readonly<Record<string, string>>) {
+  const child = spawn(process.execPath, [join(PROJECT, "scripts", script)], {
+    env: { ...process.env, DATA_DIR: dataDir, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  command = child;
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  }
+  const exited = once(child, "close").then(([code]) => ({ code, output }));
+  const ready = async (): Promise<string> => {
+    for (;;) {
+      const address = /^ready (http\S+)$/m.exec(output)?.[1];
+      if (address !== undefined) return address;
+      if (child.exitCode !== null) throw new Error(output);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  return { child, exited, ready };
+}
+
+async function status(url: string): Promise<number> {
+  return (await fetch(url)).status;
+}
+
+describe.each([
+  { name: "npm run dev", script: "dev.mjs", portVariables: ["ROOMS_PORT", "SCOREBOARD_PORT"] },
+  { name: "npm run dev:cloudflare", script: "dev-cloudflare.mjs", portVariables: ["PORT"] },
+])("$name", ({ script, portVariables }) => {
+  async function ports(): Promise<Record<string, string>> {
+    const entries: [string, string][] = [];
+    for (const name of portVariables) entries.push([name, String(await freePort())]);
+    return Object.fromEntries(entries);
+  }
+
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "leads to a page, and leaves nothing behind after one %s",
+    async (signal) => {
+      const AUTH_SECRET = secret();
+      const chosen = await ports();
+      const { child, exited, ready } = run(script, { ...chosen, AUTH_SECRET });
+      const address = await ready();
+      expect(address).toBe(`http://127.0.0.1:${chosen[portVariables[0] ?? ""]}`);
+      const page = await fetch(address);
+      expect(page.headers.get("content-type")).toMatch(/^text\/html/);
+      expect(await page.text()).toContain("<script");
+      for (const port of Object.values(chosen))
+        expect(await status(`http://127.0.0.1:${port}/health`)).toBe(200);
+      expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(AUTH_SECRET);
+
+      const askedAt = Date.now();
+      child.kill(signal);
+      const { code, output } = await exited;
+      expect(code).toBe(0);
+      expect(Date.now() - askedAt).toBeLessThan(5_000);
+      for (const port of Object.values(chosen)) expect(await isBusy(Number(port))).toBe(false);
+      expect(output.split("\n").filter((line) => !/^ready |^\w+ │ GET \/ 200 OK|^$/.test(line))).toEqual([]);
+    },
+  );
+
+  it("names a busy port before it starts anything", async () => {
+    const chosen = await ports();
+    const name = portVariables.at(-1) ?? "";
+    const other = createServer().listen(Number(chosen[name]), "127.0.0.1");
+    await once(other, "listening");
+    const { code, output } = await run(script, chosen).exited;
+    other.close();
+    expect(code).toBe(1);
+    expect(output).toMatch(new RegExp(`^Port ${chosen[name]}, .* is busy: .*${name}\\.\n$`));
+  });
+
+  it("names a variable that makes no sense", async () => {
+    const { code, output } = await run(script, { ...(await ports()), IDLE_MS: "often" }).exited;
+    expect(code).toBe(1);
+    expect(output).toMatch(/^IDLE_MS must be .*\.\n$/);
+  });
+});
+
+it("npm run dev stops the rest and says so when one server ends by itself", async () => {
+  const chosen = { ROOMS_PORT: String(await freePort()), SCOREBOARD_PORT: String(await freePort()) };
+  const { exited, ready } = run("dev.mjs", chosen);
+  await ready();
+  const line = execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" })
+    .split("\n")
+    .find((process) => process.includes("partykit/dist/bin.mjs") && process.includes(chosen.ROOMS_PORT));
+  process.kill(Number.parseInt(line ?? "", 10), "SIGKILL");
+  const { code, output } = await exited;
+  expect(code).toBe(1);
+  expect(output).toContain("The rooms server ended by itself, by SIGKILL");
+  expect(await isBusy(Number(chosen.SCOREBOARD_PORT))).toBe(false);
+});

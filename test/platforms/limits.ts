@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import type { Stage } from "./stage";
+import { pause } from "./waiting";
+
+/** What the server of these stories is started with. */
+export const TIGHT = {
+  CHAT_LIMIT: "3/6",
+  ACTION_LIMIT: "50/1",
+  MAX_USERS: "4",
+  LEAVE_GRACE_MS: "1000",
+};
+
+/** Limits hold for a user, wherever the user speaks from, and tell exactly how long to wait. */
+export function limits(stage: Stage): void {
+  describe("limits", () => {
+    it("[L1] [W5] the rule is told in the welcome, and holds for all tabs of a user and for no other user", async () => {
+      const room = stage.room("limit");
+      const one = await stage.member(room, "ann");
+      const two = await stage.member(room, "ann");
+      const bob = await stage.member(room, "bob");
+      expect((await one.welcome()).limits.rules["chat.say"]).toEqual({ count: 3, perMs: 6000 });
+      await one.done(one.say("1"));
+      await two.done(two.say("2"));
+      await one.done(one.say("3"));
+      const nack = await two.refused(two.say("4"));
+      expect(nack).toMatchObject({ code: "rate_limited", info: { rule: "chat.say" } });
+      expect(nack.retryAfterMs).toBeGreaterThan(0);
+      expect(nack.retryAfterMs).toBeLessThanOrEqual(6000);
+      await bob.done(bob.say("1"));
+      two.close();
+      const three = await stage.member(room, "ann");
+      expect((await three.refused(three.say("4"))).code, "also on a new connection").toBe("rate_limited");
+    });
+
+    it("[L1] the wait that is told is the wait, and a refused action does not lengthen it", async () => {
+      const ann = await stage.member(stage.room("limit"), "ann");
+      const startedAt = Date.now();
+      for (const text of ["1", "2", "3"]) {
+        await ann.done(ann.say(text));
+      }
+      const first = await ann.refused(ann.say("4"));
+      for (let time = 0; time < 5; time += 1) {
+        await pause(200);
+        expect((await ann.refused(ann.say("4"))).code).toBe("rate_limited");
+      }
+      const last = await ann.refused(ann.say("4"));
+      expect(last.retryAfterMs).toBeLessThanOrEqual(Number(first.retryAfterMs) - 1000);
+      await pause(Number(last.retryAfterMs) + 30);
+      await ann.done(ann.say("4"));
+      expect(Date.now() - startedAt).toBeGreaterThanOrEqual(6000);
+    }, 20_000);
+
+    it("[L1] what was spent before a kill -9 is spent after it", async () => {
+      const room = stage.room("limit");
+      const ann = await stage.member(room, "ann", { resume: true, tab: "ann's tab, 20 characters" });
+      for (const text of ["1", "2", "3"]) {
+        await ann.done(ann.say(text));
+      }
+      const spentAt = Date.now();
+      await stage.kill();
+      await stage.restart();
+      await ann.until(() => ann.welcomes[1], "another welcome", 30_000);
+      const outcome = await ann.say("4");
+      if (outcome.kind === "nack") {
+        expect(outcome.nack).toMatchObject({ code: "rate_limited" });
+        expect(Date.now() + Number(outcome.nack.retryAfterMs)).toBeGreaterThan(spentAt + 5900);
+      } else {
+        expect(Date.now() - spentAt, "accepted only since the restart took longer").toBeGreaterThan(5900);
+      }
+    }, 60_000);
+
+    it("[L2] a connection that asks too much is told so, and the others are not", async () => {
+      const room = stage.room("flood");
+      const calm = await stage.member(room, "calm");
+      const loud = stage.raw({ room, query: `_pk=loud&token=${await stage.token({ sub: "loud" })}` });
+      await loud.welcome();
+      for (let nth = 0; nth < 400; nth += 1) {
+        loud.send({ t: "verify" });
+      }
+      const refusal = await loud.until(
+        () => loud.byes[0] ?? loud.messages.find((message) => message.t === "nack"),
+        "a refusal",
+      );
+      if (refusal.t === "bye") {
+        expect(refusal.code).toBe(4429);
+      } else {
+        expect(refusal).toMatchObject({ code: "rate_limited", retryAfterMs: expect.any(Number) });
+      }
+      await calm.done(calm.say("still here"));
+      const again = stage.raw({ room, query: `_pk=loud2&token=${await stage.token({ sub: "loud" })}` });
+      const welcome = await again.welcome();
+      expect(welcome.you.user).toBe("loud");
+      await again.done(again.say("calmer now"));
+    });
+
+    it("[L3] a full room closes newcomers, but no other tab of a member, and lets in again when there is space", async () => {
+      const room = stage.room("full");
+      const members = await Promise.all(["a", "b", "c", "d"].map((user) => stage.member(room, user)));
+      const refused = stage.raw({ room, query: `_pk=e&token=${await stage.token({ sub: "e" })}` });
+      const bye = await refused.bye();
+      expect(bye.code).toBe(4503);
+      expect(bye.retryAfterMs).toBeGreaterThan(0);
+      await stage.member(room, "a");
+      members[3]?.close();
+      await members[0]?.until(() => members[0]?.events.some((event) => event.n === "left"), "d's left");
+      expect((await stage.member(room, "e")).you.user).toBe("e");
+    });
+
+    it("[L3] a member has at most 20 connections: one more closes the oldest", async () => {
+      const room = stage.room("tabs");
+      const token = await stage.token({ sub: "ann" });
+      const tabs = [];
+      for (let nth = 0; nth < 22; nth += 1) {
+        const tab = stage.raw({ room, query: `_pk=tab-${nth}&token=${token}` });
+        await tab.welcome();
+        tabs.push(tab);
+      }
+      expect((await tabs[0]?.bye())?.code).toBe(4429);
+      expect((await tabs[1]?.bye())?.code).toBe(4429);
+      expect(tabs.slice(2).flatMap((tab) => tab.byes)).toEqual([]);
+      expect((await stage.get(room)).body).toMatchObject({ users: 1, connections: 20 });
+    });
+  });
+}

@@ -1,0 +1,4 @@
+import { partykit } from "../support/platforms";
+import { suite } from "./suite";
+
+suite(partykit);

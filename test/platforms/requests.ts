@@ -1,0 +1,186 @@
+import { describe, expect, it } from "vitest";
+import type { Stage } from "./stage";
+import type { Claims } from "./tokens";
+import { eventually } from "./waiting";
+import { ERROR_CODES } from "./wire";
+
+/** Rooms over HTTP. */
+export function requests(stage: Stage): void {
+  describe("requests", () => {
+    it("[H] GET of a room that does not exist is 404, and it still does not afterwards", async () => {
+      const room = stage.room("nobody");
+      for (let time = 0; time < 3; time += 1) {
+        const answer = await stage.get(room);
+        expect(answer.status).toBe(404);
+        expect(answer.body).toMatchObject({ code: expect.any(String), message: expect.any(String) });
+      }
+      const first = await stage.member(room, "ann");
+      expect((await first.welcome()).seq, "whoever comes is the first").toBe(1);
+    });
+
+    it("[H] GET of a room tells its summary", async () => {
+      const room = stage.room("summary");
+      const startedAt = Date.now();
+      const ann = await stage.member(room, "ann");
+      await stage.member(room, "ann");
+      await ann.done(ann.say("hello"));
+      const { status, body } = await stage.get(room);
+      expect(status).toBe(200);
+      expect(body).toMatchObject({
+        kind: "main",
+        id: room,
+        epoch: ann.epoch,
+        seq: 2,
+        users: 1,
+        connections: 2,
+      });
+      expect(Math.abs(Number(body.createdAt) - startedAt)).toBeLessThan(10_000);
+    });
+
+    it("[F1] a GET counts what was said a moment ago", async () => {
+      const room = stage.room("gate");
+      const ann = await stage.member(room, "ann");
+      for (let round = 0; round < 5; round += 1) {
+        const said = Array.from({ length: 30 }, (_, line) => ann.done(ann.say(`${round} ${line}`)));
+        const { body } = await stage.get(room);
+        await Promise.all(said);
+        expect(body.seq).toBeLessThanOrEqual(ann.seq);
+        expect((await stage.get(room)).body.seq).toBe(ann.seq);
+      }
+    });
+
+    it("[H] POST by a host acts in the room's name, and the same id again gives the same answer", async () => {
+      const room = stage.room("post");
+      const ann = await stage.member(room, "ann");
+      const token = await stage.token({ sub: "hana", name: "Hana", role: "host", rooms: [`main/${room}`] });
+      const action = { id: "post-1", f: "chat", a: "say", d: { text: "from outside" } };
+      const first = await stage.post(room, action, token);
+      expect(first.status).toBe(200);
+      expect(first.body.seq).toBe(2);
+      const event = await ann.until(() => ann.events.find((one) => one.seq === 2), "the event");
+      expect(event).toMatchObject({ f: "chat", n: "said", d: { text: "from outside" } });
+      expect(event.by, "the room itself").toBeUndefined();
+      const again = await Promise.all(Array.from({ length: 5 }, () => stage.post(room, action, token)));
+      for (const answer of again) {
+        expect(answer).toMatchObject({ status: 200, body: first.body });
+      }
+      const next = await ann.done(ann.say("after"));
+      expect(next.seq).toBe(3);
+      const other = await stage.post(room, { ...action, d: { text: "other content" } }, token);
+      expect(other.status).toBeGreaterThanOrEqual(400);
+      expect(other.body.code).toBe("duplicate");
+    });
+
+    it("[H] POST by an admin is good in any room; by a player, a stranger or nobody it is refused", async () => {
+      const room = stage.room("post");
+      const ann = await stage.member(room, "ann");
+      const action = (id: string) => ({ id, f: "chat", a: "say", d: { text: id } });
+      const admin = await stage.token({ sub: "root", role: "admin" });
+      expect((await stage.post(room, action("by admin"), admin)).status).toBe(200);
+      const refused: [string, string | undefined, number[]][] = [
+        ["player", await stage.token({ sub: "ann" }), [403]],
+        ["guest", String((await stage.guest(room)).you.token), [403]],
+        [
+          "host of another room",
+          await stage.token({ sub: "h", role: "host", rooms: ["main/other"] }),
+          [401, 403],
+        ],
+        ["nobody", undefined, [401]],
+        ["garbage", "garbage", [401]],
+      ];
+      for (const [who, token, statuses] of refused) {
+        const answer = await stage.post(room, action(who), token);
+        expect(statuses, `${who}: ${answer.text}`).toContain(answer.status);
+        expect(answer.body).toMatchObject({ code: expect.any(String), message: expect.any(String) });
+      }
+      const next = await ann.done(ann.say("next"));
+      expect(ann.events.filter((event) => event.n === "said").map((event) => event.d.text)).toEqual([
+        "by admin",
+        "next",
+      ]);
+      expect(next.seq).toBe(ann.seq);
+    });
+
+    it("[E2] [H1] a POST that makes no sense is refused with a code, and changes nothing", async () => {
+      const room = stage.room("post");
+      const ann = await stage.member(room, "ann");
+      const token = await stage.token({ sub: "hana", role: "host", rooms: ["main/*"] });
+      const before = ann.seq;
+      const bodies: unknown[] = [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        JSON.stringify("text"),
+        { id: "x" },
+        { id: "", f: "chat", a: "say", d: { text: "x" } },
+        { id: "x".repeat(65), f: "chat", a: "say", d: { text: "x" } },
+        { id: "x", f: "__proto__", a: "say", d: { text: "x" } },
+        { id: "x", f: "chat", a: "constructor", d: {} },
+        { id: "x", f: "chat", a: "say", d: { text: 5 } },
+        { id: "x", f: "chat", a: "say", d: [] },
+        { id: 5, f: "chat", a: "say", d: { text: "x" } },
+        { id: "x", f: "chat", a: "say", d: { text: "x".repeat(20_000) } },
+        `{"id":"x","f":"chat","a":"say","d":{"text":"\\ud800"}}`,
+        `{"id":"x","f":"chat","a":"say","d":{"text":"a\\u0000"}}`,
+        "[".repeat(10_000),
+        "x".repeat(200_000),
+      ];
+      for (const body of bodies) {
+        // A server that refuses a body unread may end the connection before its answer is read.
+        const answer = await eventually(
+          () => stage.post(room, body, token).catch(() => undefined),
+          "an answer",
+        );
+        const what = `${JSON.stringify(body).slice(0, 80)} → ${answer.status} ${answer.text.slice(0, 200)}`;
+        expect(answer.status, what).toBeGreaterThanOrEqual(400);
+        expect(answer.status, what).toBeLessThan(500);
+        expect(ERROR_CODES.has(String(answer.body.code)), what).toBe(true);
+      }
+      expect((await stage.get(room)).body.seq).toBe(before);
+    });
+
+    it("[A4] a POST to a room that nobody opened leaves nothing behind when it is refused", async () => {
+      const room = stage.room("unopened");
+      const stranger = await stage.token({ sub: "ann" });
+      expect(
+        (await stage.post(room, { id: "x", f: "chat", a: "say", d: { text: "x" } }, stranger)).status,
+      ).toBe(403);
+      expect(stage.restored(room), "and wakes nobody").toBe(0);
+      expect((await stage.get(room)).status).toBe(404);
+    });
+
+    it("[H] DELETE by its host closes a room: everybody is told, nothing of it stays, and who comes then begins anew", async () => {
+      const room = stage.room("closed");
+      const ann = await stage.member(room, "ann");
+      await ann.done(ann.say("a line that must not stay"));
+      const close = async (claims: Claims) =>
+        stage.http(`/parties/main/${room}`, {
+          method: "DELETE",
+          headers: { authorization: `Bearer ${await stage.token(claims)}` },
+        });
+      expect((await close({ sub: "ann" })).status).toBe(403);
+      expect((await close({ sub: "hana", role: "host", rooms: ["main/other"] })).status).toBe(403);
+      expect(ann.byes).toEqual([]);
+      const closed = await close({ sub: "hana", role: "host", rooms: [`main/${room}`] });
+      expect(closed.status, closed.text).toBeLessThan(300);
+      expect((await ann.bye()).code).toBe(4410);
+      ann.close();
+      expect((await stage.get(room)).status).toBe(404);
+      const next = await stage.member(room, "bob");
+      expect(next.epoch).not.toBe(ann.epoch);
+      expect(await next.welcome()).toMatchObject({ seq: 1, state: { chat: { messages: [] } } });
+    });
+
+    it("[H] methods that mean nothing here are refused", async () => {
+      const room = stage.room("methods");
+      await stage.member(room, "ann");
+      for (const method of ["PUT", "PATCH"]) {
+        const answer = await stage.http(`/parties/main/${room}`, { method, body: "{}" });
+        expect([404, 405], `${method} ${answer.text}`).toContain(answer.status);
+      }
+      await eventually(async () => (await stage.get(room)).status === 200, "the room is there as before");
+    });
+  });
+}

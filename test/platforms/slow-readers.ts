@@ -1,0 +1,182 @@
+import { connect, type Socket } from "node:net";
+import { describe, expect, it } from "vitest";
+import type { Client } from "../support/client";
+import type { PartyClient, RawClient } from "./sockets";
+import type { Stage } from "./stage";
+import { eventually, pause } from "./waiting";
+
+const DEAF = 200;
+const HEARING = 20;
+/** Twelve megabytes to each: what two runtimes' sockets hold between them unread is six at most. */
+const LINES = 300;
+const LINE = "💬".repeat(490);
+
+/** What the server may grow by: the paused hold half a megabyte each, and a room its history; without pausing it was 1.5 GB. */
+const BOUND_BYTES = 250 * 1024 * 1024;
+
+/** Thirty seconds, and what an alarm may be late. */
+const CLOSED_WITHIN_MS = 40_000;
+
+/** Who was there when it was loud. */
+export interface Flooded {
+  room: string;
+  hearing: PartyClient[];
+  dozing: RawClient;
+  deaf: Deaf[];
+  loudUntil: number;
+}
+
+export async function gather(stage: Stage): Promise<Flooded> {
+  const room = stage.room("slow");
+  const hearing = await Promise.all(
+    Array.from({ length: HEARING }, (_, index) => stage.member(room, `user-${index}`)),
+  );
+  const dozing = stage.raw({ room, query: `_pk=dozing&token=${await stage.token({ sub: "dozing" })}` });
+  await dozing.welcome();
+  const deaf: Deaf[] = [];
+  for (let nth = 0; nth < DEAF; nth += 20) {
+    const tokens = Array.from({ length: 20 }, (_, index) => stage.token({ sub: `deaf-${nth + index}` }));
+    deaf.push(
+      ...(await Promise.all(tokens.map(async (token) => Deaf.join(stage.server.http, room, await token)))),
+    );
+  }
+  return { room, hearing, dozing, deaf, loudUntil: 0 };
+}
+
+/** The room is loud: those who read notice nothing, the server does not hold what the others leave unread. */
+export function slowReaders(stage: Stage, flooded: () => Flooded): void {
+  describe("readers too slow", () => {
+    it(`[F6] ${DEAF} sockets that never read beside ${HEARING} that do: these miss nothing, and memory stays bounded`, async () => {
+      const { room, hearing, dozing } = flooded();
+      expect((await stage.get(room)).body.connections).toBe(DEAF + HEARING + 1);
+      dozing.socket.pause();
+
+      const before = await stage.server.rss();
+      let most = before;
+      const meter = setInterval(async () => {
+        most = Math.max(most, await stage.server.rss());
+      }, 250);
+      const waits: number[] = [];
+      await Promise.all(
+        hearing.map(async (one, index) => {
+          for (let line = 0; line < LINES; line += 1) {
+            // Four megabytes later, which is well within what recovery keeps.
+            if (index === 0 && line === LINES / 3) dozing.socket.resume();
+            const startedAt = Date.now();
+            await one.done(one.say(`${index}.${line}`.padEnd(10) + LINE));
+            waits.push(Date.now() - startedAt);
+          }
+        }),
+      );
+      const last = Math.max(...hearing.map((one) => one.seq));
+      await Promise.all(hearing.map((one) => one.reached(last, 20_000)));
+      clearInterval(meter);
+      flooded().loudUntil = Date.now();
+
+      const [first, ...others] = hearing.map(heardBy);
+      expect(first).toHaveLength(HEARING * LINES);
+      for (const other of others) {
+        expect(other).toEqual(first);
+      }
+      for (const one of hearing) {
+        expect(one.byes).toEqual([]);
+        expect(one.welcomes).toHaveLength(1);
+      }
+      waits.sort((a, b) => a - b);
+      expect(waits[Math.floor(waits.length * 0.99)], "milliseconds that 99 of 100 lines take").toBeLessThan(
+        1500,
+      );
+      expect(most - before, "bytes that the server has grown by").toBeLessThan(BOUND_BYTES);
+    }, 60_000);
+
+    it("[F6] one who only dozed off for a while was brought on from the journal without a gap", async () => {
+      const { hearing, dozing } = flooded();
+      const [one] = hearing;
+      await dozing.reached(Number(one?.seq), 20_000);
+      expect(dozing.byes).toEqual([]);
+      expect(one && heardBy(dozing)).toEqual(one && heardBy(one));
+      const { sums, own } = await dozing.verify();
+      expect(own).toEqual(sums);
+    }, 30_000);
+  });
+}
+
+/** Later: those who read nothing have been closed. */
+export function closedReaders(stage: Stage, flooded: () => Flooded): void {
+  describe("readers who never read", () => {
+    it("[F6] they were paused, then told and closed; the others are there as before", async () => {
+      const { room, hearing, dozing, deaf, loudUntil } = flooded();
+      // Nobody looks before, for a look would wake a room that sleeps and so do what its alarm has to do.
+      await pause(loudUntil + CLOSED_WITHIN_MS - Date.now());
+      expect((await stage.get(room)).body.connections, "those who never read are gone").toBe(HEARING + 1);
+      const all = Number(hearing[0]?.bytes);
+      await Promise.all(deaf.map((one) => one.ended(20_000)));
+      for (const one of deaf) {
+        expect(one.bytes, "paused long before the end").toBeLessThan(all / 2);
+      }
+      const said = await hearing[0]?.done(hearing[0].say("peace"));
+      await Promise.all([...hearing, dozing].map((one) => one.reached(Number(said?.seq))));
+      expect(hearing.flatMap((one) => one.byes)).toEqual([]);
+    }, 90_000);
+  });
+}
+
+function heardBy(client: Client): [number, string | undefined][] {
+  return client.events.filter((event) => event.n === "said").map((event) => [event.seq, event.by]);
+}
+
+/** A socket that completes the upgrade and then never reads, until it is asked how it ended. */
+class Deaf {
+  bytes = 0;
+  end = "";
+  private constructor(private readonly socket: Socket) {
+    socket.on("error", () => undefined);
+  }
+
+  static async join(http: string, room: string, token: string): Promise<Deaf> {
+    const { hostname, port, host } = new URL(http);
+    const socket = connect(Number(port), hostname);
+    const deaf = new Deaf(socket);
+    await new Promise<void>((resolve, reject) => {
+      let head = "";
+      const read = (chunk: Buffer) => {
+        head += chunk.toString("latin1");
+        if (head.includes("\r\n\r\n")) {
+          socket.off("data", read);
+          socket.pause();
+          head.startsWith("HTTP/1.1 101") ? resolve() : reject(new Error(head));
+        }
+      };
+      socket.on("data", read);
+      socket.once("error", reject);
+      socket.write(
+        [
+          `GET /parties/main/${room}?_pk=deaf&token=${token} HTTP/1.1`,
+          `Host: ${host}`,
+          "Upgrade: websocket",
+          "Connection: Upgrade",
+          "Sec-WebSocket-Version: 13",
+          `Sec-WebSocket-Key: ${Buffer.from("sixteen bytes ok").toString("base64")}`,
+          "\r\n",
+        ].join("\r\n"),
+      );
+    });
+    return deaf;
+  }
+
+  /** Reads all that is there: what it was sent, then a bye and a close of the same code. */
+  async ended(ms: number): Promise<void> {
+    this.socket.on("data", (chunk: Buffer) => {
+      this.bytes += chunk.length;
+      this.end = (this.end + chunk.toString("latin1")).slice(-2000);
+    });
+    this.socket.resume();
+    const closeCode = String.fromCharCode(4408 >> 8, 4408 & 0xff);
+    const told = () => {
+      const bye = this.end.indexOf('"t":"bye","code":4408');
+      return bye >= 0 && this.end.indexOf(closeCode, bye) > bye;
+    };
+    await eventually(told, "a bye, and a close with its code", ms);
+    this.socket.destroy();
+  }
+}

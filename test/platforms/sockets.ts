@@ -1,0 +1,119 @@
+import PartySocket from "partysocket";
+import { type ClientOptions, WebSocket } from "ws";
+import { Client } from "../support/client";
+import type { Slices } from "./fold";
+
+export interface JoinOptions {
+  room: string;
+  kind?: string;
+  token?: string;
+  name?: string;
+  /** `_pk`, the tab; partysocket makes one if absent. */
+  tab?: string;
+  /** Tells the room where it stopped whenever it reconnects, and sends again what was not answered. */
+  resume?: boolean;
+  /** Where somebody else stopped, and what they had folded by then. */
+  from?: { epoch: string; since: number; slices?: Slices };
+}
+
+export interface RawOptions {
+  /** What stands after the question mark. */
+  query?: string;
+  path?: string;
+  room?: string;
+  kind?: string;
+  headers?: Record<string, string>;
+  options?: ClientOptions;
+}
+
+/** Compression would cost processor time on our side of the wire; one story asks for it by name. */
+export class PlainWebSocket extends WebSocket {
+  constructor(url: string, protocols?: string | string[]) {
+    super(url, protocols, { perMessageDeflate: false });
+  }
+}
+
+/** On the real partysocket, which reconnects by itself. */
+export class PartyClient extends Client {
+  readonly socket: PartySocket;
+
+  constructor(host: string, options: JoinOptions, bare = false) {
+    super(options.resume === true);
+    this.seq = options.from?.since ?? 0;
+    this.slices = options.from?.slices ?? {};
+    const query = () => ({
+      token: options.token,
+      name: options.name,
+      ...this.place(options),
+    });
+    this.socket = new PartySocket({
+      host,
+      room: options.room,
+      WebSocket: PlainWebSocket,
+      // A bare one is `new PartySocket({ host, room })` and nothing else: its waits, its address, its `_pk`.
+      ...(bare
+        ? {}
+        : {
+            query,
+            minReconnectionDelay: 100,
+            maxReconnectionDelay: 400,
+            minUptime: 100,
+            connectionTimeout: 10_000,
+          }),
+      ...(options.kind === undefined ? {} : { party: options.kind }),
+      ...(options.tab === undefined ? {} : { id: options.tab }),
+    });
+    this.wire = { send: (data) => void this.socket.send(data as string), close: () => this.socket.close() };
+    this.socket.addEventListener("open", () => this.opened());
+    this.socket.addEventListener("message", (event) => this.receive(event.data));
+    this.socket.addEventListener("close", (event) => this.closed(event.code, event.reason));
+  }
+
+  private place(options: JoinOptions): { v: string; epoch?: string; since?: string } {
+    if (options.resume && this.epoch !== undefined) {
+      return { v: "1", epoch: this.epoch, since: String(this.seq) };
+    }
+    return options.from && this.welcomes.length === 0
+      ? { v: "1", epoch: options.from.epoch, since: String(options.from.since) }
+      : { v: "1" };
+  }
+}
+
+/** On a plain socket that connects once: for what partysocket would never send, and for seeing how one is closed. */
+export class RawClient extends Client {
+  readonly socket: WebSocket;
+  /** The HTTP status, if the handshake was refused. */
+  status: number | undefined;
+  body = "";
+
+  constructor(host: string, raw: RawOptions) {
+    super(false);
+    const path = raw.path ?? `/parties/${raw.kind ?? "main"}/${raw.room}`;
+    this.socket = new WebSocket(`ws://${host}${path}${raw.query ? `?${raw.query}` : ""}`, {
+      perMessageDeflate: false,
+      headers: raw.headers ?? {},
+      ...raw.options,
+    });
+    this.wire = { send: (data) => this.socket.send(data), close: () => this.socket.close() };
+    this.socket.on("open", () => this.opened());
+    this.socket.on("message", (data, isBinary) => this.receive(isBinary ? data : data.toString()));
+    this.socket.on("close", (code, reason) => this.closed(code, reason.toString()));
+    this.socket.on("error", () => undefined);
+    this.socket.on("unexpected-response", (_request, response) => {
+      this.status = response.statusCode;
+      response.on("data", (chunk) => {
+        this.body += String(chunk);
+      });
+      response.on("end", () => this.closed(1006, `HTTP ${this.status}`));
+    });
+  }
+
+  /** Resolves as soon as a message can be sent, welcome or not. */
+  async open(): Promise<this> {
+    await this.until(
+      () => this.socket.readyState === WebSocket.OPEN || this.closes.length > 0,
+      "an open socket",
+    );
+    return this;
+  }
+}

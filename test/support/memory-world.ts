@@ -1,0 +1,293 @@
+import { deserialize, serialize } from "node:v8";
+import type { Peer, SocketNote, Storage, World } from "../../src/room/ports";
+import { randomFrom } from "../platforms/random";
+
+/** What PartyKit's objects bear: more in a value, a key or a call is refused, and a refused write kills the room. */
+const MAX_VALUE_BYTES = 131_072;
+const MAX_KEY_BYTES = 2_048;
+const MAX_PAIRS = 128;
+/** Of an attachment's 512 bytes the platform needs the rest. */
+const MAX_NOTE_BYTES = 250;
+
+/** Something issued and not yet done. What is issued in one turn becomes durable together, as without an `await` between. */
+type Pending = { turn: number } & ({ is: "write"; toDisk(): void } | { is: "held"; release(): void });
+
+/**
+ * A Durable Object in memory: its storage, its output gate, its one alarm, its clock and its sockets' notes.
+ *
+ *     put ──► pending ──► settle() ──► disk          a send that was issued after a pending write is held,
+ *     send ─► held ─────► settle() ──► the peer      and released once everything before it is durable;
+ *             └─────────► crash() throws it all away one with nothing pending before it leaves at once
+ */
+export class MemoryWorld {
+  now = 1_790_000_000_000;
+  /** When the one timer of the living instance fires. */
+  timerAt: number | undefined;
+  readonly counts = { puts: 0, rows: 0, deletes: 0, alarms: 0, deleteAlls: 0 };
+  /** The largest value ever put, in bytes as the platform counts them. */
+  largest = { bytes: 0, key: "" };
+  readonly reports: { problem: string; error: unknown }[] = [];
+  /** How often an instance was told that it is broken. */
+  broken = 0;
+  readonly random;
+  #disk = new Map<string, Uint8Array>();
+  #seen = new Map<string, Uint8Array>();
+  #diskAlarm: number | null = null;
+  #alarm: number | null = null;
+  #pending: Pending[] = [];
+  #keys: string[] | undefined;
+  #turn = 0;
+  #life = 0;
+  #failures: { count: number; how: "rejecting" | "throwing" } = { count: 0, how: "rejecting" };
+  #isRinging = false;
+
+  constructor(readonly seed = Math.floor(Math.random() * 2 ** 31)) {
+    this.random = randomFrom(seed);
+  }
+
+  /** What a new instance of a room is given, each time it is asked for: the instance before it is dead, and its touch an error. */
+  get ports(): World {
+    const life = ++this.#life;
+    this.timerAt = undefined;
+    const mine = <T>(work: () => T): T => {
+      if (life !== this.#life) throw new Error("An instance that is dead touched the world.");
+      return work();
+    };
+    return {
+      storage: this.#storage(mine),
+      chance: () => this.random.next(),
+      freshId: () =>
+        Array.from({ length: 4 }, () =>
+          this.random
+            .below(2 ** 32)
+            .toString(16)
+            .padStart(8, "0"),
+        ).join(""),
+      wake: (afterMs) =>
+        mine(() => {
+          this.timerAt = this.now + afterMs;
+        }),
+      report: (problem, error) => void this.reports.push({ problem, error }),
+      broken: () => void this.broken++,
+    };
+  }
+
+  /** Work that is done without an `await`: its writes become durable together. */
+  turn<T>(work: () => T): T {
+    this.#turn++;
+    return work();
+  }
+
+  /** For sends and for answers over HTTP: at once, or after the writes that are pending now. */
+  release(go: () => void): void {
+    const gated = this.#pending.some(({ is }) => is === "write");
+    if (gated) this.#pending.push({ turn: this.#turn, is: "held", release: go });
+    else go();
+  }
+
+  /** Makes the first so many turns durable, all of them if not told, and lets go what waited for them alone. */
+  settle(turns = Number.POSITIVE_INFINITY): void {
+    for (const pending of this.#take(turns)) {
+      if (pending.is === "write") pending.toDisk();
+      else pending.release();
+    }
+    for (let next = this.#pending[0]; next?.is === "held"; next = this.#pending[0]) {
+      this.#pending.shift();
+      next.release();
+    }
+    if (this.#pending.length > 0 || !this.#isRinging) return;
+    this.#isRinging = false;
+    if (this.#alarm === null) this.#diskAlarm = null;
+  }
+
+  /** The process dies. Some turns may have become durable without anybody having been told. */
+  crash(durableTurns = 0): void {
+    for (const pending of this.#take(durableTurns)) if (pending.is === "write") pending.toDisk();
+    this.#pending = [];
+    this.#seen = new Map(this.#disk);
+    this.#alarm = this.#diskAlarm;
+    this.#isRinging = false;
+    this.#keys = undefined;
+    this.timerAt = undefined;
+    this.#life++;
+  }
+
+  get pendingTurns(): number {
+    return new Set(this.#pending.map(({ turn }) => turn)).size;
+  }
+
+  /** As `getAlarm` tells it. */
+  get alarmAt(): number | null {
+    return this.#alarm;
+  }
+
+  /** The platform is about to call the alarm's handler: none is set then, but were it to die meanwhile it would ring again. */
+  ring(): void {
+    this.#alarm = null;
+    this.#isRinging = true;
+  }
+
+  /** The next writes fail as a full or unreachable disk does. */
+  failWrites(count: number, how: "rejecting" | "throwing" = "rejecting"): void {
+    this.#failures = { count, how };
+  }
+
+  keys(prefix = ""): string[] {
+    return [...this.#seen.keys()].filter((key) => key.startsWith(prefix)).sort();
+  }
+
+  value(key: string): unknown {
+    const bytes = this.#seen.get(key);
+    return bytes && deserialize(bytes);
+  }
+
+  get storedBytes(): number {
+    let bytes = 0;
+    for (const value of this.#seen.values()) bytes += value.byteLength;
+    return bytes;
+  }
+
+  /** Another machine with the same disk: what a restore would find now. */
+  copy(): MemoryWorld {
+    const copy = new MemoryWorld(this.random.below(2 ** 31));
+    copy.now = this.now;
+    copy.#disk = new Map(this.#seen);
+    copy.#seen = new Map(this.#seen);
+    copy.#diskAlarm = this.#alarm;
+    copy.#alarm = this.#alarm;
+    return copy;
+  }
+
+  #take(turns: number): Pending[] {
+    const wanted = [...new Set(this.#pending.map(({ turn }) => turn))].slice(0, turns);
+    const last = wanted.at(-1) ?? Number.NEGATIVE_INFINITY;
+    const count = this.#pending.findIndex(({ turn }) => turn > last);
+    return this.#pending.splice(0, count < 0 ? this.#pending.length : count);
+  }
+
+  #write(toMemory: () => void, toDisk: () => void): Promise<void> {
+    if (this.#failures.count > 0) {
+      this.#failures.count--;
+      if (this.#failures.how === "throwing") throw new Error("The disk refused.");
+      return Promise.reject(new Error("The disk refused."));
+    }
+    toMemory();
+    this.#keys = undefined;
+    this.#pending.push({ turn: this.#turn, is: "write", toDisk });
+    return Promise.resolve();
+  }
+
+  #storage(mine: <T>(work: () => T) => T): Storage {
+    return {
+      get: (key) => mine(async () => this.value(key)),
+      list: ({ prefix, startAfter = "", limit }) =>
+        mine(async () => {
+          this.#keys ??= this.keys();
+          const found = this.#keys
+            .filter((key) => key.startsWith(prefix) && key > startAfter)
+            .slice(0, limit);
+          return new Map(found.map((key) => [key, this.value(key)]));
+        }),
+      put: (entries) => mine(() => this.#put(entries)),
+      delete: (keys) =>
+        mine(() => {
+          if (keys.length > MAX_PAIRS) throw new RangeError(`delete of ${keys.length} keys`);
+          this.counts.deletes += keys.length;
+          const from = (held: Map<string, unknown>) => () => {
+            for (const key of keys) held.delete(key);
+          };
+          return this.#write(from(this.#seen), from(this.#disk));
+        }),
+      deleteAll: () =>
+        mine(() => {
+          this.counts.deleteAlls++;
+          return this.#write(
+            () => this.#seen.clear(),
+            () => this.#disk.clear(),
+          );
+        }),
+      getAlarm: () => mine(async () => this.#alarm),
+      setAlarm: (at) => mine(() => this.#arm(at)),
+      deleteAlarm: () => mine(() => this.#arm(null)),
+    };
+  }
+
+  #put(entries: Record<string, unknown>): Promise<void> {
+    const pairs = Object.entries(entries).map(([key, value]): [string, Uint8Array] => [
+      key,
+      serialize(value),
+    ]);
+    if (pairs.length > MAX_PAIRS) throw new RangeError(`put of ${pairs.length} pairs`);
+    for (const [key, { byteLength }] of pairs) {
+      if (Buffer.byteLength(key) > MAX_KEY_BYTES)
+        throw new RangeError(`a key of ${Buffer.byteLength(key)} bytes`);
+      if (byteLength > MAX_VALUE_BYTES) throw new RangeError(`${key} has ${byteLength} bytes`);
+      if (byteLength > this.largest.bytes) this.largest = { bytes: byteLength, key };
+    }
+    this.counts.puts++;
+    this.counts.rows += pairs.length;
+    const into = (held: Map<string, Uint8Array>) => () => {
+      for (const [key, value] of pairs) held.set(key, value);
+    };
+    return this.#write(into(this.#seen), into(this.#disk));
+  }
+
+  #arm(at: number | null): Promise<void> {
+    if (at !== null && !Number.isFinite(at)) throw new TypeError(`an alarm at ${at}`);
+    this.counts.alarms++;
+    return this.#write(
+      () => {
+        this.#alarm = at;
+      },
+      () => {
+        this.#diskAlarm = at;
+      },
+    );
+  }
+}
+
+/** A socket in memory: what it was sent and told, once that had left the gate, and its note. */
+export class MemoryPeer implements Peer {
+  readonly texts: string[] = [];
+  readonly closes: { code: number; reason: string }[] = [];
+  note: SocketNote | undefined;
+  /** Open, closed from the room's side, or gone altogether. */
+  state: "open" | "closing" | "gone" = "open";
+  /** When the platform answered a ping for the room; undefined where it does not. */
+  pongedAt: number | undefined;
+  /** Of all that it was sent. */
+  bytes = 0;
+  /** One of a crowd keeps nothing but the newest text. */
+  forgets = false;
+
+  constructor(
+    private readonly world: MemoryWorld,
+    readonly id: string,
+  ) {}
+
+  send(text: string): void {
+    if (this.state !== "open") throw new TypeError("The socket cannot be sent to after it was closed.");
+    this.world.release(() => {
+      if (this.state === "gone") return;
+      if (this.forgets) this.texts.length = 0;
+      this.texts.push(text);
+      this.bytes += Buffer.byteLength(text);
+    });
+  }
+
+  close(code: number, reason: string): void {
+    if (this.state === "gone") throw new TypeError("The socket is gone.");
+    this.state = "closing";
+    this.world.release(() => void this.closes.push({ code, reason }));
+  }
+
+  keep(note: SocketNote): void {
+    const bytes = serialize(note);
+    if (bytes.byteLength > MAX_NOTE_BYTES) throw new RangeError(`a note of ${bytes.byteLength} bytes`);
+    this.note = deserialize(bytes);
+  }
+
+  pingedAt(): number | undefined {
+    return this.pongedAt;
+  }
+}

@@ -1,0 +1,20 @@
+import { isBusy } from "../../scripts/port.mjs";
+
+/**
+ * Below the ports that systems lend to outgoing connections: a server that is killed must find its port free again when
+ * it comes back.
+ */
+const FIRST = 20_000;
+const LAST = 32_000;
+
+const given = new Set<number>();
+
+/** A port that nobody listens on, and that this process has given to nobody else. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    if (given.has(port) || (await isBusy(port))) continue;
+    given.add(port);
+    return port;
+  }
+}

@@ -1,0 +1,272 @@
+import { expect } from "vitest";
+import { chat } from "../../src/features/chat/decide";
+import { presence } from "../../src/features/presence/decide";
+import type { Role } from "../../src/protocol/codes";
+import type { Json } from "../../src/protocol/messages";
+import type { Hello } from "../../src/room/hello";
+import { defineKind, type Kind } from "../../src/room/kind";
+import { type HttpAnswer, Room } from "../../src/room/room";
+import type { RoomSettings } from "../../src/room/settings";
+import { MemoryPeer, MemoryWorld } from "./memory-world";
+import { labFeature } from "./room-features";
+import { RoomTab } from "./room-tab";
+
+export const HOUR_MS = 3_600_000;
+export const NAME = { kind: "main", id: "hall" };
+
+export const settings: RoomSettings = {
+  idleMs: 900_000,
+  recoveryMs: 120_000,
+  leaveGraceMs: 5_000,
+  maxUsers: 1_000,
+  actionRate: null,
+  rules: { "chat.say": null, "presence.set": null },
+};
+
+/** People, talk, and the lab. */
+export function labKind(options: Parameters<typeof labFeature>[0] = {}, keepMs?: number): Kind {
+  return defineKind({
+    name: "main",
+    features: [presence, chat, labFeature(options)],
+    ...(keepMs === undefined ? {} : { keepMs }),
+  });
+}
+
+export interface Joining {
+  tab?: string;
+  name?: string;
+  role?: Role;
+  epoch?: string;
+  since?: number;
+  expiresAt?: number;
+  token?: string;
+  /** One of a crowd that nobody will ask: see `MemoryPeer.forgets`. */
+  forgets?: boolean;
+}
+
+/** One room in a memory world, with people at their tabs. Time passes only when a story says so. */
+export class RoomStage {
+  readonly world: MemoryWorld;
+  room!: Room;
+  kind: Kind;
+  readonly settings: RoomSettings;
+  readonly tabs: RoomTab[] = [];
+  readonly answers: { id: string; answer: HttpAnswer }[] = [];
+  /** Off, what a turn wrote stays pending until the story settles it. */
+  settles = true;
+  /** Tabs say `seen` as a browser does, unless they are among these. */
+  readonly deaf = new Set<RoomTab>();
+  #ids = 0;
+
+  private constructor(options: { kind?: Kind; settings?: Partial<RoomSettings>; seed?: number }) {
+    this.world = new MemoryWorld(options.seed);
+    this.kind = options.kind ?? labKind();
+    this.settings = { ...settings, ...options.settings };
+  }
+
+  static async open(
+    options: { kind?: Kind; settings?: Partial<RoomSettings>; seed?: number } = {},
+  ): Promise<RoomStage> {
+    const stage = new RoomStage(options);
+    await stage.wake();
+    return stage;
+  }
+
+  get now(): number {
+    return this.world.now;
+  }
+
+  /** A new instance over what is stored, with the sockets that are still open. */
+  async wake(): Promise<Room> {
+    const sockets = this.#open().map(({ peer }) => ({ peer, note: peer.note }));
+    const room = await Room.open(this.world.ports, this.kind, NAME, this.settings, sockets, this.now);
+    this.room = room;
+    this.#after();
+    return room;
+  }
+
+  /** Memory goes; storage, sockets and their notes stay. Only a room without a timer and with nothing pending can. */
+  async sleep(): Promise<Room> {
+    this.world.settle();
+    expect(this.world.timerAt, "a room with a timer does not sleep").toBeUndefined();
+    return this.wake();
+  }
+
+  /** The process dies, and every socket with it; some turns may be durable though nobody was told. */
+  async crash(durableTurns = 0): Promise<Room> {
+    this.die(durableTurns);
+    return this.wake();
+  }
+
+  die(durableTurns = 0): void {
+    for (const { peer } of this.#open()) peer.state = "gone";
+    this.world.crash(durableTurns);
+  }
+
+  join(user: string, joining: Joining = {}): RoomTab {
+    const tab = new RoomTab(user, joining.tab ?? `tab-${user}`.slice(0, 16), this.kind);
+    this.tabs.push(tab);
+    return this.connect(tab, joining);
+  }
+
+  /** The same tab again, as the same person and from where it stopped reading, unless told otherwise. */
+  rejoin(tab: RoomTab, joining: Joining = {}): RoomTab {
+    const { epoch, seq, welcomes } = tab.read();
+    const { name, role } = welcomes.at(-1)?.you ?? {};
+    return this.connect(tab, {
+      ...(epoch === undefined ? {} : { epoch, since: seq }),
+      ...(name === undefined ? {} : { name }),
+      ...(role === undefined ? {} : { role }),
+      ...joining,
+    });
+  }
+
+  connect(tab: RoomTab, joining: Joining): RoomTab {
+    const peer = new MemoryPeer(this.world, `conn-${String(++this.#ids).padStart(11, "0")}`);
+    const {
+      role = "player",
+      name = tab.user.slice(0, 20),
+      expiresAt = this.now + HOUR_MS,
+      epoch,
+      since,
+      token,
+    } = joining;
+    const hello: Hello = {
+      conn: peer.id,
+      user: tab.user,
+      name,
+      role,
+      guest: false,
+      expiresAt,
+      tab: tab.tab,
+      ...(epoch === undefined ? {} : { epoch }),
+      ...(since === undefined ? {} : { since }),
+      ...(token === undefined ? {} : { token }),
+    };
+    peer.forgets = joining.forgets ?? false;
+    if (since !== undefined && tab.seq === 0) tab.seq = since;
+    tab.connect(peer);
+    this.turn(() => this.room.join(peer, hello, this.now));
+    return tab;
+  }
+
+  /** The socket closes from its own side. */
+  leave(tab: RoomTab): void {
+    const { peer } = tab;
+    if (peer.state === "gone") return;
+    peer.state = "gone";
+    this.turn(() => this.room.left(peer.id, peer.note, this.now));
+  }
+
+  /** Any text, as it comes in. */
+  tell(tab: RoomTab, message: unknown): void {
+    const text = typeof message === "string" ? message : JSON.stringify(message);
+    this.turn(() => this.room.receive(tab.peer.id, text, this.now));
+  }
+
+  /** An action; answers its id. */
+  do(tab: RoomTab, f: string, a: string, d: Json = {}, id = `op${++this.#ids}`): string {
+    this.tell(tab, { t: "do", id, f, a, d });
+    return id;
+  }
+
+  say(tab: RoomTab, text: string, id?: string): string {
+    return this.do(tab, "chat", "say", { text }, id);
+  }
+
+  signal(tab: RoomTab, f: string, n: string, d: Json = {}): void {
+    this.tell(tab, { t: "sig", f, n, d });
+  }
+
+  verify(tab: RoomTab): void {
+    this.tell(tab, { t: "verify" });
+  }
+
+  seen(tab: RoomTab): void {
+    const seq = tab.heardOf;
+    tab.saidAt = tab.peer.bytes;
+    this.tell(tab, { t: "seen", seq });
+  }
+
+  /** Over HTTP. The answer counts as seen once it is out of the gate. */
+  post(user: string, f: string, a: string, d: Json = {}, id = `op${++this.#ids}`): HttpAnswer {
+    const caller = { user, name: user, role: "host" as const };
+    const answer = this.turn(() => this.room.act({ id, f, a, d }, caller, this.now));
+    this.world.release(() => this.answers.push({ id, answer }));
+    return answer;
+  }
+
+  /** Time passes, and what is due meanwhile happens: the frame's timer, the alarm. */
+  pass(ms: number): void {
+    const until = this.now + ms;
+    for (;;) {
+      const { timerAt, alarmAt } = this.world;
+      const next = Math.min(timerAt ?? Number.POSITIVE_INFINITY, alarmAt ?? Number.POSITIVE_INFINITY);
+      if (next > until || this.room.isOver) break;
+      this.world.now = Math.max(this.now, next);
+      if (next === timerAt) this.tick();
+      else this.ring();
+    }
+    this.world.now = until;
+  }
+
+  tick(): void {
+    this.world.timerAt = undefined;
+    this.turn(() => this.room.tick(this.now));
+  }
+
+  ring(): void {
+    this.turn(() => {
+      this.world.ring();
+      this.room.alarm(this.now);
+    });
+  }
+
+  turn<T>(work: () => T): T {
+    const done = this.world.turn(work);
+    this.#after();
+    return done;
+  }
+
+  settle(): void {
+    this.world.settle();
+    this.#saySeen();
+  }
+
+  /** No tab has anything to complain of, and nothing was reported. */
+  check(): void {
+    for (const tab of this.tabs.filter(({ peer }) => !peer.forgets)) {
+      expect(tab.faults, `${tab.user} of seed ${this.world.seed}`).toEqual([]);
+    }
+    expect(
+      this.world.reports.map(({ error }) => String(error)),
+      `seed ${this.world.seed}`,
+    ).toEqual([]);
+    expect(this.world.broken, `seed ${this.world.seed}`).toBe(0);
+  }
+
+  #after(): void {
+    this.#holdAlarm();
+    if (this.settles) this.settle();
+  }
+
+  /** A room with anything stored always has an alarm, at most `idleMs` ahead. */
+  #holdAlarm(): void {
+    if (this.world.value("room") === undefined) return;
+    const { alarmAt, seed } = this.world;
+    if (alarmAt === null) throw new Error(`Something is stored and no alarm is set (seed ${seed}).`);
+    if (alarmAt > this.now + this.settings.idleMs)
+      throw new Error(`The alarm is too far ahead (seed ${seed}).`);
+  }
+
+  /** Every 200 KiB, where a browser has to at 256. */
+  #saySeen(): void {
+    for (const tab of this.#open()) {
+      if (!this.deaf.has(tab) && tab.peer.bytes - tab.saidAt > 200 * 1024) this.seen(tab);
+    }
+  }
+
+  #open(): RoomTab[] {
+    return this.tabs.filter((tab) => tab.peer.state === "open");
+  }
+}

@@ -1,0 +1,245 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+
+const project = fileURLToPath(new URL("../..", import.meta.url));
+
+/** DESIGN's table, run-time imports only: a room of the house, and what may be had from where. */
+const table: Record<string, readonly string[]> = {
+  "src/protocol": [],
+  "src/protocol/schema": ["src/protocol", "zod"],
+  "src/room": ["src/protocol"],
+  "src/features": ["src/room/feature", "src/protocol", "src/protocol/schema", "zod"],
+  "src/kinds": ["src/features", "src/room"],
+  "src/lobby": ["src/protocol"],
+  "src/boards": ["src/protocol", "src/protocol/schema", "drizzle-orm", "zod"],
+  "src/identity": ["src/protocol", "jose"],
+  "src/platform": [
+    "src/protocol",
+    "src/protocol/schema",
+    "src/room",
+    "src/features",
+    "src/kinds",
+    "src/lobby",
+    "src/boards",
+    "src/identity",
+    "partyserver",
+    "zod",
+    "jose",
+  ],
+  "src/worker": [
+    "src/protocol",
+    "src/protocol/schema",
+    "src/room",
+    "src/features",
+    "src/kinds",
+    "src/lobby",
+    "src/boards",
+    "src/identity",
+    "src/platform",
+    "hono",
+    "zod",
+  ],
+  "src/client": ["src/protocol", "src/features/*/state", "partysocket", "react"],
+  party: ["src/kinds", "src/platform"],
+  web: ["src/client", "src/protocol", "src/features/*/state", "partysocket"],
+};
+const pure = ["src/protocol", "src/room", "src/features", "src/kinds", "src/lobby", "src/client/session.ts"];
+
+const scratch: string[] = [];
+afterAll(() => {
+  for (const folder of scratch) rmSync(folder, { recursive: true, force: true });
+});
+
+describe("the house", () => {
+  it("imports at run time only what the table allows", () => {
+    expect(sources("src", "party", "web").flatMap(breaches)).toEqual([]);
+  });
+
+  it("sees a breach where there is one", () => {
+    const held = [
+      breachesOf("src/room/x.ts", 'import { z } from "zod";'),
+      breachesOf("src/features/chat/decide.ts", 'import { x } from "../presence/decide";'),
+      breachesOf("src/features/chat/state.ts", 'import { x } from "../../protocol/limits";'),
+      breachesOf("src/platform/x.ts", 'export { x } from "../worker/app";'),
+      breachesOf("src/client/session.ts", 'import PartySocket from "partysocket";'),
+      breachesOf("src/client/x.ts", 'const x = await import("../features/chat/decide");'),
+    ];
+    expect(held.map((found) => found.length)).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(breachesOf("src/room/x.ts", 'import type { z } from "zod";')).toEqual([]);
+  });
+
+  it("has no clock, chance, timer or output in the pure folders", () => {
+    const found = sources(...pure).flatMap((file) =>
+      impurities(read(file)).map((word) => `${file}: ${word}`),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it("sees a clock where there is one", () => {
+    for (const code of [
+      "Date.now()",
+      "new Date()",
+      "Math.random()",
+      "crypto.randomUUID()",
+      "setTimeout(f, 1)",
+      "console.log(1)",
+    ]) {
+      expect(impurities(code)).toHaveLength(1);
+    }
+  });
+});
+
+describe("an action", () => {
+  it("compiles with a size and a rate", () => {
+    expect(compile("maxBytes: 10, rate: { count: 1, perMs: 1 },")).toBe("");
+  });
+
+  it.each([
+    ["a size", "rate: { count: 1, perMs: 1 },", "maxBytes"],
+    ["a rate", "maxBytes: 10,", "rate"],
+  ])("does not compile without %s", (_, bounds, missing) => {
+    expect(compile(bounds)).toContain(`'${missing}' is missing`);
+  });
+
+  it("as a signal does not compile without a rate", () => {
+    expect(compile("maxBytes: 10, rate: { count: 1, perMs: 1 },", "maxBytes: 10,")).toContain(
+      "'rate' is missing",
+    );
+  });
+});
+
+/** Compiles a feature with an action and a signal of these bounds; answers what the compiler says. */
+function compile(action: string, signal = "maxBytes: 10, rate: { count: 1, perMs: 1 },"): string {
+  mkdirSync(join(project, ".cache"), { recursive: true });
+  const folder = mkdtempSync(join(project, ".cache/types-"));
+  scratch.push(folder);
+  writeFileSync(
+    join(folder, "feature.ts"),
+    `import { z } from "zod";
+     import { defineFeature } from "../../src/room/feature";
+     export const bell = defineFeature({
+       name: "bell", version: "1",
+       schema: { actions: { ring: z.object({}) }, events: { rang: z.object({}) }, signals: { near: z.object({}) } },
+       shared: { initial: () => 0, reduce: (rings: number) => rings + 1 },
+       actions: { ring: { ${action} decide: () => ({ events: [{ n: "rang", d: {} }] }) } },
+       signals: { near: { ${signal} } },
+     });`,
+  );
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({
+      extends: "../../tsconfig/base.json",
+      compilerOptions: {
+        composite: false,
+        emitDeclarationOnly: false,
+        declarationMap: false,
+        noEmit: true,
+        rootDir: "../..",
+      },
+      include: ["feature.ts"],
+    }),
+  );
+  try {
+    execFileSync(join(project, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8", stdio: "pipe" });
+    return "";
+  } catch (failure) {
+    return (failure as { stdout: string }).stdout;
+  }
+}
+
+function breaches(file: string): string[] {
+  return breachesOf(file, read(file));
+}
+
+function breachesOf(file: string, code: string): string[] {
+  const from = roomOf(file);
+  const isState = /^src\/features\/[^/]+\/state\.ts$/.test(file);
+  const isSession = file === "src/client/session.ts";
+  return runTimeImports(code)
+    .map((wanted) =>
+      wanted.startsWith(".") ? relative(project, resolve(project, dirname(file), wanted)) : wanted,
+    )
+    .filter((wanted) => {
+      if (isState) return true;
+      if (isSession && wanted.startsWith("partysocket")) return true;
+      return !mayImport(file, from, wanted);
+    })
+    .map((wanted) => `${file} imports ${wanted}`);
+}
+
+function mayImport(file: string, from: string, wanted: string): boolean {
+  if (from === "src/features") {
+    const feature = dirname(file);
+    if (wanted.startsWith(`${feature}/`)) return true;
+  } else if (wanted.startsWith("src/") || wanted.startsWith("web/") || wanted.startsWith("party/")) {
+    if (roomOf(`${wanted}.ts`) === from) return true;
+  } else if (wanted.startsWith("cloudflare:") || wanted.startsWith("node:")) {
+    return from === "src/platform";
+  }
+  return (table[from] ?? []).some((allowed) => {
+    const pattern = allowed.replace(/[.+]/g, "\\$&").replace("*", "[^/]+");
+    const deep = allowed.endsWith("/state") || allowed === "src/room/feature" ? "" : "(/.*)?";
+    const isWire = allowed === "src/protocol" && wanted.startsWith("src/protocol/schema");
+    return !isWire && new RegExp(`^${pattern}${deep}$`).test(wanted);
+  });
+}
+
+/** The room of the house a file is in: the longest one that holds it. */
+function roomOf(file: string): string {
+  const rooms = Object.keys(table).filter((room) => file.startsWith(`${room}/`));
+  return rooms.sort((a, b) => b.length - a.length)[0] ?? "nowhere";
+}
+
+/** Every import, export-from and dynamic import that is not of types alone. */
+function runTimeImports(code: string): string[] {
+  const plain = withoutComments(code);
+  const statements = [
+    ...plain.matchAll(/(?:^|[\n;])\s*(?:import|export)\s+(type\s+)?([^;"']*?\sfrom\s+)?["']([^"']+)["']/g),
+  ];
+  const dynamic = [...plain.matchAll(/\bimport\(\s*["']([^"']+)["']\s*\)/g)].map(
+    ([, wanted]) => wanted ?? "",
+  );
+  const loud = statements.filter(([, isType, names]) => !isType && !onlyTypes(names));
+  return [...loud.map(([, , , wanted]) => wanted ?? ""), ...dynamic];
+}
+
+/** `{ type A, type B }` imports nothing at run time. */
+function onlyTypes(names: string | undefined): boolean {
+  const inside = names && /^\{([^}]*)\}\s+from\s+$/.exec(names)?.[1];
+  if (!inside) return false;
+  const listed = inside.split(",").map((name) => name.trim());
+  return listed.every((name) => name === "" || name.startsWith("type "));
+}
+
+function impurities(code: string): string[] {
+  const banned =
+    /\b(Date\b|Math\.random|crypto\.|setTimeout|setInterval|queueMicrotask|performance\.|console\.)/g;
+  return [...withoutComments(code).matchAll(banned)].map(([word]) => word);
+}
+
+function withoutComments(code: string): string {
+  return code.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|[^:"'`])\/\/.*$/gm, "$1");
+}
+
+function sources(...places: string[]): string[] {
+  return places.flatMap((place) => {
+    if (place.endsWith(".ts")) return list(dirname(place)).filter((file) => file === place);
+    return list(place).filter((file) => /\.tsx?$/.test(file));
+  });
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(join(project, folder), { recursive: true }).map((file) => join(folder, String(file)));
+  } catch {
+    // A room that is drawn and not built yet.
+    return [];
+  }
+}
+
+function read(file: string): string {
+  return readFileSync(join(project, file), "utf8");
+}

@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { chatSchema } from "../../src/features/chat/schema";
+import { type ChatEvent, type ChatState, initial, reduce } from "../../src/features/chat/state";
+import { RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+const said = (seq: number, text = `line ${seq}`): ChatEvent => ({
+  n: "said",
+  d: { name: "Ann", text },
+  by: "ann",
+  seq,
+  at: seq * 10,
+});
+const linesOf = (tab: RoomTab) => (tab.read().slices.chat as ChatState).messages.map(({ text }) => text);
+
+describe("chat's fold", () => {
+  it("[2.2] keeps the last hundred lines, each known by its number", () => {
+    let state = initial();
+    for (let seq = 1; seq <= 130; seq++) state = reduce(state, said(seq));
+    expect(state.messages.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, n) => n + 31));
+    expect(state.messages[0]).toEqual({ id: 31, user: "ann", name: "Ann", text: "line 31", at: 310 });
+  });
+
+  it("[2.2] takes out what was removed, and nothing else", () => {
+    let state = [1, 2, 3].reduce((held, seq) => reduce(held, said(seq)), initial());
+    state = reduce(state, { n: "removed", d: { id: 2 }, by: "ann", seq: 4, at: 40 });
+    expect(state.messages.map(({ id }) => id)).toEqual([1, 3]);
+    expect(reduce(state, { n: "removed", d: { id: 99 }, by: "ann", seq: 5, at: 50 })).toEqual(state);
+  });
+
+  it("passes over events that a later release may add", () => {
+    const state = reduce(initial(), said(1));
+    expect(reduce(state, { n: "edited", d: {}, seq: 2, at: 2 } as never)).toBe(state);
+  });
+});
+
+describe("a line", () => {
+  it("[2.6] has 1 to 500 characters, of any size", () => {
+    const { say } = chatSchema.actions;
+    for (const text of ["x", "💥".repeat(500), "x".repeat(500)])
+      expect(say.safeParse({ text }).success).toBe(true);
+    for (const text of ["", "💥".repeat(501), "\0", "\ud800", 5, null])
+      expect(say.safeParse({ text }).success).toBe(false);
+  });
+
+  it("[2.6] of 500 characters is never too large, whatever they are and however they are escaped", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    const worst = ["💥", "\u0001", "\u007f", "\uffff", '"', "\\", "€"].map((unit) => unit.repeat(500));
+    for (const text of worst) stage.say(ann, text);
+    stage.pass(100);
+    expect(ann.read().nacks).toEqual([]);
+    expect(linesOf(ann)).toEqual(worst);
+    stage.check();
+  });
+});
+
+describe("removing a line", () => {
+  it("[2.2] is its author's and a host's, and nobody else's", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    const bob = stage.join("bob");
+    const host = stage.join("hanna", { role: "host" });
+    stage.say(ann, "first");
+    stage.say(ann, "second");
+    stage.pass(100);
+    const [first, second] = (ann.read().slices.chat as ChatState).messages.map(({ id }) => id);
+    stage.do(bob, "chat", "remove", { id: first ?? 0 });
+    expect(bob.read().nacks).toMatchObject([{ code: "not_allowed" }]);
+    stage.do(ann, "chat", "remove", { id: first ?? 0 });
+    stage.do(host, "chat", "remove", { id: second ?? 0 });
+    stage.pass(100);
+    expect(linesOf(bob)).toEqual([]);
+    stage.do(ann, "chat", "remove", { id: first ?? 0 });
+    expect(ann.read().nacks).toMatchObject([{ code: "conflict" }]);
+    stage.check();
+  });
+
+  it("[2.9] of the room's own line is a host's, not a nameless player's", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    expect(stage.post("hanna", "chat", "say", { text: "welcome, all" })).toMatchObject({ ok: true });
+    const [line] = (ann.read().slices.chat as ChatState).messages;
+    expect(line).toMatchObject({ user: "", name: "hanna" });
+    stage.do(ann, "chat", "remove", { id: line?.id ?? 0 });
+    expect(ann.read().nacks).toMatchObject([{ code: "not_allowed" }]);
+  });
+});

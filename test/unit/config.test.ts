@@ -1,0 +1,236 @@
+import { describe, expect, it } from "vitest";
+import { type Config, readConfig } from "../../src/platform/config";
+
+function config(env: Record<string, unknown>): Config {
+  const read = readConfig(env);
+  if (!read.ok) throw new Error(read.problems.join(" "));
+  return read.config;
+}
+
+function problems(env: Record<string, unknown>): string[] {
+  const read = readConfig(env);
+  return read.ok ? [] : read.problems;
+}
+
+describe("an environment", () => {
+  it("with nothing in it gives every default of the protocol, and no guests", () => {
+    expect(config({})).toEqual({
+      guests: false,
+      allowedOrigins: [],
+      room: {
+        idleMs: 900_000,
+        recoveryMs: 120_000,
+        leaveGraceMs: 5_000,
+        maxUsers: 1_000,
+        actionRate: { count: 50, perMs: 1_000 },
+        rules: {},
+      },
+      flushMs: 5_000,
+      boardTtlMs: 60_000,
+      maxRooms: 10_000,
+      debugRooms: false,
+      limits: {
+        connect: { count: 120, perMs: 60_000 },
+        newRoom: { count: 10, perMs: 900_000 },
+        guest: { count: 60, perMs: 900_000 },
+        failedToken: { count: 20, perMs: 900_000 },
+        read: { count: 1_000, perMs: 60_000 },
+        readMiss: { count: 100, perMs: 60_000 },
+      },
+    });
+  });
+
+  it("sets each of them", () => {
+    expect(
+      config({
+        AUTH_SECRET: "s".repeat(32),
+        BATCH_SECRET: "b".repeat(32),
+        AUTH_JWKS_URL: "https://id.example.org/keys",
+        AUTH_ISSUER: "https://id.example.org/",
+        AUTH_AUDIENCE: "tallyroom",
+        GUESTS: "on",
+        ALLOWED_ORIGINS: "https://Play.example.org, http://localhost:3000/",
+        SCOREBOARD_URL: "http://127.0.0.1:8787/",
+        ROOMS_URL: "https://rooms.example.org/base/",
+        IDLE_MS: "1000",
+        RECOVERY_MS: "0",
+        LEAVE_GRACE_MS: " 250 ",
+        MAX_USERS: 20,
+        ACTION_LIMIT: "0",
+        CHAT_LIMIT: "3/0.5",
+        FLUSH_MS: "100",
+        BOARD_TTL_MS: "0",
+        MAX_ROOMS: "5",
+        CONNECT_LIMIT: "1/1",
+        NEW_ROOM_LIMIT: "2/2",
+        GUEST_LIMIT: "3/3",
+        FAILED_TOKEN_LIMIT: "4/4",
+        READ_LIMIT: "5/5",
+      }),
+    ).toEqual({
+      authSecret: "s".repeat(32),
+      batchSecret: "b".repeat(32),
+      jwks: { url: "https://id.example.org/keys", issuer: "https://id.example.org/", audience: "tallyroom" },
+      guests: true,
+      allowedOrigins: ["https://play.example.org", "http://localhost:3000"],
+      scoreboardUrl: "http://127.0.0.1:8787",
+      roomsUrl: "https://rooms.example.org/base",
+      room: {
+        idleMs: 1_000,
+        recoveryMs: 0,
+        leaveGraceMs: 250,
+        maxUsers: 20,
+        actionRate: null,
+        rules: { "chat.say": { count: 3, perMs: 500 } },
+      },
+      flushMs: 100,
+      boardTtlMs: 0,
+      maxRooms: 5,
+      debugRooms: false,
+      limits: {
+        connect: { count: 1, perMs: 1_000 },
+        newRoom: { count: 2, perMs: 2_000 },
+        guest: { count: 3, perMs: 3_000 },
+        failedToken: { count: 4, perMs: 4_000 },
+        read: { count: 5, perMs: 5_000 },
+        readMiss: { count: 1, perMs: 5_000 },
+      },
+    });
+  });
+
+  it("takes an empty variable for one that is not set, and leaves unknown ones alone", () => {
+    expect(
+      config({
+        AUTH_SECRET: "",
+        GUESTS: " ",
+        FLUSH_MS: undefined,
+        IDLE_MS: null,
+        SOMETHING: "else",
+        ROOMS: {},
+      }),
+    ).toEqual(config({}));
+  });
+
+  it("keeps every byte of a secret, whatever space is around it", () => {
+    const secret = ` ${"s".repeat(31)}\n`;
+    expect(config({ AUTH_SECRET: secret }).authSecret).toBe(secret);
+  });
+
+  it("switches a limit off with 0, and chat's with its own", () => {
+    const off = config({ CHAT_LIMIT: "0", READ_LIMIT: "0", CONNECT_LIMIT: "0", NEW_ROOM_LIMIT: 0 });
+    expect(off.room.rules).toEqual({ "chat.say": null });
+    expect(off.limits).toMatchObject({ read: null, readMiss: null, connect: null, newRoom: null });
+  });
+});
+
+describe("a value that makes no sense", () => {
+  it("is answered with a sentence that names its variable", () => {
+    const odd: Record<string, unknown[]> = {
+      AUTH_SECRET: ["short", "x".repeat(31), {}],
+      BATCH_SECRET: ["short", []],
+      GUESTS: ["yes", "ON", "true", true, 1],
+      ALLOWED_ORIGINS: [
+        "example.org",
+        "*",
+        "https://a.org/path",
+        "ftp://a.org",
+        "https://user@a.org",
+        "null",
+      ],
+      SCOREBOARD_URL: [
+        "example.org",
+        "ws://a.org",
+        "https://",
+        "https://u:p@a.org",
+        "https://a.org?x",
+        "https://a b.org",
+      ],
+      ROOMS_URL: ["//a.org", "https://a.org#x"],
+      IDLE_MS: ["0", "-1", "1.5", "soon", "1e3", "0x10", "2147483648", "NaN", {}],
+      RECOVERY_MS: ["-1", "2 min"],
+      LEAVE_GRACE_MS: ["5s"],
+      FLUSH_MS: ["-0"],
+      BOARD_TTL_MS: ["Infinity"],
+      MAX_USERS: ["0", "32769", "many"],
+      MAX_ROOMS: ["0", "1000001"],
+    };
+    const rates = [
+      "10",
+      "10/",
+      "/60",
+      "0/60",
+      "10/0",
+      "10/60/1",
+      "-1/60",
+      "1.5/60",
+      "10/1e3",
+      "off",
+      "10 / 60",
+      "100001/60",
+    ];
+    for (const name of ["CHAT", "ACTION", "CONNECT", "NEW_ROOM", "GUEST", "FAILED_TOKEN", "READ"]) {
+      odd[`${name}_LIMIT`] = [...rates, "10/604801", "1/0.0001", false, {}];
+    }
+    for (const [name, values] of Object.entries(odd)) {
+      for (const value of values) {
+        const said = problems({ [name]: value });
+        expect(said, `${name}=${value}`).toHaveLength(1);
+        expect(said[0]).toMatch(new RegExp(`^${name} must .*\\.$`));
+      }
+    }
+  });
+
+  it("is one of several that are all told at once", () => {
+    expect(problems({ GUESTS: "maybe", FLUSH_MS: "soon", CHAT_LIMIT: "often" })).toHaveLength(3);
+  });
+
+  it("is never repeated: it may be a secret that went astray", () => {
+    const astray = "hunter2-hunter2";
+    const names = [
+      "AUTH_SECRET",
+      "BATCH_SECRET",
+      "GUESTS",
+      "ALLOWED_ORIGINS",
+      "SCOREBOARD_URL",
+      "ROOMS_URL",
+      "FLUSH_MS",
+      "CHAT_LIMIT",
+      "MAX_USERS",
+      "AUTH_JWKS_URL",
+    ];
+    const said = problems(Object.fromEntries(names.map((name) => [name, astray])));
+    expect(said).toHaveLength(names.length);
+    expect(said.join(" ")).not.toContain(astray);
+  });
+
+  it("is three variables of which only some are set", () => {
+    const all = { AUTH_JWKS_URL: "https://id.example.org", AUTH_ISSUER: "i", AUTH_AUDIENCE: "a" };
+    expect(problems(all)).toEqual([]);
+    for (const missing of Object.keys(all)) {
+      const [said, ...others] = problems({ ...all, [missing]: "" });
+      expect(said).toContain(`Without a value: ${missing}.`);
+      expect(others).toEqual([]);
+    }
+    expect(problems({ AUTH_ISSUER: "i" })[0]).toContain("Without a value: AUTH_JWKS_URL, AUTH_AUDIENCE.");
+  });
+
+  it("is a key server whose keys anybody on the way could change", () => {
+    const rest = { AUTH_ISSUER: "i", AUTH_AUDIENCE: "a" };
+    for (const url of [
+      "http://id.example.org/keys",
+      "http://127.0.0.1.evil.org/",
+      "http://localhost@evil.org/",
+      "id.example.org",
+    ]) {
+      expect(problems({ ...rest, AUTH_JWKS_URL: url }), url).toHaveLength(1);
+    }
+    for (const url of [
+      "http://127.0.0.1:9000/keys",
+      "http://localhost/keys",
+      "http://[::1]:80/",
+      "https://a.org/k?v=1",
+    ]) {
+      expect(problems({ ...rest, AUTH_JWKS_URL: url }), url).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,115 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { forwardSocket } from "../../src/platform/forward";
+import { decodeHello, encodeHello, HELLO_HEADER } from "../../src/platform/hello-header";
+import { byeText, closeReason } from "../../src/platform/refusal";
+import { byteLength } from "../../src/protocol/codec";
+import type { Hello } from "../../src/room/hello";
+
+const hello: Hello = {
+  conn: "abcdefgh-_123456",
+  user: "__proto__",
+  name: "Zoë 🎲",
+  role: "host",
+  guest: false,
+  expiresAt: 1_790_000_000_000,
+  tab: "ABCDEFGH-_123456",
+  epoch: "e1",
+  since: 41,
+};
+
+describe("what a room is handed", () => {
+  it("is a socket with a hello and nothing else", () => {
+    const request = forwardSocket("main", "hall", hello);
+    expect(request.url).toBe("http://room/parties/main/hall?_pk=abcdefgh-_123456");
+    expect([...request.headers.keys()].sort()).toEqual(["upgrade", HELLO_HEADER]);
+    expect(decodeHello(request.headers.get(HELLO_HEADER))).toEqual(hello);
+  });
+});
+
+describe("a hello", () => {
+  it("comes out as it went in, and is safe in a header on the way", () => {
+    const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
+    const hellos = fc.record(
+      {
+        conn: text,
+        user: text,
+        name: text,
+        role: fc.constantFrom("player" as const, "host" as const, "admin" as const),
+        guest: fc.boolean(),
+        expiresAt: fc.maxSafeNat(),
+        tab: text,
+        epoch: text,
+        since: fc.maxSafeNat(),
+        token: text,
+      },
+      { requiredKeys: ["conn", "user", "name", "role", "guest", "expiresAt", "tab"] },
+    );
+    fc.assert(
+      fc.property(hellos, (any) => {
+        const encoded = encodeHello(any);
+        expect(encoded).toMatch(/^[\w-]+$/);
+        expect(decodeHello(encoded)).toEqual({ ...any });
+      }),
+    );
+  });
+
+  it("is no hello when anybody else wrote it", () => {
+    const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const { conn, ...without } = hello;
+    const others = [
+      null,
+      "",
+      "{}",
+      JSON.stringify(hello),
+      "%%%",
+      "é",
+      Buffer.from([0xff, 0xfe]).toString("base64url"),
+      ...[null, 7, "text", [], [hello], {}, without, { ...hello, conn: "" }, { ...hello, conn: 7 }].map(
+        encode,
+      ),
+      ...[
+        { ...hello, role: "owner" },
+        { ...hello, guest: 1 },
+        { ...hello, expiresAt: null },
+      ].map(encode),
+      ...[
+        { ...hello, since: "41" },
+        { ...hello, epoch: 7 },
+        { ...hello, token: {} },
+      ].map(encode),
+    ];
+    expect(conn).toBe(hello.conn);
+    for (const other of others) expect(decodeHello(other), String(other)).toBeUndefined();
+  });
+});
+
+describe("a close", () => {
+  it("carries as much of its reason as fits, cut between characters", () => {
+    expect(closeReason("Full.")).toBe("Full.");
+    expect(closeReason("x".repeat(123))).toBe("x".repeat(123));
+    expect(closeReason("x".repeat(124))).toBe(`${"x".repeat(120)}…`);
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", maxLength: 200 }), (reason) => {
+        const cut = closeReason(reason);
+        expect(byteLength(cut)).toBe(Buffer.byteLength(cut));
+        expect(byteLength(cut)).toBeLessThanOrEqual(123);
+        expect(reason.startsWith(cut.replace(/…$/, ""))).toBe(true);
+      }),
+    );
+  });
+
+  it("follows a bye that says it whole", () => {
+    expect(JSON.parse(byeText(4401, "x".repeat(200)))).toEqual({
+      t: "bye",
+      code: 4401,
+      reason: "x".repeat(200),
+    });
+    expect(JSON.parse(byeText(1012, "Later.", 500))).toEqual({
+      t: "bye",
+      code: 1012,
+      reason: "Later.",
+      retryAfterMs: 500,
+    });
+  });
+});

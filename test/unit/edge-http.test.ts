@@ -1,0 +1,227 @@
+import { describe, expect, it } from "vitest";
+import { openEdge } from "../../src/platform/edge";
+import { type HttpRefusal, refusalResponse } from "../../src/platform/http-refusal";
+import type { RoomCall } from "../../src/platform/room-call";
+import { claims, configOf, forge, NOW, OTHER_SECRET } from "../support/edge";
+
+const HALL = "/parties/main/hall";
+const SAY = { id: "1", f: "chat", a: "say", d: { text: "hi" } };
+const host = forge(claims({ sub: "hana", name: "Hana", role: "host", rooms: ["main/hall"] }));
+const admin = forge(claims({ sub: "root", role: "admin" }));
+
+type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+
+interface Call {
+  method?: string;
+  token?: string;
+  body?: Body;
+  headers?: Record<string, string>;
+  env?: Record<string, string>;
+}
+
+function call(address: string, { method = "POST", token, body, headers = {}, env = {} }: Call = {}) {
+  const request = new Request(`http://127.0.0.1:1999${address}`, {
+    method,
+    headers: { ...headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) },
+    ...(body === undefined ? {} : { body, duplex: "half" }),
+  });
+  return openEdge(configOf(env), new Set(["main"])).http(request, NOW);
+}
+
+async function letIn(address: string, how: Call): Promise<RoomCall> {
+  const judged = await call(address, how);
+  if (!judged.ok) throw new Error(`refused: ${JSON.stringify(judged)}`);
+  return judged;
+}
+
+async function refused(address: string, how: Call): Promise<HttpRefusal> {
+  const judged = await call(address, how);
+  if (judged.ok) throw new Error(`let in: ${JSON.stringify(judged)}`);
+  expect(judged.body.message).toMatch(/^[A-Z`].*[.>]$/);
+  return judged;
+}
+
+describe("asking a room", () => {
+  it("needs no token, and no secret", async () => {
+    const asked = { ok: true, method: "GET", kind: "main", id: "hall" };
+    expect(await call(HALL, { method: "GET" })).toEqual(asked);
+    expect(await call(`${HALL}?token=x`, { method: "GET", env: { AUTH_SECRET: "" } })).toEqual(asked);
+    expect(await call(HALL, { method: "GET", token: "nonsense" })).toEqual(asked);
+  });
+
+  it("needs an address that is one", async () => {
+    for (const address of [
+      "/parties/nosuch/hall",
+      "/parties/main/a%20b",
+      "/parties/main",
+      "/parties/main/hall/",
+    ]) {
+      for (const method of ["GET", "POST", "DELETE", "PUT"]) {
+        expect(await refused(address, { method, token: admin }), `${method} ${address}`).toMatchObject({
+          status: 404,
+          body: { code: "not_found" },
+        });
+      }
+    }
+    expect(await refused(`${HALL}?${"x".repeat(20_000)}`, { method: "GET" })).toMatchObject({
+      status: 414,
+      body: { code: "too_large" },
+    });
+  });
+
+  it("knows three methods", async () => {
+    for (const method of ["PUT", "PATCH", "OPTIONS", "HEAD"]) {
+      expect(await refused(HALL, { method, token: admin })).toMatchObject({
+        status: 405,
+        headers: { Allow: "GET, POST, DELETE" },
+      });
+    }
+  });
+});
+
+describe("acting in a room's name", () => {
+  const body = JSON.stringify(SAY);
+
+  it("is for its host and for admins", async () => {
+    expect(await letIn(HALL, { token: host, body })).toEqual({
+      ok: true,
+      method: "POST",
+      kind: "main",
+      id: "hall",
+      caller: { user: "hana", name: "Hana", role: "host" },
+      action: { t: "do", ...SAY },
+    });
+    expect(await letIn(HALL, { token: admin, body })).toMatchObject({ caller: { role: "admin" } });
+    expect(await letIn(HALL, { token: host, method: "DELETE" })).toMatchObject({ method: "DELETE" });
+  });
+
+  it("is for nobody else", async () => {
+    for (const method of ["POST", "DELETE"]) {
+      const player = forge(claims({ rooms: ["main/hall"] }));
+      const guest = forge(claims({ sub: "guest-1", guest: true }));
+      const elsewhere = forge(claims({ role: "host", rooms: ["main/other"] }));
+      const confined = forge(claims({ role: "admin", rooms: ["quiz/*"] }));
+      for (const token of [player, guest, elsewhere, confined]) {
+        expect(await refused(HALL, { method, token })).toMatchObject({
+          status: 403,
+          body: { code: "not_allowed" },
+        });
+      }
+      const ended = forge(claims({ role: "admin", exp: Math.floor(NOW / 1000) }));
+      const forged = forge(claims({ role: "admin" }), { secret: OTHER_SECRET });
+      const unsigned = forge(claims({ role: "admin" }), { header: { alg: "none" } });
+      for (const token of [undefined, "", "x", ended, forged, unsigned]) {
+        expect(await refused(HALL, { method, ...(token === undefined ? {} : { token }) })).toMatchObject({
+          status: 401,
+          body: { code: "not_allowed" },
+          headers: { "WWW-Authenticate": "Bearer" },
+        });
+      }
+    }
+  });
+
+  it("takes a token from the Authorization header alone, as a bearer's", async () => {
+    expect((await refused(`${HALL}?token=${admin}`, { body })).status).toBe(401);
+    for (const header of [`Basic ${admin}`, admin, `Bearer ${admin} x`, "Bearer"]) {
+      expect((await refused(HALL, { body, headers: { Authorization: header } })).status, header).toBe(401);
+    }
+    expect((await call(HALL, { body, headers: { Authorization: `bearer  ${admin}` } })).ok).toBe(true);
+  });
+
+  it("is refused by a server without AUTH_SECRET, which says so", async () => {
+    expect(await refused(HALL, { token: admin, env: { AUTH_SECRET: "" } })).toMatchObject({
+      status: 503,
+      body: {
+        code: "unavailable",
+        message: "This server has no AUTH_SECRET, so it cannot tell who is speaking.",
+        retryAfterMs: 30_000,
+      },
+    });
+  });
+});
+
+describe("an action's body", () => {
+  it("is JSON in UTF-8, an action by the socket's rules", async () => {
+    const bad: Body[] = [
+      "",
+      "{",
+      "null",
+      "[]",
+      "7",
+      '"do"',
+      "{}",
+      JSON.stringify({ ...SAY, id: "" }),
+      JSON.stringify({ ...SAY, id: 7 }),
+      JSON.stringify({ ...SAY, id: "x".repeat(65) }),
+      JSON.stringify({ ...SAY, f: undefined }),
+      JSON.stringify({ ...SAY, a: 1 }),
+      '{"id":"1","f":"chat","a":"say","d":{"text":"\\ud83d"}}',
+      '{"id":"1","f":"chat","a":"say","d":{"text":"\\u0000"}}',
+      '{"id":"1","f":"chat","a":"say","d":{"__proto__":{}}}',
+      '{"__proto__":{"id":"1"},"f":"chat","a":"say"}',
+      '{"id":"1","f":"chat","a":"say","d":1e999}',
+      `{"id":"1","f":"chat","a":"say","d":${"[".repeat(4_000)}${"]".repeat(4_000)}}`,
+      new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]),
+      crypto.getRandomValues(new Uint8Array(1_000)),
+    ];
+    for (const body of bad) {
+      const { status, body: told } = await refused(HALL, { token: admin, body });
+      expect([status, told.code], String(body).slice(0, 80)).toEqual([400, "bad_message"]);
+      expect(told.message).not.toMatch(/JSON at position|Unexpected|SyntaxError/);
+    }
+  });
+
+  it("is the action that it says it is, whatever kind of message it claims to be", async () => {
+    const body = JSON.stringify({ t: "verify", ...SAY });
+    expect(await letIn(HALL, { token: admin, body })).toMatchObject({ action: { t: "do", ...SAY } });
+  });
+
+  it("has 16,384 bytes at most, however they come", async () => {
+    const full = (bytes: number) => {
+      const envelope = JSON.stringify({ ...SAY, t: "do", d: "" }).length;
+      return JSON.stringify({ ...SAY, t: "do", d: "x".repeat(bytes - envelope) });
+    };
+    expect(await call(HALL, { token: admin, body: full(16_384) })).toMatchObject({ ok: true });
+    const tooLarge = { status: 413, body: { code: "too_large" } };
+    expect(await refused(HALL, { token: admin, body: full(16_385) })).toMatchObject(tooLarge);
+    expect(await refused(HALL, { token: admin, body: "é".repeat(10_000) })).toMatchObject(tooLarge);
+    const lie = { "Content-Length": "99999999" };
+    expect(await refused(HALL, { token: admin, body: "{}", headers: lie })).toMatchObject(tooLarge);
+  });
+
+  it("is not read to its end when it has none", async () => {
+    let sent = 0;
+    let cancelled = false;
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        sent += 1_000;
+        controller.enqueue(new Uint8Array(1_000).fill(0x20));
+      },
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    expect(await refused(HALL, { token: admin, body: endless })).toMatchObject({ status: 413 });
+    expect(sent).toBeLessThan(30_000);
+    expect(cancelled).toBe(true);
+  });
+
+  it("is not read at all from somebody who may not act", async () => {
+    let asked = 0;
+    const body = new ReadableStream<Uint8Array>({ pull: () => void asked++ }, { highWaterMark: 0 });
+    expect(await refused(HALL, { body })).toMatchObject({ status: 401 });
+    expect(asked).toBe(0);
+  });
+});
+
+describe("a refusal", () => {
+  it("is a JSON answer that tells a program when to come back", async () => {
+    const response = refusalResponse(await refused(HALL, { token: admin, env: { AUTH_SECRET: "" } }));
+    expect(response.status).toBe(503);
+    expect(response.headers.get("Retry-After")).toBe("30");
+    expect(response.headers.get("Content-Type")).toMatch(/^application\/json/);
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+    expect(await response.json()).toMatchObject({ code: "unavailable", retryAfterMs: 30_000 });
+    expect(refusalResponse(await refused(HALL, {})).headers.get("WWW-Authenticate")).toBe("Bearer");
+  });
+});

@@ -1,0 +1,93 @@
+import { createHmac } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { cleanName, cutName } from "../../src/identity/display-name";
+import { GUEST_RENEW_MS, GUEST_TOKEN_MS, guestId, openGuest, readOldGuest } from "../../src/identity/guest";
+import { digestId, randomId } from "../../src/identity/short-id";
+import { verifyToken } from "../../src/identity/token";
+import { claims, forge, NOW, OTHER_SECRET, SECRET } from "../support/edge";
+
+const tabKey = "6e1ccf6f-7bd1-4d61-b4b2-2f5d4b3a9e11";
+
+describe("a guest's id", () => {
+  it("is the same for the same tab, and nobody without the secret can tell whose", async () => {
+    const id = await guestId(tabKey, SECRET);
+    expect(id).toBe(
+      `guest-${createHmac("sha256", SECRET).update(`guest:${tabKey}`).digest("base64url").slice(0, 16)}`,
+    );
+    expect(await guestId(tabKey, SECRET)).toBe(id);
+    expect(await guestId(`${tabKey}0`, SECRET)).not.toBe(id);
+    expect(await guestId(tabKey, OTHER_SECRET)).not.toBe(id);
+  });
+
+  it("is a fresh one where the tab's key is absent or short enough to be somebody else's too", async () => {
+    for (const key of [undefined, "", "ann", "x".repeat(19)]) {
+      expect(await guestId(key, SECRET, () => "once")).toBe("guest-once");
+    }
+    expect(await guestId("x".repeat(20), SECRET, () => "once")).not.toBe("guest-once");
+    expect(await guestId(undefined, SECRET)).not.toBe(await guestId(undefined, SECRET));
+  });
+});
+
+describe("a guest's token", () => {
+  it("lives seven days and makes its bearer that guest", async () => {
+    const guest = await openGuest("guest-abcdefgh", "Ann", SECRET, NOW);
+    expect(guest.expiresAt).toBe(Math.floor((NOW + GUEST_TOKEN_MS) / 1000) * 1000);
+    expect(await verifyToken(guest.token, SECRET, NOW)).toEqual({
+      ok: true,
+      who: { user: "guest-abcdefgh", name: "Ann", role: "player", guest: true, expiresAt: guest.expiresAt },
+    });
+    expect(await verifyToken(guest.token, SECRET, guest.expiresAt)).toMatchObject({ ok: false });
+  });
+
+  it("calls a guest without a name after the id", async () => {
+    for (const name of ["", "x".repeat(41)]) {
+      expect(await openGuest("guest-abcdefgh", name, SECRET, NOW)).toMatchObject({ name: "Guestabcd" });
+    }
+  });
+
+  it("can be renewed for a week after its end, and then no more", async () => {
+    const { token, expiresAt } = await openGuest("guest-abcdefgh", "Ann", SECRET, NOW);
+    expect(await readOldGuest(token, SECRET, expiresAt + GUEST_RENEW_MS - 1)).toMatchObject({
+      ok: true,
+      who: { user: "guest-abcdefgh", name: "Ann" },
+    });
+    expect(await readOldGuest(token, SECRET, expiresAt + GUEST_RENEW_MS)).toEqual({
+      ok: false,
+      reason: "The token has ended.",
+    });
+  });
+
+  it("is the only kind that can be renewed so", async () => {
+    expect(await readOldGuest(forge(claims()), SECRET, NOW)).toEqual({
+      ok: false,
+      reason: "Only a guest's token can be renewed here.",
+    });
+    const forged = forge(claims({ sub: "guest-1", guest: true }), { secret: OTHER_SECRET });
+    expect(await readOldGuest(forged, SECRET, NOW)).toMatchObject({ ok: false });
+  });
+});
+
+describe("a name that somebody typed", () => {
+  it("loses what nobody can type, and the space around it", () => {
+    expect(cleanName(" \u0000A\tn\u009fn\ud83d \n")).toBe("Ann");
+    expect(cleanName("\u0007\r\n ")).toBe("");
+    expect(cleanName("Zoë 🎲")).toBe("Zoë 🎲");
+  });
+
+  it("is cut between characters", () => {
+    expect(cutName("😀".repeat(41))).toBe("😀".repeat(40));
+    expect(cutName("😀".repeat(40))).toBe("😀".repeat(40));
+    expect(cutName(`${"a".repeat(39)} b`)).toBe("a".repeat(39));
+  });
+});
+
+describe("a short id", () => {
+  it("has 16 characters that are safe in an address, and is another each time", async () => {
+    const ids = new Set(Array.from({ length: 1_000 }, randomId));
+    expect(ids.size).toBe(1_000);
+    for (const id of ids) expect(id).toMatch(/^[\w-]{16}$/);
+    expect(await digestId("same")).toMatch(/^[\w-]{16}$/);
+    expect(await digestId("same")).toBe(await digestId("same"));
+    expect(await digestId("same")).not.toBe(await digestId("Same"));
+  });
+});

@@ -1,0 +1,250 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { signToken, verifyToken } from "../../src/identity/token";
+import { claims, forge, HOUR_MS, NOW, OTHER_SECRET, SECRET } from "../support/edge";
+
+const verify = (token: string, now = NOW) => verifyToken(token, SECRET, now);
+
+async function reason(token: string, now = NOW): Promise<string> {
+  const read = await verify(token, now);
+  if (read.ok) throw new Error(`let in: ${JSON.stringify(read.who)}`);
+  return read.reason;
+}
+
+describe("a good token", () => {
+  it("tells who is speaking", async () => {
+    const token = await signToken(
+      { user: "ann", name: "Ann", role: "host", rooms: ["main/hall"] },
+      SECRET,
+      NOW,
+      NOW + HOUR_MS,
+    );
+    expect(await verify(token)).toEqual({
+      ok: true,
+      who: {
+        user: "ann",
+        name: "Ann",
+        role: "host",
+        guest: false,
+        rooms: ["main/hall"],
+        expiresAt: NOW + HOUR_MS - 500,
+      },
+    });
+  });
+
+  it("is a player's who is called by the user id, cut to 40 characters, unless it says otherwise", async () => {
+    const user = "🎲".repeat(50);
+    const read = await verify(forge(claims({ sub: user })));
+    expect(read).toMatchObject({
+      ok: true,
+      who: { user, name: "🎲".repeat(40), role: "player", guest: false },
+    });
+    expect(read.ok && read.who.rooms).toBeUndefined();
+  });
+
+  it("may come from any issuer that has the secret, with claims that mean nothing here", async () => {
+    const token = forge(claims({ iss: "elsewhere", aud: ["others"], custom: { deep: [1] } }), {
+      header: { alg: "HS256", typ: "at+jwt", kid: "k1" },
+    });
+    expect(await verify(token)).toMatchObject({ ok: true, who: { user: "ann" } });
+  });
+
+  it("is good for as long as it says, to the millisecond", async () => {
+    const exp = Math.floor(NOW / 1000) + 10;
+    expect(await verify(forge(claims({ exp })), exp * 1000 - 1)).toMatchObject({ ok: true });
+    expect(await reason(forge(claims({ exp })), exp * 1000)).toBe("The token has ended.");
+    expect(await verify(forge(claims({ exp: exp + 0.25 })), exp * 1000 + 249)).toMatchObject({ ok: true });
+    expect(await reason(forge(claims({ exp: exp + 0.25 })), exp * 1000 + 250)).toBe("The token has ended.");
+  });
+
+  it("may begin up to a minute ahead of this clock, and no further", async () => {
+    const second = Math.floor(NOW / 1000);
+    expect(await verify(forge(claims({ nbf: second + 60 })))).toMatchObject({ ok: true });
+    expect(await reason(forge(claims({ nbf: second + 61 })))).toBe("The token is not good yet.");
+  });
+});
+
+describe("a token that nobody with the secret made", () => {
+  const notOurs = "This token was not made for this server.";
+
+  it("is refused when signed with another key", async () => {
+    expect(await reason(forge(claims(), { secret: OTHER_SECRET }))).toBe(notOurs);
+  });
+
+  it("is refused when it claims to need no signature", async () => {
+    for (const alg of ["none", "None", "NONE", "nOnE", ""]) {
+      const signed = forge(claims({ role: "admin" }), { header: { alg } });
+      expect(await reason(signed)).toBe(notOurs);
+      expect(await reason(signed.replace(/[^.]+$/, ""))).toBe(notOurs);
+    }
+  });
+
+  it("is refused under any other algorithm, though the signature would hold", async () => {
+    for (const alg of ["HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256", "HS256 ", "dir"]) {
+      expect(await reason(forge(claims(), { header: { alg } }))).toBe(notOurs);
+    }
+    expect(await reason(forge(claims(), { header: { alg: ["HS256"] } }))).toBe(notOurs);
+    expect(await reason(forge(claims(), { header: {} }))).toBe(notOurs);
+  });
+
+  it("is refused when it brings its own key, or asks for what is not understood", async () => {
+    const jwk = { kty: "oct", k: Buffer.from(OTHER_SECRET).toString("base64url") };
+    expect(await reason(forge(claims(), { header: { alg: "HS256", jwk }, secret: OTHER_SECRET }))).toBe(
+      notOurs,
+    );
+    expect(await reason(forge(claims(), { header: { alg: "HS256", crit: ["x"], x: 1 } }))).toBe(notOurs);
+    expect(await reason(forge(claims(), { header: { alg: "HS256", crit: ["b64"], b64: false } }))).toBe(
+      notOurs,
+    );
+  });
+
+  it("is refused when any character of it is another", async () => {
+    const token = forge(claims());
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(token.length - 1),
+        fc.constantFrom("A", "z", "_", ".", "=", "é"),
+        async (at, other) => {
+          const changed = token.slice(0, at) + other + token.slice(at + 1);
+          const read = await verify(changed);
+          // The last character carries two bits that mean nothing, so another may stand for the same signature.
+          if (read.ok) expect(changed.slice(0, -1)).toBe(token.slice(0, -1));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is refused whatever it is, in a sentence that tells nothing of the inside", async () => {
+    const sentences = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          fc.string({ unit: "binary", maxLength: 200 }),
+          fc.array(fc.base64String({ maxLength: 40 }), { maxLength: 5 }).map((parts) => parts.join(".")),
+          fc.json().map((text) => `${Buffer.from(text).toString("base64url")}.${text}.x`),
+        ),
+        async (token) => {
+          sentences.add(await reason(token));
+        },
+      ),
+      { numRuns: 500 },
+    );
+    for (const sentence of sentences) expect(["The token is empty.", notOurs]).toContain(sentence);
+  });
+
+  it("is refused with a payload that is no object, however well it is signed", async () => {
+    for (const payload of ["null", "[]", '"text"', "12", "{", "", "\u0000", "[".repeat(5_000)]) {
+      expect(await reason(forge(payload))).toBe(notOurs);
+    }
+  });
+});
+
+describe("a signed token that makes no sense", () => {
+  it("is refused without an end, or with one that is no number", async () => {
+    const { exp, ...endless } = claims();
+    expect(await reason(forge(endless))).toBe("The token does not say when it ends (exp, in seconds).");
+    for (const odd of [String(exp), null, true, [exp], { exp }]) {
+      expect(await reason(forge(claims({ exp: odd })))).toBe("The token's exp is not a time in seconds.");
+    }
+    for (const odd of ["1e400", "1e300", "9007199254741"]) {
+      expect(await reason(forge(`{"sub":"ann","exp":${odd}}`))).toMatch(/does not say when it ends/);
+    }
+    expect(await reason(forge(claims({ exp: 0 })))).toBe("The token has ended.");
+    expect(await reason(forge(claims({ exp: -5 })))).toBe("The token has ended.");
+  });
+
+  it("is refused with a user id that is none", async () => {
+    const odd = [
+      undefined,
+      "",
+      7,
+      null,
+      ["ann"],
+      { toString: "ann" },
+      "a".repeat(129),
+      "😀".repeat(129),
+      "an\u0000n",
+      "an\nn",
+      "\u007f",
+      "\u009b31m",
+    ];
+    for (const sub of odd) expect(await reason(forge(claims({ sub })))).toMatch(/user id \(sub\)/);
+    for (const half of ["\\ud83d", "a\\udc00", "\\udc00\\ud83d"]) {
+      expect(await reason(forge(`{"sub":"${half}","exp":${claims().exp}}`))).toMatch(/user id \(sub\)/);
+    }
+  });
+
+  it("takes any other text for a user id and gives it back as it is", async () => {
+    for (const sub of [
+      "__proto__",
+      "constructor",
+      "a".repeat(128),
+      "😀".repeat(128),
+      "a/b?c#d",
+      " ",
+      "Guest-1",
+      "..%2f",
+    ]) {
+      expect(await verify(forge(claims({ sub })))).toMatchObject({ ok: true, who: { user: sub } });
+    }
+  });
+
+  it("is not swayed by a prototype that it brings along", async () => {
+    const token = forge(`{"sub":"ann","exp":${claims().exp},"__proto__":{"role":"admin","guest":true}}`);
+    expect(await verify(token)).toMatchObject({ ok: true, who: { role: "player", guest: false } });
+  });
+
+  it("is refused with a name that is none", async () => {
+    for (const name of ["", 7, null, "😀".repeat(41), "a".repeat(41), "a\u0000", "a\tb", ["Ann"]]) {
+      expect(await reason(forge(claims({ name })))).toMatch(/name must be 1 to 40 characters/);
+    }
+    expect(await verify(forge(claims({ name: "😀".repeat(40) })))).toMatchObject({ ok: true });
+  });
+
+  it("is refused with a role that does not exist", async () => {
+    for (const role of ["", "Admin", "owner", null, 1, ["admin"], "__proto__", "toString"]) {
+      expect(await reason(forge(claims({ role })))).toMatch(/role must be one of player, host, admin/);
+    }
+  });
+
+  it("is refused with rooms that are no patterns", async () => {
+    for (const rooms of [
+      "main/hall",
+      null,
+      {},
+      [7],
+      ["hall"],
+      ["main/"],
+      ["/hall"],
+      ["*"],
+      ["main/a/b"],
+      ["main/hall", ""],
+    ]) {
+      expect(await reason(forge(claims({ rooms })))).toMatch(/rooms must be a list of kind\/id patterns/);
+    }
+  });
+
+  it("is refused for a host of no rooms", async () => {
+    expect(await reason(forge(claims({ role: "host" })))).toBe("A host's token must name its rooms.");
+    expect(await reason(forge(claims({ role: "host", rooms: [] })))).toBe(
+      "A host's token must name its rooms.",
+    );
+    expect(await verify(forge(claims({ role: "admin" })))).toMatchObject({
+      ok: true,
+      who: { role: "admin" },
+    });
+  });
+
+  it("is refused with a guest's id, unless it is a guest's token; and a guest is nobody else", async () => {
+    const kept = "User ids that begin with guest- are kept for this server's guests.";
+    expect(await reason(forge(claims({ sub: "guest-1" })))).toBe(kept);
+    for (const guest of [false, "true", 1, {}]) {
+      expect(await reason(forge(claims({ sub: "guest-1", guest })))).toBe(kept);
+    }
+    expect(await reason(forge(claims({ sub: "ann", guest: true })))).toBe(kept);
+    expect(await reason(forge(claims({ sub: "guest-1", guest: true, role: "admin" })))).toBe(
+      "A guest's role is player.",
+    );
+  });
+});

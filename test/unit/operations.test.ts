@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { MAX_OPERATIONS, RESEND_MS } from "../../src/protocol/limits";
+import { type Operation, Operations } from "../../src/room/operations";
+
+function operation(user: string, id: string, at: number, record = 1): Operation {
+  return { user, id, print: 7, at, record };
+}
+
+describe("accepted operations", () => {
+  it("[2.6] are found by user and id, and by neither alone", () => {
+    const held = new Operations();
+    held.add(operation("ann", "1", 0));
+    expect(held.find("ann", "1", 0)).toMatchObject({ user: "ann", id: "1" });
+    expect(held.find("bob", "1", 0)).toBeUndefined();
+    expect(held.find("ann", "11", 0)).toBeUndefined();
+    expect(held.find("ann1", "", 0)).toBeUndefined();
+  });
+
+  it("[2.6] are remembered for `resendMs` to the millisecond, and then let go", () => {
+    const held = new Operations();
+    held.add(operation("ann", "1", 0));
+    held.add(operation("ann", "2", 5));
+    expect(held.find("ann", "1", RESEND_MS - 1)).toBeDefined();
+    expect(held.find("ann", "1", RESEND_MS)).toBeUndefined();
+    expect(held.find("ann", "2", RESEND_MS)).toBeDefined();
+    expect(held.size).toBe(1);
+  });
+
+  it("tells those of some records, in order", () => {
+    const held = new Operations();
+    for (let n = 0; n < 10; n++) held.add(operation("ann", `${n}`, n, Math.floor(n / 2)));
+    expect([...held.ofRecords(1, 3, 10)].map(({ id }) => id)).toEqual(["2", "3", "4", "5"]);
+    expect([...held.ofRecords(0, 5, RESEND_MS + 7)].map(({ id }) => id)).toEqual(["8", "9"]);
+  });
+
+  it("[2.6] fill up at the cap, are never forgotten early for it, and tell when the oldest goes", () => {
+    const held = new Operations();
+    expect(held.isFull(0)).toBe(false);
+    for (let n = 0; n < MAX_OPERATIONS; n++) held.add(operation("ann", `${n}`, n < 10 ? 100 : 5_000));
+    expect(held.isFull(5_000)).toBe(true);
+    expect(held.nextFreeAt()).toBe(100 + RESEND_MS);
+    expect(held.isFull(100 + RESEND_MS - 1)).toBe(true);
+    expect(held.find("ann", "0", 100 + RESEND_MS - 1)).toBeDefined();
+    expect(held.isFull(100 + RESEND_MS)).toBe(false);
+    expect(held.size).toBe(MAX_OPERATIONS - 10);
+  });
+});

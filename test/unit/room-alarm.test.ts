@@ -1,0 +1,300 @@
+import { describe, expect, it } from "vitest";
+import type { Broken, LabState } from "../support/room-features";
+import { labKind, RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+const rang = (tab: RoomTab) => (tab.read().slices.lab as LabState).rang;
+const setTimer = (stage: RoomStage, tab: RoomTab, name: string, afterMs: number | null) =>
+  stage.do(tab, "lab", "timer", { name, afterMs });
+
+// That a room with anything stored has an alarm, at most `idleMs` ahead, the stage holds after every turn of every story.
+
+describe("a room's alarm", () => {
+  it("[4.5] is set with the first thing that is stored, in the same commit", async () => {
+    const stage = await RoomStage.open();
+    stage.settles = false;
+    expect(stage.world.alarmAt).toBeNull();
+    stage.join("ann");
+    stage.world.settle(1);
+    const { alarmAt } = stage.world;
+    stage.world.crash();
+    expect(stage.world.value("room")).toBeDefined();
+    expect(stage.world.alarmAt).toBe(alarmAt);
+    expect(alarmAt).toBe(stage.now + 900_000);
+  });
+
+  it("[4.5] of an idle room is one, `idleMs` ahead each time, and costs one write each time", async () => {
+    const stage = await RoomStage.open();
+    stage.join("ann", { expiresAt: stage.now + 100 * 900_000 });
+    stage.pass(900_000);
+    const before = { ...stage.world.counts };
+    for (let n = 0; n < 5; n++) {
+      expect(stage.world.alarmAt).toBe(stage.now + 900_000);
+      expect(stage.world.timerAt).toBeUndefined();
+      stage.pass(900_000);
+    }
+    expect(stage.world.counts).toEqual({ ...before, alarms: before.alarms + 5 });
+  });
+
+  it("[4.5] is as early as what waits: a grace, a timer, the end of a token", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    const bob = stage.join("bob", { expiresAt: stage.now + 500_000 });
+    expect(stage.world.alarmAt).toBe(stage.now + 500_000);
+    stage.pass(100);
+    setTimer(stage, ann, "t", 400_000);
+    expect(stage.world.alarmAt).toBe(stage.now + 400_000);
+    stage.leave(bob);
+    expect(stage.world.alarmAt).toBe(stage.now + 5_000);
+    stage.pass(5_000);
+    expect(stage.world.alarmAt).toBe(stage.now + 395_000);
+  });
+
+  it("[4.5] is repaired by whatever wakes a room that has lost it", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    setTimer(stage, ann, "t", 60_000);
+    stage.pass(100);
+    stage.world.ring();
+    stage.world.settle();
+    expect(stage.world.alarmAt).toBeNull();
+    await stage.sleep();
+    expect(stage.world.alarmAt).toBe(stage.now + 59_900);
+  });
+
+  it.each<Broken>(["due", "left", "joined"])(
+    "[4.5] is set again by a handler that finds `%s` throwing",
+    async (where) => {
+      const broken = new Set<Broken>();
+      const stage = await RoomStage.open({ kind: labKind({ broken }) });
+      const ann = stage.join("ann");
+      const eve = stage.join("eve");
+      stage.pass(1_000);
+      broken.add(where);
+      setTimer(stage, ann, "t", 2_000);
+      stage.leave(ann);
+      stage.join("cat");
+      stage.pass(6_000);
+      expect(stage.world.alarmAt).toBeGreaterThan(stage.now);
+      expect(stage.room.summary(stage.now).users).toBe(2);
+      expect(eve.read().events.map(({ n }) => n)).toContain("left");
+      expect(stage.world.reports.length).toBeGreaterThan(0);
+      expect(stage.world.broken).toBe(0);
+      broken.clear();
+      stage.pass(20_000);
+      expect(rang(eve)).toHaveLength(1);
+      expect(eve.faults).toEqual([]);
+    },
+  );
+
+  it("[4.1] that wakes a room first leaves it serving whoever comes then", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.say(ann, "before");
+    stage.pass(100);
+    stage.die();
+    stage.world.now = stage.world.alarmAt ?? 0;
+    await stage.wake();
+    stage.ring();
+    const bob = stage.join("bob");
+    stage.rejoin(ann);
+    stage.say(bob, "after");
+    stage.pass(100);
+    expect(
+      (bob.read().slices.chat as { messages: { text: string }[] }).messages.map(({ text }) => text),
+    ).toEqual(["before", "after"]);
+    expect(bob.welcomes[0]?.epoch).toBe(ann.read().epoch);
+    stage.check();
+  });
+
+  it("[4.1] that rings again after a crash in its handler does what it did not make durable", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    setTimer(stage, ann, "t", 3_000);
+    stage.pass(2_999);
+    stage.settles = false;
+    stage.pass(1);
+    await stage.crash();
+    stage.settles = true;
+    stage.rejoin(ann);
+    expect(stage.world.alarmAt).toBeLessThanOrEqual(stage.now);
+    stage.pass(100);
+    expect(rang(ann)).toHaveLength(1);
+    stage.check();
+  });
+
+  it("[4.1] in a room of which nothing is stored leaves nothing behind", async () => {
+    const stage = await RoomStage.open();
+    stage.ring();
+    expect(stage.world.keys()).toEqual([]);
+    expect(stage.world.alarmAt).toBeNull();
+  });
+});
+
+describe("a room that nobody is in", () => {
+  it("[4.6] is cleaned up after `idleMs`: nothing of it stays, and who comes then finds a new one", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.say(ann, "x");
+    stage.pass(1_000);
+    stage.leave(ann);
+    stage.pass(5_000);
+    stage.pass(899_999);
+    expect(stage.room.isOver).toBe(false);
+    expect(stage.world.keys().length).toBeGreaterThan(0);
+    stage.pass(1);
+    expect([stage.room.isOver, stage.room.exists]).toEqual([true, false]);
+    expect(stage.world.keys()).toEqual([]);
+    expect(stage.world.alarmAt).toBeNull();
+    await stage.wake();
+    const bob = stage.join("bob");
+    expect(bob.read().welcomes[0]).toMatchObject({ seq: 1, resumed: false });
+    expect(bob.epoch).not.toBe(ann.read().epoch);
+    stage.check();
+  });
+
+  it("[4.6] is kept for as long as its kind says, be it shorter or longer", async () => {
+    for (const keepMs of [60_000, 3_000_000]) {
+      const stage = await RoomStage.open({ kind: labKind({}, keepMs) });
+      const ann = stage.join("ann");
+      stage.pass(1_000);
+      stage.leave(ann);
+      stage.pass(5_000);
+      stage.pass(keepMs - 1);
+      expect(stage.room.isOver, `${keepMs}`).toBe(false);
+      stage.pass(900_000);
+      expect(stage.room.isOver, `${keepMs}`).toBe(true);
+      expect(stage.world.keys()).toEqual([]);
+    }
+  });
+
+  it("[4.6] is not cleaned up while somebody is in it, however long nothing is said", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann", { expiresAt: stage.now + 50 * 900_000 });
+    for (let n = 0; n < 20; n++) {
+      stage.pass(900_000);
+      await stage.sleep();
+    }
+    stage.say(ann, "still here");
+    expect(ann.read().events.at(-1)).toMatchObject({ d: { text: "still here" } });
+    stage.check();
+  });
+
+  it("[4.6] is kept for whoever comes back before", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.say(ann, "x");
+    stage.pass(1_000);
+    stage.leave(ann);
+    stage.pass(800_000);
+    await stage.sleep();
+    stage.rejoin(ann);
+    stage.pass(800_000);
+    stage.verify(ann);
+    expect(ann.read().welcomes.at(-1)?.epoch).toBe(ann.welcomes[0]?.epoch);
+    stage.check();
+  });
+
+  it("[4.6] is cleaned up whole also where it had snapshots and ids kept apart", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
+    const ann = stage.join("ann");
+    for (let n = 0; n < 1_100; n++) {
+      stage.do(ann, "lab", "add", { n });
+      stage.pass(6);
+    }
+    expect(stage.world.keys("s/").length * stage.world.keys("o/").length).toBeGreaterThan(0);
+    stage.leave(ann);
+    stage.pass(1_000_000);
+    expect(stage.world.keys()).toEqual([]);
+  });
+});
+
+describe("a feature's timer", () => {
+  it("rings at its time, once, and may be moved or cleared", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    const from = stage.now;
+    for (const [name, afterMs] of [
+      ["a", 1_000],
+      ["b", 2_000],
+      ["c", 3_000],
+      ["c", null],
+      ["a", 4_000],
+      ["d/e", 2_000],
+    ] as const) {
+      setTimer(stage, ann, name, afterMs);
+    }
+    stage.pass(60_000);
+    expect(rang(ann)).toEqual([`b@${from + 2_000}`, `d/e@${from + 2_000}`, `a@${from + 4_000}`]);
+    stage.check();
+  });
+
+  it("[3.2] is durable: it outlives a crash, a sleep and a snapshot, and rings late rather than never", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    setTimer(stage, ann, "early", 20_000);
+    setTimer(stage, ann, "late", 100_000);
+    for (let n = 0; n < 520; n++) {
+      stage.do(ann, "lab", "nothing");
+      stage.pass(6);
+    }
+    await stage.sleep();
+    stage.die();
+    stage.world.now += 50_000;
+    await stage.wake();
+    stage.rejoin(ann);
+    stage.pass(100);
+    expect(rang(ann)).toHaveLength(1);
+    stage.pass(100_000);
+    expect(rang(ann)).toHaveLength(2);
+    stage.check();
+  });
+
+  it("[3.2] that was cleared stays cleared over a crash", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    setTimer(stage, ann, "t", 20_000);
+    stage.pass(100);
+    setTimer(stage, ann, "t", null);
+    stage.pass(100);
+    await stage.crash();
+    stage.rejoin(ann);
+    stage.pass(60_000);
+    expect(rang(ann)).toEqual([]);
+  });
+
+  it("that throws is tried again in 5 s, until it does not, and nothing of it happened before", async () => {
+    const broken = new Set<Broken>(["due"]);
+    const stage = await RoomStage.open({ kind: labKind({ broken }) });
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    const from = stage.now;
+    setTimer(stage, ann, "t", 2_000);
+    stage.pass(13_000);
+    expect(stage.world.reports).toHaveLength(3);
+    await stage.crash();
+    stage.rejoin(ann);
+    broken.clear();
+    stage.pass(10_000);
+    expect(rang(ann)).toEqual([`t@${from + 17_000}`]);
+    expect(ann.faults).toEqual([]);
+  });
+
+  it("of a feature that a later release no longer has is let go", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    setTimer(stage, ann, "t", 2_000);
+    stage.pass(10);
+    stage.kind = { ...stage.kind, features: stage.kind.features.slice(0, 2) };
+    await stage.sleep();
+    stage.pass(10_000);
+    expect(stage.world.alarmAt).toBeGreaterThan(stage.now + 100_000);
+    expect(stage.world.reports).toEqual([]);
+  });
+});

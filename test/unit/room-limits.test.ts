@@ -1,0 +1,281 @@
+import { describe, expect, it } from "vitest";
+import { chat } from "../../src/features/chat/decide";
+import { MAX_OFFENCES, OFFENCE_MS } from "../../src/protocol/limits";
+import { defineKind } from "../../src/room/kind";
+import { labKind, RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+const limited = { rules: {} };
+
+function sayAll(stage: RoomStage, tab: RoomTab, count: number): void {
+  for (let n = 0; n < count; n++) stage.say(tab, `line ${n}`);
+}
+
+describe("a rule", () => {
+  it("[2.7] is told in the welcome: the feature's, the kind's, the deployment's, and not at all where it is off", async () => {
+    const kind = defineKind({
+      name: "main",
+      features: [chat],
+      rules: { "chat.remove": { count: 3, perMs: 1_000 } },
+    });
+    const stage = await RoomStage.open({ kind, settings: { rules: { "chat.typing": null } } });
+    const { limits } = stage.join("ann").read().welcomes[0] ?? { limits: undefined };
+    expect(limits?.rules).toEqual({
+      "chat.say": { count: 10, perMs: 60_000 },
+      "chat.remove": { count: 3, perMs: 1_000 },
+    });
+    const over = await RoomStage.open({
+      kind,
+      settings: { rules: { "chat.remove": { count: 9, perMs: 9 } } },
+    });
+    expect(over.join("ann").read().welcomes[0]?.limits.rules["chat.remove"]).toEqual({ count: 9, perMs: 9 });
+  });
+
+  it("[2.7] refuses with the exact wait and what it is, and does not lengthen the wait for being asked", async () => {
+    const stage = await RoomStage.open({ settings: limited });
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    const firstAt = stage.now;
+    sayAll(stage, ann, 10);
+    stage.pass(7_123);
+    for (let n = 0; n < 100; n++) stage.say(ann, "more", "more");
+    const wait = 60_000 - 7_123;
+    expect(new Set(ann.read().nacks.map(({ retryAfterMs }) => retryAfterMs))).toEqual(new Set([wait]));
+    expect(ann.nacks[0]).toMatchObject({
+      id: "more",
+      code: "rate_limited",
+      info: { rule: "chat.say", limit: { count: 10, perMs: 60_000 } },
+    });
+    stage.pass(wait - 1);
+    stage.say(ann, "more", "more");
+    expect(ann.read().nacks.at(-1)).toMatchObject({ retryAfterMs: 1 });
+    stage.pass(1);
+    expect(stage.now).toBe(firstAt + 60_000);
+    stage.say(ann, "more", "more");
+    stage.pass(100);
+    expect(ann.read().acks.has("more")).toBe(true);
+  });
+
+  it("[2.7] holds for all tabs of a user and for no other user, and not for what is asked over HTTP", async () => {
+    const stage = await RoomStage.open({ settings: limited });
+    const one = stage.join("ann", { tab: "one" });
+    const two = stage.join("ann", { tab: "two" });
+    const bob = stage.join("bob");
+    stage.pass(100);
+    sayAll(stage, one, 5);
+    sayAll(stage, two, 5);
+    stage.say(two, "eleventh");
+    stage.say(one, "eleventh");
+    sayAll(stage, bob, 10);
+    for (let n = 0; n < 30; n++)
+      expect(stage.post("ann", "chat", "say", { text: `${n}` })).toMatchObject({ ok: true });
+    expect([one, two, bob].map((tab) => tab.read().nacks.length)).toEqual([1, 1, 0]);
+  });
+
+  it("[2.7] counts what was accepted, not what was refused for another reason", async () => {
+    const stage = await RoomStage.open({ settings: limited });
+    const ann = stage.join("ann");
+    for (let n = 0; n < 30; n++) stage.do(ann, "chat", "say", { text: "" });
+    sayAll(stage, ann, 10);
+    stage.pass(100);
+    expect(ann.read().acks.size).toBe(10);
+  });
+
+  it("[3.4] is spent after a crash as it was before, and after a snapshot, to the millisecond", async () => {
+    for (const snapshot of [false, true]) {
+      const stage = await RoomStage.open({ settings: { rules: { "presence.set": null } } });
+      const ann = stage.join("ann");
+      const bob = stage.join("bob");
+      stage.pass(100);
+      const firstAt = stage.now;
+      sayAll(stage, ann, 10);
+      stage.pass(20);
+      for (let n = 0; snapshot && n < 520; n++) {
+        stage.do(bob, "lab", "add", { n: 1 });
+        stage.pass(6);
+      }
+      expect(stage.world.keys("s/").length > 0).toBe(snapshot);
+      await stage.crash();
+      stage.rejoin(ann);
+      stage.pass(100);
+      stage.say(ann, "more");
+      expect(ann.read().nacks.at(-1)).toMatchObject({
+        code: "rate_limited",
+        retryAfterMs: firstAt + 60_000 - stage.now,
+      });
+    }
+  });
+
+  it("[2.7] that a reconnect does not renew", async () => {
+    const stage = await RoomStage.open({ settings: limited });
+    const ann = stage.join("ann");
+    sayAll(stage, ann, 10);
+    stage.pass(20_000);
+    stage.leave(ann);
+    stage.pass(20_000);
+    stage.rejoin(ann);
+    stage.pass(100);
+    stage.say(ann, "more");
+    expect(ann.read().nacks.at(-1)).toMatchObject({ code: "rate_limited" });
+    stage.leave(ann);
+    stage.pass(1_000);
+    const other = stage.join("ann", { tab: "other" });
+    stage.pass(100);
+    stage.say(other, "more");
+    expect(other.read().nacks.at(-1)).toMatchObject({ code: "rate_limited" });
+  });
+
+  it("has a size: what is larger is refused before it is looked at", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.do(ann, "lab", "small", { text: "x".repeat(29) });
+    stage.do(ann, "lab", "small", { text: "x".repeat(30) });
+    stage.do(ann, "lab", "small", { text: "é".repeat(15) });
+    stage.do(ann, "lab", "small", { nonsense: "x".repeat(100) });
+    expect(ann.read().nacks.map(({ code }) => code)).toEqual(["too_large", "too_large", "too_large"]);
+  });
+
+  it("has a role: a player may not do what is a host's", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    const hanna = stage.join("hanna", { role: "host" });
+    const both = stage.join("ann", { tab: "host's", role: "host" });
+    stage.pass(100);
+    for (const tab of [ann, hanna, both]) stage.do(tab, "lab", "hosts", {}, "h");
+    stage.pass(100);
+    expect([ann, hanna, both].map((tab) => tab.read().nacks.map(({ code }) => code))).toEqual([
+      ["not_allowed"],
+      [],
+      [],
+    ]);
+  });
+});
+
+describe("a connection", () => {
+  it("[2.7] has a rate of its own over all it asks, which its other tabs and others do not feel", async () => {
+    const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
+    const ann = stage.join("ann", { tab: "one" });
+    const two = stage.join("ann", { tab: "two" });
+    stage.pass(100);
+    for (let n = 0; n < 20; n++) stage.do(ann, "lab", "add", { n });
+    for (let n = 0; n < 20; n++) stage.signal(ann, "lab", "point", { x: n });
+    for (let n = 0; n < 5; n++) stage.verify(ann);
+    for (let n = 0; n < 5; n++) stage.tell(ann, { t: "clock", t0: 1 });
+    stage.pass(400);
+    stage.do(ann, "lab", "add", { n: 1 }, "over");
+    stage.do(two, "lab", "add", { n: 1 }, "fine");
+    stage.pass(100);
+    expect(ann.read().nacks).toMatchObject([
+      { id: "over", code: "rate_limited", retryAfterMs: 600, info: { rule: "connection" } },
+    ]);
+    expect(two.read().acks.has("fine")).toBe(true);
+    stage.pass(500);
+    stage.do(ann, "lab", "add", { n: 1 }, "over");
+    stage.pass(100);
+    expect(ann.read().acks.has("over")).toBe(true);
+  });
+
+  it("[6.2] that is refused too often is closed 4429 with a time to come back, and may come back", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    const bob = stage.join("bob");
+    stage.pass(100);
+    for (let n = 0; n < MAX_OFFENCES; n++)
+      stage.tell(ann, n % 2 ? "nonsense" : { t: "do", id: "x", f: "no", a: "such" });
+    expect([ann.read().nacks.length, ann.byes.length]).toEqual([MAX_OFFENCES, 0]);
+    stage.tell(ann, "nonsense");
+    expect(ann.read().byes).toMatchObject([{ code: 4429, retryAfterMs: OFFENCE_MS }]);
+    expect(ann.peer.closes).toMatchObject([{ code: 4429 }]);
+    stage.tell(ann, "nonsense");
+    stage.pass(OFFENCE_MS);
+    stage.rejoin(ann);
+    stage.say(ann, "I am back");
+    stage.pass(100);
+    expect(bob.read().events.at(-1)).toMatchObject({ n: "said", by: "ann" });
+    expect(bob.events.some(({ n }) => n === "left")).toBe(true);
+    stage.check();
+  });
+
+  it("[6.2] that errs now and then is never closed for it", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    for (let n = 0; n < 3 * MAX_OFFENCES; n++) {
+      stage.tell(ann, "nonsense");
+      stage.pass(OFFENCE_MS / MAX_OFFENCES + 1);
+    }
+    expect(ann.read().byes).toEqual([]);
+  });
+
+  it("[6.1] that says too much at once is closed 4413, which is final", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(100);
+    stage.tell(ann, `{"t":"verify","x":"${"x".repeat(16_385)}"}`);
+    expect(ann.read().byes).toMatchObject([{ t: "bye", code: 4413 }]);
+    expect(ann.byes[0]).not.toHaveProperty("retryAfterMs");
+    expect(ann.peer.closes).toMatchObject([{ code: 4413 }]);
+    const { length } = ann.peer.texts;
+    stage.verify(ann);
+    expect(ann.peer.texts).toHaveLength(length);
+  });
+
+  it("[6.1] that says what nobody understands is told so, by id where it has one", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    for (const text of [
+      "{",
+      "[]",
+      '{"t":"do","id":"i7","f":1}',
+      '{"t":"do","id":"i8","f":"lab","a":"constructor"}',
+      '{"t":"do","id":"i9","f":"__proto__","a":"x"}',
+    ]) {
+      stage.tell(ann, text);
+    }
+    stage.do(ann, "lab", "add", { n: "one", very: "wrong" }, "i10");
+    const { nacks } = ann.read();
+    expect(nacks.map(({ id, code }) => [id, code])).toEqual([
+      [undefined, "bad_message"],
+      [undefined, "bad_message"],
+      ["i7", "bad_message"],
+      ["i8", "bad_action"],
+      ["i9", "bad_action"],
+      ["i10", "bad_data"],
+    ]);
+    expect(nacks.at(-1)?.info).toMatchObject({ rule: "lab.add", issues: [{ path: "n" }] });
+    stage.turn(() => stage.room.receive(ann.peer.id, new ArrayBuffer(3), stage.now));
+    expect(ann.read().nacks.at(-1)).toMatchObject({ code: "bad_message" });
+    stage.turn(() => stage.room.receive("nobody", "{}", stage.now));
+    stage.check();
+  });
+});
+
+describe("a room that is full", () => {
+  it("says so with a time to come back, and lets in who is a member already", async () => {
+    const stage = await RoomStage.open({ settings: { maxUsers: 2 } });
+    const ann = stage.join("ann");
+    stage.join("bob");
+    const cat = stage.join("cat");
+    const second = stage.join("ann", { tab: "second" });
+    stage.pass(100);
+    expect(cat.read().byes).toMatchObject([{ code: 4503, retryAfterMs: 10_000 }]);
+    expect(cat.welcomes).toEqual([]);
+    expect(second.read().welcomes).toHaveLength(1);
+    stage.leave(ann);
+    stage.leave(second);
+    expect(stage.rejoin(cat).read().byes).toHaveLength(2);
+    stage.pass(5_000);
+    stage.rejoin(cat);
+    stage.pass(100);
+    expect(cat.read().welcomes).toHaveLength(1);
+    expect(stage.room.summary(stage.now)).toMatchObject({ users: 2, connections: 2 });
+    stage.check();
+  });
+
+  it("keeps nothing of whom it sent away", async () => {
+    const stage = await RoomStage.open({ kind: labKind(), settings: { maxUsers: 0 } });
+    stage.join("ann");
+    expect(stage.world.keys()).toEqual([]);
+    expect(stage.room.exists).toBe(false);
+    expect(stage.world.alarmAt).toBeNull();
+  });
+});

@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import type { Broken, LabState } from "../support/room-features";
+import { labKind, RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+async function table(
+  broken = new Set<Broken>(),
+): Promise<{ stage: RoomStage; ann: RoomTab; bob: RoomTab; broken: Set<Broken> }> {
+  const stage = await RoomStage.open({ kind: labKind({ broken }) });
+  const ann = stage.join("ann");
+  const bob = stage.join("bob");
+  stage.pass(1_000);
+  return { stage, ann, bob, broken };
+}
+const deal = (stage: RoomStage, tab: RoomTab, ...to: string[]) => stage.do(tab, "lab", "deal", { to });
+
+describe("a private slice", () => {
+  it("is in the welcome, and is sent whole after the frame that it belongs to, to its user alone", async () => {
+    const { stage, ann, bob } = await table();
+    expect(ann.read().welcomes[0]?.mine).toEqual({ lab: [] });
+    deal(stage, bob, "ann");
+    deal(stage, bob, "ann", "ann");
+    stage.pass(100);
+    expect(ann.read().mines.map(({ d, seq }) => [(d as number[]).length, seq])).toEqual([
+      [1, ann.seq - 2],
+      [3, ann.seq],
+    ]);
+    expect(bob.read().mines).toEqual([]);
+    const hand = ann.mine.lab as number[];
+    for (const card of hand.filter((held) => held > 99)) {
+      expect(
+        bob.peer.texts
+          .slice(1)
+          .filter((text) => !text.startsWith('{"t":"checksum"'))
+          .join(""),
+      ).not.toMatch(`"card":${card}`);
+    }
+    stage.verify(ann);
+    stage.check();
+  });
+
+  it("comes to every tab of its user, once a frame", async () => {
+    const { stage, ann, bob } = await table();
+    const second = stage.join("ann", { tab: "second" });
+    stage.pass(100);
+    stage.say(bob, "opens the window");
+    for (let n = 0; n < 5; n++) deal(stage, bob, "ann");
+    stage.pass(100);
+    expect([ann, second].map((tab) => tab.read().mines.length)).toEqual([1, 1]);
+    expect(second.mine).toEqual(ann.mine);
+    stage.check();
+  });
+
+  it("[3.2] is the same after a crash and after a snapshot, and after a resume", async () => {
+    const { stage, ann, bob } = await table();
+    for (let n = 0; n < 530; n++) {
+      deal(stage, bob, n % 2 ? "ann" : "bob");
+      stage.pass(10);
+    }
+    const hands = [ann, bob].map((tab) => tab.read().mine.lab);
+    await stage.crash();
+    for (const tab of [ann, bob]) stage.rejoin(tab);
+    stage.pass(100);
+    expect([ann, bob].map((tab) => tab.read().welcomes.at(-1)?.mine?.lab)).toEqual(hands);
+    expect(ann.welcomes.at(-1)?.resumed).toBe(true);
+    deal(stage, bob, "ann");
+    stage.pass(100);
+    expect((ann.read().mine.lab as number[]).slice(0, 2)).toEqual((hands[0] as number[]).slice(1));
+    stage.check();
+  });
+
+  it("is nobody's who left before it was dealt, and waits for them", async () => {
+    const { stage, ann, bob } = await table();
+    stage.leave(ann);
+    deal(stage, bob, "ann");
+    stage.pass(100);
+    stage.rejoin(ann);
+    stage.pass(100);
+    expect(ann.read().mine.lab).toHaveLength(1);
+    stage.check();
+  });
+
+  it("follows a reader who was paused, when that one has caught up", async () => {
+    const { stage, ann, bob } = await table();
+    stage.deaf.add(ann);
+    for (let n = 0; n < 60; n++) {
+      stage.do(bob, "lab", "many", { count: 10, chars: 1_000 });
+      stage.pass(10);
+    }
+    deal(stage, bob, "ann");
+    stage.pass(100);
+    expect(ann.read().mines).toEqual([]);
+    for (let n = 0; n < 5; n++) stage.seen(ann.read());
+    expect(ann.read().mines.at(-1)).toMatchObject({ seq: ann.seq });
+    expect(ann.mine.lab).toHaveLength(1);
+    stage.verify(ann);
+    stage.check();
+  });
+});
+
+describe("code that throws", () => {
+  it.each<Broken>(["decide", "reduce", "reducePrivate", "concerns"])(
+    "[6.4] in `%s` is answered `internal`, changes nothing, and is told nobody",
+    async (where) => {
+      const { stage, ann, bob, broken } = await table();
+      const { seq } = ann.read();
+      broken.add(where);
+      const act = (id: string) =>
+        where === "decide" || where === "reduce"
+          ? stage.do(ann, "lab", "add", { n: 5 }, id)
+          : stage.do(ann, "lab", "deal", { to: ["bob"] }, id);
+      act("one");
+      stage.post(
+        "hanna",
+        "lab",
+        where === "decide" || where === "reduce" ? "add" : "deal",
+        where === "decide" || where === "reduce" ? { n: 5 } : { to: ["bob"] },
+      );
+      stage.pass(1_000);
+      expect(ann.read().nacks).toMatchObject([{ id: "one", code: "internal" }]);
+      expect(stage.answers.at(-1)?.answer).toMatchObject({ ok: false, refused: { code: "internal" } });
+      for (const text of [...ann.peer.texts, ...bob.peer.texts, JSON.stringify(stage.answers)])
+        expect(text).not.toMatch(/secret-detail|\bat \S+\.ts/);
+      stage.verify(ann);
+      expect(ann.read().seq).toBe(seq);
+      expect(ann.slices.lab).toEqual({ total: 0, dealt: [], rang: [], filler: 0 } satisfies LabState);
+      expect(ann.faults).toEqual([]);
+      expect(stage.world.reports.length).toBe(2);
+      broken.clear();
+      stage.say(bob, "and on");
+      act("one");
+      stage.pass(100);
+      stage.verify(ann);
+      expect(ann.read().acks.has("one")).toBe(true);
+      expect(ann.faults).toEqual([]);
+      await stage.crash();
+      stage.rejoin(ann);
+      stage.pass(100);
+      stage.verify(ann);
+      expect(ann.read().mine).toEqual({ lab: [] });
+      expect(ann.faults).toEqual([]);
+    },
+  );
+
+  it("[6.4] in `joined` or `left` keeps nobody out and nobody in", async () => {
+    const { stage, broken } = await table();
+    broken.add("joined").add("left");
+    const cat = stage.join("cat");
+    stage.pass(100);
+    expect(cat.read().welcomes).toHaveLength(1);
+    expect(cat.slices.presence).toMatchObject({ count: 3 });
+    stage.leave(cat);
+    stage.pass(6_000);
+    expect(stage.room.summary(stage.now).users).toBe(2);
+    expect(stage.world.reports).toHaveLength(2);
+  });
+
+  it("[6.4] in `mine` keeps nobody from the frame, nor from the room", async () => {
+    const { stage, ann, bob, broken } = await table();
+    broken.add("mine");
+    deal(stage, bob, "ann");
+    stage.say(bob, "on");
+    stage.pass(100);
+    expect(ann.read().events.at(-1)).toMatchObject({ d: { text: "on" } });
+    const cat = stage.join("cat");
+    stage.pass(100);
+    expect(cat.read().welcomes).toHaveLength(1);
+    expect(stage.world.reports.length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,236 @@
+import { describe, expect, it } from "vitest";
+import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS } from "../../src/protocol/limits";
+import { RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+/** A talker, a reader who reads, and one who says nothing of what it has read. */
+async function audience(): Promise<{ stage: RoomStage; talker: RoomTab; reader: RoomTab; deaf: RoomTab }> {
+  const stage = await RoomStage.open();
+  const talker = stage.join("talker");
+  const reader = stage.join("reader");
+  const deaf = stage.join("deaf");
+  stage.pass(1_000);
+  stage.deaf.add(deaf);
+  return { stage, talker, reader, deaf };
+}
+/** One frame of about so many bytes. */
+function talk(stage: RoomStage, talker: RoomTab, bytes: number): void {
+  stage.do(talker, "lab", "many", { count: Math.ceil(bytes / 1_060), chars: 1_000 });
+  stage.pass(10);
+}
+function talkOn(stage: RoomStage, talker: RoomTab, bytes: number): void {
+  for (let sent = 0; sent < bytes; sent += 20_000) talk(stage, talker, 20_000);
+}
+
+describe("a reader who falls behind", () => {
+  it("[8.2] loses signals first, and no event", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, LAGGING_BYTES - 60_000);
+    stage.signal(talker, "lab", "point", { x: 1 });
+    stage.pass(10);
+    talkOn(stage, talker, 80_000);
+    stage.signal(talker, "lab", "point", { x: 2 });
+    stage.pass(10);
+    stage.say(talker, "with a signal");
+    stage.say(talker, "in one frame");
+    stage.signal(talker, "lab", "point", { x: 3 });
+    stage.pass(10);
+    const points = (tab: RoomTab) => tab.read().signals.map(({ d }) => (d as { x: number }).x);
+    expect(points(reader)).toEqual([1, 2, 3]);
+    expect(points(deaf)).toEqual([1]);
+    expect(deaf.seq).toBe(reader.seq);
+    stage.seen(deaf);
+    stage.signal(talker, "lab", "point", { x: 4 });
+    stage.pass(10);
+    expect(points(deaf)).toEqual([1, 4]);
+    stage.check();
+  });
+
+  it("[8.3] is paused, and sent no more than it may leave unread, however busy the room is", async () => {
+    const { stage, talker, deaf } = await audience();
+    const before = deaf.peer.bytes;
+    talkOn(stage, talker, 3 * PAUSE_BYTES);
+    expect(deaf.peer.bytes - before).toBeGreaterThan(PAUSE_BYTES - 60_000);
+    expect(deaf.peer.bytes - before).toBeLessThanOrEqual(PAUSE_BYTES + 60_000);
+    const { length } = deaf.peer.texts;
+    talkOn(stage, talker, PAUSE_BYTES);
+    expect(deaf.peer.texts).toHaveLength(length);
+    expect(deaf.read().byes).toEqual([]);
+    stage.check();
+  });
+
+  it("[8.3] is brought on by what it says it has seen, from where it stood and without a gap, and is live again", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, 4 * PAUSE_BYTES);
+    for (let n = 0; n < 10 && deaf.read().seq < reader.read().seq; n++) {
+      const bytes = deaf.peer.bytes;
+      stage.seen(deaf);
+      expect(deaf.peer.bytes - bytes).toBeLessThanOrEqual(PAUSE_BYTES + 60_000);
+      expect(deaf.peer.bytes).toBeGreaterThan(bytes);
+      talk(stage, talker, 10_000);
+    }
+    stage.say(talker, "live");
+    stage.pass(100);
+    expect(deaf.read().events.at(-1)).toMatchObject({ d: { text: "live" } });
+    stage.verify(deaf);
+    expect(deaf.read().sums).toHaveLength(1);
+    stage.check();
+  });
+
+  it("[8.3] may say what it has seen from the middle of what it was sent, or nonsense: no number is skipped", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, 3 * PAUSE_BYTES);
+    for (let n = 0; n < 200 && deaf.read().seq < reader.read().seq; n++) {
+      const { random } = stage.world;
+      stage.tell(deaf, {
+        t: "seen",
+        seq: random.pick([
+          0,
+          deaf.read().seq,
+          random.below(deaf.seq + 1),
+          deaf.seq + random.below(1_000),
+          2 ** 50,
+        ]),
+      });
+    }
+    expect(deaf.seq).toBe(reader.seq);
+    stage.verify(deaf);
+    stage.check();
+  });
+
+  it("[8.4] is closed after 30 s without reading, with a time to come back, in a busy room", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, 2 * PAUSE_BYTES);
+    for (let n = 0; n < 29; n++) {
+      stage.pass(900);
+      talk(stage, talker, 1_000);
+      talk(stage, talker, 1_000);
+    }
+    expect(deaf.read().byes).toEqual([]);
+    // The room looks at its sockets once in 20 s while it is busy.
+    for (let n = 0; n < 25; n++) {
+      stage.pass(900);
+      stage.say(talker, "a");
+      stage.say(talker, "b");
+    }
+    expect(deaf.read().byes.map(({ retryAfterMs }) => (retryAfterMs ?? 0) > 0)).toEqual([true]);
+    expect(reader.read().byes).toEqual([]);
+    stage.rejoin(deaf);
+    stage.pass(100);
+    for (let n = 0; n < 5; n++) stage.seen(deaf);
+    stage.verify(deaf);
+    expect(deaf.read().seq).toBe(reader.read().seq);
+    stage.check();
+  });
+
+  it("[8.4] is closed also in a room that has gone quiet, within a minute", async () => {
+    const { stage, talker, deaf } = await audience();
+    talkOn(stage, talker, 2 * PAUSE_BYTES);
+    stage.pass(2 * PAUSED_MS);
+    expect(deaf.read().byes).toHaveLength(1);
+  });
+
+  it("[8.4] is closed also in a room that goes on at the pace of a talk, within a minute", async () => {
+    const { stage, talker, deaf } = await audience();
+    talkOn(stage, talker, 2 * PAUSE_BYTES);
+    for (let n = 0; n < 30; n++) {
+      stage.pass(2_000);
+      stage.say(talker, `line ${n}`);
+    }
+    expect(deaf.read().byes).toHaveLength(1);
+  });
+
+  it("[8.4] is not closed while it reads, however slowly", async () => {
+    const { stage, talker, deaf } = await audience();
+    talkOn(stage, talker, 6 * PAUSE_BYTES);
+    for (let n = 0; n < 4; n++) {
+      for (let second = 0; second < 25; second++) {
+        stage.pass(900);
+        talk(stage, talker, 500);
+        talk(stage, talker, 500);
+      }
+      stage.seen(deaf);
+    }
+    expect(deaf.read().byes).toEqual([]);
+    stage.check();
+  });
+
+  it("[8.4] is not closed for a ping or a question while it is paused: what it was not sent it did not leave unread", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, 4 * PAUSE_BYTES);
+    stage.tell(deaf, "ping");
+    stage.tell(deaf, { t: "clock", t0: 1 });
+    expect(deaf.read().byes).toEqual([]);
+    for (let n = 0; n < 10 && deaf.read().seq < reader.read().seq; n++) stage.seen(deaf);
+    expect(deaf.seq).toBe(reader.seq);
+    stage.check();
+  });
+
+  it("[8.2] costs the others nothing: they have every event and signal", async () => {
+    const { stage, talker, reader } = await audience();
+    for (let n = 0; n < 200; n++) stage.deaf.add(stage.join(`d${n}`, { forgets: true }));
+    stage.pass(1_000);
+    for (let n = 0; n < 80; n++) {
+      talk(stage, talker, 20_000);
+      stage.signal(talker, "lab", "point", { x: n });
+      stage.pass(10);
+    }
+    expect(reader.read().signals).toHaveLength(80);
+    expect(reader.seq).toBe(stage.room.summary(stage.now).seq);
+    stage.check();
+  });
+
+  it("[8.3] of answers, who asks and never reads, is closed as well", async () => {
+    const { stage, talker, deaf } = await audience();
+    for (let n = 0; n < 400 && deaf.peer.closes.length === 0; n++) {
+      stage.do(deaf, "lab", "echo", { text: "x".repeat(5_000) });
+      stage.pass(6);
+    }
+    expect(deaf.read().byes).toHaveLength(1);
+    expect(deaf.peer.bytes).toBeLessThan(3 * PAUSE_BYTES);
+    expect(talker.read().byes).toEqual([]);
+    stage.check();
+  });
+
+  it("[4.2] stays paused where it was while its room sleeps, and is brought on by the next", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, 2 * PAUSE_BYTES);
+    const { length } = deaf.peer.texts;
+    await stage.sleep();
+    talk(stage, talker, 20_000);
+    expect(deaf.peer.texts).toHaveLength(length);
+    for (let n = 0; n < 10 && deaf.read().seq < reader.read().seq; n++) stage.seen(deaf);
+    expect(deaf.seq).toBe(reader.seq);
+    stage.say(talker, "live");
+    stage.pass(100);
+    expect(deaf.read().seq).toBe(reader.read().seq);
+    stage.check();
+  });
+
+  it("[8.3] and whose frames are gone from recovery is closed, to come back for a snapshot", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, PAUSE_BYTES + 100_000);
+    for (let n = 0; n < 180; n++) talk(stage, talker, 50_000);
+    stage.seen(deaf);
+    expect(deaf.read().byes).toHaveLength(1);
+    stage.rejoin(deaf);
+    stage.pass(100);
+    expect(deaf.read().welcomes.at(-1)).toMatchObject({ resumed: false });
+    expect(deaf.seq).toBe(reader.read().seq);
+    stage.check();
+  });
+});
+
+describe("a socket that throws when it is sent to", () => {
+  it("[6.1] is nobody else's trouble", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    deaf.peer.state = "closing";
+    stage.say(talker, "on");
+    stage.pass(100);
+    expect(reader.read().events.at(-1)).toMatchObject({ d: { text: "on" } });
+    stage.turn(() => stage.room.left(deaf.peer.id, deaf.peer.note, stage.now));
+    stage.pass(10_000);
+    expect(reader.read().events.at(-1)).toMatchObject({ n: "left" });
+    stage.check();
+  });
+});

@@ -1,0 +1,342 @@
+import { describe, expect, it } from "vitest";
+import { canonical } from "../../src/protocol/checksum";
+import { SNAPSHOT_EVERY_CHARS, SNAPSHOT_EVERY_FRAMES } from "../../src/protocol/limits";
+import type { FrameRecord } from "../../src/room/record";
+import { restore } from "../../src/room/restore";
+import type { LabState } from "../support/room-features";
+import { labKind, NAME, RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+const USERS = ["ann", "bob", "__proto__", "1", "zoë 💥"];
+
+/** Anything that changes what is stored. */
+function anything(stage: RoomStage, tabs: RoomTab[]): void {
+  const { random } = stage.world;
+  const tab = random.pick(tabs);
+  if (tab.peer.state !== "open") {
+    stage.rejoin(tab);
+    return;
+  }
+  switch (random.below(12)) {
+    case 0:
+      return stage.leave(tab);
+    case 1:
+      return void stage.do(tab, "lab", "deal", { to: [random.pick(USERS), random.pick(USERS)] });
+    case 2:
+      return void stage.do(tab, "lab", "timer", {
+        name: `t${random.below(5)}`,
+        afterMs: random.below(3) ? random.below(9_000) : null,
+      });
+    case 3:
+      return void stage.do(tab, "lab", random.pick(["peek", "nothing", "both", "urgent"]), {});
+    case 4:
+      return void stage.do(tab, "presence", "set", {
+        status: `s${random.below(9)}`,
+        data: random.pick([null, { x: [1.5] }, "💥"]),
+      });
+    case 5:
+      return void stage.post("hanna", "lab", "add", { n: random.below(9) });
+    case 6:
+      return void stage.do(tab, "chat", "remove", { id: 1 + random.below(Math.max(1, tab.read().seq)) });
+    default:
+      return void stage.say(tab, random.pick(["hi", "💥\u2028", 'a\\"b', "é"]).repeat(1 + random.below(40)));
+  }
+}
+
+/** All that outlives the process, as one text. Stamps that have aged out are nobody's business. */
+async function restored(stage: RoomStage): Promise<string> {
+  const { memory, log } = await restore(
+    stage.world.copy().ports,
+    stage.kind,
+    NAME,
+    stage.settings,
+    stage.now,
+  );
+  memory.operations.find("", "", stage.now);
+  return told(memory.snapshot(), { log: log.oldestRecord, operations: memory.operations.size }, stage.now);
+}
+function living(stage: RoomStage): string {
+  const { memory, log } = stage.room["parts"];
+  log.trim(stage.now);
+  memory.operations.find("", "", stage.now);
+  return told(memory.snapshot(), { log: log.oldestRecord, operations: memory.operations.size }, stage.now);
+}
+function told(
+  snapshot: ReturnType<Awaited<ReturnType<typeof restore>>["memory"]["snapshot"]>,
+  more: object,
+  now: number,
+): string {
+  const fresh = snapshot.windows.map(
+    ([rule, user, stamps]) => [rule, user, stamps.filter((at) => at > now - 1_000)] as const,
+  );
+  const windows = fresh.filter(([, , stamps]) => stamps.length > 0).sort();
+  return canonical({ ...snapshot, windows, ...more });
+}
+
+describe("a restore", () => {
+  it("[3.2] from snapshot and journal is the living room, at every record", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 20_000 } });
+    const tabs = USERS.flatMap((user) => [
+      stage.join(user, { tab: "one" }),
+      stage.join(user, { tab: "two" }),
+    ]);
+    const { random, seed } = stage.world;
+    let snapshots = 0;
+    let compared = 0;
+    for (let n = 0; stage.room.counts.commits < 2.3 * SNAPSHOT_EVERY_FRAMES; n++) {
+      const before = stage.world.keys("s/")[0];
+      anything(stage, tabs);
+      stage.pass(random.below(4) ? random.below(30) : random.below(400));
+      const isNew = stage.world.keys("s/")[0] !== before;
+      if (isNew) snapshots++;
+      if (!isNew && random.below(20) > 0) continue;
+      stage.room.summary(stage.now);
+      stage.settle();
+      expect(await restored(stage), `seed ${seed}, step ${n}`).toBe(living(stage));
+      compared++;
+    }
+    expect(snapshots).toBeGreaterThanOrEqual(2);
+    expect(compared).toBeGreaterThan(50);
+    stage.check();
+  });
+
+  it("[3.2] reads what any number of crashes left: the fold goes on as if there had been none", async () => {
+    const stage = await RoomStage.open();
+    const tabs = USERS.map((user) => stage.join(user));
+    for (let round = 0; round < 15; round++) {
+      for (let n = 0; n < 60; n++) {
+        anything(stage, tabs);
+        stage.pass(stage.world.random.below(20));
+      }
+      await stage.crash();
+      for (const tab of tabs) stage.rejoin(tab);
+      stage.pass(100);
+      for (const tab of tabs) stage.verify(tab);
+      stage.check();
+    }
+    expect(tabs.every((tab) => tab.read().sums.length === 15)).toBe(true);
+    const [first, ...others] = tabs.map((tab) => canonical(tab.slices));
+    for (const other of others) expect(other).toBe(first);
+  });
+
+  it("[3.2] by two first connections at once sees one room", async () => {
+    const stage = await RoomStage.open();
+    stage.join("ann");
+    stage.join("bob");
+    stage.pass(100);
+    await stage.crash();
+    const ann = stage.join("ann", { tab: "a" });
+    const bob = stage.join("bob", { tab: "b" });
+    stage.pass(100);
+    expect(ann.read().welcomes[0]?.epoch).toBe(bob.read().welcomes[0]?.epoch);
+    expect(ann.seq).toBe(bob.seq);
+    stage.check();
+  });
+
+  it("takes a clock that went back for the time of the newest frame", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(60_000);
+    stage.say(ann, "late");
+    await stage.crash();
+    stage.world.now -= 50_000;
+    stage.rejoin(ann);
+    stage.say(ann, "early");
+    stage.pass(100);
+    expect(ann.read().events.at(-1)).toMatchObject({ d: { text: "early" } });
+    stage.check();
+  });
+});
+
+describe("the journal", () => {
+  it("[5.4] writes a snapshot every 512 frames or 1 MiB, in one commit with its pointer, and drops the old one", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    for (let n = 1; n < SNAPSHOT_EVERY_FRAMES; n++) {
+      expect(stage.world.value("room"), `${n}`).not.toHaveProperty("snapshot");
+      stage.pass(100);
+      stage.say(ann, "x");
+    }
+    expect(stage.world.value("room")).toMatchObject({ snapshot: { n: SNAPSHOT_EVERY_FRAMES, chunks: 1 } });
+    const first = stage.world.keys("s/");
+    for (let chars = 0; chars < SNAPSHOT_EVERY_CHARS; chars += 50_000) {
+      stage.pass(100);
+      stage.do(ann, "lab", "many", { count: 50, chars: 1_000 });
+    }
+    expect(stage.world.value("room")).toMatchObject({ snapshot: { chunks: 1 } });
+    expect(stage.world.keys("s/")).toHaveLength(1);
+    expect(stage.world.keys("s/")).not.toEqual(first);
+    stage.check();
+  });
+
+  it("[5.4] drops records that neither a snapshot nor recovery wants, and only then", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
+    const ann = stage.join("ann");
+    for (let n = 1; n <= 1_200; n++) {
+      stage.pass(100);
+      stage.say(ann, `${n}`);
+      if (n % 100 > 0) continue;
+      const records = stage.world.keys("j/").map((key) => stage.world.value(key) as FrameRecord);
+      const { snapshot, first } = stage.world.value("room") as { snapshot?: { n: number }; first: number };
+      expect(records.map((record) => record.n)).toEqual(
+        Array.from({ length: records.length }, (_, at) => first + at),
+      );
+      expect(records.at(-1)?.n).toBe(n + 1);
+      expect(first).toBeLessThanOrEqual((snapshot?.n ?? 0) + 1);
+      const wanted = records.filter(({ at }) => at > stage.now - 10_000);
+      expect(wanted.length).toBeGreaterThanOrEqual(Math.min(n, 100));
+      expect(records.length).toBeLessThanOrEqual(SNAPSHOT_EVERY_FRAMES + 101);
+    }
+  });
+
+  it("[5.4] stays within bounds for as long as a room lives", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 5_000 } });
+    const tabs = USERS.map((user) => stage.join(user));
+    const most: { keys: number; bytes: number }[] = [];
+    // Three rounds, each longer than an operation's id is kept.
+    for (let round = 0; round < 3; round++) {
+      let [keys, bytes] = [0, 0];
+      for (let n = 0; n < 1_100; n++) {
+        const tab = tabs[n % tabs.length] as RoomTab;
+        stage.say(tab, "x".repeat(1 + (n % 300)));
+        stage.do(tab, "lab", "deal", { to: [tab.user] });
+        stage.pass(120);
+        if (n % 20 > 0) continue;
+        keys = Math.max(keys, stage.world.keys().length);
+        bytes = Math.max(bytes, stage.world.storedBytes);
+      }
+      most.push({ keys, bytes });
+    }
+    const [, early, late] = most as [
+      { keys: 0; bytes: 0 },
+      { keys: number; bytes: number },
+      { keys: number; bytes: number },
+    ];
+    expect(late.keys).toBeLessThanOrEqual(early.keys * 1.1);
+    expect(late.bytes).toBeLessThanOrEqual(early.bytes * 1.1);
+    expect(late.keys).toBeLessThan(SNAPSHOT_EVERY_FRAMES + 5_000 / 60 + 50);
+    stage.check();
+  });
+
+  it("[5.4] of a snapshot that has become smaller leaves no part of the larger one behind", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(100);
+    for (let n = 0; n < 20; n++) {
+      stage.do(ann, "lab", "deal", { to: Array.from({ length: 200 }, (_, user) => `somebody-${n}-${user}`) });
+      stage.pass(100);
+    }
+    for (let n = 21; n < SNAPSHOT_EVERY_FRAMES; n++) {
+      stage.do(ann, "lab", "nothing");
+      stage.pass(100);
+    }
+    expect(stage.world.keys("s/").length).toBeGreaterThan(2);
+    const emptied = (old: unknown): LabState => ({ ...(old as LabState), dealt: [] });
+    stage.kind = labKind({ version: "2", migrate: emptied });
+    await stage.sleep();
+    const { snapshot } = stage.world.value("room") as { snapshot: { n: number; chunks: number } };
+    // The one more says that other code has come.
+    expect(snapshot.n).toBe(SNAPSHOT_EVERY_FRAMES + 1);
+    expect(stage.world.keys("s/")).toHaveLength(snapshot.chunks);
+  });
+});
+
+describe("another release of a feature", () => {
+  async function aged(): Promise<{ stage: RoomStage; ann: RoomTab }> {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(100);
+    for (let n = 0; n < SNAPSHOT_EVERY_FRAMES + 20; n++) {
+      stage.do(ann, "lab", "add", { n: 1 });
+      stage.pass(10);
+    }
+    ann.read();
+    return { stage, ann };
+  }
+  const migrate = (old: unknown, from: string): LabState => ({
+    ...(old as LabState),
+    total: 10_000,
+    rang: [`from ${from}`],
+  });
+
+  it("[3.5] is given what the older one stored, once, and folds what came after", async () => {
+    const { stage, ann } = await aged();
+    const inSnapshot = JSON.parse(
+      stage.world
+        .keys("s/")
+        .map((key) => stage.world.value(key))
+        .join(""),
+    ).slices.lab.s.total;
+    const total = (ann.slices.lab as LabState).total;
+    stage.kind = labKind({ version: "2", migrate });
+    await stage.crash();
+    for (let n = 0; n < 3; n++) {
+      const bob = stage.join("bob", { tab: `b${n}` });
+      stage.pass(100);
+      expect(bob.read().slices.lab).toMatchObject({ total: 10_000 + total - inSnapshot, rang: ["from 1"] });
+      expect(bob.welcomes[0]?.features.lab).toBe("2");
+      stage.verify(bob);
+      expect(bob.faults).toEqual([]);
+      await stage.crash();
+    }
+  });
+
+  it("[3.5] gives everybody the state anew, once: who folded with older code does not resume", async () => {
+    const { stage, ann } = await aged();
+    const before = ann.seq;
+    stage.kind = labKind({ version: "2", migrate });
+    await stage.crash();
+    const again = stage.join("ann", { tab: "same", epoch: ann.epoch ?? "", since: before });
+    stage.pass(100);
+    expect(again.read().welcomes[0]).toMatchObject({ resumed: false });
+    stage.say(again, "on");
+    stage.pass(100);
+    const { seq, epoch } = again.read();
+    const middle = stage.join("bob", { epoch: epoch ?? "", since: before - 3 });
+    stage.pass(100);
+    expect(middle.read().welcomes[0]).toMatchObject({ resumed: false });
+    await stage.crash();
+    const later = stage.join("ann", { tab: "later", epoch: epoch ?? "", since: seq });
+    stage.pass(100);
+    expect(later.read().welcomes[0]).toMatchObject({ resumed: true });
+    expect(stage.world.reports).toEqual([]);
+  });
+
+  it("[3.5] leaves no gap to a socket that outlived the older one: it goes on, or is asked to come back", async () => {
+    const { stage, ann } = await aged();
+    stage.kind = labKind({ version: "2", migrate });
+    await stage.sleep();
+    if (ann.peer.state !== "open") stage.rejoin(ann);
+    stage.say(ann, "on");
+    stage.pass(100);
+    expect(ann.read().events.at(-1)).toMatchObject({ d: { text: "on" } });
+    expect(ann.faults).toEqual([]);
+  });
+
+  it("[2.8] resumes who is up to date since, however quiet it was", async () => {
+    const { stage, ann } = await aged();
+    stage.kind = labKind({ version: "2", migrate });
+    await stage.sleep();
+    const first = stage.join("ann", { tab: "same", epoch: ann.epoch ?? "", since: ann.seq });
+    stage.pass(100);
+    expect(first.read().welcomes[0]).toMatchObject({ resumed: false });
+    stage.leave(first);
+    const second = stage.join("ann", { tab: "same", epoch: ann.epoch ?? "", since: first.seq });
+    stage.pass(100);
+    expect(second.read().welcomes[0]).toMatchObject({ resumed: true });
+  });
+
+  it("[3.5] without a migration takes the state as it is, and the same release resumes as ever", async () => {
+    const { stage, ann } = await aged();
+    await stage.crash();
+    stage.rejoin(ann);
+    stage.pass(100);
+    expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true });
+    stage.kind = labKind({ version: "2" });
+    await stage.crash();
+    const bob = stage.join("bob");
+    stage.pass(100);
+    expect(bob.read().slices.lab).toEqual(ann.slices.lab);
+    stage.check();
+  });
+});

@@ -1,0 +1,163 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { PAUSE_BYTES } from "../../src/protocol/limits";
+import { RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+async function told(): Promise<{ stage: RoomStage; ann: RoomTab }> {
+  const stage = await RoomStage.open();
+  const ann = stage.join("ann");
+  stage.pass(1_000);
+  // Frames of one, of several, and of an action's many.
+  for (let n = 0; n < 12; n++) {
+    stage.say(ann, `line ${n}`);
+    if (n % 2) stage.say(ann, `more ${n}`);
+    if (n % 3 === 0) stage.do(ann, "lab", "many", { count: 4, chars: 10 });
+    stage.pass(20);
+  }
+  ann.read();
+  return { stage, ann };
+}
+const back = (stage: RoomStage, ann: RoomTab, since: number, epoch = ann.epoch ?? "") => {
+  const tab = stage.join("ann", { tab: `s${since}${epoch}`.slice(0, 16), epoch, since });
+  stage.pass(50);
+  return tab.read();
+};
+
+describe("a client that comes back", () => {
+  it("[2.8] from any number, also from the middle of a frame, gets exactly the events after it and no state", async () => {
+    const { stage, ann } = await told();
+    for (let since = 0; since < ann.seq; since++) {
+      const tab = back(stage, ann, since);
+      expect(tab.welcomes).toMatchObject([{ resumed: true, seq: ann.seq }]);
+      expect(tab.welcomes[0]).not.toHaveProperty("state");
+      const missed = ann.events.filter(({ seq }) => seq > since);
+      expect(tab.events.map(({ seq }) => seq)).toEqual(
+        Array.from({ length: ann.seq - since }, (_, n) => since + 1 + n),
+      );
+      expect(tab.events.slice(-missed.length)).toEqual(missed);
+    }
+  });
+
+  it("[2.8] being up to date resumes with nothing in between, again and again", async () => {
+    const { stage, ann } = await told();
+    for (let n = 0; n < 5; n++) {
+      stage.rejoin(ann);
+      stage.pass(1_000);
+      expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true, seq: ann.seq });
+      expect(ann.peer.texts).toHaveLength(1);
+    }
+    stage.check();
+  });
+
+  it("[2.8] being up to date resumes however long it was quiet, also after a restart and after the records are gone", async () => {
+    const { stage, ann } = await told();
+    stage.pass(10 * 60_000);
+    stage.rejoin(ann);
+    stage.pass(10);
+    expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true });
+    stage.pass(10 * 60_000);
+    await stage.crash();
+    stage.rejoin(ann);
+    stage.pass(10);
+    expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true });
+    stage.check();
+  });
+
+  it("[2.8] from too far back, from another epoch, from ahead, or from nowhere gets a snapshot", async () => {
+    const { stage, ann } = await told();
+    for (const [since, epoch] of [
+      [ann.seq + 1, ann.epoch],
+      [2 ** 50, ann.epoch],
+      [3, "another"],
+      [ann.seq, ""],
+      [0, "__proto__"],
+    ] as const) {
+      const tab = back(stage, ann, since, epoch);
+      expect(tab.welcomes).toMatchObject([{ resumed: false, seq: ann.seq }]);
+      expect(tab.slices.chat).toEqual(ann.slices.chat);
+    }
+    stage.pass(121_000);
+    stage.say(ann, "late");
+    stage.pass(100);
+    expect(back(stage, ann, 3).welcomes).toMatchObject([{ resumed: false }]);
+    expect(back(stage, ann, ann.read().seq - 1).welcomes).toMatchObject([{ resumed: true }]);
+    stage.check();
+  });
+
+  it("[2.8] to a room that has been cleaned up gets a snapshot of the new one", async () => {
+    const { stage, ann } = await told();
+    stage.leave(ann);
+    stage.pass(2_000_000);
+    expect(stage.room.isOver).toBe(true);
+    await stage.wake();
+    stage.rejoin(ann);
+    expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: false, seq: 1 });
+  });
+
+  it.each([
+    ["a little", 5],
+    ["more than a reader may leave unread", 40],
+    ["more than 1 MiB", 60],
+    ["nearly all that recovery keeps", 340],
+  ])(
+    "[2.8] has its replay before anything live, without a gap, where it missed %s and the room goes on",
+    async (_, missed) => {
+      const stage = await RoomStage.open();
+      const ann = stage.join("ann");
+      const bob = stage.join("bob");
+      stage.pass(1_000);
+      stage.leave(ann);
+      for (let n = 0; n < missed; n++) {
+        stage.do(bob, "lab", "many", { count: 20, chars: 1_000 });
+        stage.pass(10);
+      }
+      stage.deaf.add(ann);
+      stage.rejoin(ann);
+      expect(ann.peer.bytes).toBeLessThanOrEqual(PAUSE_BYTES + 60_000);
+      for (let n = 0; n < 40; n++) {
+        stage.say(bob, `live ${n}`);
+        stage.signal(bob, "lab", "point", { x: n });
+        stage.pass(10);
+        stage.seen(ann);
+      }
+      expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true });
+      expect(ann.byes).toEqual([]);
+      stage.verify(ann);
+      expect(ann.read().seq).toBe(bob.read().seq);
+      stage.check();
+    },
+  );
+
+  it("[2.8] folds to the room's own state, whatever it missed and however often it broke off", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(2 ** 31),
+        fc.array(fc.tuple(fc.nat(5), fc.nat(60)), { minLength: 10, maxLength: 60 }),
+        async (seed, steps) => {
+          const stage = await RoomStage.open({ seed });
+          const talker = stage.join("talker");
+          const tabs = [0, 1, 2].map((n) => stage.join("ann", { tab: `t${n}` }));
+          for (const [what, n] of steps) {
+            const tab = tabs[n % 3] as RoomTab;
+            if (what < 2) stage.do(talker, "lab", "many", { count: 1 + (n % 7), chars: n });
+            else if (what === 2) stage.say(talker, `${n}`);
+            else if (what === 3) stage.leave(tab);
+            else if (tab.peer.state !== "open") stage.rejoin(tab);
+            else stage.pass(n % 12);
+          }
+          stage.pass(100);
+          for (const tab of tabs) {
+            if (tab.peer.state !== "open") stage.rejoin(tab);
+            stage.pass(20);
+            stage.verify(tab);
+            expect(tab.read().sums).toHaveLength(1);
+            expect(tab.welcomes.slice(1).every(({ resumed }) => resumed)).toBe(true);
+          }
+          stage.check();
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import { canonical } from "../../src/protocol/checksum";
+import { labKind, RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+// The memory world refuses what the platform would: a value over 131,072 bytes, a key over 2 KiB, 128 pairs in a call.
+const MAX_VALUE_BYTES = 131_072;
+const LONGEST_USER = "💥".repeat(124);
+const LONGEST_NAME = "💥".repeat(40);
+const longUser = (n: number) => `${LONGEST_USER}${String(n).padStart(4, "0")}`;
+
+function busy(
+  stage: RoomStage,
+  tabs: readonly RoomTab[],
+  act: (tab: RoomTab, n: number) => void,
+  rounds = 1,
+): void {
+  for (let round = 0; round < rounds; round++) {
+    tabs.forEach((tab, n) => {
+      act(tab, round * tabs.length + n);
+    });
+    stage.pass(300);
+  }
+}
+
+async function restarted(stage: RoomStage, tab: RoomTab): Promise<void> {
+  stage.verify(tab);
+  const before = canonical(tab.read().slices);
+  await stage.crash();
+  stage.rejoin(tab);
+  stage.pass(300);
+  stage.verify(tab);
+  expect(canonical(tab.read().slices)).toBe(before);
+  stage.check();
+}
+
+describe("nothing stored exceeds 128 KiB", () => {
+  it.each([
+    ["500 emoji", "💥".repeat(500)],
+    ["500 letters", "x".repeat(500)],
+    ["500 of one byte and one of three", `${"é".repeat(499)}€`],
+    ["500 controls, six characters each on the wire", "\u0001".repeat(500)],
+    ["500 quotes", '"'.repeat(500)],
+    ["500 line separators", "\u2028".repeat(500)],
+  ])("[5.4] lines of %s, from everybody at once", async (_, text) => {
+    const stage = await RoomStage.open();
+    const tabs = Array.from({ length: 20 }, (_, n) => stage.join(`u${n}`));
+    stage.pass(300);
+    for (let n = 0; n < 160; n++) stage.say(tabs[n % 20] as RoomTab, text);
+    stage.pass(300);
+    expect(stage.world.largest.bytes).toBeGreaterThan(40_000);
+    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await restarted(stage, tabs[0] as RoomTab);
+  });
+
+  it("[5.4] the state of 200 members with a status and 1 KiB of data each, in snapshots too", async () => {
+    const stage = await RoomStage.open();
+    const tabs = Array.from({ length: 200 }, (_, n) =>
+      stage.join(longUser(n), { name: LONGEST_NAME, forgets: n > 0 }),
+    );
+    stage.pass(300);
+    const data = { x: "é".repeat(505) };
+    busy(
+      stage,
+      tabs,
+      (tab, n) => stage.do(tab, "presence", "set", { status: "💥".repeat(64), data: { ...data, n } }),
+      6,
+    );
+    busy(stage, tabs.slice(0, 100), (tab) => stage.say(tab, "💥".repeat(500)));
+    for (let n = 0; n < 512; n++) {
+      stage.do(tabs[0] as RoomTab, "lab", "nothing");
+      stage.pass(60);
+    }
+    expect(stage.world.keys("s/").length).toBeGreaterThan(3);
+    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await restarted(stage, tabs[0] as RoomTab);
+  });
+
+  it("[5.4] 1,000 members with ids of 128 emoji, who come at once, act at once and go at once", async () => {
+    const stage = await RoomStage.open({ settings: { maxUsers: 2_000 } });
+    const tabs = Array.from({ length: 1_000 }, (_, n) =>
+      stage.join(longUser(n), { name: LONGEST_NAME, tab: `${n}`, forgets: n > 0 }),
+    );
+    stage.pass(2_000);
+    busy(stage, tabs, (tab) => stage.do(tab, "lab", "nothing", {}, "💥".repeat(64)), 1);
+    busy(stage, tabs, (tab) => stage.do(tab, "lab", "add", { n: 1 }), 1);
+    for (const tab of tabs.slice(1)) stage.leave(tab);
+    stage.pass(10_000);
+    expect(stage.room.summary(stage.now).users).toBe(1);
+    expect(stage.world.largest.bytes).toBeGreaterThan(60_000);
+    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await restarted(stage, tabs[0] as RoomTab);
+  });
+
+  it("[5.4] private events by 500 people with ids of 128 emoji, at once", async () => {
+    const stage = await RoomStage.open();
+    const tabs = Array.from({ length: 500 }, (_, n) =>
+      stage.join(longUser(n), { tab: `${n}`, forgets: n > 0 }),
+    );
+    stage.pass(2_000);
+    busy(stage, tabs, (tab) => stage.do(tab, "lab", "hide", {}));
+    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await restarted(stage, tabs[0] as RoomTab);
+  });
+
+  it("[5.4] what is told in answers", async () => {
+    const stage = await RoomStage.open();
+    const tabs = Array.from({ length: 60 }, (_, n) => stage.join(`u${n}`));
+    stage.pass(2_000);
+    busy(stage, tabs, (tab) => stage.do(tab, "lab", "echo", { text: "💥".repeat(3_000) }));
+    busy(stage, tabs, (tab) => stage.do(tab, "lab", "echo", { text: "\u0001".repeat(2_000) }));
+    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await restarted(stage, tabs[0] as RoomTab);
+  });
+
+  it("[5.4] a thousand timers, set and cleared at once", async () => {
+    const stage = await RoomStage.open();
+    const tabs = Array.from({ length: 10 }, (_, n) => stage.join(`u${n}`));
+    stage.pass(2_000);
+    busy(stage, tabs, (tab, n) => stage.do(tab, "lab", "timers", { count: 100, from: n * 100 }), 1);
+    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    stage.pass(20_000);
+    await restarted(stage, tabs[0] as RoomTab);
+  });
+
+  it("[2.7] the windows of 300 people who have all said what they may", async () => {
+    const stage = await RoomStage.open({ kind: labKind(), settings: { rules: {} } });
+    const tabs = Array.from({ length: 300 }, (_, n) =>
+      stage.join(longUser(n), { tab: `${n}`, forgets: n > 0 }),
+    );
+    stage.pass(2_000);
+    busy(stage, tabs, (tab) => stage.say(tab, "x"), 10);
+    for (let n = 0; n < 512; n++) {
+      stage.do(tabs[0] as RoomTab, "lab", "nothing");
+      stage.pass(60);
+    }
+    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    stage.check();
+  });
+});

@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+describe("a welcome", () => {
+  it("[2.2] is the first message, says who one is, and has one's own `joined` in it", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann", { name: "Ann", role: "host" });
+    expect(ann.read().welcomes).toMatchObject([
+      {
+        v: 1,
+        room: { kind: "main", id: "hall" },
+        you: { user: "ann", name: "Ann", role: "host", conn: ann.peer.id },
+        seq: 1,
+        at: stage.now,
+        resumed: false,
+        features: { presence: expect.any(String), chat: expect.any(String), lab: "1" },
+        state: {
+          presence: { members: { ann: { name: "Ann", role: "host" } }, count: 1 },
+          chat: { messages: [] },
+        },
+        limits: {
+          maxBytes: 16_384,
+          resendMs: 120_000,
+          recoveryMs: 120_000,
+          pingMs: 20_000,
+          silentMs: 45_000,
+        },
+      },
+    ]);
+    expect(ann.welcomes[0]?.you).not.toHaveProperty("token");
+    expect(ann.peer.texts).toHaveLength(1);
+    stage.check();
+  });
+
+  it("[2.2] waits for what let one in to be durable, and nothing comes before it", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    stage.say(ann, "opens the window");
+    const bob = stage.join("bob");
+    stage.say(ann, "gathers");
+    expect(bob.peer.texts).toEqual([]);
+    stage.pass(5);
+    expect(bob.read().welcomes).toMatchObject([{ seq: 4 }]);
+    expect(bob.frames).toEqual([]);
+    expect((bob.slices.chat as { messages: unknown[] }).messages).toHaveLength(2);
+    stage.check();
+  });
+
+  it("[6.2] comes at once to who speaks before it", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    stage.say(ann, "opens the window");
+    const bob = stage.join("bob");
+    stage.say(bob, "hasty");
+    stage.verify(bob);
+    expect(bob.read().welcomes).toHaveLength(1);
+    stage.pass(100);
+    expect(bob.read().events).toMatchObject([{ by: "bob", d: { text: "hasty" } }]);
+    stage.check();
+  });
+
+  it("[5.2] to a member's second tab in a quiet room comes in the call that brings it, and costs no write", async () => {
+    const stage = await RoomStage.open();
+    stage.join("ann");
+    stage.pass(1_000);
+    const { puts } = stage.world.counts;
+    const second = stage.join("ann", { tab: "second" });
+    expect(second.read().welcomes).toHaveLength(1);
+    expect(stage.world.counts.puts).toBe(puts);
+  });
+
+  it("[5.5] is encoded once a seq, whoever asks: 1,000 members come back to one encoding", async () => {
+    const stage = await RoomStage.open();
+    const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`u${n}`, { forgets: n > 1 }));
+    stage.pass(2_000);
+    const first = stage.room.counts.encodings;
+    expect(first).toBeLessThan(30);
+    await stage.crash();
+    expect(stage.room.counts.encodings).toBe(0);
+    for (const tab of tabs) stage.connect(tab, { name: tab.user, forgets: true });
+    stage.pass(100);
+    expect(stage.room.counts.encodings).toBe(1);
+    for (const tab of tabs) expect(tab.peer.texts[0]).toMatch(/^\{"t":"welcome"/);
+    for (let n = 0; n < 50; n++) stage.join(`u${n}`, { tab: `again${n}`, forgets: true });
+    stage.pass(100);
+    expect(stage.room.counts.encodings).toBe(1);
+    stage.say(tabs[0] as RoomTab, "on");
+    stage.join("u7", { tab: "later", forgets: true });
+    expect(stage.room.counts.encodings).toBe(2);
+  });
+
+  it("[5.5] to 1,000 who come in one burst costs a few commits, and all of them see the same", async () => {
+    const stage = await RoomStage.open();
+    const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`u${n}`, { forgets: n > 3 && n < 996 }));
+    stage.pass(3_000);
+    expect(stage.room.counts.commits).toBeLessThan(40);
+    expect(stage.room.summary(stage.now)).toMatchObject({ users: 1_000, connections: 1_000 });
+    for (const tab of tabs) expect(tab.peer.texts.length).toBeGreaterThan(0);
+    const watched = tabs.filter(({ peer }) => !peer.forgets);
+    for (const tab of watched) stage.verify(tab);
+    expect(watched.map((tab) => tab.read().sums.length)).toEqual(watched.map(() => 1));
+    expect((watched[0] as RoomTab).slices.presence).toMatchObject({ count: 1_000 });
+    stage.check();
+  });
+
+  it("[5.5] does not tell of what is not durable yet", async () => {
+    const stage = await RoomStage.open();
+    stage.join("ann");
+    stage.pass(100);
+    stage.settles = false;
+    const bob = stage.join("bob");
+    expect(bob.peer.texts).toEqual([]);
+    stage.settle();
+    expect(bob.read().welcomes).toHaveLength(1);
+  });
+});

@@ -1,0 +1,63 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fitsEnvFile, makeEnvFile, readEnvFile, writeEnvFile } from "../../scripts/env-file.mjs";
+import { readConfig } from "../../src/platform/config";
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tallyroom-env-"));
+  path = join(folder, ".env");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe("the .env that an install makes", () => {
+  it("holds what the servers need, and lets guests in", () => {
+    expect(makeEnvFile(path)).toBe(true);
+    const read = readConfig(readEnvFile(path));
+    expect(read).toMatchObject({ ok: true, config: { guests: true } });
+    expect(Object.keys(readEnvFile(path))).toEqual(["AUTH_SECRET", "BATCH_SECRET", "GUESTS"]);
+  });
+
+  it("can be read by nobody but its owner", () => {
+    makeEnvFile(path);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it("has other secrets in every clone", () => {
+    makeEnvFile(path);
+    const { AUTH_SECRET, BATCH_SECRET } = readEnvFile(path);
+    rmSync(path);
+    makeEnvFile(path);
+    expect(readEnvFile(path).AUTH_SECRET).not.toBe(AUTH_SECRET);
+    expect(AUTH_SECRET).not.toBe(BATCH_SECRET);
+  });
+
+  it("is never written over", () => {
+    makeEnvFile(path);
+    const before = readFileSync(path, "utf8");
+    expect(makeEnvFile(path)).toBe(false);
+    expect(readFileSync(path, "utf8")).toBe(before);
+  });
+});
+
+describe("variables handed on in a file", () => {
+  it("arrive as they are", () => {
+    const values = { A: 'with # and "double" and \\n', B: "it's", C: "", D: " blanks ", E: "a=b" };
+    writeEnvFile(path, values, { expands: false });
+    expect(readEnvFile(path)).toEqual(values);
+  });
+
+  it("have their dollars kept from a reader that expands them", () => {
+    writeEnvFile(path, { A: "pa$$word$HOME" }, { expands: true });
+    expect(readFileSync(path, "utf8")).toBe("A='pa\\$\\$word\\$HOME'\n");
+  });
+
+  it("may hold one kind of quote, or the other, but not both", () => {
+    expect(fitsEnvFile("it's")).toBe(true);
+    expect(fitsEnvFile("`")).toBe(true);
+    expect(fitsEnvFile("it`s '")).toBe(false);
+  });
+});

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { readEnvironment, SERVER_VARIABLES } from "../../scripts/environment.mjs";
+import { readConfig } from "../../src/platform/config";
+
+const folder = mkdtempSync(join(tmpdir(), "tallyroom-environment-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const secrets = { AUTH_SECRET: "s".repeat(32), BATCH_SECRET: "b".repeat(32) };
+
+/** With no `.env` beside it, and state in a folder of the test's own. */
+function read(env: Record<string, string>, file: Record<string, string> = {}) {
+  return readEnvironment({ DATA_DIR: folder, ...env }, file);
+}
+
+describe("the environment of a start", () => {
+  it("hands on every variable that a server reads, and no other", () => {
+    const asked = new Set<string>();
+    readConfig(
+      new Proxy<Record<string, unknown>>(
+        {},
+        {
+          get: (_, name) => {
+            asked.add(String(name));
+            return undefined;
+          },
+        },
+      ),
+    );
+    expect([...SERVER_VARIABLES].sort()).toEqual([...asked].sort());
+  });
+
+  it("prefers the process's own values to those of the file", async () => {
+    const result = await read({ FLUSH_MS: "1" }, { ...secrets, FLUSH_MS: "2", IDLE_MS: "3" });
+    expect(result).toMatchObject({
+      ok: true,
+      environment: { vars: { ...secrets, FLUSH_MS: "1", IDLE_MS: "3" }, dataDir: folder },
+    });
+  });
+
+  it("keeps to itself what no server reads", async () => {
+    const result = await read({ ...secrets, HOME: "/home/ann", ROOMS_PORT: "3000" });
+    expect(result).toMatchObject({
+      ok: true,
+      environment: { ports: { ROOMS_PORT: 3_000, SCOREBOARD_PORT: 8_787, PORT: 8_787 } },
+    });
+    expect(result.ok && Object.keys(result.environment.vars)).toEqual(Object.keys(secrets));
+  });
+
+  it("takes an empty variable for one that is not set", async () => {
+    expect(await read({ ROOMS_PORT: "", FLUSH_MS: "" })).toMatchObject({
+      ok: true,
+      environment: { ports: { ROOMS_PORT: 1_999 } },
+    });
+  });
+
+  it("names every variable that makes no sense", async () => {
+    const result = await read({
+      AUTH_SECRET: "short",
+      BATCH_SECRET: "both ' and ` in one, long enough",
+      ROOMS_PORT: "99999",
+      PORT: "http",
+      FLUSH_MS: "soon",
+      DATA_DIR: "package.json/state",
+    });
+    const problems = result.ok ? [] : result.problems;
+    const names = ["AUTH_SECRET", "BATCH_SECRET", "ROOMS_PORT", "PORT", "FLUSH_MS", "DATA_DIR"];
+    expect(problems.map((problem) => problem.split(" ")[0]).sort()).toEqual(names.sort());
+    for (const problem of problems) expect(problem).toMatch(/\.$/);
+  });
+});

@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { chatSchema } from "../../src/features/chat/schema";
+import * as chat from "../../src/features/chat/state";
+import { presenceSchema } from "../../src/features/presence/schema";
+import * as presence from "../../src/features/presence/state";
+import { featureFingerprint, wireFingerprint } from "../../src/protocol/schema/fingerprint";
+import { protocolVersion } from "../../src/protocol/version";
+
+/** What the wire was when each version of it was written down. A change needs a new version, or must not be one. */
+const wire: Record<number, string> = { 1: "de0c24cd" };
+
+describe("versions", () => {
+  it("the wire is what its version says", () => {
+    expect(wireFingerprint()).toBe(wire[protocolVersion]);
+  });
+
+  it.each([
+    ["chat", chatSchema, chat.version],
+    ["presence", presenceSchema, presence.version],
+  ])(
+    "%s bears the version of its schemas and its reducer (`npm run versions` writes it)",
+    (name, schema, version) => {
+      const source = readFileSync(new URL(`../../src/features/${name}/state.ts`, import.meta.url), "utf8");
+      expect(version).toBe(featureFingerprint(schema, source));
+    },
+  );
+
+  it("a changed reducer or schema is another version", () => {
+    const source = "export const version = 1;\nreduce";
+    const same = featureFingerprint(chatSchema, source);
+    expect(featureFingerprint(chatSchema, source.replace("= 1", "= 2"))).toBe(same);
+    expect(featureFingerprint(chatSchema, `${source}d`)).not.toBe(same);
+    expect(featureFingerprint(presenceSchema, source)).not.toBe(same);
+  });
+});

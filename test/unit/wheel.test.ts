@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { Wheel } from "../../src/room/wheel";
+
+function wheel(armedAt: number | null, works = true) {
+  const set: number[] = [];
+  const failures: unknown[] = [];
+  const storage = {
+    setAlarm: (at: number) => {
+      set.push(at);
+      return works ? Promise.resolve() : Promise.reject(new Error("full"));
+    },
+  };
+  return { set, failures, wheel: new Wheel(storage, (error) => failures.push(error), armedAt) };
+}
+
+describe("the wheel", () => {
+  it("sets the one alarm to the earliest of what waits", () => {
+    const { set, wheel: it } = wheel(null);
+    for (const at of [50, 70, 50, 30, 40, Number.POSITIVE_INFINITY]) it.ensure(at);
+    expect(set).toEqual([50, 30]);
+    expect(it.armedAt).toBe(30);
+  });
+
+  it("writes nothing where storage has an alarm that is early enough", () => {
+    const { set, wheel: it } = wheel(40);
+    it.ensure(40);
+    it.ensure(90);
+    expect(set).toEqual([]);
+    it.ensure(39);
+    expect(set).toEqual([39]);
+  });
+
+  it("sets nothing for what never comes", () => {
+    const { set, wheel: it } = wheel(null);
+    it.ensure(Number.POSITIVE_INFINITY);
+    expect(set).toEqual([]);
+  });
+
+  it("knows that nothing is armed once it has rung, and is armed later as well", () => {
+    const { set, wheel: it } = wheel(40);
+    it.rang();
+    it.ensure(90);
+    expect(set).toEqual([90]);
+  });
+
+  it("tells when an alarm could not be set", async () => {
+    const { failures, wheel: it } = wheel(null, false);
+    it.ensure(10);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(failures).toHaveLength(1);
+  });
+});

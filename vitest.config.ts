@@ -1,0 +1,69 @@
+import { existsSync, readdirSync } from "node:fs";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+import { secret } from "./scripts/env-file.mjs";
+
+/** Pure code on Node: fast, in parallel. */
+const unit: TestProjectConfiguration = {
+  test: {
+    name: "unit",
+    include: ["test/unit/**/*.test.ts"],
+    sequence: { groupOrder: 0 },
+  },
+};
+
+/** Code that needs the workers runtime, inside it, with the worker that wrangler.toml describes. */
+async function workers(): Promise<TestProjectConfiguration> {
+  // Else the worker would be handed this clone's own `.env`, and tests would pass on one desk and fail on another.
+  process.env.CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV = "false";
+  const { cloudflareTest } = await import("@cloudflare/vitest-pool-workers");
+  const bindings = { AUTH_SECRET: secret(), BATCH_SECRET: secret(), GUESTS: "on" };
+  return {
+    plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings } })],
+    test: {
+      name: "workers",
+      include: ["test/workers/**/*.test.ts"],
+      sequence: { groupOrder: 1 },
+    },
+  };
+}
+
+/**
+ * Real servers, over the wire: what they measure is time, so one file at a time and after everything else. Two servers and
+ * their clients are as much as two cores bear.
+ */
+const platforms: TestProjectConfiguration = {
+  test: {
+    name: "platforms",
+    include: ["test/platforms/**/*.test.ts"],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    sequence: { groupOrder: 2 },
+  },
+};
+
+/** The pages in a real Chromium, which npm's packages do not bring: `npm run test:browser` runs these, `npm test` does not. */
+const browser: TestProjectConfiguration = {
+  test: {
+    name: "browser",
+    include: ["test/browser/**/*.test.ts"],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    sequence: { groupOrder: 3 },
+  },
+};
+
+export default defineConfig({
+  test: {
+    projects: [unit, ...(hasTests("test/workers") ? [await workers()] : []), platforms, browser],
+  },
+});
+
+/** The workers' pool brings a runtime of its own up: not for nothing. */
+function hasTests(folder: string): boolean {
+  return (
+    existsSync(folder) &&
+    readdirSync(folder, { recursive: true }).some((file) => /\.test\.ts$/.test(String(file)))
+  );
+}

@@ -1,0 +1,127 @@
+import { closeCodes } from "../../src/protocol/codes";
+import type { Fate } from "./drafts";
+import type { Link } from "./lifeline";
+import type { View } from "./session";
+
+/** What the page says, in one place: plain sentences that tell what is going on and what is being kept. */
+
+export function linkWords(link: Link): string {
+  switch (link.is) {
+    case "connecting":
+      return link.again ? "Reconnecting…" : "Connecting…";
+    case "live":
+      return "Live";
+    case "waiting":
+      return link.again ? "Reconnecting…" : "Not connected";
+    case "ended":
+      return "Not connected";
+  }
+}
+
+/** Under the log while the connection is away. */
+export function awayWords(view: View, now: number): string | undefined {
+  const { link, drafts } = view;
+  if (link.is === "live" || link.is === "ended") return undefined;
+  if (!link.again && link.is === "connecting") return undefined;
+  const when =
+    link.is === "waiting" && link.retryAt - now > 1500 ? ` Next try in ${wait(link.retryAt - now)}.` : "";
+  const why = link.is === "waiting" ? link.reason : undefined;
+  if (!link.again) return `${why ?? "The room cannot be reached yet."}${when}`;
+  const waiting = drafts.filter(({ fate }) => fate.is === "unsent" || fate.is === "sent").length;
+  const kept =
+    waiting === 0
+      ? "What you write is kept, and you will be shown what you miss."
+      : `${waiting === 1 ? "Your message is" : `Your ${waiting} messages are`} kept and will be sent.`;
+  return `${why ?? "The connection was lost."} ${kept}${when}`;
+}
+
+export interface Ending {
+  title: string;
+  text: string;
+  /** What the button offers. */
+  next: "rejoin" | "reload" | "leave";
+  button: string;
+}
+
+export function endWords(code: number, reason: string): Ending {
+  switch (code) {
+    case closeCodes.badAddress:
+      return ending(
+        "This page and the room do not understand each other.",
+        "It may have been updated.",
+        "reload",
+      );
+    case closeCodes.badToken:
+      return ending("Your visit has ended.", "You can come straight back in.", "rejoin");
+    case closeCodes.notAllowed:
+      return ending("You cannot be in this room.", reason, "leave");
+    case closeCodes.notFound:
+      return ending("There is no such room.", reason, "leave");
+    case closeCodes.replaced:
+      return ending(
+        "You are in this room in another tab.",
+        "Only one of the two can be connected.",
+        "rejoin",
+        "Use this tab",
+      );
+    case closeCodes.roomClosed:
+      return ending("This room has been closed.", "Thank you for being here.", "leave");
+    case closeCodes.tooLarge:
+      return ending("A message was larger than the room takes.", "You can come straight back in.", "rejoin");
+    default:
+      return ending("The room has ended the connection.", reason, "rejoin");
+  }
+}
+
+const buttons: Record<Ending["next"], string> = {
+  rejoin: "Join again",
+  reload: "Reload",
+  leave: "Choose another room",
+};
+
+function ending(title: string, text: string, next: Ending["next"], button = buttons[next]): Ending {
+  return { title, text, next, button };
+}
+
+export interface FateWords {
+  text: string;
+  /** A wait before trying again makes sense, in words; nothing when it may be tried now. */
+  wait?: string;
+  /** Whether the person has something to decide. */
+  asks: boolean;
+}
+
+export function fateWords(fate: Fate, link: Link, now: number): FateWords {
+  switch (fate.is) {
+    case "unsent":
+      return { text: "Waiting for the connection", asks: false };
+    case "sent":
+      return { text: link.is === "live" ? "Sending…" : "Waiting for the connection", asks: false };
+    case "refused": {
+      const leftMs = (fate.retryAt ?? 0) - now;
+      return { text: refusalWords(fate), asks: true, ...(leftMs > 0 ? { wait: wait(leftMs) } : {}) };
+    }
+    case "unknown":
+      return { text: "It is not certain that this arrived.", asks: true };
+  }
+}
+
+/** The room's own sentence, but for the one that names a wait: here the wait runs down before one's eyes. */
+export function refusalWords({ code, message }: Fate & { is: "refused" }): string {
+  return code === "rate_limited" ? "That was faster than this room allows." : message;
+}
+
+export function typingWords(names: readonly string[]): string {
+  const [first, second, ...others] = names;
+  if (first === undefined) return "";
+  if (second === undefined) return `${first} is typing…`;
+  if (others.length === 0) return `${first} and ${second} are typing…`;
+  return "Several people are typing…";
+}
+
+export function wait(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.ceil(minutes / 60)} h`;
+}
