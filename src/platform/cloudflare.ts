@@ -5,7 +5,7 @@ import { Door } from "./door";
 import { readCall } from "./forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./hello-header";
 import { RoomHost } from "./room-host";
-import { answerCall, noSuchRoom } from "./room-http";
+import { noSuchRoom } from "./room-http";
 import { noteOf, peerOf } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
 
@@ -31,6 +31,7 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
         {
           storage: roomStorage(ctx.storage),
           settings: config.room,
+          named: () => this.#named(),
           block: (work) => ctx.blockConcurrencyWhile(work),
           sockets: () =>
             [...this.getConnections()].map((held) => ({ peer: this.#peer(held), note: noteOf(held) })),
@@ -44,49 +45,37 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
     /** partyserver writes a record of its own on any touch; a room that does not exist is not made by looking at it. */
     override async fetch(request: Request): Promise<Response> {
       const isLook = request.method === "GET" && !request.headers.has("Upgrade");
-      if (isLook && !this.#host.live && (await this.ctx.storage.get(HEAD)) === undefined) return noSuchRoom();
+      if (isLook && !this.#host.isLive && (await this.ctx.storage.get(HEAD)) === undefined)
+        return noSuchRoom();
       return super.fetch(request);
     }
 
     override async onStart(): Promise<void> {
-      await this.#host.open(this.#named());
+      await this.#host.open();
     }
 
-    override async onConnect(connection: Connection, { request }: ConnectionContext): Promise<void> {
-      const room = await this.#host.open(this.#named());
-      const hello = decodeHello(request.headers.get(HELLO_HEADER));
-      if (room && hello) this.#host.join(room, this.#peer(connection), hello);
-      else connection.close(1011, "Not by way of the edge.");
+    override onConnect(connection: Connection, { request }: ConnectionContext): Promise<void> {
+      return this.#host.join(this.#peer(connection), decodeHello(request.headers.get(HELLO_HEADER)));
     }
 
     override onMessage(connection: Connection, message: unknown): void | Promise<void> {
-      const room = this.#host.live;
-      if (room) return this.#host.receive(room, connection.id, message);
-      return this.#later((opened) => this.#host.receive(opened, connection.id, message));
+      return this.#host.hear(connection, message);
     }
 
-    override onClose(connection: Connection): void | Promise<void> {
-      const room = this.#host.live;
-      if (room) return this.#host.left(room, connection.id, noteOf(connection));
-      return this.#later((opened) => this.#host.left(opened, connection.id, noteOf(connection)));
+    override onClose(connection: Connection): Promise<void> {
+      return this.#host.gone(connection);
     }
 
-    override onError(connection: Connection): void | Promise<void> {
-      return this.onClose(connection);
+    override onError(connection: Connection): Promise<void> {
+      return this.#host.gone(connection);
     }
 
     override async onRequest(request: Request): Promise<Response> {
-      const call = await readCall(request);
-      return answerCall(await this.#host.open(this.#named()), call, Date.now());
+      return this.#host.answer(await readCall(request));
     }
 
-    override async onAlarm(): Promise<void> {
-      await this.#host.alarm();
-    }
-
-    async #later(step: (room: NonNullable<RoomHost["live"]>) => void): Promise<void> {
-      const room = await this.#host.open(this.#named());
-      if (room) step(room);
+    override onAlarm(): Promise<void> {
+      return this.#host.alarm();
     }
 
     #peer(connection: Connection) {

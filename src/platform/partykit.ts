@@ -5,7 +5,6 @@ import { Door } from "./door";
 import { readCall } from "./forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./hello-header";
 import { RoomHost } from "./room-host";
-import { answerCall } from "./room-http";
 import { noteOf, peerOf } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
 
@@ -23,6 +22,7 @@ export function partyOf(kind: Kind): Party.Worker {
   return class PartyRoom implements Party.Server {
     readonly options = { hibernate: true };
     readonly #host: RoomHost;
+    #id: string | undefined;
 
     static onBeforeConnect(request: Party.Request, lobby: Party.Lobby): Promise<Onward> {
       return doorOf(lobby.env).socket(plain(request)) as Promise<Onward>;
@@ -43,6 +43,7 @@ export function partyOf(kind: Kind): Party.Worker {
         {
           storage: roomStorage(room.storage),
           settings: config.room,
+          named: () => (this.#id === undefined ? undefined : { kind: kind.name, id: this.#id }),
           block: (work) => room.blockConcurrencyWhile(work),
           sockets: () =>
             [...room.getConnections()].map((held) => ({ peer: peerOf(held), note: noteOf(held) })),
@@ -56,44 +57,36 @@ export function partyOf(kind: Kind): Party.Worker {
       );
     }
 
-    async onConnect(connection: Party.Connection, { request }: Party.ConnectionContext): Promise<void> {
-      const room = await this.#host.open(named(kind, request.url));
-      const hello = decodeHello(request.headers.get(HELLO_HEADER));
-      if (room && hello) this.#host.join(room, peerOf(connection), hello);
-      else connection.close(1011, "Not by way of the edge.");
+    onConnect(connection: Party.Connection, { request }: Party.ConnectionContext): Promise<void> {
+      this.#id = idOf(request.url);
+      return this.#host.join(peerOf(connection), decodeHello(request.headers.get(HELLO_HEADER)));
     }
 
     onMessage(message: unknown, connection: Party.Connection): void | Promise<void> {
-      const room = this.#host.live;
-      if (room) return this.#host.receive(room, connection.id, message);
-      return this.#host.open().then((opened) => opened && this.#host.receive(opened, connection.id, message));
+      return this.#host.hear(connection, message);
     }
 
-    onClose(connection: Party.Connection): void | Promise<void> {
-      const room = this.#host.live;
-      if (room) return this.#host.left(room, connection.id, noteOf(connection));
-      return this.#host
-        .open()
-        .then((opened) => opened && this.#host.left(opened, connection.id, noteOf(connection)));
+    onClose(connection: Party.Connection): Promise<void> {
+      return this.#host.gone(connection);
     }
 
-    onError(connection: Party.Connection): void | Promise<void> {
-      return this.onClose(connection);
+    onError(connection: Party.Connection): Promise<void> {
+      return this.#host.gone(connection);
     }
 
     async onRequest(request: Party.Request): Promise<Response> {
-      const call = await readCall(plain(request));
-      return answerCall(await this.#host.open(named(kind, request.url)), call, Date.now());
+      this.#id = idOf(request.url);
+      return this.#host.answer(await readCall(plain(request)));
     }
 
-    async onAlarm(): Promise<void> {
-      await this.#host.alarm();
+    onAlarm(): Promise<void> {
+      return this.#host.alarm();
     }
   };
 }
 
-function named(kind: Kind, url: string): { kind: string; id: string } {
-  return { kind: kind.name, id: new URL(url).pathname.split("/")[3] ?? "" };
+function idOf(url: string): string {
+  return new URL(url).pathname.split("/")[3] ?? "";
 }
 
 /** PartyKit's types carry a copy of the runtime's of its day; the objects are the runtime's own either way. */

@@ -4,11 +4,16 @@ import type { Kind } from "../room/kind";
 import type { Peer, SocketNote, Storage } from "../room/ports";
 import { Room } from "../room/room";
 import type { RoomSettings } from "../room/settings";
+import type { ForwardedCall } from "./forwarded-call";
+import { answerCall } from "./room-http";
+import { noteOf, type PlatformConnection } from "./room-socket-peer";
 
 /** What a platform gives for one object. */
 export interface Host {
   storage: Storage;
   settings: RoomSettings;
+  /** The room's name where the platform tells it; storage knows it of a room that exists. */
+  named(): { kind: string; id: string } | undefined;
   /** Delivers nothing to this object until the work is done. */
   block<T>(work: () => Promise<T>): Promise<T>;
   /** The sockets that this object holds, also those from before it slept. */
@@ -22,7 +27,7 @@ export interface Host {
 /** Keeps the one Room of an object: opens it, gives it a timer, and makes it anew when it is over. */
 export class RoomHost {
   #room: Room | undefined;
-  #opening: Promise<Room> | undefined;
+  #opening: Promise<Room | undefined> | undefined;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
@@ -30,57 +35,33 @@ export class RoomHost {
     private readonly kindOf: (name: string) => Kind | undefined,
   ) {}
 
-  /** The room if it is there without waiting: what a message on a live socket finds. */
-  get live(): Room | undefined {
-    return this.#room?.isOver ? undefined : this.#room;
+  /** Whether a room is there without waiting. */
+  get isLive(): boolean {
+    return this.#live !== undefined;
   }
 
-  /** `named` is the room's name where the platform tells it; storage knows it of a room that exists. */
-  async open(named?: { kind: string; id: string }): Promise<Room | undefined> {
-    if (this.live) return this.live;
-    if (!this.#opening) {
-      const opening = this.host.block(() => this.#restore(named));
-      this.#opening = opening as Promise<Room>;
-    }
+  async join(peer: Peer, hello: Hello | undefined): Promise<void> {
+    const room = await this.open();
+    if (room && hello) this.#guard(() => room.join(peer, hello, Date.now()));
+    else peer.close(1011, "Not by way of the edge.");
+  }
+
+  hear(connection: PlatformConnection, text: unknown): void | Promise<void> {
+    return this.#with((room) => room.receive(connection.id, text, Date.now()));
+  }
+
+  /** A socket has closed, or failed; the close is answered, for neither platform does so in every case. */
+  async gone(connection: PlatformConnection): Promise<void> {
+    await this.#with((room) => room.left(connection.id, noteOf(connection), Date.now()));
     try {
-      return await this.#opening;
-    } finally {
-      this.#opening = undefined;
+      connection.close(1000, "");
+    } catch {
+      // It was answered already.
     }
   }
 
-  async #restore(named: { kind: string; id: string } | undefined): Promise<Room | undefined> {
-    const head = (await this.host.storage.get(HEAD)) as Head | undefined;
-    const name = head ? { kind: head.kind, id: head.id } : named;
-    const kind = name && this.kindOf(name.kind);
-    if (!name || !kind) return undefined;
-    const report = (problem: string, error: unknown) => {
-      console.error(`${name.kind}/${name.id}: ${problem}:`, error);
-    };
-    const world = {
-      storage: this.host.storage,
-      chance: Math.random,
-      freshId: random128,
-      wake: (afterMs: number) => this.#wake(afterMs),
-      report,
-      broken: () => this.#abandon(),
-    };
-    const room = await Room.open(world, kind, name, this.host.settings, this.host.sockets(), Date.now());
-    if (this.host.isDebugging) console.log(`restored ${name.kind}/${name.id}`);
-    this.#room = room;
-    return room;
-  }
-
-  join(room: Room, peer: Peer, hello: Hello): void {
-    this.#guard(() => room.join(peer, hello, Date.now()));
-  }
-
-  receive(room: Room, id: string, text: unknown): void {
-    this.#guard(() => room.receive(id, text, Date.now()));
-  }
-
-  left(room: Room, id: string, note: SocketNote | undefined): void {
-    this.#guard(() => room.left(id, note, Date.now()));
+  async answer(call: ForwardedCall): Promise<Response> {
+    return answerCall(await this.open(), call, Date.now());
   }
 
   /** Never throws: the platform's own retries end after six times, and the wheel has set the next alarm by then. */
@@ -89,10 +70,51 @@ export class RoomHost {
     if (room) this.#guard(() => room.alarm(Date.now()));
   }
 
+  async open(): Promise<Room | undefined> {
+    if (this.#live) return this.#live;
+    this.#opening ??= this.host.block(() => this.#restore());
+    try {
+      return await this.#opening;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  get #live(): Room | undefined {
+    return this.#room?.isOver ? undefined : this.#room;
+  }
+
+  /** Without a turn of the event loop where the room is there: what sockets say keeps its order. */
+  #with(step: (room: Room) => void): void | Promise<void> {
+    const room = this.#live;
+    if (room) return this.#guard(() => step(room));
+    return this.open().then((opened) => opened && this.#guard(() => step(opened)));
+  }
+
+  async #restore(): Promise<Room | undefined> {
+    const head = (await this.host.storage.get(HEAD)) as Head | undefined;
+    const name = head ? { kind: head.kind, id: head.id } : this.host.named();
+    const kind = name && this.kindOf(name.kind);
+    if (!name || !kind) return undefined;
+    const world = {
+      storage: this.host.storage,
+      chance: Math.random,
+      freshId: random128,
+      wake: (afterMs: number) => this.#wake(afterMs),
+      report: (problem: string, error: unknown) =>
+        console.error(`${name.kind}/${name.id}: ${problem}:`, error),
+      broken: () => this.#abandon(),
+    };
+    const room = await Room.open(world, kind, name, this.host.settings, this.host.sockets(), Date.now());
+    if (this.host.isDebugging) console.log(`restored ${name.kind}/${name.id}`);
+    this.#room = room;
+    return room;
+  }
+
   #wake(afterMs: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      const room = this.live;
+      const room = this.#live;
       if (room) this.#guard(() => room.tick(Date.now()));
     }, afterMs);
   }

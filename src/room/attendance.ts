@@ -58,7 +58,8 @@ export class Attendance {
       const soon = Math.ceil(kernel.parts.world.chance() * SLOW_RETRY_MS);
       return kernel.delivery.bye(connection, closeCodes.draining, "This room has new code.", soon);
     }
-    if (note.c !== undefined) kernel.delivery.hold(connection, note.c, kernel.now);
+    // Sleep is no excuse: it has read nothing since then.
+    if (note.c !== undefined) kernel.delivery.hold(connection, note.c, note.p ?? kernel.now);
     if (member.leavesAt === undefined) return;
     const { leavesAt: _, ...here } = member;
     this.change(here);

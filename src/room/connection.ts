@@ -49,7 +49,7 @@ export class Connection {
       x: this.expiresAt,
       s: this.seen,
     };
-    if (this.cursor !== undefined) note.c = this.cursor;
+    if (this.cursor !== undefined) Object.assign(note, { c: this.cursor, p: this.pausedAt });
     this.peer.keep(note);
   }
 

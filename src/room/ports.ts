@@ -34,8 +34,10 @@ export interface SocketNote {
   x: number;
   /** The newest number read. */
   s: number;
-  /** Sent up to here and then paused. */
+  /** Sent up to here and then paused … */
   c?: number;
+  /** … and since when it has read nothing. */
+  p?: number;
 }
 
 export interface World {

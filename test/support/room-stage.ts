@@ -199,7 +199,8 @@ export class RoomStage {
   /** Time passes, and what is due meanwhile happens: the frame's timer, the alarm. */
   pass(ms: number): void {
     const until = this.now + ms;
-    for (;;) {
+    for (let happened = 0; ; happened++) {
+      if (happened > 10_000 + ms) throw new Error(`The room is never done (seed ${this.world.seed}).`);
       const { timerAt, alarmAt } = this.world;
       const next = Math.min(timerAt ?? Number.POSITIVE_INFINITY, alarmAt ?? Number.POSITIVE_INFINITY);
       if (next > until || this.room.isOver) break;

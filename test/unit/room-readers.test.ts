@@ -77,6 +77,19 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
+  it("[8.3] catches up also while a frame gathers: what nobody may know of yet is not missing", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, PAUSE_BYTES + 100_000);
+    stage.say(talker, "opens the window");
+    stage.say(talker, "gathers");
+    for (let n = 0; n < 5; n++) stage.seen(deaf);
+    expect(deaf.read().byes).toEqual([]);
+    expect(deaf.seq).toBe(reader.read().seq);
+    stage.pass(10);
+    expect(deaf.read().events.at(-1)).toMatchObject({ d: { text: "gathers" } });
+    stage.check();
+  });
+
   it("[8.3] may say what it has seen from the middle of what it was sent, or nonsense: no number is skipped", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, 3 * PAUSE_BYTES);

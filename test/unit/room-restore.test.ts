@@ -53,13 +53,23 @@ async function restored(stage: RoomStage): Promise<string> {
     stage.now,
   );
   memory.operations.find("", "", stage.now);
-  return told(memory.snapshot(), { log: log.oldestRecord, operations: memory.operations.size }, stage.now);
+  const hidden = memory.slices.private("lab");
+  return told(
+    memory.snapshot(),
+    { log: log.oldestRecord, operations: memory.operations.size, hidden },
+    stage.now,
+  );
 }
 function living(stage: RoomStage): string {
   const { memory, log } = stage.room["parts"];
   log.trim(stage.now);
   memory.operations.find("", "", stage.now);
-  return told(memory.snapshot(), { log: log.oldestRecord, operations: memory.operations.size }, stage.now);
+  const hidden = memory.slices.private("lab");
+  return told(
+    memory.snapshot(),
+    { log: log.oldestRecord, operations: memory.operations.size, hidden },
+    stage.now,
+  );
 }
 function told(
   snapshot: ReturnType<Awaited<ReturnType<typeof restore>>["memory"]["snapshot"]>,
