@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { secret } from "./scripts/env-file.mjs";
+import { buildPages } from "./scripts/pages.mjs";
 
 /** Pure code on Node: fast, in parallel. */
 const unit: TestProjectConfiguration = {
@@ -15,6 +16,8 @@ const unit: TestProjectConfiguration = {
 async function workers(): Promise<TestProjectConfiguration> {
   // Else the worker would be handed this clone's own `.env`, and tests would pass on one desk and fail on another.
   process.env.CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV = "false";
+  // `npm install` makes them; without the folder of `[assets]` no worker starts.
+  if (!existsSync("dist/web")) await buildPages();
   const { cloudflareTest } = await import("@cloudflare/vitest-pool-workers");
   const bindings = { AUTH_SECRET: secret(), BATCH_SECRET: secret(), GUESTS: "on" };
   return {

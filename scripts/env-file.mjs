@@ -22,7 +22,12 @@ export function makeEnvFile(path = ENV_FILE) {
     "",
   ];
   // "wx": two installs at once must not leave one with the secrets of the other.
-  writeFileSync(path, lines.join("\n"), { mode: 0o600, flag: "wx" });
+  try {
+    writeFileSync(path, lines.join("\n"), { mode: 0o600, flag: "wx" });
+  } catch (problem) {
+    if (problem instanceof Error && "code" in problem && problem.code === "EEXIST") return false;
+    throw problem;
+  }
   return true;
 }
 

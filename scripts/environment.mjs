@@ -50,7 +50,8 @@ const DEFAULT_PORTS = { ROOMS_PORT: 1999, SCOREBOARD_PORT: 8787, PORT: 8787 };
  */
 export async function readEnvironment(own, file) {
   /** @param {string} name */
-  const read = (name) => own[name] ?? file[name];
+  // Empty is the same as not set, here as in the servers.
+  const read = (name) => own[name] || file[name];
 
   /** @type {string[]} */
   const problems = [];

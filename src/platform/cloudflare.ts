@@ -42,16 +42,18 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
       );
     }
 
-    /** partyserver writes a record of its own on any touch; a room that does not exist is not made by looking at it. */
+    /** partyserver writes a record of its own on any touch; a room that does not exist is not made by that. */
     override async fetch(request: Request): Promise<Response> {
-      const isLook = request.method === "GET" && !request.headers.has("Upgrade");
-      if (isLook && !this.#host.isLive && (await this.ctx.storage.get(HEAD)) === undefined)
-        return noSuchRoom();
-      return super.fetch(request);
+      const isSocket = request.headers.has("Upgrade");
+      const exists = this.#host.isLive || (await this.#isStored());
+      if (!exists && !isSocket && request.method !== "POST") return noSuchRoom();
+      const response = await super.fetch(request);
+      if (!exists && !isSocket && !(await this.#isStored())) await this.ctx.storage.deleteAll();
+      return response;
     }
 
-    override async onStart(): Promise<void> {
-      await this.#host.open();
+    async #isStored(): Promise<boolean> {
+      return (await this.ctx.storage.get(HEAD)) !== undefined;
     }
 
     override onConnect(connection: Connection, { request }: ConnectionContext): Promise<void> {

@@ -92,8 +92,6 @@ export class Door {
 }
 
 /** What the server cannot do its work without. */
-function missing({ authSecret, jwks }: Config): string[] {
-  return authSecret === undefined && jwks === undefined
-    ? ["AUTH_SECRET is not set, so nobody can be told from anybody else."]
-    : [];
+function missing({ authSecret }: Config): string[] {
+  return authSecret === undefined ? ["AUTH_SECRET is not set, so nobody can be told from anybody else."] : [];
 }

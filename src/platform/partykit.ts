@@ -4,6 +4,7 @@ import type { Kind } from "../room/kind";
 import { Door } from "./door";
 import { readCall } from "./forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./hello-header";
+import { byeText } from "./refusal";
 import { RoomHost } from "./room-host";
 import { noteOf, peerOf } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
@@ -17,7 +18,8 @@ import { roomStorage } from "./room-storage";
  */
 export function partyOf(kind: Kind): Party.Worker {
   let door: Door | undefined;
-  const doorOf = (env: Readonly<Record<string, unknown>>) => (door ??= new Door(env, new Set([kind.name])));
+  const doorOf = (env: Readonly<Record<string, unknown>>) =>
+    (door ??= new Door(withDefaults(env), new Set([kind.name])));
 
   return class PartyRoom implements Party.Server {
     readonly options = { hibernate: true };
@@ -38,7 +40,7 @@ export function partyOf(kind: Kind): Party.Worker {
     }
 
     constructor(readonly room: Party.Room) {
-      const config = Door.config(room.env);
+      const config = Door.config(withDefaults(room.env));
       this.#host = new RoomHost(
         {
           storage: roomStorage(room.storage),
@@ -49,7 +51,10 @@ export function partyOf(kind: Kind): Party.Worker {
             [...room.getConnections()].map((held) => ({ peer: peerOf(held), note: noteOf(held) })),
           // PartyKit gives no way to end an object; everybody comes back to a room made anew from storage.
           abandon: () => {
-            for (const held of room.getConnections()) held.close(closeCodes.draining, "Please come back.");
+            for (const held of room.getConnections()) {
+              held.send(byeText(closeCodes.draining, COME_BACK, COME_BACK_MS));
+              held.close(closeCodes.draining, COME_BACK);
+            }
           },
           isDebugging: config.debugRooms,
         },
@@ -83,6 +88,14 @@ export function partyOf(kind: Kind): Party.Worker {
       return this.#host.alarm();
     }
   };
+}
+
+const COME_BACK = "Please come back.";
+const COME_BACK_MS = 2_000;
+
+/** Nothing is deployed on PartyKit any more: what runs on it is somebody's own machine, where guests are welcome. */
+function withDefaults(env: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return { ...env, GUESTS: env.GUESTS || "on" };
 }
 
 function idOf(url: string): string {

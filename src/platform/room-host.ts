@@ -1,3 +1,4 @@
+import { closeCodes } from "../protocol/codes";
 import type { Hello } from "../room/hello";
 import { HEAD, type Head } from "../room/journal";
 import type { Kind } from "../room/kind";
@@ -5,8 +6,13 @@ import type { Peer, SocketNote, Storage } from "../room/ports";
 import { Room } from "../room/room";
 import type { RoomSettings } from "../room/settings";
 import type { ForwardedCall } from "./forwarded-call";
+import { refusalResponse, refuseHttp } from "./http-refusal";
+import { byeText } from "./refusal";
 import { answerCall } from "./room-http";
 import { noteOf, type PlatformConnection } from "./room-socket-peer";
+
+const CANNOT_OPEN = "This room cannot be opened right now. It has been noted.";
+const CANNOT_OPEN_RETRY_MS = 10_000;
 
 /** What a platform gives for one object. */
 export interface Host {
@@ -41,9 +47,11 @@ export class RoomHost {
   }
 
   async join(peer: Peer, hello: Hello | undefined): Promise<void> {
-    const room = await this.open();
-    if (room && hello) this.#guard(() => room.join(peer, hello, Date.now()));
-    else peer.close(1011, "Not by way of the edge.");
+    const room = await this.#opened();
+    if (!hello) return peer.close(1011, "Not by way of the edge.");
+    if (room) return this.#guard(() => room.join(peer, hello, Date.now()));
+    peer.send(byeText(closeCodes.draining, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS));
+    peer.close(closeCodes.draining, CANNOT_OPEN);
   }
 
   hear(connection: PlatformConnection, text: unknown): void | Promise<void> {
@@ -61,20 +69,33 @@ export class RoomHost {
   }
 
   async answer(call: ForwardedCall): Promise<Response> {
-    return answerCall(await this.open(), call, Date.now());
+    const room = await this.#opened();
+    let response = refusalResponse(refuseHttp(500, "internal", CANNOT_OPEN));
+    if (room) {
+      this.#guard(() => {
+        response = answerCall(room, call, Date.now());
+      });
+    }
+    return response;
   }
 
-  /** Never throws: the platform's own retries end after six times, and the wheel has set the next alarm by then. */
+  /** Never throws: the platform's own retries end after six times. The wheel, or this, has set the next alarm by then. */
   async alarm(): Promise<void> {
-    const room = await this.open();
-    if (room) this.#guard(() => room.alarm(Date.now()));
+    const room = await this.#opened();
+    if (room) return this.#guard(() => room.alarm(Date.now()));
+    // Its kind is not in this release, or it cannot be restored: the next release may find it.
+    await this.host.storage.setAlarm(Date.now() + this.host.settings.idleMs);
   }
 
-  async open(): Promise<Room | undefined> {
+  /** The room, or nothing where it cannot be brought to life; which is noted, and tried again at the next call. */
+  async #opened(): Promise<Room | undefined> {
     if (this.#live) return this.#live;
-    this.#opening ??= this.host.block(() => this.#restore());
     try {
+      this.#opening ??= this.host.block(() => this.#restore());
       return await this.#opening;
+    } catch (error) {
+      console.error("A room could not be brought to life:", error);
+      return undefined;
     } finally {
       this.#opening = undefined;
     }
@@ -88,14 +109,17 @@ export class RoomHost {
   #with(step: (room: Room) => void): void | Promise<void> {
     const room = this.#live;
     if (room) return this.#guard(() => step(room));
-    return this.open().then((opened) => opened && this.#guard(() => step(opened)));
+    return this.#opened().then((opened) => opened && this.#guard(() => step(opened)));
   }
 
   async #restore(): Promise<Room | undefined> {
     const head = (await this.host.storage.get(HEAD)) as Head | undefined;
     const name = head ? { kind: head.kind, id: head.id } : this.host.named();
     const kind = name && this.kindOf(name.kind);
-    if (!name || !kind) return undefined;
+    if (!name || !kind) {
+      if (name) console.error(`${name.kind}/${name.id}: no kind of this release bears that name.`);
+      return undefined;
+    }
     const world = {
       storage: this.host.storage,
       chance: Math.random,

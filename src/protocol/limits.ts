@@ -69,13 +69,17 @@ export const MAX_LISTED_MEMBERS = 200;
 export const RESTART_GRACE_MS = 30_000;
 /** Full: somebody's grace may end before this. */
 export const FULL_RETRY_MS = 10_000;
-/** A member's open sockets: a person has a few tabs; a script that opens hundreds is one member all the same. */
-export const MAX_CONNECTIONS_PER_MEMBER = 20;
+/** A member's open sockets: more than anybody has tabs, and few enough that one member is not a crowd. */
+export const MAX_CONNECTIONS_PER_MEMBER = 256;
 
 // ---- nonsense
 
 /** Refusals a connection may earn in `OFFENCE_MS` before it is closed: a broken client is told many times, a flood is not served. */
-export const MAX_OFFENCES = 250;
+export const MAX_OFFENCES = 1_000;
+/** What may be said before one's welcome is out: some actions on opening. */
+export const MAX_EARLY = 50;
+/** Checksums, a connection: a client asks once in a while, and a large state takes milliseconds to sum. */
+export const VERIFY_RATE = { count: 20, perMs: 10_000 };
 export const OFFENCE_MS = 10_000;
 /** A refused signal is told about at most so often. */
 export const SIGNAL_NACK_MS = 1_000;

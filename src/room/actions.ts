@@ -1,6 +1,7 @@
 import { crc32 } from "../protocol/checksum";
 import { byteLength } from "../protocol/codec";
 import { type Role, roles } from "../protocol/codes";
+import { VERIFY_RATE } from "../protocol/limits";
 import type { Json } from "../protocol/messages";
 import type { ActionRule, Bounds, Refusal, Schema, Schemas, Speaker } from "./feature";
 import type { Kernel } from "./kernel";
@@ -23,6 +24,7 @@ export type Answer =
 
 /** No feature's rule: those have a dot in their names. */
 const TRAFFIC = "connection";
+const VERIFY = "verify";
 
 /** Judges what is asked, in the one order: decode, authorise, limit, decide. Committing is the kernel's. */
 export class Actions {
@@ -70,15 +72,15 @@ export class Actions {
       };
     }
 
-    const problem = this.#check(
-      name,
-      rule,
-      own<Schema<unknown>>(feature.schema.actions, action.a),
-      body,
-      action.d,
-      by,
-    );
-    if (!problem.ok) return no(problem.refused);
+    let data: unknown;
+    try {
+      const schema = own<Schema<unknown>>(feature.schema.actions, action.a);
+      const checked = this.#check(name, rule, schema, body, action.d, by);
+      if (!checked.ok) return no(checked.refused);
+      data = checked.data;
+    } catch (error) {
+      return this.#failed(name, by, error);
+    }
     const rate = by.forRoom ? undefined : this.rates.get(name);
     const wait = rate ? kernel.memory.windows.wait(name, by.user, rate, now) : 0;
     if (rate && wait > 0) return no(rateLimited(name, rate, wait));
@@ -91,7 +93,7 @@ export class Actions {
 
     try {
       const asked = { ...kernel.situation(feature), by };
-      const outcome = rule.decide(asked, problem.data);
+      const outcome = rule.decide(asked, data);
       if (isRefusal(outcome)) return no(ofDecision(outcome));
       const { answer } = outcome;
       const op = {
@@ -111,9 +113,14 @@ export class Actions {
         ...(answer === undefined ? {} : { answer }),
       };
     } catch (error) {
-      kernel.parts.world.report(`${name} by ${by.user} failed`, error);
-      return no(internal);
+      return this.#failed(name, by, error);
     }
+  }
+
+  /** A throw is a bug of the feature's: noted, and nothing was changed. */
+  #failed(name: string, by: Speaker, error: unknown): Answer {
+    this.kernel.parts.world.report(`${name} by ${by.user} failed`, error);
+    return no(internal);
   }
 
   /** A signal goes into the frame, newest of its kind and user. */
@@ -124,38 +131,52 @@ export class Actions {
     if (!feature || !rule) return refused("bad_action", "This room has no such signal.");
     const name = `${f}.${n}`;
     const schema = own<Schema<unknown>>(feature.schema.signals ?? {}, n);
-    const checked = this.#check(name, rule, schema, JSON.stringify(d), d, by);
-    if (!checked.ok) return checked.refused;
+    let data: unknown;
+    try {
+      const checked = this.#check(name, rule, schema, JSON.stringify(d), d, by);
+      if (!checked.ok) return checked.refused;
+      data = checked.data;
+    } catch (error) {
+      kernel.parts.world.report(`${name} by ${by.user} failed`, error);
+      return internal;
+    }
     const rate = this.rates.get(name);
     const wait = rate ? this.#fleeting.wait(name, by.user, rate, kernel.now) : 0;
     if (rate && wait > 0) return rateLimited(name, rate, wait);
     if (rate) this.#fleeting.stamp(name, by.user, kernel.now);
-    kernel.frame().addSignal({ f, n, d: checked.data as Json, by: by.user });
+    kernel.frame().addSignal({ f, n, d: data as Json, by: by.user });
     return undefined;
   }
 
   /** All messages of a connection, whatever they ask. */
   limitTraffic(connection: string): Refused | undefined {
-    const { now, parts } = this.kernel;
-    const rate = parts.settings.actionRate;
-    if (!rate) return undefined;
-    const wait = this.#fleeting.wait(TRAFFIC, connection, rate, now);
-    if (wait > 0) return rateLimited(TRAFFIC, rate, wait);
-    this.#fleeting.stamp(TRAFFIC, connection, now);
-    return undefined;
+    const { actionRate } = this.kernel.parts.settings;
+    return actionRate ? this.#limit(TRAFFIC, connection, actionRate) : undefined;
+  }
+
+  /** Sums of a large state cost milliseconds. */
+  limitVerify(connection: string): Refused | undefined {
+    return this.#limit(VERIFY, connection, VERIFY_RATE);
   }
 
   forgetTraffic(connection: string): void {
-    this.#fleeting.forget(TRAFFIC, connection);
+    for (const rule of [TRAFFIC, VERIFY]) this.#fleeting.forget(rule, connection);
+  }
+
+  #limit(rule: string, connection: string, rate: Rate): Refused | undefined {
+    const { now } = this.kernel;
+    const wait = this.#fleeting.wait(rule, connection, rate, now);
+    if (wait > 0) return rateLimited(rule, rate, wait);
+    this.#fleeting.stamp(rule, connection, now);
+    return undefined;
   }
 
   /** Old windows go, so that memory follows those who were here lately. */
   sweep(): void {
     const { actionRate } = this.kernel.parts.settings;
-    this.#fleeting.sweep(
-      new Map([...this.rates, ...(actionRate ? [[TRAFFIC, actionRate] as const] : [])]),
-      this.kernel.now,
-    );
+    const fleeting = new Map([...this.rates, [VERIFY, VERIFY_RATE]]);
+    if (actionRate) fleeting.set(TRAFFIC, actionRate);
+    this.#fleeting.sweep(fleeting, this.kernel.now);
     this.kernel.memory.windows.sweep(this.rates, this.kernel.now);
   }
 

@@ -1,5 +1,11 @@
 import { closeCodes, roles } from "../protocol/codes";
-import { FULL_RETRY_MS, MAX_CONNECTIONS_PER_MEMBER, SLOW_RETRY_MS } from "../protocol/limits";
+import {
+  FULL_RETRY_MS,
+  MAX_CONNECTIONS_PER_MEMBER,
+  RESTART_GRACE_MS,
+  SLOW_RETRY_MS,
+} from "../protocol/limits";
+import type { Bye } from "../protocol/messages";
 import { Connection } from "./connection";
 import type { Hello } from "./hello";
 import type { Kernel } from "./kernel";
@@ -12,6 +18,8 @@ export class Attendance {
   constructor(
     private readonly kernel: Kernel,
     private readonly welcomes: Welcomes,
+    /** Says what a socket said before its welcome was out. */
+    private readonly speak: (connection: Connection, text: unknown) => void,
   ) {}
 
   /** A socket that the edge let through. */
@@ -20,7 +28,8 @@ export class Attendance {
     const { delivery, memory, now } = kernel;
     const before = memory.members.get(hello.user);
     const member = before ?? this.#newMember(hello);
-    const connection = new Connection(peer, member, hello.role, hello.tab, hello.expiresAt, 0, now);
+    const expiresAt = hello.expiresAt + kernel.parts.clock.ahead;
+    const connection = new Connection(peer, member, hello.role, hello.tab, expiresAt, 0, now);
     if (!before && memory.members.size >= kernel.parts.settings.maxUsers) {
       return delivery.bye(connection, closeCodes.full, "This room is full.", FULL_RETRY_MS);
     }
@@ -31,14 +40,17 @@ export class Attendance {
       if (other.tab === hello.tab)
         delivery.bye(other, closeCodes.replaced, "This tab has a newer connection.");
     }
-    const isTooMany = delivery.of(hello.user).size > MAX_CONNECTIONS_PER_MEMBER;
-    const oldest = isTooMany ? others.find((other) => !other.isClosed) : undefined;
-    if (oldest) delivery.bye(oldest, closeCodes.tooMuch, "You have too many connections.", FULL_RETRY_MS);
+    if (delivery.of(hello.user).size > MAX_CONNECTIONS_PER_MEMBER) {
+      return delivery.bye(connection, closeCodes.tooMuch, "You have too many connections.", FULL_RETRY_MS);
+    }
 
     this.#admit(connection, before, { ...member, name: hello.name, role: hello.role });
-    kernel.parts.wheel.ensure(hello.expiresAt);
+    kernel.parts.wheel.ensure(expiresAt);
     // Nothing of the open frame may be told before it is durable: the welcome leaves with it.
-    kernel.frame().arrivals.push(() => this.#welcome(connection, hello));
+    kernel.frame().after.push(() => this.#welcome(connection, hello));
+    kernel.frame().later.push(() => {
+      for (const text of connection.early.splice(0)) this.speak(connection, text);
+    });
     kernel.settle(!kernel.frame().isDurable);
   }
 
@@ -49,14 +61,23 @@ export class Attendance {
     const { kernel } = this;
     const member = kernel.memory.members.numbered(note.m);
     const role = roles[note.r];
-    if (!member || !role) return peer.close(closeCodes.draining, "Please come back.");
-    const connection = new Connection(peer, member, role, note.t, note.x, note.s, kernel.now);
+    if (!member || !role) {
+      const reason = "Please come back.";
+      const code = closeCodes.draining;
+      peer.send(JSON.stringify({ t: "bye", code, reason, retryAfterMs: SLOW_RETRY_MS } satisfies Bye));
+      return peer.close(code, reason);
+    }
+    const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h);
+    connection.hasPinged = note.g === 1;
     connection.isWelcome = true;
     connection.readTo = kernel.parts.log.positionOf(note.s);
     kernel.delivery.add(connection);
     if (kernel.parts.isRenewed) {
       const soon = Math.ceil(kernel.parts.world.chance() * SLOW_RETRY_MS);
-      return kernel.delivery.bye(connection, closeCodes.draining, "This room has new code.", soon);
+      kernel.delivery.bye(connection, closeCodes.draining, "This room has new code.", soon);
+      const away = kernel.memory.members.get(member.user);
+      if (away?.leavesAt !== undefined) this.change({ ...away, leavesAt: kernel.now + RESTART_GRACE_MS });
+      return;
     }
     // Sleep is no excuse: it has read nothing since then.
     if (note.c !== undefined) kernel.delivery.hold(connection, note.c, note.p ?? kernel.now);
@@ -110,7 +131,9 @@ export class Attendance {
 
   /** Somebody new, somebody back within the grace, or another socket of somebody here. */
   #admit(connection: Connection, before: Member | undefined, { leavesAt, ...here }: Member): void {
-    const isSame = before && before.name === here.name && before.role === here.role;
+    // Another tab of somebody here says nothing new of who they are.
+    const isAnother = this.kernel.delivery.of(here.user).size > 1;
+    const isSame = before && (isAnother || (before.name === here.name && before.role === here.role));
     if (!isSame || leavesAt !== undefined) this.change(here);
     if (!isSame) this.#tellFeatures("joined", here);
     connection.member = this.kernel.memory.members.get(here.user) ?? here;

@@ -1,5 +1,5 @@
 import { type Role, roles } from "../protocol/codes";
-import { MAX_OFFENCES, OFFENCE_MS, SIGNAL_NACK_MS } from "../protocol/limits";
+import { MAX_OFFENCES, OFFENCE_MS, PING_MS, SIGNAL_NACK_MS, SILENT_MS } from "../protocol/limits";
 import type { Member } from "./members";
 import type { Peer, SocketNote } from "./ports";
 
@@ -17,9 +17,12 @@ export class Connection {
   isWelcome = false;
   /** Closed by us: what still arrives from it is not heard. */
   isClosed = false;
-  /** When it was last heard, and whether it ever pinged. */
+  /** When it last said something, and whether it ever pinged. */
   heardAt: number;
-  pingedAt: number | undefined;
+  hasPinged = false;
+  /** Texts that came before its welcome was out. */
+  readonly early: unknown[] = [];
+  #notedAt: number;
   #offences: number[] = [];
   #signalNackAt = Number.NEGATIVE_INFINITY;
 
@@ -34,6 +37,20 @@ export class Connection {
   ) {
     this.seen = seen;
     this.heardAt = now;
+    this.#notedAt = now;
+  }
+
+  heard(now: number): void {
+    this.heardAt = now;
+    // Often enough to tell silence from sleep, seldom enough to cost nothing.
+    if (this.isWelcome && now - this.#notedAt >= PING_MS) this.note();
+  }
+
+  /** Whether it has pinged, and has been silent for too long since. `ahead`: of the machine's clock. */
+  isSilent(now: number, ahead: number): boolean {
+    const answeredAt = this.peer.pingedAt?.();
+    if (!this.hasPinged && answeredAt === undefined) return false;
+    return now - Math.max(this.heardAt, (answeredAt ?? 0) + ahead) > SILENT_MS;
   }
 
   get id(): string {
@@ -48,7 +65,10 @@ export class Connection {
       t: this.tab,
       x: this.expiresAt,
       s: this.seen,
+      h: this.heardAt,
     };
+    if (this.hasPinged) note.g = 1;
+    this.#notedAt = this.heardAt;
     if (this.cursor !== undefined) Object.assign(note, { c: this.cursor, p: this.pausedAt });
     this.peer.keep(note);
   }

@@ -1,6 +1,6 @@
 import { decode } from "../protocol/codec";
 import { closeCodes } from "../protocol/codes";
-import { OFFENCE_MS } from "../protocol/limits";
+import { MAX_EARLY, OFFENCE_MS } from "../protocol/limits";
 import type { Ack, Nack, Up } from "../protocol/messages";
 import type { Action, Actions } from "./actions";
 import type { Connection } from "./connection";
@@ -17,11 +17,18 @@ export class Conversation {
 
   hear(connection: Connection, text: unknown): void {
     const { kernel } = this;
-    connection.heardAt = kernel.now;
-    // It speaks before its welcome is out: that is the frame to end first.
-    if (!connection.isWelcome) kernel.commit();
+    if (connection.isClosed) return;
+    if (connection.expiresAt <= kernel.now) {
+      return kernel.delivery.bye(connection, closeCodes.badToken, "Your token has ended.");
+    }
+    connection.heard(kernel.now);
+    // Whoever speaks on opening does not end everybody's frame: it is heard once its welcome is out.
+    if (!connection.isWelcome) {
+      if (connection.early.push(text) <= MAX_EARLY) return;
+      return kernel.delivery.bye(connection, closeCodes.tooMuch, "Wait for your welcome.", OFFENCE_MS);
+    }
     if (text === "ping") {
-      connection.pingedAt = kernel.now;
+      connection.hasPinged = true;
       return kernel.delivery.direct(connection, "pong");
     }
     const decoded = decode(text);
@@ -46,9 +53,12 @@ export class Conversation {
       case "clock":
         return delivery.direct(connection, JSON.stringify({ t: "clock", t0: message.t0, t1: now, t2: now }));
       case "verify": {
-        this.kernel.commit();
-        const { seq, slices } = this.kernel.memory;
-        return delivery.direct(connection, JSON.stringify({ t: "checksum", seq, sums: slices.checksums() }));
+        const tooOften = this.actions.limitVerify(connection.id);
+        if (tooOften) return this.#refuse(connection, tooOften, {});
+        return this.#afterFrame(() => {
+          const { seq, slices } = this.kernel.memory;
+          delivery.direct(connection, JSON.stringify({ t: "checksum", seq, sums: slices.checksums() }));
+        });
       }
     }
   }
@@ -64,15 +74,18 @@ export class Conversation {
       ...(seq === undefined ? {} : { seq }),
       ...(d === undefined ? {} : { d }),
     };
-    if (again) {
-      kernel.commit();
-      return kernel.delivery.direct(connection, JSON.stringify(ack));
-    }
+    const tell = () => kernel.delivery.direct(connection, JSON.stringify(ack));
+    if (again) return this.#afterFrame(tell);
     // An event carries the acknowledgement of the action that made it.
-    if (seq === undefined || d !== undefined) {
-      kernel.frame().answers.push({ to: connection, text: JSON.stringify(ack) });
-    }
+    if (seq === undefined || d !== undefined) kernel.frame().after.push(tell);
     kernel.settle(answer.urgent);
+  }
+
+  /** It may be told only once all that it follows from is durable, and nobody hurries the frame by asking. */
+  #afterFrame(tell: () => void): void {
+    const frame = this.kernel.frame();
+    frame.after.push(tell);
+    this.kernel.settle(!frame.isDurable && !frame.hasSignals);
   }
 
   /** Only a refusal may go out ahead of the frame, for it reveals nothing. */

@@ -1,6 +1,6 @@
 import { byteLength } from "../protocol/codec";
 import { type CloseCode, closeCodes, isFinal } from "../protocol/codes";
-import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS, SILENT_MS, SLOW_RETRY_MS } from "../protocol/limits";
+import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS, SLOW_RETRY_MS } from "../protocol/limits";
 import type { Bye, Json } from "../protocol/messages";
 import type { Connection } from "./connection";
 import type { EventLog } from "./event-log";
@@ -60,12 +60,19 @@ export class Delivery {
 
   /** A frame to everybody who is live; `lean` is the same without its signals, absent where it has nothing else. */
   broadcast(full: string, lean: string | undefined, before: number, now: number): void {
+    const signalBytes = full === lean ? 0 : byteLength(full) - (lean === undefined ? 0 : byteLength(lean));
+    this.log.passed(signalBytes);
     for (const connection of this.#connections.values()) {
       if (!connection.isWelcome || connection.cursor !== undefined) continue;
       const unread = this.#unread(connection);
-      if (unread <= LAGGING_BYTES) this.#send(connection, full);
-      else if (lean === undefined) continue;
-      else if (unread <= PAUSE_BYTES) this.#send(connection, lean);
+      if (unread <= LAGGING_BYTES) {
+        this.#send(connection, full);
+        continue;
+      }
+      // It is spared the signals, and so owes no reading of them.
+      connection.readTo += signalBytes;
+      if (lean === undefined) continue;
+      if (unread <= PAUSE_BYTES) this.#send(connection, lean);
       else this.hold(connection, before, now);
     }
   }
@@ -136,11 +143,9 @@ export class Delivery {
   }
 
   /** Closes who pinged and then fell silent, and who was paused and read nothing. */
-  reap(now: number): void {
+  reap(now: number, ahead: number): void {
     for (const connection of this.#connections.values()) {
-      const heard = Math.max(connection.heardAt, connection.pingedAt ?? 0, connection.peer.pingedAt?.() ?? 0);
-      const pinged = connection.pingedAt !== undefined || connection.peer.pingedAt?.() !== undefined;
-      if (pinged && now - heard > SILENT_MS)
+      if (connection.isSilent(now, ahead))
         this.bye(connection, closeCodes.silent, "Nothing was heard for 45 s.");
       else if (connection.expiresAt <= now)
         this.bye(connection, closeCodes.badToken, "Your token has ended.");
@@ -173,8 +178,9 @@ export class Delivery {
       connection.peer.send(text);
       this.sent++;
     } catch {
-      // The other side is gone; the platform's close event follows and takes it out.
+      // The other side is gone, whatever the platform tells of it later.
       connection.isClosed = true;
+      this.on.gone(connection);
     }
   }
 }

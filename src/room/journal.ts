@@ -2,7 +2,7 @@ import { MAX_RECORD_CHARS, RESEND_MS, SNAPSHOT_EVERY_CHARS, SNAPSHOT_EVERY_FRAME
 import type { EventLog } from "./event-log";
 import type { Memory, Snapshot } from "./memory";
 import type { World } from "./ports";
-import { type FrameRecord, storeOperation } from "./record";
+import { type FrameRecord, recordChars, storeOperation } from "./record";
 
 /** What is read first: which room this is, and where its parts lie. */
 export interface Head {
@@ -48,15 +48,16 @@ export class Journal {
     this.isNew = false;
     this.#put(entries);
     this.#sinceSnapshot.frames++;
-    this.#sinceSnapshot.chars += record.text?.length ?? 0;
+    this.#sinceSnapshot.chars += recordChars(record);
   }
 
   /** A write failed: memory is ahead of storage, and nothing more may leave this instance. */
   isBroken = false;
 
   /** What a restore found after the snapshot counts towards the next one. */
-  found(frames: number): void {
+  found(frames: number, chars: number): void {
     this.#sinceSnapshot.frames += frames;
+    this.#sinceSnapshot.chars += chars;
   }
 
   get wantsSnapshot(): boolean {

@@ -1,6 +1,7 @@
 import { byteLength } from "../protocol/codec";
 import { MAX_RECORD_CHARS } from "../protocol/limits";
 import type { Json, NumberedEvent } from "../protocol/messages";
+import type { RoomClock } from "./clock";
 import type { Connection } from "./connection";
 import { Delivery, mineText } from "./delivery";
 import type { EventLog } from "./event-log";
@@ -10,7 +11,7 @@ import type { Journal } from "./journal";
 import type { Kind } from "./kind";
 import type { MemberChange } from "./members";
 import type { Memory } from "./memory";
-import { OpenFrame, operationChars, privateChars } from "./open-frame";
+import { OpenFrame, operationChars, privateChars, timerChars } from "./open-frame";
 import type { Operation } from "./operations";
 import type { World } from "./ports";
 import type { RoomSettings } from "./settings";
@@ -26,6 +27,7 @@ export interface Parts {
   log: EventLog;
   journal: Journal;
   wheel: Wheel;
+  clock: RoomClock;
   /** Other code wrote what was restored: sockets of its day hold a state that is not this code's. */
   isRenewed: boolean;
 }
@@ -47,7 +49,6 @@ export class Kernel {
   #frame: OpenFrame | undefined;
   #committedAt = Number.NEGATIVE_INFINITY;
   #dueAt: number | undefined;
-  #now = 0;
   /** Counted for tests and metrics. */
   commits = 0;
 
@@ -67,14 +68,15 @@ export class Kernel {
     return this.parts.memory;
   }
 
-  /** The room's clock never goes back, whatever the machine's does. */
-  clock(now: number): number {
-    this.#now = Math.max(this.#now, now, this.memory.at);
-    return this.#now;
+  /** Every call says what time it is by the machine's clock; answers what time it is in the room. */
+  clock(machineNow: number): number {
+    const { clock, wheel } = this.parts;
+    wheel.wentBack(clock.read(machineNow));
+    return clock.now;
   }
 
   get now(): number {
-    return this.#now;
+    return this.parts.clock.now;
   }
 
   /** The newest number that anybody may know of. */
@@ -83,15 +85,15 @@ export class Kernel {
   }
 
   frame(): OpenFrame {
-    this.#frame ??= new OpenFrame(this.#now, this.memory.seq);
-    if (!this.#frame.isDurable) this.#frame.at = this.#now;
+    this.#frame ??= new OpenFrame(this.now, this.memory.seq);
+    if (!this.#frame.isDurable) this.#frame.at = this.now;
     return this.#frame;
   }
 
   situation(feature: AnyFeature): Situation<unknown, unknown> {
     const { world, name, memory } = this.parts;
     return {
-      at: this.#now,
+      at: this.now,
       room: name,
       state: memory.slices.shared(feature.name),
       private: memory.slices.private(feature.name),
@@ -119,6 +121,7 @@ export class Kernel {
     this.#makeRoom(
       sum(texts.map((text) => text.length + 1)) +
         sum(hidden.map(({ n, data }) => privateChars(name, n, data, user.by))) +
+        sum(Object.keys(outcome.timers ?? {}).map((timer) => timerChars(`${name}/${timer}`))) +
         (op ? operationChars(op) : 0),
     );
     const frame = this.frame();
@@ -176,16 +179,16 @@ export class Kernel {
   settle(urgent = false): void {
     if (!this.#frame) return;
     const window = this.#pace.windowMs(this.delivery.size);
-    if (urgent || this.#now - this.#committedAt >= window) return this.commit();
+    if (urgent || this.now - this.#committedAt >= window) return this.commit();
     if (this.#dueAt !== undefined) return;
     this.#dueAt = this.#committedAt + window;
-    this.parts.world.wake(this.#dueAt - this.#now);
+    this.parts.world.wake(this.#dueAt - this.now);
   }
 
   /** The window's timer. */
   tick(): void {
     if (this.#dueAt === undefined) return;
-    this.#pace.fired(this.#now - this.#dueAt);
+    this.#pace.fired(this.now - this.#dueAt);
     this.commit();
   }
 
@@ -195,17 +198,16 @@ export class Kernel {
     this.#frame = undefined;
     this.#dueAt = undefined;
     if (!frame) return;
-    this.#committedAt = this.#now;
-    const { lean, full } = frame.texts(frame.isDurable ? frame.at : this.#now);
+    if (frame.isDurable || frame.hasSignals) this.#committedAt = this.now;
+    const { lean, full } = frame.texts(frame.isDurable ? frame.at : this.now);
     if (frame.isDurable) this.#store(frame, lean);
     if (this.parts.journal.isBroken) return;
-    if (frame.hasSignals) this.parts.log.passed(full.length - (lean?.length ?? 0));
-    if (lean !== undefined || frame.hasSignals) this.delivery.broadcast(full, lean, frame.before, this.#now);
-    for (const { to, text } of frame.answers) this.delivery.direct(to, text);
+    if (lean !== undefined || frame.hasSignals) this.delivery.broadcast(full, lean, frame.before, this.now);
     for (const [feature, users] of frame.mine) this.#tellMine(feature, users);
-    for (const welcome of frame.arrivals) welcome();
+    for (const step of frame.after) step();
+    for (const step of frame.later) step();
     const { journal, log } = this.parts;
-    if (journal.wantsSnapshot) journal.snapshot(this.memory, log, this.#now);
+    if (journal.wantsSnapshot) journal.snapshot(this.memory, log, this.now);
   }
 
   /** The room is over: what gathered is nobody's. */
@@ -220,7 +222,7 @@ export class Kernel {
     this.memory.at = frame.at;
     this.commits++;
     journal.append(frame.record(n, text));
-    wheel.ensure(this.#now + settings.idleMs);
+    wheel.ensure(this.now + settings.idleMs);
     if (text === undefined) return;
     const seq = frame.before + frame.count;
     log.add({ first: frame.before + 1, seq, at: frame.at, text, bytes: byteLength(text), record: n });

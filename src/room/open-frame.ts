@@ -1,6 +1,5 @@
 import { MAX_RECORD_CHARS } from "../protocol/limits";
 import type { WireSignal } from "../protocol/messages";
-import type { Connection } from "./connection";
 import type { MemberChange } from "./members";
 import type { Operation } from "./operations";
 import { type FrameRecord, storeOperation } from "./record";
@@ -17,10 +16,10 @@ export class OpenFrame {
   readonly #members: MemberChange[] = [];
   readonly #timers: [string, number | null][] = [];
   #chars = 0;
-  /** Told once the frame is durable. */
-  readonly answers: { to: Connection; text: string }[] = [];
-  /** Sockets whose welcome waits for this frame, since it holds what let them in. */
-  readonly arrivals: (() => void)[] = [];
+  /** Answers and welcomes: what may be told only once everything in the frame is durable. */
+  readonly after: (() => void)[] = [];
+  /** What was said too early to be heard: only once all of those are out, for it may begin a frame. */
+  readonly later: (() => void)[] = [];
   /** (feature, user) whose private slice changed. */
   readonly mine = new Map<string, Set<string>>();
 
@@ -70,7 +69,7 @@ export class OpenFrame {
 
   addTimer(name: string, at: number | null): void {
     this.#timers.push([name, at]);
-    this.#chars += name.length + TUPLE_CHARS;
+    this.#chars += timerChars(name);
   }
 
   addSignal(signal: WireSignal): void {
@@ -108,6 +107,10 @@ export class OpenFrame {
 
 export function privateChars(f: string, n: string, data: string, by: string | undefined): number {
   return f.length + n.length + data.length + (by?.length ?? 0) + TUPLE_CHARS;
+}
+
+export function timerChars(name: string): number {
+  return name.length + TUPLE_CHARS;
 }
 
 export function operationChars({ user, id, rule, answer }: Omit<Operation, "record">): number {

@@ -34,6 +34,9 @@ export interface SocketNote {
   x: number;
   /** The newest number read. */
   s: number;
+  /** Last heard at, and whether it ever pinged: who did and then fell silent is gone, also from a room that sleeps. */
+  h: number;
+  g?: 1;
   /** Sent up to here and then paused … */
   c?: number;
   /** … and since when it has read nothing. */

@@ -50,6 +50,11 @@ export function restoreOperation(stored: StoredOperation, record: number): Opera
   };
 }
 
+/** What a record counts towards the next snapshot: about what a restore has to read. */
+export function recordChars({ text, p }: FrameRecord): number {
+  return (text?.length ?? 0) + (p ?? []).reduce((chars, [, , data]) => chars + data.length, 0);
+}
+
 /** The events of a frame's text, each with its number. */
 export function eventsOf(text: string): NumberedEvent[] {
   const frame = JSON.parse(text) as { seq: number; at: number; e: WireEvent[] };

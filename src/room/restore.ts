@@ -1,5 +1,6 @@
 import { byteLength } from "../protocol/codec";
 import { RESTART_GRACE_MS } from "../protocol/limits";
+import { RoomClock } from "./clock";
 import { EventLog } from "./event-log";
 import { chunkKey, HEAD, type Head, Journal } from "./journal";
 import type { Parts } from "./kernel";
@@ -7,7 +8,7 @@ import type { Kind } from "./kind";
 import type { Member } from "./members";
 import { Memory, type Snapshot } from "./memory";
 import type { World } from "./ports";
-import { type FrameRecord, restoreOperation, type StoredOperation } from "./record";
+import { type FrameRecord, recordChars, restoreOperation, type StoredOperation } from "./record";
 import type { RoomSettings } from "./settings";
 import { Wheel } from "./wheel";
 
@@ -33,7 +34,8 @@ export async function restore(
     const epoch = world.freshId();
     const fresh: Head = { ...name, epoch, createdAt: now, operations: [], floor: 0, first: 1, versions };
     const memory = new Memory(kind, fresh.epoch, now);
-    const wheel = new Wheel(world.storage, failed, null);
+    const clock = new RoomClock(now);
+    const wheel = new Wheel(world.storage, clock, failed, null);
     return {
       world,
       kind,
@@ -44,6 +46,7 @@ export async function restore(
       journal: new Journal(world, fresh, true),
       wheel,
       isRenewed: false,
+      clock,
     };
   }
 
@@ -55,23 +58,26 @@ export async function restore(
     const stored = (await readChunks(world, "o", carried)) as StoredOperation[] | undefined;
     for (const operation of stored ?? []) memory.operations.add(restoreOperation(operation, 0));
   }
-  let found = 0;
+  const found = { frames: 0, chars: 0 };
   for await (const record of readRecords(world)) {
     memory.recall(record);
     if (record.text !== undefined) logFrame(log, record, record.text);
     if (record.n <= (snapshot?.n ?? 0)) continue;
     memory.replay(record);
-    found++;
+    found.frames++;
+    found.chars += recordChars(record);
   }
-  journal.found(found);
-  log.trim(now);
+  journal.found(found.frames, found.chars);
+  const clock = new RoomClock(memory.at);
+  clock.read(now);
+  log.trim(clock.now);
   const isRenewed = Object.entries(versions).some(([feature, version]) => head.versions[feature] !== version);
   if (isRenewed) {
     head.versions = versions;
-    renew(memory, journal, log, now);
+    renew(memory, journal, log, clock.now);
   }
-  const wheel = new Wheel(world.storage, failed, await world.storage.getAlarm());
-  return { world, kind, name, settings, memory, log, journal, wheel, isRenewed };
+  const wheel = new Wheel(world.storage, clock, failed, await world.storage.getAlarm());
+  return { world, kind, name, settings, memory, log, journal, wheel, isRenewed, clock };
 }
 
 /**
@@ -89,16 +95,16 @@ export function graceAfterCut(parts: Parts, isHere: (user: string) => boolean, n
  * Other code folded what came before: everybody is given the state anew, once. An event marks where, so that who was up to
  * date before it is behind it, and who has been given the state resumes as ever.
  */
-function renew(memory: Memory, journal: Journal, log: EventLog, now: number): void {
-  const at = Math.max(now, memory.at);
+function renew(memory: Memory, journal: Journal, log: EventLog, at: number): void {
   const seq = memory.seq + 1;
   const event = { f: "room", n: "renewed", d: {} };
-  const record = { n: memory.n + 1, seq, at, text: JSON.stringify({ t: "frame", seq, at, e: [event] }) };
+  const text = JSON.stringify({ t: "frame", seq, at, e: [event] });
+  const record = { n: memory.n + 1, seq, at, text };
   journal.append(record);
-  logFrame(log, record, record.text);
+  logFrame(log, record, text);
   Object.assign(memory, { n: record.n, seq, at });
   journal.head.floor = seq;
-  journal.snapshot(memory, log, now);
+  journal.snapshot(memory, log, at);
 }
 
 function logFrame(log: EventLog, record: FrameRecord, text: string): void {

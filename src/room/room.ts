@@ -57,13 +57,15 @@ export class Room {
     this.#kernel = new Kernel(parts, (connection) => this.#gone(connection));
     this.#actions = new Actions(this.#kernel);
     this.#welcomes = new Welcomes(this.#kernel, this.#actions.rates);
-    this.#attendance = new Attendance(this.#kernel, this.#welcomes);
     this.#conversation = new Conversation(this.#kernel, this.#actions);
+    this.#attendance = new Attendance(this.#kernel, this.#welcomes, (connection, text) =>
+      this.#conversation.hear(connection, text),
+    );
     this.#time = new Timekeeping(this.#kernel);
     this.#kernel.clock(now);
     for (const { peer, note } of sockets) this.#attendance.adopt(peer, note);
     const isHere = (user: string) => this.#kernel.delivery.of(user).size > 0;
-    for (const member of graceAfterCut(parts, isHere, now)) this.#attendance.change(member);
+    for (const member of graceAfterCut(parts, isHere, this.#kernel.now)) this.#attendance.change(member);
     this.#kernel.commit();
     if (this.exists) this.#time.rearm();
   }
@@ -138,7 +140,7 @@ export class Room {
     try {
       this.#time.runDue();
       this.#attendance.sayGoodbye();
-      kernel.delivery.reap(kernel.now);
+      kernel.delivery.reap(kernel.now, this.parts.clock.ahead);
       this.#actions.sweep();
       this.parts.log.trim(kernel.now);
       kernel.commit();
@@ -167,7 +169,7 @@ export class Room {
   #reap(now: number): void {
     if (now - this.#reapedAt < PING_MS) return;
     this.#reapedAt = now;
-    this.#kernel.delivery.reap(now);
+    this.#kernel.delivery.reap(now, this.parts.clock.ahead);
   }
 
   #forget(): void {

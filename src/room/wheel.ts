@@ -1,3 +1,4 @@
+import type { RoomClock } from "./clock";
 import type { Storage } from "./ports";
 
 /**
@@ -7,20 +8,31 @@ import type { Storage } from "./ports";
 export class Wheel {
   constructor(
     private readonly storage: Pick<Storage, "setAlarm">,
+    private readonly clock: RoomClock,
     private readonly failed: (error: unknown) => void,
-    /** What storage says is armed; `null` is nothing. */
+    /** What storage says is armed, by the machine's clock; `null` is nothing. */
     public armedAt: number | null,
   ) {}
 
   /** Rings at this time or before. */
   ensure(at: number): void {
-    if (at === Number.POSITIVE_INFINITY || (this.armedAt !== null && this.armedAt <= at)) return;
-    this.armedAt = at;
-    this.storage.setAlarm(at).catch(this.failed);
+    const machineAt = at - this.clock.ahead;
+    if (at === Number.POSITIVE_INFINITY || (this.armedAt !== null && this.armedAt <= machineAt)) return;
+    this.#arm(machineAt);
+  }
+
+  /** The machine's clock has gone back, and what was armed would ring so much too late. */
+  wentBack(byMs: number): void {
+    if (byMs > 0 && this.armedAt !== null) this.#arm(this.armedAt - byMs);
   }
 
   /** The alarm has rung: none is armed now. */
   rang(): void {
     this.armedAt = null;
+  }
+
+  #arm(machineAt: number): void {
+    this.armedAt = machineAt;
+    this.storage.setAlarm(machineAt).catch(this.failed);
   }
 }

@@ -14,14 +14,14 @@ const said = (seq: number, text = `line ${seq}`): ChatEvent => ({
 const linesOf = (tab: RoomTab) => (tab.read().slices.chat as ChatState).messages.map(({ text }) => text);
 
 describe("chat's fold", () => {
-  it("[2.2] keeps the last hundred lines, each known by its number", () => {
+  it("[P] keeps the last hundred lines, each known by its number", () => {
     let state = initial();
     for (let seq = 1; seq <= 130; seq++) state = reduce(state, said(seq));
     expect(state.messages.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, n) => n + 31));
     expect(state.messages[0]).toEqual({ id: 31, user: "ann", name: "Ann", text: "line 31", at: 310 });
   });
 
-  it("[2.2] takes out what was removed, and nothing else", () => {
+  it("[P] takes out what was removed, and nothing else", () => {
     let state = [1, 2, 3].reduce((held, seq) => reduce(held, said(seq)), initial());
     state = reduce(state, { n: "removed", d: { id: 2 }, by: "ann", seq: 4, at: 40 });
     expect(state.messages.map(({ id }) => id)).toEqual([1, 3]);
@@ -35,7 +35,7 @@ describe("chat's fold", () => {
 });
 
 describe("a line", () => {
-  it("[2.6] has 1 to 500 characters, of any size", () => {
+  it("[P] has 1 to 500 characters, of any size", () => {
     const { say } = chatSchema.actions;
     for (const text of ["x", "💥".repeat(500), "x".repeat(500)])
       expect(say.safeParse({ text }).success).toBe(true);
@@ -43,7 +43,7 @@ describe("a line", () => {
       expect(say.safeParse({ text }).success).toBe(false);
   });
 
-  it("[2.6] of 500 characters is never too large, whatever they are and however they are escaped", async () => {
+  it("[P] of 500 characters is never too large, whatever they are and however they are escaped", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const worst = ["💥", "\u0001", "\u007f", "\uffff", '"', "\\", "€"].map((unit) => unit.repeat(500));
@@ -56,7 +56,7 @@ describe("a line", () => {
 });
 
 describe("removing a line", () => {
-  it("[2.2] is its author's and a host's, and nobody else's", async () => {
+  it("[P] is its author's and a host's, and nobody else's", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -76,7 +76,7 @@ describe("removing a line", () => {
     stage.check();
   });
 
-  it("[2.9] of the room's own line is a host's, not a nameless player's", async () => {
+  it("[P] of the room's own line is a host's, not a nameless player's", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     expect(stage.post("hanna", "chat", "say", { text: "welcome, all" })).toMatchObject({ ok: true });

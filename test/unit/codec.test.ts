@@ -21,7 +21,7 @@ describe("decoding what a client says", () => {
     ['{"t":"seen","seq":0}', { t: "seen", seq: 0 }],
     ['{"t":"clock","t0":1.5}', { t: "clock", t0: 1.5 }],
     [' {"t":"verify","more":[1]} ', { t: "verify" }],
-  ])("[2.2] takes %s", (text, message) => {
+  ])("[M] takes %s", (text, message) => {
     expect(decode(text)).toEqual({ ok: true, message });
   });
 
@@ -62,11 +62,11 @@ describe("decoding what a client says", () => {
       '{"t":"verify","x":{"y":[{"__proto__":1}]}}',
     ],
     ['{"t":"verify","x":"\\u0000"}', '{"t":"verify","\\ud800":1}', '{"t":"verify","x":"\\udc00"}'],
-  ])("[6.1] refuses what is none: %s …", (...texts) => {
+  ])("[M4] refuses what is none: %s …", (...texts) => {
     for (const text of texts) expect(decode(text), text).toMatchObject({ ok: false, tooLarge: false });
   });
 
-  it("[6.1] refuses anything but text", () => {
+  it("[M4] refuses anything but text", () => {
     for (const data of [new ArrayBuffer(3), new Uint8Array(2), undefined, null, 5, {}, []]) {
       expect(decode(data)).toMatchObject({ ok: false, tooLarge: false });
     }
@@ -82,7 +82,7 @@ describe("decoding what a client says", () => {
     expect(decode('{"t":"sig","f":"a","n":"b","d":1e999}')).toMatchObject({ ok: false, signal: true });
   });
 
-  it("[6.1] takes 16,384 bytes and not one more, however many characters they are", () => {
+  it("[M1] takes 16,384 bytes and not one more, however many characters they are", () => {
     const padded = (bytes: number, unit: string) => {
       const frame = '{"t":"verify","x":""}';
       const units = Math.floor((bytes - frame.length) / Buffer.byteLength(unit));
@@ -97,14 +97,14 @@ describe("decoding what a client says", () => {
     expect(decode("x".repeat(10_000_000))).toMatchObject({ ok: false, tooLarge: true });
   });
 
-  it("[6.1] takes JSON of the depth allowed and no deeper", () => {
+  it("[M3] takes JSON of the depth allowed and no deeper", () => {
     const message = (depth: number) => `{"t":"sig","f":"a","n":"b","d":${nested(depth - 1)}}`;
     expect(decode(message(MAX_DEPTH))).toMatchObject({ ok: true });
     expect(decode(message(MAX_DEPTH + 1))).toMatchObject({ ok: false, tooLarge: false });
     expect(decode(message(8_000))).toMatchObject({ ok: false, tooLarge: false });
   });
 
-  it("[6.1] never throws and never pollutes, over random and nearly right texts", () => {
+  it("[M3] never throws and never pollutes, over random and nearly right texts", () => {
     const nearlyRight = fc
       .tuple(
         fc.constantFrom("do", "sig", "seen", "clock", "verify"),
@@ -136,7 +136,7 @@ describe("decoding what a client says", () => {
     expect(Object.keys(Object.prototype)).toEqual([]);
   });
 
-  it("[6.1] refuses the hostile corpus, in a sentence that tells nothing of the inside", () => {
+  it("[M4] refuses the hostile corpus, in a sentence that tells nothing of the inside", () => {
     const random = randomFrom(freshSeed());
     for (const { about, treatment, data, binary } of hostileMessages(
       random,
@@ -195,7 +195,7 @@ describe("the schema beside the codec", () => {
     { requiredKeys: ["t"] },
   );
 
-  it("[2.2] accepts just what the codec does, and understands the same", () => {
+  it("[M] accepts just what the codec does, and understands the same", () => {
     let accepted = 0;
     fc.assert(
       fc.property(message, (value) => {
@@ -226,7 +226,7 @@ describe("the schema beside the codec", () => {
     expect(accepted).toBeGreaterThan(500);
   });
 
-  it("[2.2] counts names and ids as the codec does, also in characters of two units", () => {
+  it("[M] counts names and ids as the codec does, also in characters of two units", () => {
     for (const name of ["💥".repeat(32), "💥".repeat(33), "💥".repeat(64), "💥".repeat(65)]) {
       for (const message of [
         { t: "do", id: "1", f: name, a: "b", d: {} },
@@ -240,7 +240,7 @@ describe("the schema beside the codec", () => {
     }
   });
 
-  it("[6.1] goes as deep as the codec does", () => {
+  it("[M3] goes as deep as the codec does", () => {
     for (const depth of [MAX_DEPTH - 2, MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1]) {
       const text = `{"t":"sig","f":"a","n":"b","d":${nested(depth)}}`;
       expect(up.safeParse(JSON.parse(text)).success, `data ${depth} deep`).toBe(decode(text).ok);
@@ -261,7 +261,7 @@ describe("lengths", () => {
     }
   });
 
-  it("[2.6] in characters are code points", () => {
+  it("[P] in characters are code points", () => {
     fc.assert(
       fc.property(whole, (text) => {
         expect(codePoints(text)).toBe(Array.from(text).length);
@@ -281,7 +281,7 @@ describe("lengths", () => {
 });
 
 describe("an operation's id", () => {
-  it("[2.6] is 1 to 64 characters of well-formed text", () => {
+  it("[M] is 1 to 64 characters of well-formed text", () => {
     for (const good of ["a", "💥".repeat(64), "__proto__", " ", "\n"]) expect(isOpId(good), good).toBe(true);
     for (const bad of ["", "x".repeat(65), "💥".repeat(65), "\0", "a\0", 1, null, undefined, {}])
       expect(isOpId(bad)).toBe(false);

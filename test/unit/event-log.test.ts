@@ -34,7 +34,7 @@ describe("the event log", () => {
     ]);
   });
 
-  it("[2.8] keeps what is younger than the recovery window, to the millisecond", () => {
+  it("[W4] keeps what is younger than the recovery window, to the millisecond", () => {
     const log = new EventLog(1_000);
     log.add(frame(1, 1, 0));
     log.add(frame(2, 2, 1));
@@ -46,7 +46,7 @@ describe("the event log", () => {
     expect([log.reaches(1), log.after(1), log.oldestRecord]).toEqual([false, undefined, undefined]);
   });
 
-  it("[2.8] keeps 20,000 events and 8 MiB at most, whole frames", () => {
+  it("[W4] keeps 20,000 events and 8 MiB at most, whole frames", () => {
     const events = new EventLog(1_000);
     for (let n = 0; n < 3; n++) events.add(frame(n * 9_999 + 1, (n + 1) * 9_999, 0));
     expect([events.reaches(9_998), events.reaches(9_999)]).toEqual([false, true]);

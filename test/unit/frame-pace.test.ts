@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FramePace } from "../../src/room/frame-pace";
 
 describe("a frame's window", () => {
-  it("[5.2] is clamp(5, peers × 0.033, 100) ms in a calm room", () => {
+  it("[F4] is clamp(5, peers × 0.033, 100) ms in a calm room", () => {
     const pace = new FramePace();
     expect([0, 1, 100, 151].map((peers) => pace.windowMs(peers))).toEqual([5, 5, 5, 5]);
     expect(pace.windowMs(200)).toBeCloseTo(6.6);

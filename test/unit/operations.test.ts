@@ -7,7 +7,7 @@ function operation(user: string, id: string, at: number, record = 1): Operation 
 }
 
 describe("accepted operations", () => {
-  it("[2.6] are found by user and id, and by neither alone", () => {
+  it("[O1] are found by user and id, and by neither alone", () => {
     const held = new Operations();
     held.add(operation("ann", "1", 0));
     expect(held.find("ann", "1", 0)).toMatchObject({ user: "ann", id: "1" });
@@ -16,7 +16,7 @@ describe("accepted operations", () => {
     expect(held.find("ann1", "", 0)).toBeUndefined();
   });
 
-  it("[2.6] are remembered for `resendMs` to the millisecond, and then let go", () => {
+  it("[O2] are remembered for `resendMs` to the millisecond, and then let go", () => {
     const held = new Operations();
     held.add(operation("ann", "1", 0));
     held.add(operation("ann", "2", 5));
@@ -33,7 +33,7 @@ describe("accepted operations", () => {
     expect([...held.ofRecords(0, 5, RESEND_MS + 7)].map(({ id }) => id)).toEqual(["8", "9"]);
   });
 
-  it("[2.6] fill up at the cap, are never forgotten early for it, and tell when the oldest goes", () => {
+  it("[O3] fill up at the cap, are never forgotten early for it, and tell when the oldest goes", () => {
     const held = new Operations();
     expect(held.isFull(0)).toBe(false);
     for (let n = 0; n < MAX_OPERATIONS; n++) held.add(operation("ann", `${n}`, n < 10 ? 100 : 5_000));

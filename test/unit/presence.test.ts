@@ -21,7 +21,7 @@ const joined = (user: string, name = user): Told => ({ n: "joined", d: { user, n
 const BORN = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "1", "-1", " "];
 
 describe("presence's fold", () => {
-  it("[2.2] lists who joins, counts them, and forgets who leaves", () => {
+  it("[P] lists who joins, counts them, and forgets who leaves", () => {
     const state = fold([joined("ann"), joined("bob", "Bob"), { n: "left", d: { user: "ann" } }]);
     expect(JSON.parse(JSON.stringify(state))).toEqual({
       members: { bob: { name: "Bob", role: "player", since: 1 } },
@@ -29,7 +29,7 @@ describe("presence's fold", () => {
     });
   });
 
-  it("[2.2] keeps since when somebody is here, and their status, when they are told of again", () => {
+  it("[P] keeps since when somebody is here, and their status, when they are told of again", () => {
     const state = fold([
       joined("ann"),
       { n: "changed", d: { user: "ann", status: "away" } },
@@ -39,7 +39,7 @@ describe("presence's fold", () => {
     expect(state.count).toBe(1);
   });
 
-  it("[2.2] leaves as it is what is left out, and clears what is empty or null", () => {
+  it("[P3] leaves as it is what is left out, and clears what is empty or null", () => {
     const set = (d: Record<string, unknown>): Told => ({ n: "changed", d: { user: "ann", ...d } });
     const first = [joined("ann"), set({ status: "here", data: { x: 1 } })];
     expect(fold([...first, set({})]).members.ann).toMatchObject({ status: "here", data: { x: 1 } });
@@ -69,7 +69,7 @@ describe("presence's fold", () => {
     expect(reduce(state, { n: "later", d: {}, seq: 2, at: 2 } as never)).toBe(state);
   });
 
-  it("[6.1] takes names that objects are born with for names, also after a journey through JSON", () => {
+  it("[T1] takes names that objects are born with for names, also after a journey through JSON", () => {
     let state = fold(BORN.map((user) => joined(user)));
     expect(state.count).toBe(BORN.length);
     state = JSON.parse(JSON.stringify(state));
@@ -99,7 +99,7 @@ describe("presence's fold", () => {
 });
 
 describe("what one may say of oneself", () => {
-  it("[2.2] is a status of 64 characters and 1 KiB of data", () => {
+  it("[P] is a status of 64 characters and 1 KiB of data", () => {
     const { set } = presenceSchema.actions;
     expect(set.safeParse({ status: "💥".repeat(64) }).success).toBe(true);
     expect(set.safeParse({ status: "💥".repeat(65) }).success).toBe(false);
@@ -122,7 +122,7 @@ describe("a crowd", () => {
     return { stage, tabs };
   }
 
-  it("[2.2] of 200 is listed whole", async () => {
+  it("[P2] of 200 is listed whole", async () => {
     const { stage, tabs } = await crowd(MAX_LISTED_MEMBERS);
     expect(listedBy(tabs[0] as RoomTab)).toHaveLength(200);
     expect(countedBy(tabs[0] as RoomTab)).toBe(200);
@@ -130,7 +130,7 @@ describe("a crowd", () => {
     stage.check();
   });
 
-  it("[2.2] past 200 lists the first, counts all, and tells the count at most once a second", async () => {
+  it("[P2] past 200 lists the first, counts all, and tells the count at most once a second", async () => {
     const { stage, tabs } = await crowd(230);
     const first = tabs[0] as RoomTab;
     expect(listedBy(first)).toEqual(Array.from({ length: 200 }, (_, n) => `u${n}`));
@@ -157,7 +157,7 @@ describe("a crowd", () => {
     stage.check();
   });
 
-  it("[2.2] moves the one who has waited longest into the list when somebody listed leaves", async () => {
+  it("[P2] moves the one who has waited longest into the list when somebody listed leaves", async () => {
     const { stage, tabs } = await crowd(203);
     stage.leave(tabs[7] as RoomTab);
     stage.leave(tabs[201] as RoomTab);
@@ -176,7 +176,7 @@ describe("a crowd", () => {
     stage.check();
   });
 
-  it("[2.2] whose listed members all leave at once is listed from those who stay", async () => {
+  it("[P2] whose listed members all leave at once is listed from those who stay", async () => {
     const { stage, tabs } = await crowd(230);
     for (const tab of tabs.slice(0, 200)) stage.leave(tab);
     stage.pass(8_000);
@@ -186,7 +186,7 @@ describe("a crowd", () => {
     stage.check();
   });
 
-  it("[2.2] does not let a newcomer past those who wait", async () => {
+  it("[P2] does not let a newcomer past those who wait", async () => {
     const { stage, tabs } = await crowd(201);
     stage.leave(tabs[3] as RoomTab);
     stage.pass(5_000);
@@ -198,7 +198,7 @@ describe("a crowd", () => {
     stage.check();
   });
 
-  it("[2.2] shows a status of the listed alone, and says so to the others", async () => {
+  it("[P2] shows a status of the listed alone, and says so to the others", async () => {
     const { stage, tabs } = await crowd(201);
     stage.do(tabs[3] as RoomTab, "presence", "set", { status: "here" });
     stage.do(tabs[200] as RoomTab, "presence", "set", { status: "me too" });
@@ -207,7 +207,7 @@ describe("a crowd", () => {
     expect((tabs[200] as RoomTab).read().nacks).toMatchObject([{ code: "unavailable" }]);
   });
 
-  it("[6.1] of people who are called like an object's nature is a crowd like any other", async () => {
+  it("[T1] of people who are called like an object's nature is a crowd like any other", async () => {
     const stage = await RoomStage.open();
     const tabs = BORN.map((user) => stage.join(user));
     for (const tab of tabs) stage.do(tab, "presence", "set", { status: `I am ${tab.user}` });

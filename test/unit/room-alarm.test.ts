@@ -10,7 +10,7 @@ const setTimer = (stage: RoomStage, tab: RoomTab, name: string, afterMs: number 
 // That a room with anything stored has an alarm, at most `idleMs` ahead, the stage holds after every turn of every story.
 
 describe("a room's alarm", () => {
-  it("[4.5] is set with the first thing that is stored, in the same commit", async () => {
+  it("is set with the first thing that is stored, in the same commit", async () => {
     const stage = await RoomStage.open();
     stage.settles = false;
     expect(stage.world.alarmAt).toBeNull();
@@ -23,7 +23,7 @@ describe("a room's alarm", () => {
     expect(alarmAt).toBe(stage.now + 900_000);
   });
 
-  it("[4.5] of an idle room is one, `idleMs` ahead each time, and costs one write each time", async () => {
+  it("of an idle room is one, `idleMs` ahead each time, and costs one write each time", async () => {
     const stage = await RoomStage.open();
     stage.join("ann", { expiresAt: stage.now + 100 * 900_000 });
     stage.pass(900_000);
@@ -36,7 +36,7 @@ describe("a room's alarm", () => {
     expect(stage.world.counts).toEqual({ ...before, alarms: before.alarms + 5 });
   });
 
-  it("[4.5] is as early as what waits: a grace, a timer, the end of a token", async () => {
+  it("is as early as what waits: a grace, a timer, the end of a token", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob", { expiresAt: stage.now + 500_000 });
@@ -50,7 +50,7 @@ describe("a room's alarm", () => {
     expect(stage.world.alarmAt).toBe(stage.now + 395_000);
   });
 
-  it("[4.5] is repaired by whatever wakes a room that has lost it", async () => {
+  it("is repaired by whatever wakes a room that has lost it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(1_000);
@@ -64,7 +64,7 @@ describe("a room's alarm", () => {
   });
 
   it.each<Broken>(["due", "left", "joined"])(
-    "[4.5] is set again by a handler that finds `%s` throwing",
+    "is set again by a handler that finds `%s` throwing",
     async (where) => {
       const broken = new Set<Broken>();
       const stage = await RoomStage.open({ kind: labKind({ broken }) });
@@ -88,7 +88,7 @@ describe("a room's alarm", () => {
     },
   );
 
-  it("[4.1] that wakes a room first leaves it serving whoever comes then", async () => {
+  it("that wakes a room first leaves it serving whoever comes then", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "before");
@@ -108,7 +108,7 @@ describe("a room's alarm", () => {
     stage.check();
   });
 
-  it("[4.1] that rings again after a crash in its handler does what it did not make durable", async () => {
+  it("that rings again after a crash in its handler does what it did not make durable", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(1_000);
@@ -125,7 +125,7 @@ describe("a room's alarm", () => {
     stage.check();
   });
 
-  it("[4.1] in a room of which nothing is stored leaves nothing behind", async () => {
+  it("in a room of which nothing is stored leaves nothing behind", async () => {
     const stage = await RoomStage.open();
     stage.ring();
     expect(stage.world.keys()).toEqual([]);
@@ -134,7 +134,7 @@ describe("a room's alarm", () => {
 });
 
 describe("a room that nobody is in", () => {
-  it("[4.6] is cleaned up after `idleMs`: nothing of it stays, and who comes then finds a new one", async () => {
+  it("is cleaned up after `idleMs`: nothing of it stays, and who comes then finds a new one", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "x");
@@ -155,7 +155,7 @@ describe("a room that nobody is in", () => {
     stage.check();
   });
 
-  it("[4.6] is kept for as long as its kind says, be it shorter or longer", async () => {
+  it("is kept for as long as its kind says, be it shorter or longer", async () => {
     for (const keepMs of [60_000, 3_000_000]) {
       const stage = await RoomStage.open({ kind: labKind({}, keepMs) });
       const ann = stage.join("ann");
@@ -170,7 +170,7 @@ describe("a room that nobody is in", () => {
     }
   });
 
-  it("[4.6] is not cleaned up while somebody is in it, however long nothing is said", async () => {
+  it("is not cleaned up while somebody is in it, however long nothing is said", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 50 * 900_000 });
     for (let n = 0; n < 20; n++) {
@@ -182,7 +182,7 @@ describe("a room that nobody is in", () => {
     stage.check();
   });
 
-  it("[4.6] is kept for whoever comes back before", async () => {
+  it("is kept for whoever comes back before", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "x");
@@ -197,7 +197,7 @@ describe("a room that nobody is in", () => {
     stage.check();
   });
 
-  it("[4.6] is cleaned up whole also where it had snapshots and ids kept apart", async () => {
+  it("is cleaned up whole also where it had snapshots and ids kept apart", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
     const ann = stage.join("ann");
     for (let n = 0; n < 1_100; n++) {
@@ -232,7 +232,7 @@ describe("a feature's timer", () => {
     stage.check();
   });
 
-  it("[3.2] is durable: it outlives a crash, a sleep and a snapshot, and rings late rather than never", async () => {
+  it("is durable: it outlives a crash, a sleep and a snapshot, and rings late rather than never", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(1_000);
@@ -254,7 +254,7 @@ describe("a feature's timer", () => {
     stage.check();
   });
 
-  it("[3.2] that was cleared stays cleared over a crash", async () => {
+  it("that was cleared stays cleared over a crash", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(1_000);

@@ -296,7 +296,7 @@ async function play(seed: number, steps: readonly Step[]): Promise<Witness> {
 }
 
 describe("the gate", () => {
-  it("[3.1] whatever anybody saw before a crash at any point is in the room after it, under the same numbers", async () => {
+  it("[F1] whatever anybody saw before a crash at any point is in the room after it, under the same numbers", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(2 ** 31),
@@ -309,7 +309,7 @@ describe("the gate", () => {
     );
   }, 60_000);
 
-  it("[3.1] holds back what depends on a write, and lets a refusal pass once nothing is pending", async () => {
+  it("[F1] holds back what depends on a write, and lets a refusal pass once nothing is pending", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -326,7 +326,7 @@ describe("the gate", () => {
     stage.check();
   });
 
-  it("[3.1] what nobody saw may be gone, and its number is given again to something else", async () => {
+  it("[F1] what nobody saw may be gone, and its number is given again to something else", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(100);
@@ -344,7 +344,7 @@ describe("the gate", () => {
     stage.check();
   });
 
-  it("[3.1] what became durable though nobody was told is told to whoever comes back, and done once", async () => {
+  it("[F1] what became durable though nobody was told is told to whoever comes back, and done once", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(100);
@@ -363,8 +363,35 @@ describe("the gate", () => {
   });
 });
 
+describe("what a newcomer says before the welcome", () => {
+  it.each(["a GET", "a checksum", "an answer over HTTP"])(
+    "[F1] is durable before %s tells of it",
+    async (reveals) => {
+      const stage = await RoomStage.open();
+      const ann = stage.join("ann");
+      stage.pass(1_000);
+      stage.say(ann, "opens the window");
+      const bob = stage.join("bob");
+      stage.say(bob, "hasty");
+      const revealed = () => {
+        if (reveals === "a GET") return stage.turn(() => stage.room.summary(stage.now)).seq;
+        if (reveals === "a checksum") {
+          stage.verify(ann);
+          return ann.read().sums.at(-1)?.seq ?? 0;
+        }
+        const answer = stage.post("hanna", "lab", "add", { n: 1 });
+        return answer.ok ? (answer.seq ?? 0) : 0;
+      };
+      const seq = revealed();
+      expect(ann.faults).toEqual([]);
+      await stage.crash();
+      expect(stage.room.summary(stage.now).seq).toBeGreaterThanOrEqual(seq);
+    },
+  );
+});
+
 describe("a write that fails", () => {
-  it.each(["a frame", "an alarm", "a snapshot"])("[3.1] is told to the platform: %s", async (what) => {
+  it.each(["a frame", "an alarm", "a snapshot"])("[F1] is told to the platform: %s", async (what) => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(100);
@@ -395,7 +422,7 @@ describe("a write that fails", () => {
     expect(stage.world.reports.map(({ problem }) => problem)).not.toEqual([]);
   });
 
-  it("[3.1] is told to the platform also where it throws at once, and nothing more is built on what was lost", async () => {
+  it("[F1] is told to the platform also where it throws at once, and nothing more is built on what was lost", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(100);

@@ -12,7 +12,7 @@ function sayAll(stage: RoomStage, tab: RoomTab, count: number): void {
 }
 
 describe("a rule", () => {
-  it("[2.7] is told in the welcome: the feature's, the kind's, the deployment's, and not at all where it is off", async () => {
+  it("[W5] is told in the welcome: the feature's, the kind's, the deployment's, and not at all where it is off", async () => {
     const kind = defineKind({
       name: "main",
       features: [chat],
@@ -31,7 +31,7 @@ describe("a rule", () => {
     expect(over.join("ann").read().welcomes[0]?.limits.rules["chat.remove"]).toEqual({ count: 9, perMs: 9 });
   });
 
-  it("[2.7] refuses with the exact wait and what it is, and does not lengthen the wait for being asked", async () => {
+  it("[L1] refuses with the exact wait and what it is, and does not lengthen the wait for being asked", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
     stage.pass(1_000);
@@ -56,7 +56,7 @@ describe("a rule", () => {
     expect(ann.read().acks.has("more")).toBe(true);
   });
 
-  it("[2.7] holds for all tabs of a user and for no other user, and not for what is asked over HTTP", async () => {
+  it("[L1] holds for all tabs of a user and for no other user, and not for what is asked over HTTP", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const one = stage.join("ann", { tab: "one" });
     const two = stage.join("ann", { tab: "two" });
@@ -72,7 +72,7 @@ describe("a rule", () => {
     expect([one, two, bob].map((tab) => tab.read().nacks.length)).toEqual([1, 1, 0]);
   });
 
-  it("[2.7] counts what was accepted, not what was refused for another reason", async () => {
+  it("[L1] counts what was accepted, not what was refused for another reason", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
     for (let n = 0; n < 30; n++) stage.do(ann, "chat", "say", { text: "" });
@@ -81,7 +81,7 @@ describe("a rule", () => {
     expect(ann.read().acks.size).toBe(10);
   });
 
-  it("[3.4] is spent after a crash as it was before, and after a snapshot, to the millisecond", async () => {
+  it("[L1] is spent after a crash as it was before, and after a snapshot, to the millisecond", async () => {
     for (const snapshot of [false, true]) {
       const stage = await RoomStage.open({ settings: { rules: { "presence.set": null } } });
       const ann = stage.join("ann");
@@ -106,7 +106,7 @@ describe("a rule", () => {
     }
   });
 
-  it("[2.7] that a reconnect does not renew", async () => {
+  it("[L1] that a reconnect does not renew", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
     sayAll(stage, ann, 10);
@@ -152,7 +152,7 @@ describe("a rule", () => {
 });
 
 describe("a connection", () => {
-  it("[2.7] has a rate of its own over all it asks, which its other tabs and others do not feel", async () => {
+  it("[L2] has a rate of its own over all it asks, which its other tabs and others do not feel", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const ann = stage.join("ann", { tab: "one" });
     const two = stage.join("ann", { tab: "two" });
@@ -175,7 +175,7 @@ describe("a connection", () => {
     expect(ann.read().acks.has("over")).toBe(true);
   });
 
-  it("[6.2] that is refused too often is closed 4429 with a time to come back, and may come back", async () => {
+  it("[M6] that is refused too often is closed 4429 with a time to come back, and may come back", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -196,7 +196,7 @@ describe("a connection", () => {
     stage.check();
   });
 
-  it("[6.2] that errs now and then is never closed for it", async () => {
+  it("[M6] that errs now and then is never closed for it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 0; n < 3 * MAX_OFFENCES; n++) {
@@ -206,7 +206,7 @@ describe("a connection", () => {
     expect(ann.read().byes).toEqual([]);
   });
 
-  it("[6.1] that says too much at once is closed 4413, which is final", async () => {
+  it("[M1] that says too much at once is closed 4413, which is final", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(100);
@@ -219,7 +219,7 @@ describe("a connection", () => {
     expect(ann.peer.texts).toHaveLength(length);
   });
 
-  it("[6.1] that says what nobody understands is told so, by id where it has one", async () => {
+  it("[M4] that says what nobody understands is told so, by id where it has one", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (const text of [

@@ -51,7 +51,7 @@ describe("a private slice", () => {
     stage.check();
   });
 
-  it("[3.2] is the same after a crash and after a snapshot, and after a resume", async () => {
+  it("is the same after a crash and after a snapshot, and after a resume", async () => {
     const { stage, ann, bob } = await table();
     // Ann's cards are in the snapshot alone, Bob's in the journal after it.
     for (let n = 0; n < 530; n++) {
@@ -102,7 +102,7 @@ describe("a private slice", () => {
 
 describe("code that throws", () => {
   it.each<Broken>(["decide", "reduce", "reducePrivate", "concerns"])(
-    "[6.4] in `%s` is answered `internal`, changes nothing, and is told nobody",
+    "[E2] in `%s` is answered `internal`, changes nothing, and is told nobody",
     async (where) => {
       const { stage, ann, bob, broken } = await table();
       const { seq } = ann.read();
@@ -144,7 +144,7 @@ describe("code that throws", () => {
     },
   );
 
-  it("[6.4] in `joined` or `left` keeps nobody out and nobody in", async () => {
+  it("in `joined` or `left` keeps nobody out and nobody in", async () => {
     const { stage, broken } = await table();
     broken.add("joined").add("left");
     const cat = stage.join("cat");
@@ -157,7 +157,7 @@ describe("code that throws", () => {
     expect(stage.world.reports).toHaveLength(2);
   });
 
-  it("[6.4] in `mine` keeps nobody from the frame, nor from the room", async () => {
+  it("in `mine` keeps nobody from the frame, nor from the room", async () => {
     const { stage, ann, bob, broken } = await table();
     broken.add("mine");
     deal(stage, bob, "ann");

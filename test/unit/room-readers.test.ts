@@ -23,7 +23,7 @@ function talkOn(stage: RoomStage, talker: RoomTab, bytes: number): void {
 }
 
 describe("a reader who falls behind", () => {
-  it("[8.2] loses signals first, and no event", async () => {
+  it("[F6] loses signals first, and no event", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, LAGGING_BYTES - 60_000);
     stage.signal(talker, "lab", "point", { x: 1 });
@@ -46,7 +46,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.3] is paused, and sent no more than it may leave unread, however busy the room is", async () => {
+  it("[F6] is paused, and sent no more than it may leave unread, however busy the room is", async () => {
     const { stage, talker, deaf } = await audience();
     const before = deaf.peer.bytes;
     talkOn(stage, talker, 3 * PAUSE_BYTES);
@@ -59,7 +59,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.3] is brought on by what it says it has seen, from where it stood and without a gap, and is live again", async () => {
+  it("[F6] is brought on by what it says it has seen, from where it stood and without a gap, and is live again", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, 4 * PAUSE_BYTES);
     for (let n = 0; n < 10 && deaf.read().seq < reader.read().seq; n++) {
@@ -77,7 +77,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.3] catches up also while a frame gathers: what nobody may know of yet is not missing", async () => {
+  it("[F6] catches up also while a frame gathers: what nobody may know of yet is not missing", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, PAUSE_BYTES + 100_000);
     stage.say(talker, "opens the window");
@@ -90,7 +90,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.3] may say what it has seen from the middle of what it was sent, or nonsense: no number is skipped", async () => {
+  it("[F6] may say what it has seen from the middle of what it was sent, or nonsense: no number is skipped", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, 3 * PAUSE_BYTES);
     for (let n = 0; n < 200 && deaf.read().seq < reader.read().seq; n++) {
@@ -111,7 +111,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.4] is closed after 30 s without reading, with a time to come back, in a busy room", async () => {
+  it("[F6] is closed after 30 s without reading, with a time to come back, in a busy room", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, 2 * PAUSE_BYTES);
     for (let n = 0; n < 29; n++) {
@@ -136,14 +136,14 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.4] is closed also in a room that has gone quiet, within a minute", async () => {
+  it("[F6] is closed also in a room that has gone quiet, within a minute", async () => {
     const { stage, talker, deaf } = await audience();
     talkOn(stage, talker, 2 * PAUSE_BYTES);
     stage.pass(2 * PAUSED_MS);
     expect(deaf.read().byes).toHaveLength(1);
   });
 
-  it("[8.4] is closed also in a room that goes on at the pace of a talk, within a minute", async () => {
+  it("[F6] is closed also in a room that goes on at the pace of a talk, within a minute", async () => {
     const { stage, talker, deaf } = await audience();
     talkOn(stage, talker, 2 * PAUSE_BYTES);
     for (let n = 0; n < 30; n++) {
@@ -153,7 +153,7 @@ describe("a reader who falls behind", () => {
     expect(deaf.read().byes).toHaveLength(1);
   });
 
-  it("[8.4] is not closed while it reads, however slowly", async () => {
+  it("[F6] is not closed while it reads, however slowly", async () => {
     const { stage, talker, deaf } = await audience();
     talkOn(stage, talker, 6 * PAUSE_BYTES);
     for (let n = 0; n < 4; n++) {
@@ -168,7 +168,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.4] is not closed for a ping or a question while it is paused: what it was not sent it did not leave unread", async () => {
+  it("[F6] is not closed for a ping or a question while it is paused: what it was not sent it did not leave unread", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, 4 * PAUSE_BYTES);
     stage.tell(deaf, "ping");
@@ -179,7 +179,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.2] costs the others nothing: they have every event and signal", async () => {
+  it("[F6] costs the others nothing: they have every event and signal", async () => {
     const { stage, talker, reader } = await audience();
     for (let n = 0; n < 200; n++) stage.deaf.add(stage.join(`d${n}`, { forgets: true }));
     stage.pass(1_000);
@@ -193,7 +193,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.3] of answers, who asks and never reads, is closed as well", async () => {
+  it("[F6] of answers, who asks and never reads, is closed as well", async () => {
     const { stage, talker, deaf } = await audience();
     for (let n = 0; n < 400 && deaf.peer.closes.length === 0; n++) {
       stage.do(deaf, "lab", "echo", { text: "x".repeat(5_000) });
@@ -205,7 +205,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[4.2] stays paused where it was while its room sleeps, and is brought on by the next", async () => {
+  it("[F6] stays paused where it was while its room sleeps, and is brought on by the next", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, 2 * PAUSE_BYTES);
     const { length } = deaf.peer.texts;
@@ -220,7 +220,7 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
-  it("[8.3] and whose frames are gone from recovery is closed, to come back for a snapshot", async () => {
+  it("[W4] and whose frames are gone from recovery is closed, to come back for a snapshot", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, PAUSE_BYTES + 100_000);
     for (let n = 0; n < 180; n++) talk(stage, talker, 50_000);
@@ -235,7 +235,7 @@ describe("a reader who falls behind", () => {
 });
 
 describe("a socket that throws when it is sent to", () => {
-  it("[6.1] is nobody else's trouble", async () => {
+  it("is nobody else's trouble", async () => {
     const { stage, talker, reader, deaf } = await audience();
     deaf.peer.state = "closing";
     stage.say(talker, "on");

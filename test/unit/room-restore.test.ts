@@ -84,7 +84,7 @@ function told(
 }
 
 describe("a restore", () => {
-  it("[3.2] from snapshot and journal is the living room, at every record", async () => {
+  it("from snapshot and journal is the living room, at every record", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 20_000 } });
     const tabs = USERS.flatMap((user) => [
       stage.join(user, { tab: "one" }),
@@ -110,7 +110,7 @@ describe("a restore", () => {
     stage.check();
   });
 
-  it("[3.2] reads what any number of crashes left: the fold goes on as if there had been none", async () => {
+  it("reads what any number of crashes left: the fold goes on as if there had been none", async () => {
     const stage = await RoomStage.open();
     const tabs = USERS.map((user) => stage.join(user));
     for (let round = 0; round < 15; round++) {
@@ -129,7 +129,7 @@ describe("a restore", () => {
     for (const other of others) expect(other).toBe(first);
   });
 
-  it("[3.2] by two first connections at once sees one room", async () => {
+  it("[W1] by two first connections at once sees one room", async () => {
     const stage = await RoomStage.open();
     stage.join("ann");
     stage.join("bob");
@@ -159,7 +159,7 @@ describe("a restore", () => {
 });
 
 describe("the journal", () => {
-  it("[5.4] writes a snapshot every 512 frames or 1 MiB, in one commit with its pointer, and drops the old one", async () => {
+  it("writes a snapshot every 512 frames or 1 MiB, in one commit with its pointer, and drops the old one", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 1; n < SNAPSHOT_EVERY_FRAMES; n++) {
@@ -179,7 +179,7 @@ describe("the journal", () => {
     stage.check();
   });
 
-  it("[5.4] drops records that neither a snapshot nor recovery wants, and only then", async () => {
+  it("drops records that neither a snapshot nor recovery wants, and only then", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
     const ann = stage.join("ann");
     for (let n = 1; n <= 1_200; n++) {
@@ -199,7 +199,7 @@ describe("the journal", () => {
     }
   });
 
-  it("[5.4] stays within bounds for as long as a room lives", async () => {
+  it("stays within bounds for as long as a room lives", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 5_000 } });
     const tabs = USERS.map((user) => stage.join(user));
     const most: { keys: number; bytes: number }[] = [];
@@ -228,7 +228,7 @@ describe("the journal", () => {
     stage.check();
   });
 
-  it("[5.4] of a snapshot that has become smaller leaves no part of the larger one behind", async () => {
+  it("of a snapshot that has become smaller leaves no part of the larger one behind", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(100);
@@ -269,7 +269,7 @@ describe("another release of a feature", () => {
     rang: [`from ${from}`],
   });
 
-  it("[3.5] is given what the older one stored, once, and folds what came after", async () => {
+  it("is given what the older one stored, once, and folds what came after", async () => {
     const { stage, ann } = await aged();
     const inSnapshot = JSON.parse(
       stage.world
@@ -291,7 +291,7 @@ describe("another release of a feature", () => {
     }
   });
 
-  it("[3.5] gives everybody the state anew, once: who folded with older code does not resume", async () => {
+  it("[W4] gives everybody the state anew, once: who folded with older code does not resume", async () => {
     const { stage, ann } = await aged();
     const before = ann.seq;
     stage.kind = labKind({ version: "2", migrate });
@@ -312,7 +312,7 @@ describe("another release of a feature", () => {
     expect(stage.world.reports).toEqual([]);
   });
 
-  it("[3.5] leaves no gap to a socket that outlived the older one: it goes on, or is asked to come back", async () => {
+  it("[W4] leaves no gap to a socket that outlived the older one: it goes on, or is asked to come back", async () => {
     const { stage, ann } = await aged();
     stage.kind = labKind({ version: "2", migrate });
     await stage.sleep();
@@ -323,7 +323,7 @@ describe("another release of a feature", () => {
     expect(ann.faults).toEqual([]);
   });
 
-  it("[2.8] resumes who is up to date since, however quiet it was", async () => {
+  it("[W4] resumes who is up to date since, however quiet it was", async () => {
     const { stage, ann } = await aged();
     stage.kind = labKind({ version: "2", migrate });
     await stage.sleep();
@@ -336,7 +336,7 @@ describe("another release of a feature", () => {
     expect(second.read().welcomes[0]).toMatchObject({ resumed: true });
   });
 
-  it("[3.5] without a migration takes the state as it is, and the same release resumes as ever", async () => {
+  it("[W4] without a migration takes the state as it is, and the same release resumes as ever", async () => {
     const { stage, ann } = await aged();
     await stage.crash();
     stage.rejoin(ann);

@@ -3,7 +3,7 @@ import { RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
 describe("a welcome", () => {
-  it("[2.2] is the first message, says who one is, and has one's own `joined` in it", async () => {
+  it("[W1] is the first message, says who one is, and has one's own `joined` in it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { name: "Ann", role: "host" });
     expect(ann.read().welcomes).toMatchObject([
@@ -33,7 +33,7 @@ describe("a welcome", () => {
     stage.check();
   });
 
-  it("[2.2] waits for what let one in to be durable, and nothing comes before it", async () => {
+  it("[F1] waits for what let one in to be durable, and nothing comes before it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(1_000);
@@ -48,21 +48,25 @@ describe("a welcome", () => {
     stage.check();
   });
 
-  it("[6.2] comes at once to who speaks before it", async () => {
+  it("[W1] comes before anything that is said too early is heard, and nobody's frame is ended for it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.pass(1_000);
     stage.say(ann, "opens the window");
+    const { commits } = stage.room.counts;
     const bob = stage.join("bob");
     stage.say(bob, "hasty");
     stage.verify(bob);
-    expect(bob.read().welcomes).toHaveLength(1);
+    expect(stage.room.counts.commits).toBe(commits);
+    expect(bob.read().welcomes).toHaveLength(0);
     stage.pass(100);
+    expect(bob.read().welcomes).toHaveLength(1);
     expect(bob.read().events).toMatchObject([{ by: "bob", d: { text: "hasty" } }]);
+    expect(bob.read().sums).toHaveLength(1);
     stage.check();
   });
 
-  it("[5.2] to a member's second tab in a quiet room comes in the call that brings it, and costs no write", async () => {
+  it("to a member's second tab in a quiet room comes in the call that brings it, and costs no write", async () => {
     const stage = await RoomStage.open();
     stage.join("ann");
     stage.pass(1_000);
@@ -72,7 +76,7 @@ describe("a welcome", () => {
     expect(stage.world.counts.puts).toBe(puts);
   });
 
-  it("[5.5] is encoded once a seq, whoever asks: 1,000 members come back to one encoding", async () => {
+  it("is encoded once a seq, whoever asks: 1,000 members come back to one encoding", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`u${n}`, { forgets: n > 1 }));
     stage.pass(2_000);
@@ -92,7 +96,7 @@ describe("a welcome", () => {
     expect(stage.room.counts.encodings).toBe(2);
   });
 
-  it("[5.5] to 1,000 who come in one burst costs a few commits, and all of them see the same", async () => {
+  it("to 1,000 who come in one burst costs a few commits, and all of them see the same", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`u${n}`, { forgets: n > 3 && n < 996 }));
     stage.pass(3_000);
@@ -106,7 +110,7 @@ describe("a welcome", () => {
     stage.check();
   });
 
-  it("[5.5] does not tell of what is not durable yet", async () => {
+  it("[F1] does not tell of what is not durable yet", async () => {
     const stage = await RoomStage.open();
     stage.join("ann");
     stage.pass(100);

@@ -33,7 +33,7 @@ describe("a sliding window", () => {
     expect(window.wait("r", "ann", rate, 1_000)).toBe(0);
   });
 
-  it("[2.7] tells the exact wait: a moment before it is over the answer is still no, and then it is yes", () => {
+  it("[L1] tells the exact wait: a moment before it is over the answer is still no, and then it is yes", () => {
     const window = new SlidingWindow();
     for (const at of [17, 230, 555]) window.stamp("r", "ann", at);
     const wait = window.wait("r", "ann", rate, 600);
@@ -42,7 +42,7 @@ describe("a sliding window", () => {
     expect(window.wait("r", "ann", rate, 600 + wait)).toBe(0);
   });
 
-  it("[2.7] is not lengthened by being asked", () => {
+  it("[L1] is not lengthened by being asked", () => {
     const window = new SlidingWindow();
     for (const at of [0, 0, 0]) window.stamp("r", "ann", at);
     for (let at = 1; at < 1_000; at++) expect(window.wait("r", "ann", rate, at)).toBe(1_000 - at);
@@ -89,7 +89,7 @@ describe("a sliding window", () => {
     expect(again.wait("r", "ann", rate, 500)).toBe(window.wait("r", "ann", rate, 500));
   });
 
-  it("[2.7] agrees with a model that looks at every moment by itself, over 120,000 random steps", () => {
+  it("[L1] agrees with a model that looks at every moment by itself, over 120,000 random steps", () => {
     const random = randomFrom(freshSeed());
     const rules = ["a.x", "a.y"];
     const rates = new Map(

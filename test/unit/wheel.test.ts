@@ -1,16 +1,18 @@
 import { describe, expect, it } from "vitest";
+import { RoomClock } from "../../src/room/clock";
 import { Wheel } from "../../src/room/wheel";
 
 function wheel(armedAt: number | null, works = true) {
   const set: number[] = [];
   const failures: unknown[] = [];
+  const clock = new RoomClock(0);
   const storage = {
     setAlarm: (at: number) => {
       set.push(at);
       return works ? Promise.resolve() : Promise.reject(new Error("full"));
     },
   };
-  return { set, failures, wheel: new Wheel(storage, (error) => failures.push(error), armedAt) };
+  return { set, failures, clock, wheel: new Wheel(storage, clock, (error) => failures.push(error), armedAt) };
 }
 
 describe("the wheel", () => {
@@ -28,6 +30,19 @@ describe("the wheel", () => {
     expect(set).toEqual([]);
     it.ensure(39);
     expect(set).toEqual([39]);
+  });
+
+  it("rings when the room meant it to, also when the machine's clock has gone back", () => {
+    const { set, clock, wheel: it } = wheel(null);
+    clock.read(1_000);
+    it.ensure(1_500);
+    it.wentBack(clock.read(400));
+    expect(clock.now).toBe(1_000);
+    expect(set).toEqual([1_500, 900]);
+    clock.read(500);
+    expect(clock.now).toBe(1_100);
+    it.ensure(1_300);
+    expect(set.at(-1)).toBe(700);
   });
 
   it("sets nothing for what never comes", () => {

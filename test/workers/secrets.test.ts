@@ -1,0 +1,65 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { attachments, freshRoom, stored, token, Visitor } from "./visit";
+
+/** What a thief of the storage must not find: whoever has one of these is somebody else. */
+const secrets = (...tokens: string[]) => [
+  env.AUTH_SECRET,
+  ...tokens.flatMap((text) => [text, String(text.split(".")[2])]),
+];
+
+describe("what outlives a room's sleep", () => {
+  it("[T5] holds no token, nor what names a guest's tab", async () => {
+    const room = freshRoom();
+    const tab = crypto.randomUUID();
+    const brought = await token({ user: "ann" });
+    const ann = await Visitor.join(room, { token: brought, _pk: tab });
+    const guest = await Visitor.join(room, { _pk: tab });
+    const given = (await guest.welcome()).you?.token ?? "";
+    expect(given.split(".")).toHaveLength(3);
+    ann.say("1", "a line");
+    await guest.heard("chat", "said");
+
+    const kept = JSON.stringify([await stored(room), await attachments(room)]);
+    expect(kept, "this is the room").toContain("a line");
+    const found = [...secrets(brought, given), tab].filter((secret) => kept.includes(secret));
+    expect(found).toEqual([]);
+  });
+
+  it("is at most 512 bytes a socket, whatever its user is called", async () => {
+    const room = `${freshRoom()}-`.padEnd(64, "r");
+    const user = "🦊".repeat(128);
+    const fox = await Visitor.join(room, {
+      token: await token({ user, name: "🦊".repeat(40), role: "host", rooms: [`main/${room}`] }),
+      _pk: "t".repeat(1_000),
+    });
+    expect((await fox.welcome()).you?.user).toBe(user);
+    const [kept] = await attachments(room);
+    expect(kept).toMatchObject({ __pk: {}, __user: { x: expect.any(Number) } });
+    // A reader who is paused keeps a number and a time more.
+    const paused = { ...(kept as object), c: Number.MAX_SAFE_INTEGER, p: Date.now() };
+    expect(attachmentBytes(paused)).toBeLessThan(512);
+  });
+
+  it("is measured as the runtime measures it", () => {
+    expect(attachmentBytes("x".repeat(100))).toBe(2 + 2 + 100);
+    expect(attachmentBytes("🦊".repeat(100))).toBeGreaterThan(400);
+  });
+});
+
+/** The runtime tells a size only of what is too large. The two bytes are the version that stands before any value. */
+function attachmentBytes(value: unknown): number {
+  const tooLarge = "x".repeat(20_000);
+  return 2 + sizeToldOf([value, tooLarge]) - sizeToldOf([tooLarge]);
+}
+
+function sizeToldOf(value: unknown): number {
+  try {
+    new WebSocketPair()[1].serializeAttachment(value);
+  } catch (error) {
+    const told = /was (\d+) bytes/.exec(String(error))?.[1];
+    if (told !== undefined) return Number(told);
+    throw error;
+  }
+  throw new Error("The runtime takes larger attachments than it did.");
+}
