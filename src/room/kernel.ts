@@ -210,6 +210,11 @@ export class Kernel {
     if (journal.wantsSnapshot) journal.snapshot(this.memory, log, this.now);
   }
 
+  /** For what tells of the room at once: nothing is open afterwards, not even what a newcomer's early words began. */
+  flush(): void {
+    while (this.#frame) this.commit();
+  }
+
   /** The room is over: what gathered is nobody's. */
   drop(): void {
     this.#frame = undefined;

@@ -66,7 +66,7 @@ export class Room {
     for (const { peer, note } of sockets) this.#attendance.adopt(peer, note);
     const isHere = (user: string) => this.#kernel.delivery.of(user).size > 0;
     for (const member of graceAfterCut(parts, isHere, this.#kernel.now)) this.#attendance.change(member);
-    this.#kernel.commit();
+    this.#kernel.flush();
     if (this.exists) this.#time.rearm();
   }
 
@@ -111,7 +111,7 @@ export class Room {
     const kernel = this.#kernel;
     kernel.clock(now);
     const answer = this.#actions.act(action, { ...caller, forRoom: true }, `\0${caller.user}`);
-    kernel.commit();
+    kernel.flush();
     if (!answer.ok) return answer;
     const { seq, answer: d } = answer;
     return { ok: true, ...(seq === undefined ? { d: d ?? null } : { seq }) };
@@ -119,7 +119,7 @@ export class Room {
 
   summary(now: number): RoomSummary {
     this.#kernel.clock(now);
-    this.#kernel.commit();
+    this.#kernel.flush();
     const { memory, delivery } = this.#kernel;
     const { epoch, seq, createdAt, members } = memory;
     return { ...this.parts.name, epoch, seq, users: members.size, connections: delivery.size, createdAt };
@@ -143,7 +143,7 @@ export class Room {
       kernel.delivery.reap(kernel.now, this.parts.clock.ahead);
       this.#actions.sweep();
       this.parts.log.trim(kernel.now);
-      kernel.commit();
+      kernel.flush();
       if (this.exists && this.#time.isForgotten()) this.#forget();
     } finally {
       if (this.exists) this.#time.rearm();
@@ -153,7 +153,7 @@ export class Room {
   /** Closed for good: everybody is told, and nothing of it stays. */
   end(now: number): void {
     this.#kernel.clock(now);
-    this.#kernel.commit();
+    this.#kernel.flush();
     for (const connection of [...this.#kernel.delivery.all]) {
       this.#kernel.delivery.bye(connection, closeCodes.roomClosed, "This room has been closed.");
     }

@@ -106,19 +106,18 @@ export function limits(stage: Stage): void {
       expect((await stage.member(room, "e")).you.user).toBe("e");
     });
 
-    it("[L3] a member has at most 20 connections: one more closes the oldest", async () => {
+    it("[L3] a member has at most 256 connections: one more is told to come back", async () => {
       const room = stage.room("tabs");
       const token = await stage.token({ sub: "ann" });
-      const tabs = [];
-      for (let nth = 0; nth < 22; nth += 1) {
-        const tab = stage.raw({ room, query: `_pk=tab-${nth}&token=${token}` });
-        await tab.welcome();
-        tabs.push(tab);
-      }
-      expect((await tabs[0]?.bye())?.code).toBe(4429);
-      expect((await tabs[1]?.bye())?.code).toBe(4429);
-      expect(tabs.slice(2).flatMap((tab) => tab.byes)).toEqual([]);
-      expect((await stage.get(room)).body).toMatchObject({ users: 1, connections: 20 });
-    });
+      const tabs = Array.from({ length: 256 }, (_, nth) =>
+        stage.raw({ room, query: `_pk=tab-${nth}&token=${token}` }),
+      );
+      await Promise.all(tabs.map((tab) => tab.welcome()));
+      const refused = await stage.raw({ room, query: `_pk=tab-256&token=${token}` }).bye();
+      expect(refused.code).toBe(4429);
+      expect(refused.retryAfterMs).toBeGreaterThan(0);
+      expect(tabs.flatMap((tab) => tab.byes)).toEqual([]);
+      expect((await stage.get(room)).body).toMatchObject({ users: 1, connections: 256 });
+    }, 30_000);
   });
 }
