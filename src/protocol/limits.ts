@@ -45,8 +45,8 @@ export const MAX_OPERATIONS = 200_000;
 export const MIN_FRAME_MS = 5;
 /** The longest that a calm room waits: below what a person notices in chat. */
 export const MAX_FRAME_MS = 100;
-/** Sending costs about 30 µs a peer, so a window of 33 µs a peer spends at most half of the room's time on it. */
-export const FRAME_MS_PER_PEER = 0.033;
+/** Sending costs about 30 µs a peer, so a window longer by so much a peer spends less than half of the room's time on it. */
+export const FRAME_MS_PER_PEER = 0.03;
 /** A room that falls behind slows its frames up to here and no further. */
 export const MAX_STRETCHED_FRAME_MS = 250;
 

@@ -9,7 +9,8 @@ export class FramePace {
 
   /** The window for so many peers, widened while the room runs late. */
   windowMs(peers: number): number {
-    const calm = Math.min(Math.max(MIN_FRAME_MS, peers * FRAME_MS_PER_PEER), MAX_FRAME_MS);
+    // Timers are whole milliseconds, and so is the window.
+    const calm = Math.min(Math.floor(MIN_FRAME_MS + peers * FRAME_MS_PER_PEER), MAX_FRAME_MS);
     return Math.min(calm + this.#lateMs * 2, MAX_STRETCHED_FRAME_MS);
   }
 
