@@ -45,8 +45,8 @@ export const MAX_OPERATIONS = 200_000;
 export const MIN_FRAME_MS = 5;
 /** The longest that a calm room waits: below what a person notices in chat. */
 export const MAX_FRAME_MS = 100;
-/** Sending costs about 30 µs a peer, so a window longer by so much a peer spends less than half of the room's time on it. */
-export const FRAME_MS_PER_PEER = 0.03;
+/** Sending costs 30–40 µs a peer: so much a peer leaves a third of the room's time for all else. */
+export const FRAME_MS_PER_PEER = 0.059;
 /** A room that falls behind slows its frames up to here and no further. */
 export const MAX_STRETCHED_FRAME_MS = 250;
 

@@ -93,7 +93,7 @@ describe("a busy room", () => {
   it("[F4] holds what follows the first action for the window, which grows with the peers", async () => {
     for (const [people, windowMs] of [
       [10, 5],
-      [600, 23],
+      [600, 40],
     ] as const) {
       const { stage, tabs } = await talking(people);
       const ann = tabs[0] as RoomTab;
