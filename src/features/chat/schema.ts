@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { text } from "../../protocol/schema/common";
+import { text } from "../../protocol/schema/fields";
 
 export const chatSchema = {
   actions: {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { roles } from "../../protocol/codes";
-import { jsonWithin, text } from "../../protocol/schema/common";
+import { jsonWithin, text } from "../../protocol/schema/fields";
 
 export const presenceSchema = {
   actions: {

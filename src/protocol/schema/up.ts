@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { guardJson } from "../json-guard";
 import type { Json } from "../messages";
-import { text } from "./common";
+import { text } from "./fields";
 
 // Data stands one level deep in its message.
 const json = z
