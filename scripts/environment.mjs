@@ -63,6 +63,8 @@ export async function readEnvironment(own, file) {
     if (fitsEnvFile(value)) vars[name] = value;
     else problems.push(`${name} may not hold both a single quote and a backtick.`);
   }
+  // On one's own machine guests are welcome; where it is deployed, only when somebody says so.
+  vars.GUESTS ??= "on";
 
   const ports = { ...DEFAULT_PORTS };
   for (const name of /** @type {(keyof typeof ports)[]} */ (Object.keys(ports))) {

@@ -40,13 +40,24 @@ describe("the environment of a start", () => {
     });
   });
 
+  it("lets guests in on one's own machine, unless it is told not to", async () => {
+    for (const [given, guests] of [
+      [undefined, "on"],
+      ["", "on"],
+      ["off", "off"],
+    ] as const) {
+      const read = await readEnvironment(given === undefined ? {} : { GUESTS: given }, {});
+      expect(read.ok && read.environment.vars.GUESTS).toBe(guests);
+    }
+  });
+
   it("keeps to itself what no server reads", async () => {
     const result = await read({ ...secrets, HOME: "/home/ann", ROOMS_PORT: "3000" });
     expect(result).toMatchObject({
       ok: true,
       environment: { ports: { ROOMS_PORT: 3_000, SCOREBOARD_PORT: 8_787, PORT: 8_787 } },
     });
-    expect(result.ok && Object.keys(result.environment.vars)).toEqual(Object.keys(secrets));
+    expect(result.ok && Object.keys(result.environment.vars)).toEqual([...Object.keys(secrets), "GUESTS"]);
   });
 
   it("takes an empty variable for one that is not set", async () => {
