@@ -8,6 +8,8 @@ const unit: TestProjectConfiguration = {
   test: {
     name: "unit",
     include: ["test/unit/**/*.test.ts"],
+    // What they do takes no time worth measuring; a machine that others share does.
+    testTimeout: 30_000,
     sequence: { groupOrder: 0 },
   },
 };
@@ -18,13 +20,26 @@ async function workers(): Promise<TestProjectConfiguration> {
   process.env.CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV = "false";
   // `npm install` makes them; without the folder of `[assets]` no worker starts.
   if (!existsSync("dist/web")) await buildPages();
-  const { cloudflareTest } = await import("@cloudflare/vitest-pool-workers");
-  const bindings = { AUTH_SECRET: secret(), BATCH_SECRET: secret(), GUESTS: "on" };
+  const { cloudflareTest, readD1Migrations } = await import("@cloudflare/vitest-pool-workers");
+  const bindings = {
+    AUTH_SECRET: secret(),
+    BATCH_SECRET: secret(),
+    GUESTS: "on",
+    // Nobody tells an address in the pool: all would come from one.
+    CONNECT_LIMIT: "0",
+    NEW_ROOM_LIMIT: "0",
+    GUEST_LIMIT: "0",
+    READ_LIMIT: "0",
+    MIGRATIONS: await readD1Migrations("migrations"),
+  };
   return {
     plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings } })],
     test: {
       name: "workers",
+      // Its ES module wraps a CommonJS one, which the pool cannot look into: bundled, it is one module.
+      deps: { optimizer: { ssr: { enabled: true, include: ["obscenity"] } } },
       include: ["test/workers/**/*.test.ts"],
+      setupFiles: ["test/workers/migrated.ts"],
       sequence: { groupOrder: 1 },
     },
   };
@@ -45,6 +60,18 @@ const platforms: TestProjectConfiguration = {
   },
 };
 
+/** The package as it is published, in an empty project of somebody else's. */
+const packed: TestProjectConfiguration = {
+  test: {
+    name: "package",
+    include: ["test/package/**/*.test.ts"],
+    fileParallelism: false,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    sequence: { groupOrder: 2 },
+  },
+};
+
 /** The pages in a real Chromium, which npm's packages do not bring: `npm run test:browser` runs these, `npm test` does not. */
 const browser: TestProjectConfiguration = {
   test: {
@@ -59,7 +86,7 @@ const browser: TestProjectConfiguration = {
 
 export default defineConfig({
   test: {
-    projects: [unit, ...(hasTests("test/workers") ? [await workers()] : []), platforms, browser],
+    projects: [unit, ...(hasTests("test/workers") ? [await workers()] : []), platforms, packed, browser],
   },
 });
 

@@ -11,6 +11,7 @@ export const SERVER_VARIABLES = /** @type {const} */ ([
   "AUTH_ISSUER",
   "AUTH_AUDIENCE",
   "BATCH_SECRET",
+  "BATCH_SECRET_OLD",
   "SCOREBOARD_URL",
   "ROOMS_URL",
   "GUESTS",
@@ -29,6 +30,7 @@ export const SERVER_VARIABLES = /** @type {const} */ ([
   "GUEST_LIMIT",
   "FAILED_TOKEN_LIMIT",
   "READ_LIMIT",
+  "RULE_LIMITS",
   "DEBUG_ROOMS",
 ]);
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startGroup } from "./process-group.mjs";
 import { PROJECT } from "./project.mjs";
@@ -9,12 +9,7 @@ import { wrangler } from "./wrangler-dev.mjs";
  * @param {string} stateDir
  */
 export async function migrateLocally(stateDir) {
-  const database = /^database_name = "(.+)"$/m.exec(
-    readFileSync(join(PROJECT, "wrangler.toml"), "utf8"),
-  )?.[1];
-  if (database === undefined || !existsSync(join(PROJECT, "migrations"))) return;
-
-  const command = wrangler(stateDir, ["d1", "migrations", "apply", database, "--local"]);
+  const command = wrangler(stateDir, ["d1", "migrations", "apply", databaseName(), "--local"]);
   let output = "";
   // Without CI it would ask whether it may.
   const group = startGroup({ ...command, env: { ...command.env, CI: "1" } }, (chunk) => {
@@ -23,4 +18,11 @@ export async function migrateLocally(stateDir) {
   const how = await group.ended;
   await group.stop();
   if (how !== "with code 0") throw new Error(`The local database could not be migrated:\n${output.trim()}`);
+}
+
+/** Its name in wrangler.toml, which every command of wrangler wants. */
+export function databaseName() {
+  const name = /^database_name = "(.+)"$/m.exec(readFileSync(join(PROJECT, "wrangler.toml"), "utf8"))?.[1];
+  if (name === undefined) throw new Error("wrangler.toml names no database (database_name).");
+  return name;
 }

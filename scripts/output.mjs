@@ -17,6 +17,7 @@ const NOISE = [
   /^env\.\S+ \(.*\)\s+\S.*\s(local|not supported)$/,
   /^🪵 {2}Logs were written to ".+"$/u,
   /^GET \/health 200 OK \(\d+ms\)$/,
+  /^✨ Parsed \d+ valid header rules?\.$/u,
 ];
 
 /** Colours and the cursor movements with which partykit draws over its last line. */

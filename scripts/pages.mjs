@@ -2,10 +2,14 @@ import { existsSync, watch } from "node:fs";
 import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, extname, join, relative } from "node:path";
 import { build } from "esbuild";
+import { bundleClient } from "./client-bundle.mjs";
 import { PROJECT } from "./project.mjs";
 
 const FROM = join(PROJECT, "web");
 const TO = join(PROJECT, "dist/web");
+
+/** The client for a page without a bundler: one plain script, the global `tallyroom`. */
+const PLAIN_SCRIPT = "tallyroom.js";
 
 /** What is compiled or only read by people; every other file of `web/` is served as it is. */
 const NOT_SERVED = new Set([".ts", ".tsx", ".md"]);
@@ -33,15 +37,15 @@ export async function buildPages() {
     logLevel: "silent",
     absWorkingDir: PROJECT,
   });
+  await bundleClient({ write: join(TO, PLAIN_SCRIPT) });
   for (const file of assets) {
     await mkdir(dirname(join(TO, file)), { recursive: true });
     await copyFile(join(FROM, file), join(TO, file));
   }
 
   // A page that was renamed must not live on in its old place; nor may the folder ever be missing while servers read it.
-  const built = new Set(
-    Object.keys(bundle.metafile.outputs).map((path) => relative(TO, join(PROJECT, path))),
-  );
+  const outputs = Object.keys(bundle.metafile.outputs).map((path) => relative(TO, join(PROJECT, path)));
+  const built = new Set([...outputs, PLAIN_SCRIPT]);
   for (const file of await filesIn(TO)) {
     if (!built.has(file) && !assets.includes(file)) await rm(join(TO, file), { force: true });
   }

@@ -11,10 +11,11 @@ import { freshTmp } from "./state-dir.mjs";
  * `.env` above its working folder. So it works in a folder of its own that holds such a file; the empty `.env.local` ends
  * the search that would otherwise go on upwards and find the project's. Paths that lead out of its working folder make
  * its runtime fail to start ("internal error"), hence the link.
- * @param {{ port: number, stateDir: string, vars: Readonly<Record<string, string>> }} options
+ * @param {{ port: number, stateDir: string, vars: Readonly<Record<string, string>>, main?: string }} options `main`: another
+ * script than the configured one, from the project's folder
  * @returns {import("./process-group.mjs").Command}
  */
-export function partykitDev({ port, stateDir, vars }) {
+export function partykitDev({ port, stateDir, vars, main }) {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   writeEnvFile(join(stateDir, ".env"), vars, { expands: false });
   writeEnvFile(join(stateDir, ".env.local"), {}, { expands: false });
@@ -25,6 +26,7 @@ export function partykitDev({ port, stateDir, vars }) {
     args: [
       join(PROJECT, "node_modules/partykit/dist/bin.mjs"),
       "dev",
+      ...(main === undefined ? [] : [`project/${main}`]),
       ...["--config", "project/partykit.json"],
       ...["--serve", "project/dist/web"],
       ...["--persist", join(stateDir, "state")],

@@ -6,15 +6,17 @@ import { freshTmp } from "./state-dir.mjs";
 
 /**
  * `wrangler dev`, with these variables and no others: the env file that is named replaces `.env` and `.dev.vars`.
- * @param {{ port: number, stateDir: string, vars: Readonly<Record<string, string>> }} options
+ * @param {{ port: number, stateDir: string, vars: Readonly<Record<string, string>>, main?: string }} options `main`: another
+ * script than the configured one, from the project's folder
  * @returns {import("./process-group.mjs").Command}
  */
-export function wranglerDev({ port, stateDir, vars }) {
+export function wranglerDev({ port, stateDir, vars, main }) {
   sweepLeftovers();
   const envFile = join(stateDir, "vars.env");
   writeEnvFile(envFile, vars, { expands: true });
   return wrangler(stateDir, [
     "dev",
+    ...(main === undefined ? [] : [main]),
     ...["--env-file", envFile],
     ...["--ip", "127.0.0.1"],
     ...["--port", String(port)],

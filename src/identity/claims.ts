@@ -3,7 +3,7 @@ import { MAX_NAME_CHARS, MAX_USER_CHARS } from "../protocol/limits";
 import { cutName, isDisplayName } from "./display-name";
 import { isRoomPattern } from "./room-pattern";
 import { GUEST_PREFIX, isUserId } from "./user-id";
-import type { WhoResult } from "./who";
+import { badToken as refuse, type WhoResult } from "./who";
 
 /** What a token says, once its signature holds: the signer may still have put nonsense into it. */
 export function readClaims(claims: Readonly<Record<string, unknown>>): WhoResult {
@@ -47,8 +47,4 @@ export function readClaims(claims: Readonly<Record<string, unknown>>): WhoResult
 
 function isRole(value: unknown): value is Role {
   return roles.some((role) => role === value);
-}
-
-function refuse(reason: string): WhoResult {
-  return { ok: false, reason };
 }

@@ -2,7 +2,7 @@ import { isDisplayName } from "./display-name";
 import { keyedId, randomId } from "./short-id";
 import { signToken, verifyToken } from "./token";
 import { GUEST_PREFIX } from "./user-id";
-import type { WhoResult } from "./who";
+import { badToken, type WhoResult } from "./who";
 
 const DAY_MS = 86_400_000;
 /** A guest who comes back within a week is the same guest … */
@@ -39,6 +39,6 @@ export async function openGuest(user: string, name: string, secret: string, now:
 /** Whose token this is, if it is a guest's that may still be renewed. */
 export async function readOldGuest(token: string, secret: string, now: number): Promise<WhoResult> {
   const read = await verifyToken(token, secret, now, GUEST_RENEW_MS);
-  if (read.ok && !read.who.guest) return { ok: false, reason: "Only a guest's token can be renewed here." };
+  if (read.ok && !read.who.guest) return badToken("Only a guest's token can be renewed here.");
   return read;
 }

@@ -1,14 +1,14 @@
-import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from "jose";
 import type { Role } from "../protocol/codes";
 import { readClaims } from "./claims";
 import { secretKey } from "./secret-key";
-import type { WhoResult } from "./who";
+import { badToken, type WhoRefused, type WhoResult } from "./who";
 
 /** An issuer's clock may run ahead of ours by this much (`nbf`). A token's end allows nothing: it is ours to keep. */
-const CLOCK_SKEW_MS = 60_000;
+export const CLOCK_SKEW_MS = 60_000;
 
-const notOurs = "This token was not made for this server.";
-const ended = "The token has ended.";
+export const NOT_OURS = "This token was not made for this server.";
+const ended: WhoRefused = { ok: false, cause: "ended", reason: "The token has ended." };
 
 /** `lateMs`: for renewing only, how long ago the token may have ended. */
 export async function verifyToken(
@@ -17,21 +17,32 @@ export async function verifyToken(
   now: number,
   lateMs = 0,
 ): Promise<WhoResult> {
-  if (token === "") return refuse("The token is empty.");
+  return verifyWith(token, await secretKey(secret), { algorithms: ["HS256"] }, now, lateMs);
+}
+
+/** The one place where a signature is looked at: the key comes with the only algorithm that it is good for. */
+export async function verifyWith(
+  token: string,
+  key: CryptoKey,
+  options: JWTVerifyOptions & { algorithms: [string] },
+  now: number,
+  lateMs = 0,
+): Promise<WhoResult> {
+  if (token === "") return badToken("The token is empty.");
   let claims: JWTPayload;
   try {
-    const verified = await jwtVerify(token, await secretKey(secret), {
-      algorithms: ["HS256"],
+    const verified = await jwtVerify(token, key, {
+      ...options,
       currentDate: new Date(now),
       clockTolerance: Math.ceil((CLOCK_SKEW_MS + lateMs) / 1000),
     });
     claims = verified.payload;
   } catch (error) {
-    return refuse(reasonFor(error));
+    return refusalFor(error);
   }
   const read = readClaims(claims);
   // jose counts whole seconds, and with the tolerance that `nbf` is given; the end is exact.
-  if (read.ok && read.who.expiresAt + lateMs <= now) return refuse(ended);
+  if (read.ok && read.who.expiresAt + lateMs <= now) return ended;
   return read;
 }
 
@@ -60,16 +71,14 @@ export async function signToken(
 }
 
 /** What jose says of a token is for developers; the person who brought it is told no more than what would mend it. */
-function reasonFor(error: unknown): string {
+function refusalFor(error: unknown): WhoRefused {
   if (error instanceof errors.JWTExpired) return ended;
   if (error instanceof errors.JWTClaimValidationFailed) {
-    if (error.claim === "nbf" && error.reason === "check_failed") return "The token is not good yet.";
-    return `The token's ${error.claim} is not a time in seconds.`;
+    const { claim, reason } = error;
+    if (claim === "iss" || claim === "aud") return badToken(NOT_OURS);
+    if (claim === "nbf" && reason === "check_failed") return badToken("The token is not good yet.");
+    return badToken(`The token's ${claim} is not a time in seconds.`);
   }
-  if (error instanceof errors.JOSEError) return notOurs;
+  if (error instanceof errors.JOSEError) return badToken(NOT_OURS);
   throw error;
-}
-
-function refuse(reason: string): WhoResult {
-  return { ok: false, reason };
 }

@@ -11,5 +11,17 @@ export interface Who {
   rooms?: readonly string[];
 }
 
-/** Of whoever is not let in: a sentence for the person at the other end. */
-export type WhoResult = { ok: true; who: Who } | { ok: false; reason: string };
+/**
+ * Of whoever is not let in: a sentence for the person at the other end.
+ * - `bad`: no token of ours. Somebody may be guessing.
+ * - `ended`: was one; nobody guesses those.
+ * - `unavailable`: nothing is known yet of whether it is one, and coming back helps.
+ */
+export type WhoRefused =
+  | { ok: false; cause: "bad" | "ended"; reason: string }
+  | { ok: false; cause: "unavailable"; reason: string; retryAfterMs: number };
+export type WhoResult = { ok: true; who: Who } | WhoRefused;
+
+export function badToken(reason: string): WhoRefused {
+  return { ok: false, cause: "bad", reason };
+}

@@ -1,9 +1,22 @@
 import { type Connection, type ConnectionContext, Server } from "partyserver";
+import { openBoardBook } from "../boards/board-book";
 import { HEAD } from "../room/journal";
 import type { Kind } from "../room/kind";
+import { AddressDesk } from "./address-desk";
+import type { BanKeeper, UserObjects } from "./ban-keeper";
+import { keeperOf } from "./banned-address";
+import { withAlert } from "./batch-errand";
+import { aloneErrands } from "./call-worker";
+import { type Addresses, askAddressOf } from "./cloudflare-address";
+import { databaseSink } from "./database-sink";
+import { asHttpRefusal } from "./denial";
 import { Door } from "./door";
+import type { ErrandHandlers } from "./errands";
 import { readCall } from "./forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./hello-header";
+import { refusalResponse } from "./http-refusal";
+import { mayBegin } from "./new-room";
+import { refuseSocketFor } from "./refusal";
 import { RoomHost } from "./room-host";
 import { noSuchRoom } from "./room-http";
 import { noteOf, peerOf } from "./room-socket-peer";
@@ -11,22 +24,36 @@ import { roomStorage } from "./room-storage";
 
 export interface CloudflareEnv {
   ROOMS: DurableObjectNamespace;
+  ADDRESSES?: DurableObjectNamespace<Addresses>;
+  DB: D1Database;
+  USERS?: UserObjects;
   [variable: string]: unknown;
+}
+
+function errandsOf(bans: BanKeeper): ErrandHandlers {
+  return {
+    "moderation/places": (room, ask) => bans.places("cloudflare", room, ask),
+    "moderation/bans": (room, ask) => bans.writes(room, ask),
+  };
 }
 
 export type RoomsClass = new (ctx: DurableObjectState, env: CloudflareEnv) => DurableObject;
 
 /** One Durable Object class for every kind: an object's name is `kind/room`, so that a new kind is one line and no binding. */
 export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
+  const book = openBoardBook([...kinds.values()]);
   return class Rooms extends Server<CloudflareEnv> {
     static override options = { hibernate: true };
     readonly #host: RoomHost;
+    readonly #desk: AddressDesk;
 
     constructor(ctx: DurableObjectState, env: CloudflareEnv) {
       super(ctx, env);
       // Answered by the runtime, without waking anybody.
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
       const config = Door.config(env);
+      const bans = keeperOf(env);
+      this.#desk = new AddressDesk(config.limits, askAddressOf(env.ADDRESSES), undefined);
       this.#host = new RoomHost(
         {
           storage: roomStorage(ctx.storage),
@@ -35,6 +62,10 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
           block: (work) => ctx.blockConcurrencyWhile(work),
           sockets: () =>
             [...this.getConnections()].map((held) => ({ peer: this.#peer(held), note: noteOf(held) })),
+          errands: {
+            ...(bans ? errandsOf(bans) : aloneErrands),
+            "scores/batch": withAlert(databaseSink(env.DB, book)),
+          },
           abandon: () => ctx.abort("The room is made anew from storage."),
           isDebugging: config.debugRooms,
         },
@@ -47,6 +78,8 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
       const isSocket = request.headers.has("Upgrade");
       const exists = this.#host.isLive || (await this.#isStored());
       if (!exists && !isSocket && request.method !== "POST") return noSuchRoom();
+      const denial = exists ? undefined : await mayBegin(request, this.#desk);
+      if (denial) return isSocket ? refuseSocketFor(denial) : refusalResponse(asHttpRefusal(denial));
       const response = await super.fetch(request);
       if (!exists && !isSocket && !(await this.#isStored())) await this.ctx.storage.deleteAll();
       return response;

@@ -1,22 +1,24 @@
 import { byteLength } from "../protocol/codec";
+import { type AddressRuleName, addressRates, connectionRates } from "../protocol/rates";
 import type { Rate, RoomSettings } from "../room/settings";
 
 export interface Config {
   authSecret?: string;
   batchSecret?: string;
+  /** Still believed while both sides change over to `batchSecret`. */
+  batchSecretOld?: string;
   jwks?: { url: string; issuer: string; audience: string };
   guests: boolean;
   allowedOrigins: string[];
   scoreboardUrl?: string;
   roomsUrl?: string;
   room: RoomSettings;
-  flushMs: number;
   boardTtlMs: number;
   maxRooms: number;
   /** Prints when an instance of a room comes to life. */
   debugRooms: boolean;
   /** By address; `null` is off. */
-  limits: Record<"connect" | "newRoom" | "guest" | "failedToken" | "read" | "readMiss", Rate | null>;
+  limits: Record<AddressRuleName, Rate | null>;
 }
 
 /** `problems`: each a sentence that names its variable and what is expected, never the value, which may be a secret. */
@@ -47,14 +49,16 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
   const { problems, text, choice, whole, rate, url, secret } = reader(env);
   const authSecret = secret("AUTH_SECRET", AUTH_SECRET_BYTES);
   const batchSecret = secret("BATCH_SECRET", BATCH_SECRET_BYTES);
+  const batchSecretOld = secret("BATCH_SECRET_OLD", BATCH_SECRET_BYTES);
   const jwks = readJwks();
   const scoreboardUrl = url("SCOREBOARD_URL");
   const roomsUrl = url("ROOMS_URL");
   const chat = rate("CHAT_LIMIT");
-  const read = rate("READ_LIMIT", { count: 1000, perMs: 60_000 });
+  const read = rate("READ_LIMIT", addressRates.read);
   const config: Config = {
     ...(authSecret === undefined ? {} : { authSecret }),
     ...(batchSecret === undefined ? {} : { batchSecret }),
+    ...(batchSecretOld === undefined ? {} : { batchSecretOld }),
     ...(jwks === undefined ? {} : { jwks }),
     guests: choice("GUESTS", ["on", "off"], "off") === "on",
     allowedOrigins: readOrigins(),
@@ -65,19 +69,19 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
       recoveryMs: whole("RECOVERY_MS", 120_000, 0, MAX_MS, "milliseconds"),
       leaveGraceMs: whole("LEAVE_GRACE_MS", 5_000, 0, MAX_MS, "milliseconds"),
       maxUsers: whole("MAX_USERS", 1_000, 1, MAX_USERS, "users"),
-      actionRate: rate("ACTION_LIMIT", { count: 50, perMs: 1_000 }),
+      flushMs: whole("FLUSH_MS", 5_000, 0, MAX_MS, "milliseconds"),
+      actionRate: rate("ACTION_LIMIT", connectionRates.connection),
       // Only what is set overrides: the default stands with the feature.
-      rules: chat === undefined ? {} : { "chat.say": chat },
+      rules: { ...(chat === undefined ? {} : { "chat.say": chat }), ...readRules() },
     },
-    flushMs: whole("FLUSH_MS", 5_000, 0, MAX_MS, "milliseconds"),
     boardTtlMs: whole("BOARD_TTL_MS", 60_000, 0, MAX_MS, "milliseconds"),
     debugRooms: choice("DEBUG_ROOMS", ["on", "off"], "off") === "on",
     maxRooms: whole("MAX_ROOMS", 10_000, 1, MAX_ROOMS, "rooms"),
     limits: {
-      connect: rate("CONNECT_LIMIT", { count: 120, perMs: 60_000 }),
-      newRoom: rate("NEW_ROOM_LIMIT", { count: 10, perMs: 900_000 }),
-      guest: rate("GUEST_LIMIT", { count: 60, perMs: 900_000 }),
-      failedToken: rate("FAILED_TOKEN_LIMIT", { count: 20, perMs: 900_000 }),
+      connect: rate("CONNECT_LIMIT", addressRates.connect),
+      newRoom: rate("NEW_ROOM_LIMIT", addressRates.newRoom),
+      guest: rate("GUEST_LIMIT", addressRates.guest),
+      failedToken: rate("FAILED_TOKEN_LIMIT", addressRates.failedToken),
       read,
       // One variable for both: a read that reaches the database counts ten times.
       readMiss: read && { count: Math.max(1, Math.floor(read.count / 10)), perMs: read.perMs },
@@ -106,6 +110,25 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
     return { url: address, issuer, audience };
   }
 
+  /** `presence.set=5/10, quiz:chat.say=0`: any rule of a feature, everywhere or in one kind of room. */
+  function readRules(): Record<string, Rate | null> {
+    const rules: Record<string, Rate | null> = {};
+    for (const part of (text("RULE_LIMITS") ?? "").split(",").map((one) => one.trim())) {
+      if (part === "") continue;
+      const [, rule, value = ""] =
+        /^((?:[a-z][a-z0-9-]*:)?[a-z][a-zA-Z0-9-]*\.[a-zA-Z0-9-]+)=(.*)$/.exec(part) ?? [];
+      const read = parseRate(value);
+      if (rule !== undefined && read !== undefined) rules[rule] = read;
+      else {
+        problems.push(
+          "RULE_LIMITS must be a list of rule=count/seconds with commas between them, such as presence.set=5/10,quiz:chat.say=0.",
+        );
+        return {};
+      }
+    }
+    return rules;
+  }
+
   function readOrigins(): string[] {
     const origins = (text("ALLOWED_ORIGINS") ?? "").split(/[\s,]+/).filter((origin) => origin !== "");
     const plain = origins.map((origin) => origin.replace(/\/$/, "").toLowerCase());
@@ -116,6 +139,19 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
     }
     return plain;
   }
+}
+
+/** `undefined` for what is no rate; `null` is off. */
+function parseRate(value: string): Rate | null | undefined {
+  if (value === "0") return null;
+  const [, count, seconds] = /^(\d{1,9})\/(\d{1,9}(?:\.\d{1,3})?)$/.exec(value) ?? [];
+  const read = { count: Number(count), perMs: Math.round(Number(seconds) * 1000) };
+  const isRate =
+    read.count >= 1 &&
+    read.count <= MAX_RATE_COUNT &&
+    read.perMs >= 1 &&
+    read.perMs <= MAX_RATE_SECONDS * 1000;
+  return isRate ? read : undefined;
 }
 
 /** One variable at a time; what is wrong with it goes into `problems`, and a stand-in comes back. */
@@ -163,18 +199,9 @@ function reader(env: Readonly<Record<string, unknown>>) {
   function rate(name: string): Rate | null | undefined;
   function rate(name: string, otherwise?: Rate): Rate | null | undefined {
     const value = text(name);
-    if (value === undefined) return otherwise;
-    if (value === "0") return null;
-    const [, count, seconds] = /^(\d{1,9})\/(\d{1,9}(?:\.\d{1,3})?)$/.exec(value) ?? [];
-    const read = { count: Number(count), perMs: Math.round(Number(seconds) * 1000) };
-    if (
-      read.count >= 1 &&
-      read.count <= MAX_RATE_COUNT &&
-      read.perMs >= 1 &&
-      read.perMs <= MAX_RATE_SECONDS * 1000
-    ) {
-      return read;
-    }
+    if (value === undefined) return otherwise && { count: otherwise.count, perMs: otherwise.perMs };
+    const read = parseRate(value);
+    if (read !== undefined) return read;
     problems.push(
       `${name} must be count/seconds such as 10/60 (at most ${MAX_RATE_COUNT} in at most ${MAX_RATE_SECONDS} seconds), or 0 to switch it off.`,
     );

@@ -1,10 +1,20 @@
+import { farewellOf } from "../features/moderation/farewells";
+import type { VerifierState } from "../identity/verifier";
 import { closeCodes } from "../protocol/codes";
+import { judgeAdmin } from "./admin-call";
+import { answerPreflight, dress, readerOf } from "./answer-headers";
+import { BanBook, type BanVerdict } from "./ban-book";
 import { type Config, type ConfigResult, readConfig } from "./config";
+import { asHttpRefusal } from "./denial";
 import { type Edge, openEdge } from "./edge";
 import { forwardSocket } from "./forward";
 import { sendCall } from "./forwarded-call";
-import { refusalResponse, refuseHttp } from "./http-refusal";
-import { refuseSocket } from "./refusal";
+import { type Gate, type Grounds, openGate } from "./gate";
+import { type HttpRefusal, refusalResponse, refuseHttp } from "./http-refusal";
+import { mayBegin } from "./new-room";
+import { refuseSocket, refuseSocketFor } from "./refusal";
+import type { CallSecrets } from "./signed-call";
+import { isWord, judgeWord } from "./word-call";
 
 /** How long whoever comes waits while somebody mends the configuration. */
 const MISCONFIGURED_RETRY_MS = 30_000;
@@ -15,12 +25,30 @@ const MISCONFIGURED_RETRY_MS = 30_000;
  */
 export class Door {
   readonly #read: ConfigResult;
+  readonly #gate: Gate | undefined;
   readonly #edge: Edge | undefined;
+  readonly #bans: BanBook | undefined;
 
-  constructor(env: Readonly<Record<string, unknown>>, kinds: ReadonlySet<string>) {
+  constructor(
+    private readonly env: Readonly<Record<string, unknown>>,
+    private readonly grounds: Grounds,
+  ) {
+    this.#bans = grounds.askBans && new BanBook(grounds.askBans);
     this.#read = readConfig(env);
-    if (this.#read.ok) this.#edge = openEdge(this.#read.config, kinds);
-    else for (const problem of this.#read.problems) console.error(problem);
+    if (this.#read.ok) {
+      this.#gate = openGate(this.#read.config, grounds);
+      this.#edge = openEdge(this.#gate);
+    } else for (const problem of this.#read.problems) console.error(problem);
+  }
+
+  /** A browser's question before its question, answered without asking anybody. */
+  preflight(request: Request): Response | undefined {
+    return answerPreflight(request, this.#gate?.config);
+  }
+
+  /** Every answer to a request from outside leaves with this. */
+  dress(response: Response, request: Request): Response {
+    return dress(response, readerOf(request, this.#gate?.config));
   }
 
   /** A deployment's word on its rooms; the defaults while that makes no sense, so that no alarm is lost for a typing error. */
@@ -31,13 +59,22 @@ export class Door {
     return known.config;
   }
 
+  /** What calls between our own platforms are signed with, if anything. */
+  static secrets(env: Readonly<Record<string, unknown>>): CallSecrets | undefined {
+    const { batchSecret: present, batchSecretOld: old } = Door.config(env);
+    return present === undefined ? undefined : { present, ...(old === undefined ? {} : { old }) };
+  }
+
   /** A socket: a request for the room, or the refusal that tells why. */
   async socket(request: Request): Promise<Request | Response> {
     try {
       if (!this.#edge) return refuseSocket(closeCodes.draining, this.#problem(), MISCONFIGURED_RETRY_MS);
       const judged = await this.#edge.socket(request, Date.now());
-      if (judged.ok) return forwardSocket(judged.kind, judged.id, judged.hello);
-      return refuseSocket(judged.code, judged.reason, judged.retryAfterMs);
+      if (!judged.ok) return refuseSocket(judged.code, judged.reason, judged.retryAfterMs);
+      const { kind, id, hello } = judged;
+      const { ban, askedAt } = await this.#verdict(hello.user, `${kind}/${id}`);
+      if (ban) return refuseSocket(closeCodes.notAllowed, farewellOf(ban.scope, ban).reason);
+      return forwardSocket(kind, id, askedAt === undefined ? hello : { ...hello, askedAt });
     } catch (error) {
       console.error("A socket could not be judged:", error);
       return refuseSocket(
@@ -48,12 +85,55 @@ export class Door {
     }
   }
 
+  /** Whether a room that a forwarded request would begin may: for a platform that can tell only here. The refusal, if not. */
+  async begins(forwarded: Request, exists: () => Promise<boolean>): Promise<Response | undefined> {
+    const gate = this.#gate;
+    const isSocket = forwarded.headers.has("Upgrade");
+    if (!gate?.config.limits.newRoom || (!isSocket && forwarded.method !== "POST")) return undefined;
+    try {
+      const denial = (await exists()) ? undefined : await mayBegin(forwarded, gate.desk);
+      if (!denial) return undefined;
+      return isSocket ? refuseSocketFor(denial) : refusalResponse(asHttpRefusal(denial));
+    } catch (error) {
+      // As with any other answer that cannot be had of an address: it is let through.
+      console.error("A new room could not be judged:", error);
+      return undefined;
+    }
+  }
+
   /** A request to a room. */
   async call(request: Request): Promise<Request | Response> {
     return this.#answer(async (edge) => {
-      const judged = await edge.http(request, Date.now());
-      return judged.ok ? sendCall(judged) : refusalResponse(judged);
+      const now = Date.now();
+      if (isWord(request)) {
+        const word = await judgeWord(request, Door.secrets(this.env), this.grounds.kinds, now);
+        return word.ok ? word.onward : refusalResponse(word);
+      }
+      const judged = await edge.http(request, now);
+      if (!judged.ok) return refusalResponse(judged);
+      const { origin } = readerOf(request, this.#gate?.config);
+      if (judged.method === "GET") return sendCall(judged, origin);
+      const { ban } = await this.#verdict(judged.caller.user, `${judged.kind}/${judged.id}`);
+      if (ban) return refusalResponse(refuseHttp(403, "not_allowed", farewellOf(ban.scope, ban).reason));
+      return sendCall(judged, origin);
     });
+  }
+
+  async #verdict(user: string, room: string): Promise<BanVerdict> {
+    return (await this.#bans?.find(user, room, Date.now())) ?? {};
+  }
+
+  /** Whoever may administer the deployment, or the refusal. */
+  async admin(request: Request): Promise<{ ok: true; user: string } | HttpRefusal> {
+    if (!this.#gate) return refuseHttp(503, "unavailable", this.#problem());
+    return judgeAdmin(request, this.#gate, Date.now());
+  }
+
+  /** Whether this address may read once more; the refusal if not. */
+  async mayRead(request: Request): Promise<HttpRefusal | undefined> {
+    if (!this.#gate) return refuseHttp(503, "unavailable", this.#problem());
+    const denial = await this.#gate.desk.take(await this.#gate.from(request), [{ rule: "read" }]);
+    return denial && asHttpRefusal(denial);
   }
 
   /** What is no room's: guests, health. */
@@ -68,10 +148,11 @@ export class Door {
   }
 
   #health(): Response {
-    const problems = this.#read.ok ? missing(this.#read.config) : this.#read.problems;
+    const state = this.#gate && { ...this.#gate.verifier.state, addresses: this.#gate.desk.state };
+    const problems = this.#read.ok ? shortcomings(this.#read.config, state) : this.#read.problems;
     const status = problems.length === 0 ? 200 : 503;
     return Response.json(
-      { ok: problems.length === 0, problems },
+      { ok: problems.length === 0, problems, ...state },
       { status, headers: { "Cache-Control": "no-store" } },
     );
   }
@@ -92,6 +173,14 @@ export class Door {
 }
 
 /** What the server cannot do its work without. */
-function missing({ authSecret }: Config): string[] {
-  return authSecret === undefined ? ["AUTH_SECRET is not set, so nobody can be told from anybody else."] : [];
+function shortcomings({ authSecret, jwks, guests }: Config, state: VerifierState | undefined): string[] {
+  const problems: string[] = [];
+  if (authSecret === undefined && jwks === undefined) {
+    problems.push("AUTH_SECRET is not set, so nobody can be told from anybody else.");
+  } else if (authSecret === undefined && guests) {
+    problems.push("AUTH_SECRET is not set, so no guest can be let in.");
+  }
+  // While some are held, the issuer being away keeps nobody out.
+  if (state?.keys?.problem !== undefined && state.keys.known === 0) problems.push(state.keys.problem);
+  return problems;
 }

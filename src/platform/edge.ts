@@ -1,5 +1,5 @@
 import type { Hello } from "../room/hello";
-import type { Config } from "./config";
+import type { Gate } from "./gate";
 import { answerGuest } from "./guest-route";
 import type { HttpRefusal } from "./http-refusal";
 import type { SocketRefusal } from "./refusal";
@@ -19,10 +19,10 @@ export interface Edge {
   guest(request: Request, now: number): Promise<Response>;
 }
 
-export function openEdge(config: Config, kinds: ReadonlySet<string>): Edge {
+export function openEdge(gate: Gate): Edge {
   return {
-    socket: (request, now) => judgeSocket(request, config, kinds, now),
-    http: (request, now) => judgeCall(request, config, kinds, now),
-    guest: (request, now) => answerGuest(request, config, now),
+    socket: (request, now) => judgeSocket(request, gate, now),
+    http: (request, now) => judgeCall(request, gate, now),
+    guest: (request, now) => answerGuest(request, gate, now),
   };
 }

@@ -34,8 +34,9 @@ function isHello(value: unknown): value is Hello {
     roles.some((role) => role === hello.role) &&
     typeof hello.guest === "boolean" &&
     Number.isSafeInteger(hello.expiresAt) &&
+    (hello.askedAt === undefined || Number.isSafeInteger(hello.askedAt)) &&
     (hello.epoch === undefined || typeof hello.epoch === "string") &&
     (hello.since === undefined || Number.isSafeInteger(hello.since)) &&
-    (hello.token === undefined || typeof hello.token === "string")
+    [hello.token, hello.from].every((text) => text === undefined || typeof text === "string")
   );
 }

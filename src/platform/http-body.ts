@@ -6,7 +6,7 @@ export type BodyResult = { ok: true; body: Readonly<Record<string, unknown>> } |
 
 /** One JSON object, no larger than a message on a socket. An absent body is the empty object. */
 export async function readBody(request: Request): Promise<BodyResult> {
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, MAX_MESSAGE_BYTES);
   if (bytes === undefined) {
     return refuseHttp(413, "too_large", `A request's body may have ${MAX_MESSAGE_BYTES} bytes at most.`);
   }
@@ -25,22 +25,32 @@ export async function readBody(request: Request): Promise<BodyResult> {
 }
 
 /** Stops reading at the cap, whatever `Content-Length` claimed. `undefined`: there was more. */
-async function readBytes({ body, headers }: Request): Promise<Uint8Array | undefined> {
-  if (Number(headers.get("Content-Length")) > MAX_MESSAGE_BYTES) return undefined;
-  const bytes = new Uint8Array(MAX_MESSAGE_BYTES);
-  if (!body) return bytes.subarray(0, 0);
+export async function readBytes({ body, headers }: Request, most: number): Promise<Uint8Array | undefined> {
+  if (Number(headers.get("Content-Length")) > most) return undefined;
+  if (!body) return new Uint8Array(0);
   const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
+  const chunks: Uint8Array[] = [];
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return bytes.subarray(0, length);
-    if (length + value.length > MAX_MESSAGE_BYTES) {
+    if (done) return joined(chunks, length);
+    length += value.length;
+    if (length > most) {
       await reader.cancel();
       return undefined;
     }
-    bytes.set(value, length);
-    length += value.length;
+    chunks.push(value);
   }
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

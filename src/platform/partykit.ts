@@ -1,13 +1,22 @@
 import type * as Party from "partykit/server";
 import { closeCodes } from "../protocol/codes";
+import { addressRates } from "../protocol/rates";
+import { ComeBack } from "../room/come-back";
 import type { Kind } from "../room/kind";
+import { dress } from "./answer-headers";
+import { withAlert } from "./batch-errand";
+import { aloneErrands, workerOf } from "./call-worker";
+import type { Config } from "./config";
 import { Door } from "./door";
-import { readCall } from "./forwarded-call";
+import type { ErrandHandlers } from "./errands";
+import { readCall, readReader } from "./forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./hello-header";
+import { askAddressOf } from "./partykit-address";
 import { byeText } from "./refusal";
 import { RoomHost } from "./room-host";
 import { noteOf, peerOf } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
+import { scoreboardSink } from "./scoreboard-sink";
 
 /**
  * A kind of room as a party. True of PartyKit alone:
@@ -18,25 +27,46 @@ import { roomStorage } from "./room-storage";
  */
 export function partyOf(kind: Kind): Party.Worker {
   let door: Door | undefined;
-  const doorOf = (env: Readonly<Record<string, unknown>>) =>
-    (door ??= new Door(withDefaults(env), new Set([kind.name])));
+  const doorOf = ({ env, parties }: Pick<Party.Lobby, "env" | "parties">) => {
+    if (door) return door;
+    const full = withDefaults(env);
+    const askAddress = askAddressOf(parties);
+    const askBans = workerOf(Door.config(full))?.askBans;
+    door = new Door(full, {
+      kinds: new Set([kind.name]),
+      addressOf: () => undefined,
+      askAddress,
+      askBans,
+    });
+    return door;
+  };
 
   return class PartyRoom implements Party.Server {
     readonly options = { hibernate: true };
     readonly #host: RoomHost;
     #id: string | undefined;
 
-    static onBeforeConnect(request: Party.Request, lobby: Party.Lobby): Promise<Onward> {
-      return doorOf(lobby.env).socket(plain(request)) as Promise<Onward>;
+    static async onBeforeConnect(request: Party.Request, lobby: Party.Lobby): Promise<Onward> {
+      const door = doorOf(lobby);
+      const judged = await door.socket(plain(request));
+      if (judged instanceof Response) return judged;
+      return ((await door.begins(judged, () => exists(lobby, kind))) ?? judged) as Onward;
     }
 
-    static onBeforeRequest(request: Party.Request, lobby: Party.Lobby): Promise<Onward> {
-      return doorOf(lobby.env).call(plain(request)) as Promise<Onward>;
+    static async onBeforeRequest(request: Party.Request, lobby: Party.Lobby): Promise<Onward> {
+      const door = doorOf(lobby);
+      const asked = plain(request);
+      const judged = door.preflight(asked) ?? (await door.call(asked));
+      const refused =
+        judged instanceof Response ? judged : await door.begins(judged, () => exists(lobby, kind));
+      return (refused ? door.dress(refused, asked) : judged) as Onward;
     }
 
     /** Whatever is neither a room's address nor a page. */
-    static onFetch(request: Party.Request, lobby: Party.FetchLobby): Promise<Response> {
-      return doorOf(lobby.env).other(plain(request));
+    static async onFetch(request: Party.Request, lobby: Party.FetchLobby): Promise<Response> {
+      const door = doorOf(lobby);
+      const asked = plain(request);
+      return door.dress(door.preflight(asked) ?? (await door.other(asked)), asked);
     }
 
     constructor(readonly room: Party.Room) {
@@ -49,13 +79,9 @@ export function partyOf(kind: Kind): Party.Worker {
           block: (work) => room.blockConcurrencyWhile(work),
           sockets: () =>
             [...room.getConnections()].map((held) => ({ peer: peerOf(held), note: noteOf(held) })),
+          errands: { ...(workerOf(config) ?? { errands: aloneErrands }).errands, ...sinksOf(config) },
           // PartyKit gives no way to end an object; everybody comes back to a room made anew from storage.
-          abandon: () => {
-            for (const held of room.getConnections()) {
-              held.send(byeText(closeCodes.draining, COME_BACK, COME_BACK_MS));
-              held.close(closeCodes.draining, COME_BACK);
-            }
-          },
+          abandon: () => sendAway([...room.getConnections()]),
           isDebugging: config.debugRooms,
         },
         (name) => (name === kind.name ? kind : undefined),
@@ -81,7 +107,8 @@ export function partyOf(kind: Kind): Party.Worker {
 
     async onRequest(request: Party.Request): Promise<Response> {
       this.#id = idOf(request.url);
-      return this.#host.answer(await readCall(plain(request)));
+      // It goes out from here, past no edge of ours.
+      return dress(await this.#host.answer(await readCall(plain(request))), readReader(plain(request)));
     }
 
     onAlarm(): Promise<void> {
@@ -90,12 +117,40 @@ export function partyOf(kind: Kind): Party.Worker {
   };
 }
 
-const COME_BACK = "Please come back.";
-const COME_BACK_MS = 2_000;
+/** Without an address or a secret nobody does it: the points wait in their ledger, and the log says so. */
+function sinksOf({ scoreboardUrl, batchSecret }: Config): ErrandHandlers {
+  if (scoreboardUrl === undefined || batchSecret === undefined) return {};
+  return { "scores/batch": withAlert(scoreboardSink(scoreboardUrl, batchSecret)) };
+}
 
-/** Nothing is deployed on PartyKit any more: what runs on it is somebody's own machine, where guests are welcome. */
+const COME_BACK = "Please come back.";
+
+/** Each at a time of its own. One that is closing already throws, and keeps nobody else from being told. */
+function sendAway(all: readonly Party.Connection[]): void {
+  const comeBack = new ComeBack(Math.random);
+  for (const held of all) {
+    try {
+      held.send(byeText(closeCodes.draining, COME_BACK, comeBack.ofCrowd(all.length)));
+      held.close(closeCodes.draining, COME_BACK);
+    } catch {
+      // It is gone, and comes back by itself.
+    }
+  }
+}
+
+/**
+ * Nothing is deployed on PartyKit any more: what runs on it is somebody's own machine, where guests are welcome. It tells no
+ * client's address, so limits of one are off unless somebody sets them; then everybody is at one address.
+ */
 function withDefaults(env: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return { ...env, GUESTS: env.GUESTS || "on" };
+  const limits = Object.values(addressRates).map(({ variable }) => [variable, env[variable] || "0"]);
+  return { ...env, GUESTS: env.GUESTS || "on", ...Object.fromEntries(limits) };
+}
+
+/** Only the edge can ask: a room that woke by its alarm knows no parties any more. */
+async function exists({ id, parties }: Party.Lobby, kind: Kind): Promise<boolean> {
+  const answer = await parties[kind.name]?.get(id).fetch();
+  return answer?.status === 200;
 }
 
 function idOf(url: string): string {

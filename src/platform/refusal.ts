@@ -1,6 +1,7 @@
 import { byteLength } from "../protocol/codec";
 import type { CloseCode } from "../protocol/codes";
 import type { Bye } from "../protocol/messages";
+import type { Denial } from "./denial";
 
 export interface SocketRefusal {
   ok: false;
@@ -22,6 +23,10 @@ export function refuseSocket(code: CloseCode, reason: string, retryAfterMs?: num
   server.send(byeText(code, reason, retryAfterMs));
   server.close(code, closeReason(reason));
   return new Response(null, { status: 101, webSocket: client });
+}
+
+export function refuseSocketFor({ close, reason, retryAfterMs }: Denial): Response {
+  return refuseSocket(close, reason, retryAfterMs);
 }
 
 export function byeText(code: CloseCode, reason: string, retryAfterMs?: number): string {

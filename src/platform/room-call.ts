@@ -1,14 +1,15 @@
-import { matchesRoom } from "../identity/room-pattern";
-import { verifyToken } from "../identity/token";
 import { decode } from "../protocol/codec";
 import type { Role } from "../protocol/codes";
 import type { Do } from "../protocol/messages";
 import { bearerToken } from "./bearer-token";
-import type { Config } from "./config";
+import { asHttpRefusal, type Denial, deny } from "./denial";
+import type { Gate } from "./gate";
 import { readBody } from "./http-body";
-import { type HttpRefusal, refuseHttp, refuseUnknown, refuseWithoutSecret } from "./http-refusal";
-import { NOT_THIS_ROOM } from "./identity-refusals";
+import { type HttpRefusal, refuseHttp } from "./http-refusal";
+import { judgeVisit } from "./judgements";
+import { judgeRequestOrigin } from "./origin";
 import { type RoomAddress, readAddress } from "./room-address";
+import { checkToken } from "./token-check";
 
 export interface Caller {
   user: string;
@@ -19,15 +20,10 @@ export interface Caller {
 export type RoomCall =
   | { ok: true; kind: string; id: string; method: "GET" }
   | { ok: true; kind: string; id: string; method: "DELETE"; caller: Caller }
-  | { ok: true; kind: string; id: string; method: "POST"; caller: Caller; action: Do };
+  | { ok: true; kind: string; id: string; method: "POST"; caller: Caller; action: Do; from?: string };
 
-export async function judgeCall(
-  request: Request,
-  config: Config,
-  kinds: ReadonlySet<string>,
-  now: number,
-): Promise<RoomCall | HttpRefusal> {
-  const place = readAddress(new URL(request.url), kinds);
+export async function judgeCall(request: Request, gate: Gate, now: number): Promise<RoomCall | HttpRefusal> {
+  const place = readAddress(new URL(request.url), gate.kinds);
   if (!place.ok) {
     return place.tooLong
       ? refuseHttp(414, "too_large", place.reason)
@@ -35,43 +31,54 @@ export async function judgeCall(
   }
   const { address } = place;
   const { method } = request;
-  if (method === "GET") return { ok: true, ...address, method };
+  const stranger = judgeRequestOrigin(request, gate.config);
+  if (stranger) return asHttpRefusal(stranger);
+  const from = await gate.from(request);
+  if (method === "GET") {
+    const denial = await gate.desk.take(from, [{ rule: "read" }]);
+    return denial ? asHttpRefusal(denial) : { ok: true, ...address, method };
+  }
   if (method !== "POST" && method !== "DELETE") {
     return refuseHttp(405, "bad_action", "A room answers GET, POST and DELETE.", {
       Allow: "GET, POST, DELETE",
     });
   }
-  const leader = await whoLeads(request, address, config, now);
-  if (!leader.ok) return leader;
+  const leader = await whoLeads(request, address, from, gate, now);
+  if (!leader.ok) return asHttpRefusal(leader.denial);
   const { caller } = leader;
   if (method === "DELETE") return { ok: true, ...address, method, caller };
   const action = await readAction(request);
-  return action.ok ? { ok: true, ...address, method, caller, action: action.action } : action;
+  if (!action.ok) return action;
+  return {
+    ok: true,
+    ...address,
+    method,
+    caller,
+    action: action.action,
+    ...(from === undefined ? {} : { from }),
+  };
 }
 
 /** Before the body is read: nobody has us read for a stranger. */
 async function whoLeads(
   request: Request,
-  { kind, id }: RoomAddress,
-  { authSecret }: Config,
+  address: RoomAddress,
+  from: string | undefined,
+  gate: Gate,
   now: number,
-): Promise<{ ok: true; caller: Caller } | HttpRefusal> {
-  if (authSecret === undefined) return refuseWithoutSecret();
-  const token = bearerToken(request);
-  if (token === undefined) {
-    return refuseUnknown(
-      "This needs a token of the room's host or of an admin: Authorization: Bearer <token>.",
-    );
-  }
-  const read = await verifyToken(token, authSecret, now);
-  if (!read.ok) return refuseUnknown(read.reason);
-  const { user, name, role, rooms } = read.who;
-  if (rooms && !matchesRoom(rooms, kind, id)) return refuseHttp(403, "not_allowed", NOT_THIS_ROOM);
-  if (role === "player") {
-    return refuseHttp(403, "not_allowed", "Only a host of this room or an admin may do that.");
-  }
-  return { ok: true, caller: { user, name, role } };
+): Promise<{ ok: true; caller: Caller } | { ok: false; denial: Denial }> {
+  const known = await checkToken(bearerToken(request), from, gate, now);
+  if (!known.ok) return known;
+  const { who } = known;
+  const denial = await judgeVisit({ who, ...address, ...(from === undefined ? {} : { from }), now }, gate);
+  if (denial) return { ok: false, denial };
+  const { user, name, role } = who;
+  return role === "player"
+    ? { ok: false, denial: deny(ONLY_LEADERS) }
+    : { ok: true, caller: { user, name, role } };
 }
+
+const ONLY_LEADERS = "Only a host of this room or an admin may do that.";
 
 /** By the same rules as on a socket, and by the same code. */
 async function readAction(request: Request): Promise<{ ok: true; action: Do } | HttpRefusal> {

@@ -2,9 +2,11 @@ import { closeCodes } from "../protocol/codes";
 import type { Hello } from "../room/hello";
 import { HEAD, type Head } from "../room/journal";
 import type { Kind } from "../room/kind";
-import type { Peer, SocketNote, Storage } from "../room/ports";
+import type { AskedErrand, Peer, SocketNote, Storage } from "../room/ports";
 import { Room } from "../room/room";
 import type { RoomSettings } from "../room/settings";
+import { englishFilter } from "../words/english-filter";
+import { carryOut, type ErrandHandlers } from "./errands";
 import type { ForwardedCall } from "./forwarded-call";
 import { refusalResponse, refuseHttp } from "./http-refusal";
 import { byeText } from "./refusal";
@@ -24,6 +26,8 @@ export interface Host {
   block<T>(work: () => Promise<T>): Promise<T>;
   /** The sockets that this object holds, also those from before it slept. */
   sockets(): Iterable<{ peer: Peer; note: SocketNote | undefined }>;
+  /** What this platform does for a room. */
+  errands: ErrandHandlers;
   /** A write failed: what this instance knows is not what is stored. */
   abandon(): void;
   /** Tells when an instance comes to life. */
@@ -50,12 +54,15 @@ export class RoomHost {
     const room = await this.#opened();
     if (!hello) return peer.close(1011, "Not by way of the edge.");
     if (room) return this.#guard(() => room.join(peer, hello, Date.now()));
-    peer.send(byeText(closeCodes.draining, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS));
-    peer.close(closeCodes.draining, CANNOT_OPEN);
+    sendAway(peer);
   }
 
+  /** Whoever cannot be heard is told so, and comes back to say it again. */
   hear(connection: PlatformConnection, text: unknown): void | Promise<void> {
-    return this.#with((room) => room.receive(connection.id, text, Date.now()));
+    return this.#with(
+      (room) => room.receive(connection.id, text, Date.now()),
+      () => sendAway(connection),
+    );
   }
 
   /** A socket has closed, or failed; the close is answered, for neither platform does so in every case. */
@@ -106,10 +113,10 @@ export class RoomHost {
   }
 
   /** Without a turn of the event loop where the room is there: what sockets say keeps its order. */
-  #with(step: (room: Room) => void): void | Promise<void> {
+  #with(step: (room: Room) => void, otherwise?: () => void): void | Promise<void> {
     const room = this.#live;
     if (room) return this.#guard(() => step(room));
-    return this.#opened().then((opened) => opened && this.#guard(() => step(opened)));
+    return this.#opened().then((opened) => (opened ? this.#guard(() => step(opened)) : otherwise?.()));
   }
 
   async #restore(): Promise<Room | undefined> {
@@ -125,14 +132,30 @@ export class RoomHost {
       chance: Math.random,
       freshId: random128,
       wake: (afterMs: number) => this.#wake(afterMs),
+      errand: (asked: AskedErrand) => void this.#errand(name, asked, () => room),
       report: (problem: string, error: unknown) =>
         console.error(`${name.kind}/${name.id}: ${problem}:`, error),
       broken: () => this.#abandon(),
+      filter: englishFilter,
     };
-    const room = await Room.open(world, kind, name, this.host.settings, this.host.sockets(), Date.now());
+    const room: Room = await Room.open(
+      world,
+      kind,
+      name,
+      this.host.settings,
+      this.host.sockets(),
+      Date.now(),
+    );
     if (this.host.isDebugging) console.log(`restored ${name.kind}/${name.id}`);
     this.#room = room;
     return room;
+  }
+
+  /** The instance that asked is answered, if it still is the one; whichever came after it asks for itself. */
+  async #errand(room: { kind: string; id: string }, asked: AskedErrand, asker: () => Room): Promise<void> {
+    const result = await carryOut(this.host.errands, room, asked);
+    const live = this.#live;
+    if (live && live === asker()) this.#guard(() => live.answered(asked.call, result, Date.now()));
   }
 
   #wake(afterMs: number): void {
@@ -157,6 +180,15 @@ export class RoomHost {
     clearTimeout(this.#timer);
     this.#room = undefined;
     this.host.abandon();
+  }
+}
+
+function sendAway(socket: Pick<Peer, "send" | "close">): void {
+  try {
+    socket.send(byeText(closeCodes.draining, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS));
+    socket.close(closeCodes.draining, CANNOT_OPEN);
+  } catch {
+    // It is closing already.
   }
 }
 

@@ -30,6 +30,10 @@ export function answerCall(room: Room | undefined, call: ForwardedCall, now: num
     room.end(now);
     return fresh({ closed: true });
   }
+  if (call.method === "PUT") {
+    if (!room.exists) return noSuchRoom();
+    return fresh({ heard: room.heard(call.feature, call.word, now) });
+  }
   const answer = room.act(call.action, call.caller, now);
   if (!answer.ok) {
     const { code, message, retryAfterMs, info } = answer.refused;

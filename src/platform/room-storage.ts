@@ -4,7 +4,7 @@ import type { Storage } from "../room/ports";
 export interface ObjectStorage {
   get(key: string): Promise<unknown>;
   list(options: { prefix: string; startAfter?: string; limit?: number }): Promise<Map<string, unknown>>;
-  put(entries: Record<string, unknown>): Promise<void>;
+  put(key: string, value: unknown): Promise<void>;
   delete(keys: string[]): Promise<unknown>;
   deleteAll(): Promise<void>;
   getAlarm(): Promise<number | null>;
@@ -16,7 +16,7 @@ export function roomStorage(storage: ObjectStorage): Storage {
   return {
     get: (key) => storage.get(key),
     list: (options) => storage.list(options),
-    put: (entries) => storage.put(entries),
+    put: (key, value) => storage.put(key, value),
     delete: (keys) => storage.delete(keys),
     deleteAll: () => storage.deleteAll(),
     getAlarm: () => storage.getAlarm(),

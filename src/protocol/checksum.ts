@@ -25,9 +25,13 @@ export function crc32(text: string): number {
     crc = (crc >>> 8) ^ (table[(crc ^ byte) & 0xff] as number);
   };
   for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) {
+      crc = (crc >>> 8) ^ (table[(crc ^ unit) & 0xff] as number);
+      continue;
+    }
     const point = text.codePointAt(i) as number;
-    if (point < 0x80) eat(point);
-    else if (point < 0x800) {
+    if (point < 0x800) {
       eat(0xc0 | (point >> 6));
       eat(0x80 | (point & 63));
     } else if (point < 0x10000) {

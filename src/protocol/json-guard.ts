@@ -42,9 +42,9 @@ function guardItems(items: readonly unknown[], depth: number): string | undefine
 }
 
 function guardEntries(object: object, depth: number): string | undefined {
-  for (const [key, value] of Object.entries(object)) {
+  for (const key of Object.keys(object)) {
     if (key === "__proto__") return "A key may not be named __proto__.";
-    const problem = guardText(key) ?? guardJson(value, depth + 1);
+    const problem = guardText(key) ?? guardJson((object as Record<string, unknown>)[key], depth + 1);
     if (problem) return problem;
   }
   return undefined;

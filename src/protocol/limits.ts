@@ -46,7 +46,7 @@ export const MIN_FRAME_MS = 5;
 /** The longest that a calm room waits: below what a person notices in chat. */
 export const MAX_FRAME_MS = 100;
 /** Sending costs 30–40 µs a peer: so much a peer leaves a third of the room's time for all else. */
-export const FRAME_MS_PER_PEER = 0.059;
+export const FRAME_MS_PER_PEER = 0.072;
 /** A room that falls behind slows its frames up to here and no further. */
 export const MAX_STRETCHED_FRAME_MS = 250;
 
@@ -58,8 +58,12 @@ export const LAGGING_BYTES = 320 * 1024;
 export const PAUSE_BYTES = 512 * 1024;
 /** A paused reader that has read nothing for so long is closed. */
 export const PAUSED_MS = 30_000;
-/** How long someone whose reading or speaking was cut off stays away. */
+/** How long someone whose reading or speaking was cut off stays away, and up to twice that. */
 export const SLOW_RETRY_MS = 5_000;
+/** A crowd that is sent away comes back so fast: a room takes some 500 joins a second, and has its work to do besides. */
+export const COME_BACK_MS_PER_PEER = 5;
+/** However large the crowd: well within the grace after a restart, with time for a second try. */
+export const MAX_COME_BACK_MS = 10_000;
 
 // ---- members
 
@@ -67,19 +71,30 @@ export const SLOW_RETRY_MS = 5_000;
 export const MAX_LISTED_MEMBERS = 200;
 /** After a restart: partysocket's longest pause is 10 s, and a server may take as long to come back. */
 export const RESTART_GRACE_MS = 30_000;
-/** Full: somebody's grace may end before this. */
+/** A grace that ended longer ago than this ended while the room was down: alarms ring later than that only where nobody is. */
+export const OVERDUE_MS = 5_000;
+/** Full: somebody's grace may end before this. Told as this and up to twice that, so that who waits does not knock together. */
 export const FULL_RETRY_MS = 10_000;
 /** A member's open sockets: more than anybody has tabs, and few enough that one member is not a crowd. */
 export const MAX_CONNECTIONS_PER_MEMBER = 256;
 
 // ---- nonsense
 
-/** Refusals a connection may earn in `OFFENCE_MS` before it is closed: a broken client is told many times, a flood is not served. */
+/** Refusals a user may earn in `OFFENCE_MS` before they are closed, over all their sockets: a broken client is told many times, a flood is not served. */
 export const MAX_OFFENCES = 1_000;
 /** What may be said before one's welcome is out: some actions on opening. */
 export const MAX_EARLY = 50;
-/** Checksums, a connection: a client asks once in a while, and a large state takes milliseconds to sum. */
-export const VERIFY_RATE = { count: 20, perMs: 10_000 };
 export const OFFENCE_MS = 10_000;
 /** A refused signal is told about at most so often. */
 export const SIGNAL_NACK_MS = 1_000;
+
+// ---- points
+
+/** 2^53 − 1: past it a whole number is no longer exact in JSON. */
+export const MAX_POINTS = 9_007_199_254_740_991;
+/** The end of the year 9999: later times are nobody's, and calendars stop reckoning. */
+export const MAX_TIME_MS = 253_402_300_799_999;
+/** Entries in a batch: every player of a full room on one board, and ten times that in rooms of the usual size. */
+export const MAX_BATCH_ENTRIES = 10_000;
+/** A batch's text. It travels as one parameter of a statement, and D1 refuses one of 2 MB. */
+export const MAX_BATCH_BYTES = 1_500_000;

@@ -1,11 +1,13 @@
 import { crc32 } from "../protocol/checksum";
 import { byteLength } from "../protocol/codec";
 import { type Role, roles } from "../protocol/codes";
-import { VERIFY_RATE } from "../protocol/limits";
+import { MAX_OFFENCES, OFFENCE_MS } from "../protocol/limits";
 import type { Json } from "../protocol/messages";
-import type { ActionRule, Bounds, Refusal, Schema, Schemas, Speaker } from "./feature";
+import { connectionRates } from "../protocol/rates";
+import type { ActionRule, AnyFeature, Bounds, Refusal, Schema, Schemas, Speaker } from "./feature";
 import type { Kernel } from "./kernel";
 import { boundsOf } from "./kind";
+import { OFFENCE, OFFENCE_RATE, windowsOf } from "./offences";
 import { badData, internal, ofDecision, type Refused, rateLimited, refused } from "./refusals";
 import type { Rate } from "./settings";
 import { SlidingWindow } from "./sliding-window";
@@ -19,12 +21,14 @@ export interface Action {
 
 /** Accepted: with the number of its last event, or what it answers. `again`: it had been done before. */
 export type Answer =
-  | { ok: true; again: boolean; seq?: number; answer?: Json; urgent: boolean }
+  | { ok: true; again: boolean; seq: number | undefined; answer: Json | undefined; urgent: boolean }
   | { ok: false; refused: Refused };
 
 /** No feature's rule: those have a dot in their names. */
-const TRAFFIC = "connection";
+export const TRAFFIC = "connection";
 const VERIFY = "verify";
+const REFUSED = "refused";
+const REFUSALS: Rate = { count: MAX_OFFENCES, perMs: OFFENCE_MS };
 
 /** Judges what is asked, in the one order: decode, authorise, limit, decide. Committing is the kernel's. */
 export class Actions {
@@ -32,28 +36,38 @@ export class Actions {
   readonly rates: ReadonlyMap<string, Rate>;
   /** Signals leave no trace in storage, and neither do their windows, nor those of a connection. */
   readonly #fleeting = new SlidingWindow();
+  /** Those of this kind that have a word in what others ask. */
+  readonly #permitting: readonly AnyFeature[];
 
   constructor(private readonly kernel: Kernel) {
     const { kind, settings } = kernel.parts;
+    this.#permitting = kind.features.filter(({ permits }) => permits !== undefined);
     const all = kind.features.flatMap((feature) => Object.entries(boundsOf(feature)));
     const inForce = all.map(([rule, { rate }]): [string, Rate | null] => {
-      const over = settings.rules[rule];
-      return [rule, over !== undefined ? over : (kind.rules?.[rule] ?? rate)];
+      // What is set for this kind goes before what is set for all.
+      const over = [`${kind.name}:${rule}`, rule]
+        .map((name) => settings.rules[name])
+        .find((set) => set !== undefined);
+      const ofKind = kind.rules?.[rule];
+      return [rule, over !== undefined ? over : ofKind !== undefined ? ofKind : rate];
     });
     this.rates = new Map(inForce.filter((pair): pair is [string, Rate] => pair[1] !== null));
   }
 
   /** `as`: the name under which the operation's id is known, apart from the speaker's where they speak over HTTP. */
-  act(action: Action, by: Speaker, as = by.user): Answer {
+  act(
+    action: Action,
+    by: Speaker,
+    { as = by.user, from }: { as?: string; from?: string | undefined } = {},
+  ): Answer {
     const { kernel } = this;
     const now = kernel.now;
     const feature = kernel.features.get(action.f);
     const rule =
       feature && own<ActionRule<unknown, unknown, Schemas, Schemas, unknown>>(feature.actions, action.a);
-    if (!feature || !rule) return no(refused("bad_action", "This room has no such action."));
     const name = `${action.f}.${action.a}`;
     const body = JSON.stringify(action.d);
-    const print = crc32(`${name}\0${body}`);
+    const print = printOf(name, body);
 
     const before = kernel.memory.operations.find(as, action.id, now);
     if (before && before.print !== print) {
@@ -62,16 +76,11 @@ export class Actions {
       );
     }
     if (before) {
-      const { seq, answer } = before;
-      return {
-        ok: true,
-        again: true,
-        urgent: true,
-        ...(seq === undefined ? {} : { seq }),
-        ...(answer === undefined ? {} : { answer }),
-      };
+      return { ok: true, again: true, seq: before.seq, answer: before.answer, urgent: true };
     }
 
+    // What older code did stays done, also where this code knows no such action.
+    if (!feature || !rule) return no(refused("bad_action", "This room has no such action."));
     let data: unknown;
     try {
       const schema = own<Schema<unknown>>(feature.schema.actions, action.a);
@@ -82,7 +91,7 @@ export class Actions {
       return this.#failed(name, by, error);
     }
     const rate = by.forRoom ? undefined : this.rates.get(name);
-    const wait = rate ? kernel.memory.windows.wait(name, by.user, rate, now) : 0;
+    const wait = rate ? this.#wait(kernel.memory.windows, name, rate, windowsOf(by.user, from)) : 0;
     if (rate && wait > 0) return no(rateLimited(name, rate, wait));
     if (kernel.memory.operations.isFull(now)) {
       const retryAfterMs = Math.max(1, kernel.memory.operations.nextFreeAt() - now);
@@ -92,8 +101,7 @@ export class Actions {
     }
 
     try {
-      const asked = { ...kernel.situation(feature), by };
-      const outcome = rule.decide(asked, data);
+      const outcome = rule.decide(kernel.asked(feature, by), data);
       if (isRefusal(outcome)) return no(ofDecision(outcome));
       const { answer } = outcome;
       const op = {
@@ -101,20 +109,23 @@ export class Actions {
         id: action.id,
         print,
         at: now,
-        ...(rate ? { rule: name } : {}),
-        ...(answer === undefined ? {} : { answer }),
+        rule: rate ? name : undefined,
+        from,
+        answer,
       };
       const seq = kernel.apply(feature, outcome, by, op);
-      return {
-        ok: true,
-        again: false,
-        urgent: outcome.urgent ?? false,
-        ...(seq === undefined ? {} : { seq }),
-        ...(answer === undefined ? {} : { answer }),
-      };
+      // Whoever has to go says nothing more meanwhile.
+      const urgent = outcome.urgent || (outcome.ends?.length ?? 0) > 0;
+      return { ok: true, again: false, seq, answer, urgent };
     } catch (error) {
       return this.#failed(name, by, error);
     }
+  }
+
+  /** Whether just this was done before. */
+  wasDone({ id, f, a, d }: Action, user: string): boolean {
+    const before = this.kernel.memory.operations.find(user, id, this.kernel.now);
+    return before?.print === printOf(`${f}.${a}`, JSON.stringify(d));
   }
 
   /** A throw is a bug of the feature's: noted, and nothing was changed. */
@@ -124,7 +135,7 @@ export class Actions {
   }
 
   /** A signal goes into the frame, newest of its kind and user. */
-  signal(f: string, n: string, d: Json, by: Speaker): Refused | undefined {
+  signal(f: string, n: string, d: Json, by: Speaker, from?: string): Refused | undefined {
     const { kernel } = this;
     const feature = kernel.features.get(f);
     const rule = feature?.signals && own<Bounds>(feature.signals, n);
@@ -141,9 +152,10 @@ export class Actions {
       return internal;
     }
     const rate = this.rates.get(name);
-    const wait = rate ? this.#fleeting.wait(name, by.user, rate, kernel.now) : 0;
+    const whose = windowsOf(by.user, from);
+    const wait = rate ? this.#wait(this.#fleeting, name, rate, whose) : 0;
     if (rate && wait > 0) return rateLimited(name, rate, wait);
-    if (rate) this.#fleeting.stamp(name, by.user, kernel.now);
+    if (rate) for (const one of whose) this.#fleeting.stamp(name, one, kernel.now);
     kernel.frame().addSignal({ f, n, d: data as Json, by: by.user });
     return undefined;
   }
@@ -156,11 +168,26 @@ export class Actions {
 
   /** Sums of a large state cost milliseconds. */
   limitVerify(connection: string): Refused | undefined {
-    return this.#limit(VERIFY, connection, VERIFY_RATE);
+    return this.#limit(VERIFY, connection, connectionRates.verify);
+  }
+
+  /** Counts a refusal, whichever socket of theirs it came through: a new one is no new start. Answers whether it was one too many. */
+  offends(user: string): boolean {
+    const { now } = this.kernel;
+    const isTooMuch = this.#fleeting.wait(REFUSED, user, REFUSALS, now) > 0;
+    this.#fleeting.stamp(REFUSED, user, now);
+    return isTooMuch;
   }
 
   forgetTraffic(connection: string): void {
     for (const rule of [TRAFFIC, VERIFY]) this.#fleeting.forget(rule, connection);
+  }
+
+  /** The longest of them: of a user, and of the address that a guest came from. */
+  #wait(windows: SlidingWindow, rule: string, rate: Rate, whose: readonly string[]): number {
+    let longest = 0;
+    for (const one of whose) longest = Math.max(longest, windows.wait(rule, one, rate, this.kernel.now));
+    return longest;
   }
 
   #limit(rule: string, connection: string, rate: Rate): Refused | undefined {
@@ -174,10 +201,10 @@ export class Actions {
   /** Old windows go, so that memory follows those who were here lately. */
   sweep(): void {
     const { actionRate } = this.kernel.parts.settings;
-    const fleeting = new Map([...this.rates, [VERIFY, VERIFY_RATE]]);
+    const fleeting = new Map([...this.rates, [VERIFY, connectionRates.verify], [REFUSED, REFUSALS]]);
     if (actionRate) fleeting.set(TRAFFIC, actionRate);
     this.#fleeting.sweep(fleeting, this.kernel.now);
-    this.kernel.memory.windows.sweep(this.rates, this.kernel.now);
+    this.kernel.memory.windows.sweep(new Map([...this.rates, [OFFENCE, OFFENCE_RATE]]), this.kernel.now);
   }
 
   #check(
@@ -200,17 +227,31 @@ export class Actions {
         refused: refused("too_large", `The data of ${name} may have ${rule.maxBytes} bytes at most.`),
       };
     }
+    const forbidden = this.#forbidden(name, rule.isSpeech ?? false, by);
+    if (forbidden) return { ok: false, refused: ofDecision(forbidden) };
     const parsed = schema?.safeParse(data);
     if (!parsed) return { ok: false, refused: internal };
     return parsed.success
       ? { ok: true, data: parsed.data }
       : { ok: false, refused: badData(name, parsed.error.issues) };
   }
+
+  #forbidden(rule: string, isSpeech: boolean, by: Speaker): Refusal | undefined {
+    for (const feature of this.#permitting) {
+      const refusal = feature.permits?.(this.kernel.situation(feature), { rule, isSpeech, by });
+      if (refusal) return refusal;
+    }
+    return undefined;
+  }
 }
 
 /** Its own entry and nothing that every object has: `constructor` is nobody's action. */
 function own<T>(table: Readonly<Record<string, unknown>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? (table[name] as T) : undefined;
+}
+
+function printOf(name: string, body: string): number {
+  return crc32(`${name}\0${body}`);
 }
 
 function rank(role: Role): number {

@@ -7,9 +7,12 @@ import {
 } from "../protocol/limits";
 import type { Bye } from "../protocol/messages";
 import { Connection } from "./connection";
+import type { Ending, Farewell } from "./feature";
 import type { Hello } from "./hello";
 import type { Kernel } from "./kernel";
 import type { Member } from "./members";
+import { shownName } from "./names";
+import { pauseOf, windowsOf } from "./offences";
 import type { Peer, SocketNote } from "./ports";
 import type { Welcomes } from "./welcome";
 
@@ -29,9 +32,17 @@ export class Attendance {
     const before = memory.members.get(hello.user);
     const member = before ?? this.#newMember(hello);
     const expiresAt = hello.expiresAt + kernel.parts.clock.ahead;
-    const connection = new Connection(peer, member, hello.role, hello.tab, expiresAt, 0, now);
+    const from = hello.guest ? hello.from : undefined;
+    const connection = new Connection(peer, member, hello.role, hello.tab, expiresAt, 0, now, from);
+    const pauseMs = pauseOf(memory.windows, windowsOf(hello.user, from), now);
+    if (pauseMs > 0) return delivery.bye(connection, closeCodes.tooMuch, "You did too much here.", pauseMs);
+    const refusal = this.#refusal(hello);
+    if (refusal) return delivery.bye(connection, refusal.code, refusal.reason, refusal.retryAfterMs);
+    const name = this.#nameOf(hello, before);
+    if (name === undefined)
+      return delivery.bye(connection, closeCodes.notAllowed, "That name is not used here.");
     if (!before && memory.members.size >= kernel.parts.settings.maxUsers) {
-      return delivery.bye(connection, closeCodes.full, "This room is full.", FULL_RETRY_MS);
+      return delivery.bye(connection, closeCodes.full, "This room is full.", this.#whenThereIsRoom());
     }
     const others = [...delivery.of(hello.user)];
     // The newer one is in before the older goes, so that its member is never seen to be away.
@@ -41,10 +52,17 @@ export class Attendance {
         delivery.bye(other, closeCodes.replaced, "This tab has a newer connection.");
     }
     if (delivery.of(hello.user).size > MAX_CONNECTIONS_PER_MEMBER) {
-      return delivery.bye(connection, closeCodes.tooMuch, "You have too many connections.", FULL_RETRY_MS);
+      return delivery.bye(
+        connection,
+        closeCodes.tooMuch,
+        "You have too many connections.",
+        this.#whenThereIsRoom(),
+      );
     }
 
-    this.#admit(connection, before, { ...member, name: hello.name, role: hello.role });
+    const { asked: _, ...known } = member;
+    const asked = name === hello.name ? {} : { asked: hello.name };
+    this.#admit(connection, before, { ...known, name, ...asked, role: hello.role });
     kernel.parts.wheel.ensure(expiresAt);
     // Nothing of the open frame may be told before it is durable: the welcome leaves with it.
     kernel.frame().after.push(() => this.#welcome(connection, hello));
@@ -55,29 +73,34 @@ export class Attendance {
   }
 
   /** A socket that outlived the instance that let it in. */
-  adopt(peer: Peer, note: SocketNote | undefined): void {
+  adopt(peer: Peer, note: SocketNote | undefined, of: number): void {
     // Not welcome yet: it is about to join.
     if (!note) return;
     const { kernel } = this;
     const member = kernel.memory.members.numbered(note.m);
     const role = roles[note.r];
     if (!member || !role) {
-      const reason = "Please come back.";
-      const code = closeCodes.draining;
-      peer.send(JSON.stringify({ t: "bye", code, reason, retryAfterMs: SLOW_RETRY_MS } satisfies Bye));
-      return peer.close(code, reason);
+      return sendAway(peer, kernel.comeBack.ofCrowd(of));
     }
-    const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h);
+    const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h, note.a);
     connection.hasPinged = note.g === 1;
     connection.isWelcome = true;
     connection.readTo = kernel.parts.log.positionOf(note.s);
     kernel.delivery.add(connection);
     if (kernel.parts.isRenewed) {
-      const soon = Math.ceil(kernel.parts.world.chance() * SLOW_RETRY_MS);
+      const soon = kernel.comeBack.ofCrowd(of);
       kernel.delivery.bye(connection, closeCodes.draining, "This room has new code.", soon);
       const away = kernel.memory.members.get(member.user);
       if (away?.leavesAt !== undefined) this.change({ ...away, leavesAt: kernel.now + RESTART_GRACE_MS });
       return;
+    }
+    if (note.o) {
+      return kernel.delivery.bye(
+        connection,
+        closeCodes.draining,
+        "Please ask again.",
+        kernel.comeBack.ofCrowd(of),
+      );
     }
     // Sleep is no excuse: it has read nothing since then.
     if (note.c !== undefined) kernel.delivery.hold(connection, note.c, note.p ?? kernel.now);
@@ -111,6 +134,20 @@ export class Attendance {
     kernel.settle();
   }
 
+  /** Somebody has to go: they have left with the open frame, and are told once that is durable. */
+  end({ user, code, reason, retryAfterMs }: Ending): void {
+    const { kernel } = this;
+    const theirs = [...kernel.delivery.of(user)];
+    const member = kernel.memory.members.get(user);
+    if (member) {
+      kernel.changeMember({ user });
+      this.#tellFeatures("left", member);
+    }
+    kernel.frame().after.push(() => {
+      for (const connection of theirs) kernel.delivery.bye(connection, code, reason, retryAfterMs);
+    });
+  }
+
   /** The graces that have ended: these members are said to have left. */
   sayGoodbye(): void {
     for (const member of this.kernel.memory.members.gone(this.kernel.now)) {
@@ -125,18 +162,53 @@ export class Attendance {
     if (member.leavesAt !== undefined) this.kernel.parts.wheel.ensure(member.leavesAt);
   }
 
-  #newMember({ user, name, role }: Hello): Member {
-    return { user, name, role, number: this.kernel.memory.members.lastNumber + 1, since: this.kernel.now };
+  #newMember({ user, name, role, guest, from }: Hello): Member {
+    const number = this.kernel.memory.members.lastNumber + 1;
+    const whence = from === undefined ? {} : { from };
+    return { user, name, role, number, since: this.kernel.now, ...(guest ? { guest, ...whence } : {}) };
+  }
+
+  /** As it may be shown here, told apart from everybody else's; nothing where this kind of room will not have it. */
+  #nameOf({ user, name }: Hello, before: Member | undefined): string | undefined {
+    if (before && (before.asked ?? before.name) === name) return before.name;
+    const clean = this.kernel.clean(name);
+    return clean === undefined
+      ? undefined
+      : this.kernel.memory.members.names.distinct(user, shownName(clean));
+  }
+
+  #whenThereIsRoom(): number {
+    return this.kernel.comeBack.next(FULL_RETRY_MS, FULL_RETRY_MS);
   }
 
   /** Somebody new, somebody back within the grace, or another socket of somebody here. */
   #admit(connection: Connection, before: Member | undefined, { leavesAt, ...here }: Member): void {
-    // Another tab of somebody here says nothing new of who they are.
+    // Another tab of somebody here says nothing new of who they are, but for a higher role: nobody is to act by one and be
+    // moderated by a lower.
     const isAnother = this.kernel.delivery.of(here.user).size > 1;
-    const isSame = before && (isAnother || (before.name === here.name && before.role === here.role));
-    if (!isSame || leavesAt !== undefined) this.change(here);
-    if (!isSame) this.#tellFeatures("joined", here);
+    const isRaised = before && roles.indexOf(here.role) > roles.indexOf(before.role);
+    const isSame =
+      before && !isRaised && (isAnother || (before.name === here.name && before.role === here.role));
+    const now = before && isAnother && isRaised ? { ...before, role: here.role } : here;
+    if (!isSame || leavesAt !== undefined) this.change(now);
+    if (!isSame) this.#tellFeatures("joined", now);
     connection.member = this.kernel.memory.members.get(here.user) ?? here;
+  }
+
+  /** A feature whose word cannot be had lets nobody in: it may be the one that keeps somebody out. */
+  #refusal(hello: Hello): Farewell | undefined {
+    const { kernel } = this;
+    for (const feature of kernel.features.values()) {
+      try {
+        const refusal = feature.admits?.(kernel.situation(feature), hello);
+        if (refusal) return refusal;
+      } catch (error) {
+        kernel.parts.world.report(`${feature.name} could not say whether ${hello.user} may come in`, error);
+        const retryAfterMs = kernel.comeBack.next(SLOW_RETRY_MS, SLOW_RETRY_MS);
+        return { code: closeCodes.draining, reason: "Please come back.", retryAfterMs };
+      }
+    }
+    return undefined;
   }
 
   #tellFeatures(what: "joined" | "left", member: Member): void {
@@ -163,8 +235,20 @@ export class Attendance {
     connection.isWelcome = true;
     const isBehind = resumes && since < memory.seq;
     if (isBehind) delivery.hold(connection, since, now);
-    delivery.direct(connection, this.welcomes.text(connection, resumes, token));
+    delivery.welcome(connection, this.welcomes.text(connection, resumes, token));
     if (isBehind) delivery.pump(connection, memory.seq);
     connection.note();
+  }
+}
+
+/** A socket of nobody's. */
+function sendAway(peer: Peer, retryAfterMs: number): void {
+  const reason = "Please come back.";
+  const code = closeCodes.draining;
+  try {
+    peer.send(JSON.stringify({ t: "bye", code, reason, retryAfterMs } satisfies Bye));
+    peer.close(code, reason);
+  } catch {
+    // It is closing already: no reason for a room not to come to life.
   }
 }

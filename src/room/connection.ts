@@ -1,5 +1,5 @@
 import { type Role, roles } from "../protocol/codes";
-import { MAX_OFFENCES, OFFENCE_MS, PING_MS, SIGNAL_NACK_MS, SILENT_MS } from "../protocol/limits";
+import { PING_MS, SIGNAL_NACK_MS, SILENT_MS } from "../protocol/limits";
 import type { Member } from "./members";
 import type { Peer, SocketNote } from "./ports";
 
@@ -20,10 +20,12 @@ export class Connection {
   /** When it last said something, and whether it ever pinged. */
   heardAt: number;
   hasPinged = false;
+  /** Answers that follow from frames which it has not been sent yet. */
+  readonly owed: (() => string)[] = [];
+  owedChars = 0;
   /** Texts that came before its welcome was out. */
   readonly early: unknown[] = [];
   #notedAt: number;
-  #offences: number[] = [];
   #signalNackAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -34,6 +36,8 @@ export class Connection {
     readonly expiresAt: number,
     seen: number,
     now: number,
+    /** Where a guest comes from, as a keyed hash: their windows hold there too. */
+    readonly from?: string | undefined,
   ) {
     this.seen = seen;
     this.heardAt = now;
@@ -68,16 +72,11 @@ export class Connection {
       h: this.heardAt,
     };
     if (this.hasPinged) note.g = 1;
+    if (this.from !== undefined) note.a = this.from;
     this.#notedAt = this.heardAt;
     if (this.cursor !== undefined) Object.assign(note, { c: this.cursor, p: this.pausedAt });
+    if (this.owed.length > 0) note.o = 1;
     this.peer.keep(note);
-  }
-
-  /** Counts a refusal; answers whether it was one too many. */
-  offends(now: number): boolean {
-    this.#offences.push(now);
-    while ((this.#offences[0] as number) <= now - OFFENCE_MS) this.#offences.shift();
-    return this.#offences.length > MAX_OFFENCES;
   }
 
   /** Whether a refused signal may be told about now. */

@@ -1,11 +1,12 @@
 import { decode } from "../protocol/codec";
 import { closeCodes } from "../protocol/codes";
-import { MAX_EARLY, OFFENCE_MS } from "../protocol/limits";
-import type { Ack, Nack, Up } from "../protocol/messages";
+import { MAX_EARLY } from "../protocol/limits";
+import type { Ack, Json, Nack, Up } from "../protocol/messages";
 import type { Action, Actions } from "./actions";
 import type { Connection } from "./connection";
 import type { Speaker } from "./feature";
 import type { Kernel } from "./kernel";
+import { windowsOf } from "./offences";
 import { type Refused, refused } from "./refusals";
 
 /** What sockets say, and what each is answered. */
@@ -25,7 +26,7 @@ export class Conversation {
     // Whoever speaks on opening does not end everybody's frame: it is heard once its welcome is out.
     if (!connection.isWelcome) {
       if (connection.early.push(text) <= MAX_EARLY) return;
-      return kernel.delivery.bye(connection, closeCodes.tooMuch, "Wait for your welcome.", OFFENCE_MS);
+      return this.#close(connection, "Wait for your welcome.");
     }
     if (text === "ping") {
       connection.hasPinged = true;
@@ -41,12 +42,18 @@ export class Conversation {
     const { delivery, committed, now } = this.kernel;
     if (message.t === "seen") return delivery.seen(connection, message.seq, committed, now);
     const limited = this.actions.limitTraffic(connection.id);
-    if (limited) return this.#refuse(connection, limited, about(message));
+    if (limited) return this.#tooMuch(connection, limited, message);
     switch (message.t) {
       case "do":
         return this.#do(connection, message);
       case "sig": {
-        const problem = this.actions.signal(message.f, message.n, message.d, speakerOf(connection));
+        const problem = this.actions.signal(
+          message.f,
+          message.n,
+          message.d,
+          speakerOf(connection),
+          connection.from,
+        );
         if (problem) return this.#refuse(connection, problem, about(message));
         return this.kernel.settle();
       }
@@ -55,30 +62,37 @@ export class Conversation {
       case "verify": {
         const tooOften = this.actions.limitVerify(connection.id);
         if (tooOften) return this.#refuse(connection, tooOften, {});
-        return this.#afterFrame(() => {
-          const { seq, slices } = this.kernel.memory;
-          delivery.direct(connection, JSON.stringify({ t: "checksum", seq, sums: slices.checksums() }));
-        });
+        return this.#afterFrame(() => delivery.answer(connection, () => this.#checksums(), CHECKSUM_CHARS));
       }
     }
   }
 
   #do(connection: Connection, action: Action): void {
     const { kernel } = this;
-    const answer = this.actions.act(action, speakerOf(connection));
+    const answer = this.actions.act(action, speakerOf(connection), { from: connection.from });
     if (!answer.ok) return this.#refuse(connection, answer.refused, action);
     const { seq, answer: d, again } = answer;
-    const ack: Ack = {
-      t: "ack",
-      id: action.id,
-      ...(seq === undefined ? {} : { seq }),
-      ...(d === undefined ? {} : { d }),
+    const tell = () => {
+      const text = ackText(action.id, seq, d);
+      kernel.delivery.answer(connection, () => text, text.length);
     };
-    const tell = () => kernel.delivery.direct(connection, JSON.stringify(ack));
     if (again) return this.#afterFrame(tell);
     // An event carries the acknowledgement of the action that made it.
     if (seq === undefined || d !== undefined) kernel.frame().after.push(tell);
     kernel.settle(answer.urgent);
+  }
+
+  #checksums(): string {
+    const { seq, slices } = this.kernel.memory;
+    return JSON.stringify({ t: "checksum", seq, sums: slices.checksums() });
+  }
+
+  /** Whoever comes back says again at once all that was not answered: what was done of it is not to be told as refused. */
+  #tooMuch(connection: Connection, limited: Refused, message: Up): void {
+    if (message.t !== "do" || !this.actions.wasDone(message, connection.member.user)) {
+      return this.#refuse(connection, limited, about(message));
+    }
+    if (!this.#offends(connection)) this.#do(connection, message);
   }
 
   /** It may be told only once all that it follows from is durable, and nobody hurries the frame by asking. */
@@ -88,22 +102,42 @@ export class Conversation {
     this.kernel.settle(!frame.isDurable && !frame.hasSignals);
   }
 
+  /** Whether this was one too many, in which case it is closed. */
+  #offends(connection: Connection): boolean {
+    if (!this.actions.offends(connection.member.user)) return false;
+    this.#close(connection, "Too many of your messages were refused.");
+    return true;
+  }
+
   /** Only a refusal may go out ahead of the frame, for it reveals nothing. */
   #refuse(connection: Connection, why: Refused, { id, signal }: { id?: string; signal?: boolean }): void {
     const { delivery, now } = this.kernel;
-    if (connection.offends(now)) {
-      return delivery.bye(
-        connection,
-        closeCodes.tooMuch,
-        "Too many of your messages were refused.",
-        OFFENCE_MS,
-      );
-    }
+    if (this.#offends(connection)) return;
     if (signal && !connection.maySignalNack(now)) return;
     const nack: Nack = { t: "nack", ...(id === undefined ? {} : { id }), ...why };
     delivery.direct(connection, JSON.stringify(nack));
   }
+
+  /** Who does it again stays away for longer. */
+  #close(connection: Connection, reason: string): void {
+    const { kernel } = this;
+    const pauseMs = kernel.offend(windowsOf(connection.member.user, connection.from));
+    kernel.delivery.bye(connection, closeCodes.tooMuch, reason, pauseMs);
+    kernel.settle();
+  }
 }
+
+function ackText(id: string, seq: number | undefined, d: Json | undefined): string {
+  return JSON.stringify({
+    t: "ack",
+    id,
+    ...(seq === undefined ? {} : { seq }),
+    ...(d === undefined ? {} : { d }),
+  } satisfies Ack);
+}
+
+/** About what the sums of a dozen features take. */
+const CHECKSUM_CHARS = 500;
 
 function speakerOf({ member, role }: Connection): Speaker {
   return { user: member.user, name: member.name, role, forRoom: false };

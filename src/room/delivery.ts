@@ -1,7 +1,8 @@
 import { byteLength } from "../protocol/codec";
 import { type CloseCode, closeCodes, isFinal } from "../protocol/codes";
 import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS, SLOW_RETRY_MS } from "../protocol/limits";
-import type { Bye, Json } from "../protocol/messages";
+import type { Bye } from "../protocol/messages";
+import type { ComeBack } from "./come-back";
 import type { Connection } from "./connection";
 import type { EventLog } from "./event-log";
 import { tailOf } from "./record";
@@ -18,6 +19,7 @@ export class Delivery {
 
   constructor(
     private readonly log: EventLog,
+    private readonly comeBack: ComeBack,
     private readonly on: {
       /** A reader who has just caught up may have missed its private slices. */
       caughtUp(connection: Connection): void;
@@ -85,6 +87,20 @@ export class Delivery {
     else this.#send(connection, text);
   }
 
+  /** Its first message, of whatever size: what it has not read of it counts, and closes nobody who has yet to begin. */
+  welcome(connection: Connection, text: string): void {
+    connection.readTo -= byteLength(text);
+    this.#send(connection, text);
+  }
+
+  /** What follows from the newest frame: a reader who is still being brought on is told once it has that frame. */
+  answer(connection: Connection, tell: () => string, chars: number): void {
+    if (connection.cursor === undefined) return this.direct(connection, tell());
+    connection.owedChars += chars;
+    if (connection.owedChars > PAUSE_BYTES) return this.#tooSlow(connection);
+    if (connection.owed.push(tell) === 1) connection.note();
+  }
+
   tell(user: string, text: string): void {
     for (const connection of this.of(user)) {
       if (connection.isWelcome && connection.cursor === undefined) this.direct(connection, text);
@@ -115,6 +131,8 @@ export class Delivery {
     while (connection.cursor !== undefined) {
       if (connection.cursor >= committed) {
         connection.cursor = undefined;
+        connection.owedChars = 0;
+        for (const tell of connection.owed.splice(0)) this.direct(connection, tell());
         this.on.caughtUp(connection);
         return;
       }
@@ -131,7 +149,7 @@ export class Delivery {
   bye(connection: Connection, code: CloseCode, reason: string, retryAfterMs?: number): void {
     if (connection.isClosed) return;
     const bye: Bye = { t: "bye", code, reason };
-    if (!isFinal(code)) bye.retryAfterMs = retryAfterMs ?? SLOW_RETRY_MS;
+    if (!isFinal(code)) bye.retryAfterMs = retryAfterMs ?? this.comeBack.next(SLOW_RETRY_MS, SLOW_RETRY_MS);
     this.#send(connection, JSON.stringify(bye));
     connection.isClosed = true;
     try {
@@ -169,7 +187,7 @@ export class Delivery {
   }
 
   #tooSlow(connection: Connection): void {
-    this.bye(connection, closeCodes.silent, "You read more slowly than this room speaks.", SLOW_RETRY_MS);
+    this.bye(connection, closeCodes.silent, "You read more slowly than this room speaks.");
   }
 
   #send(connection: Connection, text: string): void {
@@ -186,7 +204,3 @@ export class Delivery {
 }
 
 const none: ReadonlySet<Connection> = new Set();
-
-export function mineText(feature: string, slice: Json): string {
-  return JSON.stringify({ t: "mine", f: feature, d: slice });
-}

@@ -23,11 +23,12 @@ export class EventLog {
 
   constructor(private readonly recoveryMs: number) {}
 
-  add(frame: Omit<LoggedFrame, "end">): void {
-    this.end += frame.bytes;
-    this.#bytes += frame.bytes;
-    this.#frames.push({ ...frame, end: this.end });
-    this.trim(frame.at);
+  add({ first, seq, at, text, bytes, record }: Omit<LoggedFrame, "end">): void {
+    this.end += bytes;
+    this.#bytes += bytes;
+    // Written out, like all that is kept by the thousand: engines give each copy made by a spread a shape of its own.
+    this.#frames.push({ first, seq, at, text, bytes, end: this.end, record });
+    this.trim(at);
   }
 
   trim(now: number): void {

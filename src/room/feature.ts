@@ -1,5 +1,7 @@
-import type { ErrorCode, Role } from "../protocol/codes";
+import type { CloseCode, ErrorCode, Role } from "../protocol/codes";
 import type { Json, NumberedEvent } from "../protocol/messages";
+import type { Boards } from "./board";
+import type { Hello } from "./hello";
 import type { Member } from "./members";
 import type { Rate } from "./settings";
 
@@ -50,9 +52,21 @@ export interface Situation<S, P> {
   members: ReadonlyMap<string, Member>;
   /** When a named timer of this feature is due, if it is set. */
   timer(name: string): number | undefined;
+  /** The number of the newest event. */
+  seq: number;
+  /** This life of the room. */
+  epoch: string;
+  /** A guest opened it. */
+  isGuests: boolean;
+  /** The kind's. */
+  boards: Boards;
+  /** How long what is owed to the boards may gather. */
+  flushMs: number;
   /** Uniform in [0, 1). */
   chance(): number;
   freshId(): string;
+  /** What somebody wrote, as this kind of room lets others read it; undefined where it does not at all. */
+  clean(text: string): string | undefined;
 }
 export interface Asked<S, P> extends Situation<S, P> {
   by: Speaker;
@@ -67,6 +81,37 @@ export function refuse(code: ErrorCode, message: string, retryAfterMs?: number):
   return { refused: code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
+/** Why a socket is closed, or not let in. Only codes that are not final carry a time to come back. */
+export interface Farewell {
+  code: CloseCode;
+  reason: string;
+  retryAfterMs?: number;
+}
+export interface Ending extends Farewell {
+  user: string;
+}
+
+/** What somebody is about to do: asked of every feature that `permits`, before it is limited or decided. */
+export interface Asking {
+  /** As in `welcome.limits.rules`: `chat.say`. */
+  rule: string;
+  isSpeech: boolean;
+  by: Speaker;
+}
+
+/** A socket at the door, as the edge knows it. */
+export type Newcomer = Pick<Hello, "user" | "name" | "role" | "guest" | "askedAt">;
+
+/** Points that follow from a decision. */
+export interface Award {
+  user: string;
+  points: number;
+  /** The second column, where the board has one. */
+  tie?: number;
+  /** The kind's first if absent. */
+  board?: string;
+}
+
 export interface Outcome<E extends Schemas, X extends Schemas> {
   events?: readonly Emit<E>[];
   /** Journalled and folded into private state, never sent. */
@@ -77,6 +122,29 @@ export interface Outcome<E extends Schemas, X extends Schemas> {
   timers?: Readonly<Record<string, number | null>>;
   /** Closes the frame at once, for what must not wait (a timeline). */
   urgent?: boolean;
+  /** Points, for the feature of this kind that takes them. */
+  awards?: readonly Award[];
+  /** Ends every connection of these users once this is durable: they have left, without a grace. */
+  ends?: readonly Ending[];
+  /**
+   * Errands to begin once this is durable. One of a name is under way at a time; one that is wanted while it is under way
+   * is begun once more after its answer.
+   */
+  errands?: readonly string[];
+}
+
+/**
+ * Something that only the outside world can do for the room. It is made durable with the frame that wants it, repeated
+ * with growing pauses until it is answered, and awaited by nobody; a room with one outstanding is never cleaned up. The
+ * outside may have done it and the answer be lost: what is asked has to bear being asked twice.
+ */
+export interface Errand<S, P, E extends Schemas = Schemas, X extends Schemas = Schemas> {
+  /** What is asked, from the state as it is when it is begun; `undefined`: there is nothing left to ask, it is over. */
+  ask(situation: Situation<S, P>): Json | undefined;
+  /** The answer. What follows from it is committed in the same frame as the errand's end. */
+  answered(situation: Situation<S, P>, answer: Json): Outcome<E, X>;
+  /** Were its answer lost with the process, it may wait until the room is next awake: no alarm of its own watches over it. */
+  isPatient?: true;
 }
 
 /** Everything that may be asked has a size and a rate: leaving one out does not compile. */
@@ -86,6 +154,8 @@ export interface Bounds {
   rate: Rate;
   /** The least role that may ask; `player` if absent. Finer rules belong to `decide`. */
   who?: Role;
+  /** Others read it as somebody's own words: whoever is muted may not. */
+  isSpeech?: true;
 }
 export interface ActionRule<S, P, E extends Schemas, X extends Schemas, D> extends Bounds {
   decide(asked: Asked<S, P>, data: D): Outcome<E, X> | Refusal;
@@ -127,11 +197,28 @@ export interface Feature<
   };
   readonly actions: { readonly [K in keyof A]: ActionRule<S, P, E, X, DataOf<A[K]>> };
   readonly signals?: { readonly [K in keyof G]: Bounds };
+  /** A word in what others ask, of whatever feature; a refusal stands before limits and decisions. */
+  permits?(situation: Situation<S, P>, asking: Asking): Refusal | undefined;
+  /** A word in who comes in; asked of every socket, also of a member's next one. */
+  admits?(situation: Situation<S, P>, newcomer: Newcomer): Farewell | undefined;
   /** A member came (not merely another of their tabs), or is gone for good. */
   joined?(situation: Situation<S, P>, member: Member): Outcome<E, X>;
   left?(situation: Situation<S, P>, member: Member): Outcome<E, X>;
+  /**
+   * Points that other features award; the first feature of a kind that takes them is handed them, in the frame that they
+   * follow from. It refuses nothing: what it cannot count it leaves out.
+   */
+  awarded?(situation: Situation<S, P>, awards: readonly Award[]): Outcome<E, X>;
   /** A named timer came due. It may come twice: what it decides must bear that. */
   due?(situation: Situation<S, P>, timer: string): Outcome<E, X>;
+  /** The platform tells something of the world outside, which nobody here asked for. No client can say it. */
+  heard?(situation: Situation<S, P>, word: Json): Outcome<E, X>;
+  readonly errands?: Readonly<Record<string, Errand<S, P, E, X>>>;
+  /**
+   * What it still owes the outside it wants now, for the room is about to be closed or cleaned up (`isFinal`), or may be
+   * gone for a while. It may be asked again.
+   */
+  ending?(situation: Situation<S, P>, isFinal: boolean): Outcome<E, X>;
 }
 
 /** The types of state, events and decisions all follow from the schemas and `initial`. */
@@ -147,6 +234,8 @@ export function defineFeature<
   if (!/^[a-z][a-zA-Z0-9-]{0,31}$/.test(feature.name)) {
     throw new TypeError(`A feature's name is 1–32 letters, digits and dashes; "${feature.name}" is not.`);
   }
+  // Its events say what happened to the room as such (`renewed`), and no feature folds them.
+  if (feature.name === "room") throw new TypeError('No feature is called "room": that is the room itself.');
   return feature;
 }
 

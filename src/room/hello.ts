@@ -9,6 +9,8 @@ export interface Hello {
   role: Role;
   guest: boolean;
   expiresAt: number;
+  /** When the edge asked whether they are banned, and they were not; nothing where nobody could be asked. */
+  askedAt?: number;
   /** A digest of the client's `_pk`: names a tab of a user. */
   tab: string;
   /** Where to resume. */
@@ -16,4 +18,6 @@ export interface Hello {
   since?: number;
   /** A bare guest's fresh token: told once in the welcome, never kept. */
   token?: string;
+  /** The keyed hash of where it comes from, where the platform tells that. */
+  from?: string;
 }

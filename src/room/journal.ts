@@ -17,6 +17,10 @@ export interface Head {
   floor: number;
   /** The oldest record kept. */
   first: number;
+  /** Who opened it was a guest: it feeds no board but its own. */
+  isGuests?: true;
+  /** It was closed while it owed something to the outside: it lives on, unseen, until that is settled. */
+  isEnded?: true;
   /** The features' versions that wrote last. */
   versions: Readonly<Record<string, string>>;
 }
@@ -26,8 +30,8 @@ export const recordKey = (n: number) => `j/${String(n).padStart(12, "0")}`;
 export const chunkKey = (what: "s" | "o", n: number, chunk: number) =>
   `${what}/${n}/${String(chunk).padStart(5, "0")}`;
 
-/** A platform takes so many pairs in one call; more calls without an `await` between commit together all the same. */
-const PAIRS = 100;
+/** A platform deletes so many keys in one call; more calls without an `await` between commit together all the same. */
+const KEYS = 100;
 
 /**
  * Writes a room's frames and snapshots. Nothing here waits: writes are issued in one breath with the sends that depend
@@ -43,10 +47,9 @@ export class Journal {
   ) {}
 
   append(record: FrameRecord): void {
-    const entries: Record<string, unknown> = { [recordKey(record.n)]: record };
-    if (this.isNew) entries[HEAD] = this.head;
+    this.#put(recordKey(record.n), record);
+    if (this.isNew) this.#put(HEAD, this.head);
     this.isNew = false;
-    this.#put(entries);
     this.#sinceSnapshot.frames++;
     this.#sinceSnapshot.chars += recordChars(record);
   }
@@ -65,6 +68,12 @@ export class Journal {
     return frames >= SNAPSHOT_EVERY_FRAMES || chars >= SNAPSHOT_EVERY_CHARS;
   }
 
+  /** From here on it is a closed room, also to whoever restores it. */
+  end(): void {
+    this.head.isEnded = true;
+    this.#put(HEAD, this.head);
+  }
+
   /** Snapshot and pointer in one commit, and in the same one older records go that recovery no longer wants. */
   snapshot(memory: Memory, log: EventLog, now: number): void {
     this.#sinceSnapshot = { frames: 0, chars: 0 };
@@ -81,7 +90,7 @@ export class Journal {
     const ended = this.head.operations.filter(({ until }) => until <= now);
     this.head.operations = this.head.operations.filter(({ until }) => until > now);
     for (const { n, chunks: count } of ended) gone.push(...chunkKeys("o", n, count));
-    this.#put({ [HEAD]: this.head });
+    this.#put(HEAD, this.head);
     this.#delete(gone);
   }
 
@@ -95,26 +104,20 @@ export class Journal {
   }
 
   #putChunks(what: "s" | "o", n: number, text: string): number {
-    const entries: Record<string, unknown> = {};
     let chunk = 0;
     for (let from = 0; from < text.length; from += MAX_RECORD_CHARS) {
-      entries[chunkKey(what, n, chunk++)] = text.slice(from, from + MAX_RECORD_CHARS);
+      this.#put(chunkKey(what, n, chunk++), text.slice(from, from + MAX_RECORD_CHARS));
     }
-    this.#put(entries);
     return chunk;
   }
 
-  #put(entries: Record<string, unknown>): void {
-    const pairs = Object.entries(entries);
-    for (let from = 0; from < pairs.length; from += PAIRS) {
-      const part = pairs.length <= PAIRS ? entries : Object.fromEntries(pairs.slice(from, from + PAIRS));
-      this.#watch(() => this.world.storage.put(part));
-    }
+  #put(key: string, value: unknown): void {
+    this.#watch(() => this.world.storage.put(key, value));
   }
 
   #delete(keys: string[]): void {
-    for (let from = 0; from < keys.length; from += PAIRS) {
-      const part = keys.slice(from, from + PAIRS);
+    for (let from = 0; from < keys.length; from += KEYS) {
+      const part = keys.slice(from, from + KEYS);
       this.#watch(() => this.world.storage.delete(part));
     }
   }

@@ -1,21 +1,36 @@
 import { byteLength } from "../protocol/codec";
 import { MAX_RECORD_CHARS } from "../protocol/limits";
-import type { Json, NumberedEvent } from "../protocol/messages";
+import type { NumberedEvent } from "../protocol/messages";
 import type { RoomClock } from "./clock";
+import { ComeBack } from "./come-back";
 import type { Connection } from "./connection";
-import { Delivery, mineText } from "./delivery";
+import { Delivery } from "./delivery";
+import { Errands } from "./errands";
 import type { EventLog } from "./event-log";
-import type { AnyFeature, Outcome, PrivateEvent, Schemas, Situation, Speaker } from "./feature";
+import type {
+  AnyFeature,
+  Asked,
+  Award,
+  Ending,
+  Outcome,
+  PrivateEvent,
+  Schemas,
+  Situation,
+  Speaker,
+} from "./feature";
 import { FramePace } from "./frame-pace";
 import type { Journal } from "./journal";
 import type { Kind } from "./kind";
 import type { MemberChange } from "./members";
 import type { Memory } from "./memory";
-import { OpenFrame, operationChars, privateChars, timerChars } from "./open-frame";
+import { OFFENCE, pauseOf } from "./offences";
+import { errandChars, OpenFrame, operationChars, privateChars, timerChars } from "./open-frame";
 import type { Operation } from "./operations";
 import type { World } from "./ports";
+import { PrivateSlices } from "./private-slices";
 import type { RoomSettings } from "./settings";
 import type { Wheel } from "./wheel";
+import { cleaner } from "./words";
 
 /** What a restore gives. */
 export interface Parts {
@@ -44,7 +59,12 @@ export type Accepted = Omit<Operation, "record" | "seq">;
  */
 export class Kernel {
   readonly delivery: Delivery;
+  readonly comeBack: ComeBack;
+  readonly mine: PrivateSlices;
+  readonly errands: Errands;
   readonly features: ReadonlyMap<string, AnyFeature>;
+  /** Titles, names and messages as others may read them. */
+  readonly clean: (text: string) => string | undefined;
   readonly #pace = new FramePace();
   #frame: OpenFrame | undefined;
   #committedAt = Number.NEGATIVE_INFINITY;
@@ -54,13 +74,21 @@ export class Kernel {
 
   constructor(
     readonly parts: Parts,
-    gone: (connection: Connection) => void,
+    private readonly on: {
+      gone(connection: Connection): void;
+      /** Somebody's connections are to end with the frame that is open now. */
+      ends(ending: Ending): void;
+    },
   ) {
     this.features = new Map(parts.kind.features.map((feature) => [feature.name, feature]));
-    this.delivery = new Delivery(parts.log, {
-      caughtUp: (connection) => this.#sendMine(connection),
+    this.mine = new PrivateSlices(parts);
+    this.clean = cleaner(parts.kind.words ?? "allow", parts.world.filter);
+    this.errands = new Errands(this);
+    this.comeBack = new ComeBack(parts.world.chance);
+    this.delivery = new Delivery(parts.log, this.comeBack, {
+      caughtUp: (connection) => this.#tellMine(connection),
       held: (until) => parts.wheel.ensure(until),
-      gone,
+      gone: on.gone,
     });
   }
 
@@ -91,17 +119,27 @@ export class Kernel {
   }
 
   situation(feature: AnyFeature): Situation<unknown, unknown> {
-    const { world, name, memory } = this.parts;
+    const { world, name, memory, journal, kind, settings } = this.parts;
     return {
       at: this.now,
       room: name,
       state: memory.slices.shared(feature.name),
       private: memory.slices.private(feature.name),
       members: memory.members.all,
+      seq: memory.seq,
+      epoch: memory.epoch,
+      isGuests: journal.head.isGuests === true,
+      boards: kind.boards ?? noBoards,
+      flushMs: settings.flushMs,
       timer: (timer) => memory.timers.get(`${feature.name}/${timer}`),
       chance: world.chance,
       freshId: world.freshId,
+      clean: this.clean,
     };
+  }
+
+  asked(feature: AnyFeature, by: Speaker): Asked<unknown, unknown> {
+    return Object.assign(this.situation(feature), { by });
   }
 
   /** Numbers and folds what was decided, all of it or none, and puts it into the frame. Answers the last number. */
@@ -112,29 +150,47 @@ export class Kernel {
     op?: Accepted,
   ): number | undefined {
     const { name } = feature;
-    const user: { by?: string } = by && !by.forRoom ? { by: by.user } : {};
-    const events = outcome.events ?? [];
+    const user = by && !by.forRoom ? by.user : undefined;
+    const events = outcome.events ?? none;
+    const timers = Object.entries(outcome.timers ?? {});
+    // What is undefined is left out of the text.
     const texts = events.map(({ n, d }, at) =>
-      JSON.stringify({ f: name, n, d, ...user, ...(op && at === events.length - 1 ? { op: op.id } : {}) }),
+      JSON.stringify({ f: name, n, d, by: user, op: at === events.length - 1 ? op?.id : undefined }),
     );
-    const hidden = (outcome.private ?? []).map(({ n, d }) => ({ n, data: JSON.stringify(d) }));
-    this.#makeRoom(
-      sum(texts.map((text) => text.length + 1)) +
-        sum(hidden.map(({ n, data }) => privateChars(name, n, data, user.by))) +
-        sum(Object.keys(outcome.timers ?? {}).map((timer) => timerChars(`${name}/${timer}`))) +
-        (op ? operationChars(op) : 0),
-    );
+    const hidden = (outcome.private ?? none).map(({ n, d }) => ({ n, data: JSON.stringify(d) }));
+    let chars = op ? operationChars(op) : 0;
+    for (const text of texts) chars += text.length + 1;
+    for (const { n, data } of hidden) chars += privateChars(name, n, data, user);
+    for (const [timer] of timers) chars += timerChars(`${name}/${timer}`);
+    for (const errand of outcome.errands ?? none) chars += errandChars(`${name}/${errand}`);
+    this.#makeRoom(chars);
     const frame = this.frame();
-    const privates = hidden.map(({ n, data }) => ({ n, d: JSON.parse(data), ...user, at: frame.at }));
+    const privates = hidden.map(({ n, data }) => privateEvent(n, JSON.parse(data), user, frame.at));
     const concerned = this.#fold(feature, texts, privates, frame.at);
 
     for (const text of texts) frame.addEvent(text);
-    for (const { n, data } of hidden) frame.addPrivate(name, n, data, user.by);
+    for (const { n, data } of hidden) frame.addPrivate(name, n, data, user);
     for (const someone of concerned) frame.touchMine(name, someone);
-    for (const [timer, at] of Object.entries(outcome.timers ?? {})) this.setTimer(`${name}/${timer}`, at);
+    for (const [timer, at] of timers) this.setTimer(`${name}/${timer}`, at);
+    for (const errand of outcome.errands ?? none) this.errands.want(`${name}/${errand}`);
     const seq = texts.length > 0 ? this.memory.seq : undefined;
     if (op) this.#accept(op, seq);
+    for (const ending of outcome.ends ?? []) this.on.ends(ending);
+    if (outcome.awards) this.#award(outcome.awards);
     return seq;
+  }
+
+  /** In the frame that they follow from; where they need more than one, in the same breath, which is one commit as well. */
+  #award(awards: readonly Award[]): void {
+    const taker = this.parts.kind.features.find(({ awarded }) => awarded !== undefined);
+    if (!taker) return;
+    const { commits } = this;
+    for (let from = 0; from < awards.length; from += AWARDS_A_FRAME) {
+      const some = awards.slice(from, from + AWARDS_A_FRAME);
+      const outcome = taker.awarded?.(this.situation(taker), some);
+      if (outcome) this.apply(taker, outcome);
+    }
+    if (this.commits > commits) this.commit();
   }
 
   /** Answers whose private slices changed. Whatever throws, nothing has. */
@@ -145,10 +201,13 @@ export class Kernel {
     try {
       for (const text of texts) {
         // Parsed, so that the room folds just what a client will: no `undefined`, no shared references.
-        slices.fold({ ...(JSON.parse(text) as NumberedEvent), seq: ++this.memory.seq, at });
+        const event = JSON.parse(text) as NumberedEvent;
+        event.seq = ++this.memory.seq;
+        event.at = at;
+        slices.fold(event);
       }
       for (const event of privates) slices.foldPrivate(feature.name, event);
-      return privates.flatMap((event) => feature.private?.concerns?.(event) ?? []);
+      return privates.flatMap((event) => feature.private?.concerns?.(event) ?? none);
     } catch (error) {
       putBack();
       this.memory.seq = seq;
@@ -156,11 +215,21 @@ export class Kernel {
     }
   }
 
-  #accept(op: Accepted, seq: number | undefined): void {
-    const operation: Operation = { ...op, record: this.memory.n + 1, ...(seq === undefined ? {} : { seq }) };
+  #accept({ user, id, print, at, rule, answer, from }: Accepted, seq: number | undefined): void {
+    const operation: Operation = { user, id, print, at, seq, answer, rule, from, record: this.memory.n + 1 };
     this.memory.operations.add(operation);
-    if (op.rule !== undefined) this.memory.windows.stamp(op.rule, op.user, op.at);
+    this.memory.spend(operation);
     this.frame().addOperation(operation);
+  }
+
+  /** Somebody is closed for too much; answers how long they stay away for it. */
+  offend(offenders: readonly string[]): number {
+    this.#makeRoom(1_000);
+    for (const offender of offenders) {
+      this.memory.windows.stamp(OFFENCE, offender, this.now);
+      this.frame().addOffence(offender, this.now);
+    }
+    return pauseOf(this.memory.windows, offenders, this.now);
   }
 
   changeMember(change: MemberChange): void {
@@ -203,11 +272,20 @@ export class Kernel {
     if (frame.isDurable) this.#store(frame, lean);
     if (this.parts.journal.isBroken) return;
     if (lean !== undefined || frame.hasSignals) this.delivery.broadcast(full, lean, frame.before, this.now);
-    for (const [feature, users] of frame.mine) this.#tellMine(feature, users);
+    for (const [feature, users] of frame.mine) this.mine.tell(this.delivery, feature, users);
     for (const step of frame.after) step();
     for (const step of frame.later) step();
     const { journal, log } = this.parts;
     if (journal.wantsSnapshot) journal.snapshot(this.memory, log, this.now);
+  }
+
+  /** What gathers is in the slices already, and nobody may know of it before it is durable. */
+  #tellMine(connection: Connection): void {
+    const tell = () => {
+      if (connection.cursor === undefined) this.mine.sendTo(this.delivery, connection);
+    };
+    if (this.#frame?.isDurable) this.#frame.after.push(tell);
+    else tell();
   }
 
   /** For what tells of the room at once: nothing is open afterwards, not even what a newcomer's early words began. */
@@ -238,33 +316,13 @@ export class Kernel {
       throw new RangeError(`An action made ${chars} characters of events; ${MAX_RECORD_CHARS} fit.`);
     if (this.#frame && !this.#frame.fits(chars)) this.commit();
   }
-
-  /** A user's private slice; one that cannot be made keeps nobody from the room. */
-  mine(feature: string, user: string): Json | undefined {
-    try {
-      return this.memory.slices.mine(feature, user);
-    } catch (error) {
-      this.parts.world.report(`The private slice of ${feature} for ${user} failed`, error);
-      return undefined;
-    }
-  }
-
-  #tellMine(feature: string, users: ReadonlySet<string>): void {
-    for (const user of users) {
-      if (this.delivery.of(user).size === 0) continue;
-      const slice = this.mine(feature, user);
-      if (slice !== undefined) this.delivery.tell(user, mineText(feature, slice));
-    }
-  }
-
-  #sendMine(connection: Connection): void {
-    for (const name of this.features.keys()) {
-      const slice = this.mine(name, connection.member.user);
-      if (slice !== undefined) this.delivery.direct(connection, mineText(name, slice));
-    }
-  }
 }
 
-function sum(numbers: number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+const none: readonly never[] = [];
+const noBoards = {};
+/** So many awards fit into a frame, whatever people are called. */
+const AWARDS_A_FRAME = 50;
+
+function privateEvent(n: string, d: unknown, by: string | undefined, at: number): PrivateEvent {
+  return by === undefined ? { n, d, at } : { n, d, by, at };
 }

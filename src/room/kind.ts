@@ -1,5 +1,7 @@
+import { type Boards, checkBoard } from "./board";
 import type { AnyFeature } from "./feature";
 import type { Rate } from "./settings";
+import type { Words } from "./words";
 
 /** A named make of room. */
 export interface Kind<N extends string = string, F extends readonly AnyFeature[] = readonly AnyFeature[]> {
@@ -7,8 +9,12 @@ export interface Kind<N extends string = string, F extends readonly AnyFeature[]
   readonly features: F;
   /** Rates by rule name (`chat.say`) where this kind differs from its features. */
   readonly rules?: Readonly<Record<string, Rate | null>>;
+  /** The boards that its rooms feed, by name. No other board takes points from them. */
+  readonly boards?: Boards;
   /** How long a room is kept once nobody is in it; the deployment's `IDLE_MS` if absent. */
   readonly keepMs?: number;
+  /** What becomes of words that not everybody wants to read, in names, messages and titles; `allow` if absent. */
+  readonly words?: Words;
 }
 
 export function defineKind<const N extends string, const F extends readonly AnyFeature[]>(
@@ -26,6 +32,7 @@ export function defineKind<const N extends string, const F extends readonly AnyF
     throw new TypeError(
       `The kind "${kind.name}" sets a rate for "${unknown}", which none of its features has.`,
     );
+  for (const [name, board] of Object.entries(kind.boards ?? {})) checkBoard(kind.name, name, board);
   return kind;
 }
 

@@ -1,10 +1,17 @@
 import type { Role } from "../protocol/codes";
+import { Names } from "./names";
 
 /** A user in a room, however many sockets they have. */
 export interface Member {
   readonly user: string;
+  /** As it is shown here. */
   readonly name: string;
+  /** As they came with it, where that is another. */
+  readonly asked?: string;
   readonly role: Role;
+  readonly guest?: true;
+  /** Where a guest came from, as a keyed hash, where the platform tells that: a banned one does not come back as another. */
+  readonly from?: string;
   /** Short, for the notes that sockets keep. */
   readonly number: number;
   readonly since: number;
@@ -19,6 +26,7 @@ export class Members {
   readonly #byUser = new Map<string, Member>();
   readonly #byNumber = new Map<number, Member>();
   readonly #leaving = new Map<string, number>();
+  readonly names = new Names();
   lastNumber = 0;
 
   get all(): ReadonlyMap<string, Member> {
@@ -42,6 +50,7 @@ export class Members {
     if ("number" in change) {
       this.#byUser.set(change.user, change);
       this.#byNumber.set(change.number, change);
+      if (before?.name !== change.name) this.names.take(change.user, change.name);
       this.lastNumber = Math.max(this.lastNumber, change.number);
       if (change.leavesAt === undefined) this.#leaving.delete(change.user);
       else this.#leaving.set(change.user, change.leavesAt);
@@ -49,6 +58,7 @@ export class Members {
       this.#byUser.delete(before.user);
       this.#byNumber.delete(before.number);
       this.#leaving.delete(before.user);
+      this.names.release(before.user);
     }
   }
 

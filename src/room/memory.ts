@@ -1,6 +1,8 @@
+import type { Outstanding } from "./errands";
 import type { Kind } from "./kind";
 import { type Member, Members } from "./members";
-import { Operations } from "./operations";
+import { OFFENCE, windowsOf } from "./offences";
+import { type Operation, Operations } from "./operations";
 import { eventsOf, type FrameRecord, restoreOperation } from "./record";
 import { Slices, type StoredSlices } from "./slices";
 import { SlidingWindow } from "./sliding-window";
@@ -14,6 +16,8 @@ export interface Snapshot {
   members: Member[];
   lastMember: number;
   timers: [name: string, at: number][];
+  /** Absent in what was stored before there were any. */
+  errands?: [name: string, outstanding: Outstanding][];
   windows: [rule: string, user: string, stamps: number[]][];
 }
 
@@ -27,6 +31,7 @@ export class Memory {
   readonly slices: Slices;
   readonly members = new Members();
   readonly timers = new Map<string, number>();
+  readonly errands = new Map<string, Outstanding>();
   readonly operations = new Operations();
   readonly windows = new SlidingWindow();
 
@@ -47,6 +52,7 @@ export class Memory {
       members: [...this.members.all.values()],
       lastMember: this.members.lastNumber,
       timers: [...this.timers],
+      errands: [...this.errands],
       windows: this.windows.entries(),
     };
   }
@@ -58,6 +64,7 @@ export class Memory {
     for (const member of snapshot.members) this.members.apply(member);
     this.members.lastNumber = snapshot.lastMember;
     for (const [name, at] of snapshot.timers) this.timers.set(name, at);
+    for (const [name, outstanding] of snapshot.errands ?? []) this.errands.set(name, outstanding);
     for (const [rule, user, stamps] of snapshot.windows) {
       for (const at of stamps) this.windows.stamp(rule, user, at);
     }
@@ -72,18 +79,30 @@ export class Memory {
     }
     for (const change of record.m ?? []) this.members.apply(change);
     for (const [name, at] of record.w ?? []) this.setTimer(name, at);
+    for (const [name, outstanding] of record.e ?? []) this.setErrand(name, outstanding);
     for (const stored of record.o ?? []) {
-      const { rule, user, at } = restoreOperation(stored, record.n);
-      if (rule !== undefined) this.windows.stamp(rule, user, at);
+      this.spend(restoreOperation(stored, record.n));
     }
+    for (const [offender, at] of record.x ?? []) this.windows.stamp(OFFENCE, offender, at);
     this.seq = record.seq;
     this.at = record.at;
     this.n = record.n;
   }
 
+  /** An accepted action counts against its rule: for its user, and for the address of a guest. */
+  spend({ rule, user, from, at }: Pick<Operation, "rule" | "user" | "from" | "at">): void {
+    if (rule === undefined) return;
+    for (const whose of windowsOf(user, from)) this.windows.stamp(rule, whose, at);
+  }
+
   /** What any kept record still answers for, be it before or after the snapshot. */
   recall(record: FrameRecord): void {
     for (const stored of record.o ?? []) this.operations.add(restoreOperation(stored, record.n));
+  }
+
+  setErrand(name: string, outstanding: Outstanding | null): void {
+    if (outstanding === null) this.errands.delete(name);
+    else this.errands.set(name, outstanding);
   }
 
   setTimer(name: string, at: number | null): void {

@@ -1,5 +1,6 @@
 import { MAX_RECORD_CHARS } from "../protocol/limits";
 import type { WireSignal } from "../protocol/messages";
+import type { Outstanding } from "./errands";
 import type { MemberChange } from "./members";
 import type { Operation } from "./operations";
 import { type FrameRecord, storeOperation } from "./record";
@@ -15,6 +16,8 @@ export class OpenFrame {
   readonly #operations: Operation[] = [];
   readonly #members: MemberChange[] = [];
   readonly #timers: [string, number | null][] = [];
+  readonly #errands: [string, Outstanding | null][] = [];
+  readonly #offences: [string, number][] = [];
   #chars = 0;
   /** Answers and welcomes: what may be told only once everything in the frame is durable. */
   readonly after: (() => void)[] = [];
@@ -64,12 +67,25 @@ export class OpenFrame {
 
   addMember(change: MemberChange): void {
     this.#members.push(change);
-    this.#chars += change.user.length + ("name" in change ? change.name.length : 0) + 3 * TUPLE_CHARS;
+    this.#chars +=
+      change.user.length +
+      ("name" in change ? change.name.length + (change.asked?.length ?? 0) : 0) +
+      3 * TUPLE_CHARS;
   }
 
   addTimer(name: string, at: number | null): void {
     this.#timers.push([name, at]);
     this.#chars += timerChars(name);
+  }
+
+  addErrand(name: string, outstanding: Outstanding | null): void {
+    this.#errands.push([name, outstanding && { ...outstanding }]);
+    this.#chars += errandChars(name);
+  }
+
+  addOffence(offender: string, at: number): void {
+    this.#offences.push([offender, at]);
+    this.#chars += offender.length + TUPLE_CHARS;
   }
 
   addSignal(signal: WireSignal): void {
@@ -83,25 +99,24 @@ export class OpenFrame {
   }
 
   /** The text of the events; and the same with the signals, which is not stored and which slow readers are spared. */
-  texts(at: number): { lean?: string; full: string } {
+  texts(at: number): { lean: string | undefined; full: string } {
     const seq = this.before + this.#events.length;
     const head = `{"t":"frame","seq":${seq},"at":${at},"e":[${this.#events.join(",")}]`;
     const lean = this.#events.length > 0 ? `${head}}` : undefined;
-    if (this.#signals.size === 0) return { ...(lean ? { lean } : {}), full: lean ?? `${head}}` };
-    return { ...(lean ? { lean } : {}), full: `${head},"s":[${[...this.#signals.values()].join(",")}]}` };
+    if (this.#signals.size === 0) return { lean, full: lean ?? `${head}}` };
+    return { lean, full: `${head},"s":[${[...this.#signals.values()].join(",")}]}` };
   }
 
   record(n: number, text: string | undefined): FrameRecord {
-    return {
-      n,
-      seq: this.before + this.#events.length,
-      at: this.at,
-      ...(text === undefined ? {} : { text }),
-      ...(this.#private.length > 0 ? { p: this.#private } : {}),
-      ...(this.#operations.length > 0 ? { o: this.#operations.map(storeOperation) } : {}),
-      ...(this.#members.length > 0 ? { m: this.#members } : {}),
-      ...(this.#timers.length > 0 ? { w: this.#timers } : {}),
-    };
+    const record: FrameRecord = { n, seq: this.before + this.#events.length, at: this.at };
+    if (text !== undefined) record.text = text;
+    if (this.#private.length > 0) record.p = this.#private;
+    if (this.#operations.length > 0) record.o = this.#operations.map(storeOperation);
+    if (this.#members.length > 0) record.m = this.#members;
+    if (this.#timers.length > 0) record.w = this.#timers;
+    if (this.#errands.length > 0) record.e = this.#errands;
+    if (this.#offences.length > 0) record.x = this.#offences;
+    return record;
   }
 }
 
@@ -113,7 +128,11 @@ export function timerChars(name: string): number {
   return name.length + TUPLE_CHARS;
 }
 
-export function operationChars({ user, id, rule, answer }: Omit<Operation, "record">): number {
+export function errandChars(name: string): number {
+  return name.length + 2 * TUPLE_CHARS;
+}
+
+export function operationChars({ user, id, rule, answer, from }: Omit<Operation, "record" | "seq">): number {
   const answerChars = answer === undefined ? 0 : JSON.stringify(answer).length;
-  return user.length + id.length + (rule?.length ?? 0) + answerChars + TUPLE_CHARS;
+  return user.length + id.length + (rule?.length ?? 0) + (from?.length ?? 0) + answerChars + TUPLE_CHARS;
 }

@@ -8,61 +8,72 @@ export interface Operation {
   /** Of feature, action and data. */
   print: number;
   at: number;
-  seq?: number;
-  answer?: Json;
+  seq: number | undefined;
+  answer: Json | undefined;
   /** The rule that this action counted against. */
-  rule?: string;
+  rule: string | undefined;
+  /** The address that it counted against too: a guest's. */
+  from?: string | undefined;
   /** The journal's record that holds it; 0 where it was carried out of one. */
   record: number;
 }
 
 /** The accepted ids of the last `RESEND_MS`, in the order they came. Never forgotten early. */
 export class Operations {
-  readonly #byKey = new Map<string, Operation>();
+  readonly #byUser = new Map<string, Map<string, Operation>>();
+  /** The same, oldest first: a map that loses its first entry again and again is walked over all those it lost. */
+  #queue: Operation[] = [];
+  #head = 0;
 
   find(user: string, id: string, now: number): Operation | undefined {
     this.#drop(now);
-    return this.#byKey.get(key(user, id));
+    return this.#byUser.get(user)?.get(id);
   }
 
   add(operation: Operation): void {
-    this.#byKey.set(key(operation.user, operation.id), operation);
+    const theirs = this.#byUser.get(operation.user);
+    if (theirs) theirs.set(operation.id, operation);
+    else this.#byUser.set(operation.user, new Map([[operation.id, operation]]));
+    this.#queue.push(operation);
   }
 
   isFull(now: number): boolean {
-    if (this.#byKey.size < MAX_OPERATIONS) return false;
+    if (this.size < MAX_OPERATIONS) return false;
     this.#drop(now);
-    return this.#byKey.size >= MAX_OPERATIONS;
+    return this.size >= MAX_OPERATIONS;
   }
 
   /** When the oldest is forgotten: how long a full room asks to wait. */
   nextFreeAt(): number {
-    for (const operation of this.#byKey.values()) return operation.at + RESEND_MS;
-    return 0;
+    const oldest = this.#queue[this.#head];
+    return oldest ? oldest.at + RESEND_MS : 0;
   }
 
   /** Those of some records, from one up to before another: a snapshot keeps them when it lets the records go. */
   *ofRecords(from: number, before: number, now: number): Iterable<Operation> {
     this.#drop(now);
-    for (const operation of this.#byKey.values()) {
+    for (let at = this.#head; at < this.#queue.length; at++) {
+      const operation = this.#queue[at] as Operation;
       if (operation.record >= before) return;
       if (operation.record >= from) yield operation;
     }
   }
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#queue.length - this.#head;
   }
 
   #drop(now: number): void {
-    for (const [held, operation] of this.#byKey) {
-      if (operation.at + RESEND_MS > now) return;
-      this.#byKey.delete(held);
+    let oldest = this.#queue[this.#head];
+    while (oldest && oldest.at + RESEND_MS <= now) {
+      const theirs = this.#byUser.get(oldest.user);
+      if (theirs?.get(oldest.id) === oldest) theirs.delete(oldest.id);
+      if (theirs?.size === 0) this.#byUser.delete(oldest.user);
+      oldest = this.#queue[++this.#head];
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
     }
   }
-}
-
-/** Neither user ids nor operation ids hold U+0000, so that two pairs never make one key. */
-function key(user: string, id: string): string {
-  return `${user}\0${id}`;
 }

@@ -1,10 +1,12 @@
+import type { Json } from "../protocol/messages";
+
 /** What the room asks of the world. A platform file gives these; so do the simulator and the unit tests. */
 
 /** The asynchronous key-value storage that PartyKit and Durable Objects share. Writes issued without an `await` between commit together. */
 export interface Storage {
   get(key: string): Promise<unknown>;
   list(options: { prefix: string; startAfter?: string; limit?: number }): Promise<Map<string, unknown>>;
-  put(entries: Record<string, unknown>): Promise<void>;
+  put(key: string, value: unknown): Promise<void>;
   delete(keys: string[]): Promise<unknown>;
   deleteAll(): Promise<void>;
   getAlarm(): Promise<number | null>;
@@ -37,10 +39,29 @@ export interface SocketNote {
   /** Last heard at, and whether it ever pinged: who did and then fell silent is gone, also from a room that sleeps. */
   h: number;
   g?: 1;
+  /** A guest's address, as a keyed hash. */
+  a?: string;
   /** Sent up to here and then paused … */
   c?: number;
   /** … and since when it has read nothing. */
   p?: number;
+  /** It is owed answers that only memory holds: without it, they have to be asked for again. */
+  o?: 1;
+}
+
+/** Finds what not everybody wants to read. */
+export interface WordFilter {
+  /** Where it stands in the text, by UTF-16 index, `to` excluded; in order and apart. */
+  find(text: string): readonly { from: number; to: number }[];
+}
+
+/** One attempt at an errand. */
+export interface AskedErrand {
+  /** Names this attempt among all that any instance of the room ever makes. */
+  call: string;
+  /** `feature/errand`. */
+  name: string;
+  ask: Json;
 }
 
 export interface World {
@@ -49,6 +70,13 @@ export interface World {
   freshId(): string;
   /** One timer: calls `tick` after so many ms. A newer call replaces an older one. */
   wake(afterMs: number): void;
+  /** Where there is none, nothing is found. */
+  filter?: WordFilter;
+  /**
+   * Begins what only the outside can do. `Room.answered` is told how it went, with the same `call`: once, and within a
+   * deadline. Never in the same breath.
+   */
+  errand(asked: AskedErrand): void;
   /** A bug or a failed write: for the log, with the room. */
   report(problem: string, error: unknown): void;
   /** A write failed: nothing more leaves this instance, it has to be made anew. */

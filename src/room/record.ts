@@ -1,4 +1,5 @@
 import type { Json, NumberedEvent, WireEvent } from "../protocol/messages";
+import type { Outstanding } from "./errands";
 import type { MemberChange } from "./members";
 import type { Operation } from "./operations";
 
@@ -16,6 +17,10 @@ export interface FrameRecord {
   m?: MemberChange[];
   /** Named timers: set, or cleared. */
   w?: [name: string, at: number | null][];
+  /** Errands: outstanding, or over. */
+  e?: [name: string, outstanding: Outstanding | null][];
+  /** Who was closed for too much, and when. */
+  x?: [offender: string, at: number][];
 }
 
 export type StoredOperation = [
@@ -26,27 +31,32 @@ export type StoredOperation = [
   seq: number | undefined,
   rule: string | undefined,
   /** As JSON. */
-  answer?: string,
+  answer?: string | undefined,
+  from?: string,
 ];
 
 export function storeOperation(o: Operation): StoredOperation {
   const stored: StoredOperation = [o.user, o.id, o.print, o.at, o.seq, o.rule];
   if (o.answer !== undefined) stored.push(JSON.stringify(o.answer));
+  else if (o.from !== undefined) stored.push(undefined);
+  if (o.from !== undefined) stored.push(o.from);
   return stored;
 }
 
 /** Read back from JSON, absent fields are `null`. */
 export function restoreOperation(stored: StoredOperation, record: number): Operation {
-  const [user, id, print, at, seq, rule, answer] = stored;
+  const [user, id, print, at, seq, rule, answer, from] = stored;
   return {
     record,
     user,
     id,
     print,
     at,
-    ...(seq == null ? {} : { seq }),
-    ...(rule == null ? {} : { rule }),
-    ...(answer === undefined ? {} : { answer: JSON.parse(answer) as Json }),
+    seq: seq ?? undefined,
+    rule: rule ?? undefined,
+    // `null` in JSON as a text is "null": an answer that is one is not taken for none.
+    answer: answer == null ? undefined : (JSON.parse(answer) as Json),
+    from,
   };
 }
 

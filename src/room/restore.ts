@@ -1,5 +1,5 @@
 import { byteLength } from "../protocol/codec";
-import { RESTART_GRACE_MS } from "../protocol/limits";
+import { OVERDUE_MS, RESTART_GRACE_MS } from "../protocol/limits";
 import { RoomClock } from "./clock";
 import { EventLog } from "./event-log";
 import { chunkKey, HEAD, type Head, Journal } from "./journal";
@@ -71,7 +71,7 @@ export async function restore(
   const clock = new RoomClock(memory.at);
   clock.read(now);
   log.trim(clock.now);
-  const isRenewed = Object.entries(versions).some(([feature, version]) => head.versions[feature] !== version);
+  const isRenewed = differ(head.versions, versions);
   if (isRenewed) {
     head.versions = versions;
     renew(memory, journal, log, clock.now);
@@ -80,13 +80,19 @@ export async function restore(
   return { world, kind, name, settings, memory, log, journal, wheel, isRenewed, clock };
 }
 
+/** A feature less is other code, too: what it would have folded is not in the state that it comes back to. */
+function differ(before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): boolean {
+  return [...Object.keys(before), ...Object.keys(now)].some((feature) => before[feature] !== now[feature]);
+}
+
 /**
- * Members whom nobody said goodbye to and who hold no socket were cut off with the process. They, and whoever was already
- * on the way back, are given the time that everybody needs to come back after a restart.
+ * Members whom nobody said goodbye to and who hold no socket were cut off with the process; and where a grace ended and
+ * nobody was there to say so, the room was down. They, and whoever was already on the way back, are given the time that
+ * everybody needs to come back after a restart.
  */
 export function graceAfterCut(parts: Parts, isHere: (user: string) => boolean, now: number): Member[] {
   const away = [...parts.memory.members.all.values()].filter(({ user }) => !isHere(user));
-  if (away.every(({ leavesAt }) => leavesAt !== undefined)) return [];
+  if (away.every(({ leavesAt }) => leavesAt !== undefined && leavesAt > now - OVERDUE_MS)) return [];
   const leavesAt = now + Math.max(RESTART_GRACE_MS, parts.settings.leaveGraceMs);
   return away.map((member) => ({ ...member, leavesAt }));
 }

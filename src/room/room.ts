@@ -1,15 +1,18 @@
 import { closeCodes } from "../protocol/codes";
-import { PING_MS } from "../protocol/limits";
+import { PING_MS, SLOW_RETRY_MS } from "../protocol/limits";
+import type { Bye, Json } from "../protocol/messages";
 import { type Action, Actions } from "./actions";
 import { Attendance } from "./attendance";
 import type { Connection } from "./connection";
 import { Conversation } from "./conversation";
+import type { ErrandResult } from "./errands";
 import type { Speaker } from "./feature";
 import type { Hello } from "./hello";
 import { Kernel, type Parts } from "./kernel";
 import type { Kind } from "./kind";
+import { shownName } from "./names";
 import type { Peer, SocketNote, World } from "./ports";
-import type { Refused } from "./refusals";
+import { type Refused, refused } from "./refusals";
 import { graceAfterCut, restore } from "./restore";
 import type { RoomSettings } from "./settings";
 import { Timekeeping } from "./timekeeping";
@@ -54,7 +57,10 @@ export class Room {
     sockets: Sockets,
     now: number,
   ) {
-    this.#kernel = new Kernel(parts, (connection) => this.#gone(connection));
+    this.#kernel = new Kernel(parts, {
+      gone: (connection) => this.#gone(connection),
+      ends: (ending) => this.#attendance.end(ending),
+    });
     this.#actions = new Actions(this.#kernel);
     this.#welcomes = new Welcomes(this.#kernel, this.#actions.rates);
     this.#conversation = new Conversation(this.#kernel, this.#actions);
@@ -63,16 +69,29 @@ export class Room {
     );
     this.#time = new Timekeeping(this.#kernel);
     this.#kernel.clock(now);
-    for (const { peer, note } of sockets) this.#attendance.adopt(peer, note);
+    const held = [...sockets];
+    for (const { peer, note } of held) this.#attendance.adopt(peer, note, held.length);
     const isHere = (user: string) => this.#kernel.delivery.of(user).size > 0;
     for (const member of graceAfterCut(parts, isHere, this.#kernel.now)) this.#attendance.change(member);
+    this.#kernel.errands.restored();
+    if (this.#isEnded) this.#closeAll();
     this.#kernel.flush();
-    if (this.exists) this.#time.rearm();
+    if (this.#isEnded) this.#kernel.errands.hurry();
+    if (this.#isStored) this.#time.rearm();
   }
 
-  /** Whether anything of it is stored. */
+  /** Whether there is such a room, as anybody outside may know. */
   get exists(): boolean {
+    return this.#isStored && !this.#isEnded;
+  }
+
+  get #isStored(): boolean {
     return this.#kernel.memory.n > 0 && !this.#isOver;
+  }
+
+  /** It was closed, and is here only for what it owes. */
+  get #isEnded(): boolean {
+    return this.parts.journal.head.isEnded === true;
   }
 
   /** It was cleaned up or closed: whoever comes next needs a new instance. */
@@ -88,6 +107,8 @@ export class Room {
   /** A socket that the edge let through. */
   join(peer: Peer, hello: Hello, now: number): void {
     this.#reap(this.#kernel.clock(now));
+    if (this.#isEnded) return turnAway(peer);
+    this.#openedBy(hello.guest);
     this.#attendance.join(peer, hello);
   }
 
@@ -110,11 +131,32 @@ export class Room {
   act(action: Action, caller: Omit<Speaker, "forRoom">, now: number): HttpAnswer {
     const kernel = this.#kernel;
     kernel.clock(now);
-    const answer = this.#actions.act(action, { ...caller, forRoom: true }, `\0${caller.user}`);
+    this.#openedBy(false);
+    if (this.#isEnded)
+      return { ok: false, refused: refused("draining", IS_CLOSING, { retryAfterMs: SLOW_RETRY_MS }) };
+    const name = shownName(kernel.clean(caller.name) ?? "");
+    const answer = this.#actions.act(action, { ...caller, name, forRoom: true }, { as: `\0${caller.user}` });
     kernel.flush();
     if (!answer.ok) return answer;
     const { seq, answer: d } = answer;
     return { ok: true, ...(seq === undefined ? { d: d ?? null } : { seq }) };
+  }
+
+  /** What the platform tells a feature of the world outside. A word that makes no sense changes nothing, and is reported. */
+  heard(feature: string, word: Json, now: number): boolean {
+    const kernel = this.#kernel;
+    kernel.clock(now);
+    const found = kernel.features.get(feature);
+    try {
+      const outcome = found?.heard?.(kernel.situation(found), word);
+      if (found && outcome) kernel.apply(found, outcome);
+      return true;
+    } catch (error) {
+      this.parts.world.report(`A word for ${feature} could not be taken`, error);
+      return false;
+    } finally {
+      kernel.flush();
+    }
   }
 
   summary(now: number): RoomSummary {
@@ -144,20 +186,60 @@ export class Room {
       this.#actions.sweep();
       this.parts.log.trim(kernel.now);
       kernel.flush();
-      if (this.exists && this.#time.isForgotten()) this.#forget();
+      kernel.errands.runDue();
+      kernel.flush();
+      if (this.#isStored && (this.#isEnded || this.#time.isForgotten())) this.#windUp();
     } finally {
-      if (this.exists) this.#time.rearm();
+      if (this.#isStored) this.#time.rearm();
     }
   }
 
-  /** Closed for good: everybody is told, and nothing of it stays. */
-  end(now: number): void {
+  /** How an errand went; `call` is what it was begun with. */
+  answered(call: string, result: ErrandResult, now: number): void {
+    if (this.#isOver) return;
+    const { errands, memory } = this.#kernel;
+    const before = memory.errands.size;
     this.#kernel.clock(now);
-    this.#kernel.flush();
+    errands.answered(call, result);
+    if (this.#isEnded) return this.#windUp();
+    // The alarm that watched over the last of them has nothing left to watch: a room that sleeps is not woken for that.
+    if (!this.#isStored || before === 0 || memory.errands.size > 0) return;
+    this.parts.wheel.rang();
+    this.#time.rearm();
+  }
+
+  /** Closed for good: everybody is told, and nothing of it stays; but what it owes the outside is settled first. */
+  end(now: number): void {
+    const kernel = this.#kernel;
+    kernel.clock(now);
+    kernel.flush();
+    this.#closeAll();
+    this.parts.journal.end();
+    kernel.errands.hurry();
+    this.#windUp();
+    if (this.#isStored) this.#time.rearm();
+  }
+
+  #closeAll(): void {
     for (const connection of [...this.#kernel.delivery.all]) {
       this.#kernel.delivery.bye(connection, closeCodes.roomClosed, "This room has been closed.");
     }
-    this.#forget();
+  }
+
+  /** It goes, unless it owes something still; then whatever comes of that brings it here again. */
+  #windUp(): void {
+    const kernel = this.#kernel;
+    const isReady = this.#time.sayEnding(true);
+    kernel.flush();
+    if (isReady && kernel.memory.errands.size === 0) this.#forget();
+  }
+
+  /** Whoever was first, and it is written down with what they did: nobody else can be. */
+  #openedBy(isGuest: boolean): void {
+    const { head } = this.parts.journal;
+    if (this.#kernel.memory.n > 0) return;
+    if (isGuest) head.isGuests = true;
+    else delete head.isGuests;
   }
 
   #gone(connection: Connection): void {
@@ -172,6 +254,7 @@ export class Room {
     this.#kernel.delivery.reap(now, this.parts.clock.ahead);
   }
 
+  /** Nothing of it stays, not even its alarm. */
   #forget(): void {
     const { storage, report, broken } = this.parts.world;
     this.#isOver = true;
@@ -183,4 +266,13 @@ export class Room {
       });
     }
   }
+}
+
+const IS_CLOSING = "This room is being closed.";
+
+/** The name is free again as soon as the room that had it owes nothing. */
+function turnAway(peer: Peer): void {
+  const bye: Bye = { t: "bye", code: closeCodes.draining, reason: IS_CLOSING, retryAfterMs: SLOW_RETRY_MS };
+  peer.send(JSON.stringify(bye));
+  peer.close(bye.code, bye.reason);
 }

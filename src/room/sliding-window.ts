@@ -31,6 +31,16 @@ export class SlidingWindow {
     else this.#rules.set(rule, new Map([[user, [at]]]));
   }
 
+  /** The times that are kept and lie after an edge, oldest first. */
+  since(rule: string, user: string, edge: number): readonly number[] {
+    return (
+      this.#rules
+        .get(rule)
+        ?.get(user)
+        ?.filter((at) => at > edge) ?? []
+    );
+  }
+
   forget(rule: string, user: string): void {
     this.#rules.get(rule)?.delete(user);
   }
@@ -54,6 +64,14 @@ export class SlidingWindow {
     );
   }
 
+  /** How many times it keeps. */
+  get stampCount(): number {
+    let count = 0;
+    for (const users of this.#rules.values()) for (const stamps of users.values()) count += stamps.length;
+    return count;
+  }
+
+  /** Of how many (rule, user) it keeps any. */
   get size(): number {
     let size = 0;
     for (const users of this.#rules.values()) size += users.size;

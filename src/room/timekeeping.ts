@@ -18,7 +18,8 @@ export class Timekeeping {
     const { memory, parts, delivery, now } = this.kernel;
     const idleAt = now + parts.settings.idleMs;
     const leaveAt = memory.members.nextLeaveAt();
-    parts.wheel.ensure(Math.min(idleAt, leaveAt, delivery.nextReapAt(), ...memory.timers.values()));
+    const errandAt = this.kernel.errands.nextAt();
+    parts.wheel.ensure(Math.min(idleAt, leaveAt, errandAt, delivery.nextReapAt(), ...memory.timers.values()));
   }
 
   /** Nobody is in it, and nobody was for as long as its kind is kept. */
@@ -26,6 +27,22 @@ export class Timekeeping {
     const { memory, parts, delivery, now } = this.kernel;
     const keptMs = parts.kind.keepMs ?? parts.settings.idleMs;
     return memory.members.size === 0 && delivery.size === 0 && memory.at + keptMs <= now;
+  }
+
+  /** Before the room ends: what its features still owe the outside becomes errands. Answers whether all could say. */
+  sayEnding(isFinal: boolean): boolean {
+    const { kernel } = this;
+    let isReady = true;
+    for (const feature of kernel.features.values()) {
+      try {
+        const outcome = feature.ending?.(kernel.situation(feature), isFinal);
+        if (outcome) kernel.apply(feature, outcome);
+      } catch (error) {
+        isReady = false;
+        kernel.parts.world.report(`${feature.name} could not say what it owes, so the room is kept`, error);
+      }
+    }
+    return isReady;
   }
 
   #run(name: string): void {

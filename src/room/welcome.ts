@@ -1,5 +1,6 @@
 import { MAX_MESSAGE_BYTES, PING_MS, RESEND_MS, SILENT_MS } from "../protocol/limits";
 import { protocolVersion } from "../protocol/version";
+import { TRAFFIC } from "./actions";
 import type { Connection } from "./connection";
 import type { Kernel } from "./kernel";
 import type { Rate } from "./settings";
@@ -26,7 +27,11 @@ export class Welcomes {
       recoveryMs: settings.recoveryMs,
       pingMs: PING_MS,
       silentMs: SILENT_MS,
-      rules: Object.fromEntries([...rates].map(([rule, { count, perMs }]) => [rule, { count, perMs }])),
+      rules: Object.fromEntries(
+        [...rates, ...(settings.actionRate ? [[TRAFFIC, settings.actionRate] as const] : [])].map(
+          ([rule, { count, perMs }]) => [rule, { count, perMs }],
+        ),
+      ),
     });
   }
 
@@ -54,7 +59,9 @@ export class Welcomes {
   }
 
   #mine(user: string): string | undefined {
-    const own = [...this.kernel.features.keys()].map((name) => [name, this.kernel.mine(name, user)] as const);
+    const own = [...this.kernel.features.keys()].map(
+      (name) => [name, this.kernel.mine.of(name, user)] as const,
+    );
     const some = own.filter(([, slice]) => slice !== undefined);
     return some.length > 0 ? JSON.stringify(Object.fromEntries(some)) : undefined;
   }

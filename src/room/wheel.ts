@@ -33,6 +33,11 @@ export class Wheel {
 
   #arm(machineAt: number): void {
     this.armedAt = machineAt;
-    this.storage.setAlarm(machineAt).catch(this.failed);
+    try {
+      this.storage.setAlarm(machineAt).catch(this.failed);
+    } catch (error) {
+      // Whoever waits has done its work by now: it must not be told that it failed.
+      this.failed(error);
+    }
   }
 }

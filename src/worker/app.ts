@@ -1,16 +1,43 @@
 import { Hono } from "hono";
+import type { BoardBook } from "../boards/board-book";
+import { keeperOf } from "../platform/banned-address";
+import { answerBatch } from "../platform/batch-route";
 import type { CloudflareEnv } from "../platform/cloudflare";
+import { askAddressOf, cloudflareAddress } from "../platform/cloudflare-address";
 import { Door } from "../platform/door";
 import { refusalResponse, refuseHttp } from "../platform/http-refusal";
 import { refuseSocket } from "../platform/refusal";
 import { closeCodes } from "../protocol/codes";
+import { asideRoutes } from "./aside-routes";
+import { bansRoutes } from "./bans-routes";
+import { boardRoutes } from "./board-routes";
+import { errandRoutes } from "./errand-routes";
 
 /** The worker's routes: rooms by way of the door, and what is no room's. */
-export function appOf(kinds: ReadonlySet<string>) {
+export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
   let door: Door | undefined;
-  const doorOf = (env: CloudflareEnv) => (door ??= new Door(env, kinds));
+  const doorOf = (env: CloudflareEnv) => {
+    const bans = keeperOf(env);
+    door ??= new Door(env, {
+      kinds,
+      addressOf: cloudflareAddress,
+      askAddress: askAddressOf(env.ADDRESSES),
+      ...(bans ? { askBans: (user: string, room: string) => bans.ask(user, room) } : {}),
+    });
+    return door;
+  };
 
+  app.use("*", async (context, next) => {
+    const { req, env } = context;
+    const preflight = doorOf(env).preflight(req.raw);
+    if (preflight) return preflight;
+    await next();
+    // Set twice, hono would mix the headers of both.
+    const answer = doorOf(env).dress(context.res, req.raw);
+    context.res = undefined;
+    context.res = answer;
+  });
   app.all("/parties/:kind/:room", async ({ req, env }) => {
     const isSocket = req.header("Upgrade")?.toLowerCase() === "websocket";
     const judged = await (isSocket ? doorOf(env).socket(req.raw) : doorOf(env).call(req.raw));
@@ -18,6 +45,14 @@ export function appOf(kinds: ReadonlySet<string>) {
     const [, , kind, id] = new URL(judged.url).pathname.split("/");
     return env.ROOMS.getByName(`${kind}/${id}`).fetch(judged);
   });
+  app.route("/v1/bans", bansRoutes(doorOf));
+  app.route("/v1/aside", asideRoutes(doorOf, book));
+  app.route(
+    "/v1/boards",
+    boardRoutes(book, (env, request) => doorOf(env).mayRead(request)),
+  );
+  app.route("/v1/errands", errandRoutes());
+  app.all("/v1/batches", ({ req, env }) => answerBatch(req.raw, Door.secrets(env), env.DB, book, Date.now()));
   app.all("*", ({ req, env }) => doorOf(env).other(req.raw));
   // A room that was ended under way (a release, a write that failed) rejects: whoever waits is told to come back.
   app.onError((error, { req }) => {

@@ -1,7 +1,7 @@
 import { main } from "../kinds/main";
 import { serve } from "./serve";
 
-const { Rooms, worker } = serve({ kinds: [main] });
+const { Rooms, Users, Addresses, worker } = serve({ kinds: [main] });
 
-export { Rooms };
+export { Addresses, Rooms, Users };
 export default worker;

@@ -6,7 +6,14 @@ import { type Server, startCloudflare, startPartyKit } from "../support/servers"
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
 const quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
 /** A window of three messages in eight seconds can be filled, waited for and used again within a test. */
-const env = { CHAT_LIMIT: "3/8", LEAVE_GRACE_MS: "1000" };
+const env = {
+  CHAT_LIMIT: "3/8",
+  LEAVE_GRACE_MS: "1000",
+  // Every browser here is at one address.
+  CONNECT_LIMIT: "0",
+  NEW_ROOM_LIMIT: "0",
+  GUEST_LIMIT: "0",
+};
 
 const platforms = [
   { name: "Cloudflare", start: startCloudflare },
@@ -148,6 +155,19 @@ describe.each(platforms)("the page on $name", ({ start }) => {
     await say(twin, "From the other tab");
     await taken(ann, "From the other tab").waitFor();
     expect(await ann.getByText("Live", { exact: true }).isVisible()).toBe(true);
+  });
+
+  test("a page without a bundler has the client by one plain script", async () => {
+    const ann = await join("plain", "Ann");
+    const plain = await person();
+    await plain.goto(`${server.http}/`);
+    await plain.addScriptTag({ url: "/tallyroom.js" });
+    const said = await plain.evaluate(`(async () => {
+      const room = await tallyroom.joinRoom({ kind: "main", room: "plain", name: "Bob" }).joined();
+      return (await room.do("chat", "say", { text: "By a plain script" })).n;
+    })()`);
+    expect(said).toBe("said");
+    await taken(ann, "By a plain script").waitFor();
   });
 
   test("what is written while the server is gone is sent when it is back", async () => {

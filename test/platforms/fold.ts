@@ -1,5 +1,7 @@
 import * as chat from "../../src/features/chat/state";
+import * as moderation from "../../src/features/moderation/state";
 import * as presence from "../../src/features/presence/state";
+import * as scores from "../../src/features/scores/state";
 import { checksumOutside } from "./checksum-outside";
 import type { Json, WireEvent } from "./wire";
 
@@ -14,6 +16,8 @@ export type Slices = Record<string, Json>;
 const FEATURES: Record<string, { initial(): unknown; reduce(state: never, event: never): unknown }> = {
   presence,
   chat,
+  moderation,
+  scores,
 };
 
 /** One more event in the fold of everything: the reducers that the browser runs, over slices as the welcome gave them. */

@@ -80,6 +80,7 @@ export function hostile(stage: Stage): void {
       await early.done(outcome);
       expect(early.messages[0]?.t).toBe("welcome");
       expect(early.messages.filter((message) => message.t === "nack")).toHaveLength(1);
+      await early.until(() => early.checksums[0], "its checksum, which leaves right after the frame");
       expect(early.checksums).toHaveLength(1);
     });
 

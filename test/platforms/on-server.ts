@@ -27,14 +27,14 @@ export interface Meanwhile<T> {
 export function onServerMeanwhile<T>(
   platform: Platform,
   about: string,
-  env: Env,
+  env: Env | (() => Promise<Env>),
   { layOut, first, between, last }: Meanwhile<T>,
 ): void {
   const stage = new Stage(platform);
   let laidOut: T | undefined;
   describe(about, () => {
     beforeAll(async () => {
-      await stage.start({ ...OPEN, ...env });
+      await stage.start({ ...OPEN, ...(typeof env === "function" ? await env() : env) });
       laidOut = await layOut(stage);
     }, 180_000);
     afterAll(async () => {

@@ -51,9 +51,10 @@ export class Stage {
     return this.running;
   }
 
-  async start(env: Env): Promise<void> {
+  /** `port`: where it has to be, because others were told. */
+  async start(env: Env, port?: number): Promise<void> {
     const set = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined);
-    this.running = await this.platform.start(Object.fromEntries(set));
+    this.running = await this.platform.start(Object.fromEntries(set), port);
   }
 
   async stop(): Promise<void> {
@@ -67,9 +68,9 @@ export class Stage {
   }
 
   /** Another life on the same port and state. */
-  async restart(): Promise<void> {
+  async restart(other: { env?: Record<string, string>; main?: string } = {}): Promise<void> {
     this.earlierLives += this.server.log();
-    this.running = await this.server.restart();
+    this.running = await this.server.restart(other);
   }
 
   /** Everything that the server has printed, in all its lives. */

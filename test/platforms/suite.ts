@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import type { Platform } from "../support/platforms";
 import { alarms, DROWSY, setAlarms } from "./alarms";
+import { clientLibrary } from "./client-library";
 import { crashing, RESTLESS } from "./crashing";
 import { features } from "./features";
 import { forging, leavingNothing } from "./forging";
@@ -65,6 +66,7 @@ function awake(platform: Platform): void {
   onServer(platform, "a room", ORDINARY, (stage) => {
     joining(stage);
     talking(stage);
+    clientLibrary(stage);
     features(stage);
     resuming(stage);
     requests(stage);

@@ -121,4 +121,4 @@ export const CLOSE_CODES: ReadonlySet<number> = new Set([...FINAL_CODES, 4408, 4
 
 /** What only the inside of a server would say: a stack, a file, a library's error. */
 export const INTERNALS =
-  /\n\s+at |\bat \S+ \(|\.ts:\d|\.js:\d|\.ts\b.*\bline\b|TypeError|SyntaxError|RangeError|ReferenceError|ZodError|node_modules|workerd|\bD1_|SQLITE_/;
+  /\n\s+at |\bat \S+ \(|\.ts:\d|\.js:\d|\.ts\b.*\bline\b|TypeError|SyntaxError|RangeError|ReferenceError|ZodError|node_modules|workerd|\bD1_[A-Z]{4}|SQLITE_/;

@@ -34,6 +34,8 @@ export class Client {
   readonly signals: Signal[] = [];
   readonly welcomes: Welcome[] = [];
   readonly byes: Bye[] = [];
+  /** When each of them came. */
+  readonly byedAt: number[] = [];
   readonly closes: { code: number; reason: string }[] = [];
   readonly checksums: { seq: number; sums: Record<string, string>; own: Record<string, string> }[] = [];
   /** What must be empty at the end of every story. */
@@ -241,6 +243,7 @@ export class Client {
         break;
       case "bye":
         this.byes.push(message);
+        this.byedAt.push(Date.now());
         if (!CLOSE_CODES.has(message.code)) {
           this.faults.push(`a bye with an unknown code: ${text}`);
         }

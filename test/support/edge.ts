@@ -1,5 +1,7 @@
 import { createHmac } from "node:crypto";
 import { type Config, readConfig } from "../../src/platform/config";
+import { type Edge, openEdge } from "../../src/platform/edge";
+import { openGate } from "../../src/platform/gate";
 
 export const SECRET = "a secret of thirty-two bytes or more";
 export const OTHER_SECRET = "another secret, and just as long as that";
@@ -12,6 +14,10 @@ export function configOf(env: Record<string, string> = {}): Config {
   const read = readConfig({ AUTH_SECRET: SECRET, GUESTS: "on", ...env });
   if (!read.ok) throw new Error(read.problems.join(" "));
   return read.config;
+}
+
+export function edgeOf(env: Record<string, string> = {}, kinds: readonly string[] = ["main"]): Edge {
+  return openEdge(openGate(configOf(env), { kinds: new Set(kinds), addressOf: () => undefined }));
 }
 
 /** A token made by hand, for what no honest library would sign. `claims` may be a text, to be sent as it is. */

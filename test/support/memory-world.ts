@@ -1,16 +1,28 @@
 import { deserialize, serialize } from "node:v8";
-import type { Peer, SocketNote, Storage, World } from "../../src/room/ports";
+import type { AskedErrand, Peer, SocketNote, Storage, WordFilter, World } from "../../src/room/ports";
 import { randomFrom } from "../platforms/random";
 
 /** What PartyKit's objects bear: more in a value, a key or a call is refused, and a refused write kills the room. */
 const MAX_VALUE_BYTES = 131_072;
 const MAX_KEY_BYTES = 2_048;
-const MAX_PAIRS = 128;
+const MAX_KEYS = 128;
 /** Of an attachment's 512 bytes the platform needs the rest. */
-const MAX_NOTE_BYTES = 250;
+export const MAX_NOTE_BYTES = 250;
 
 /** Something issued and not yet done. What is issued in one turn becomes durable together, as without an `await` between. */
-type Pending = { turn: number } & ({ is: "write"; toDisk(): void } | { is: "held"; release(): void });
+type Pending = { turn: number } & (
+  | { is: "write"; toDisk(): void }
+  | { is: "held"; release(): void }
+  /** A write that was refused: it breaks the gate, and nothing issued after it is ever done. */
+  | { is: "refused" }
+);
+
+/** Told of what becomes durable, in that order. */
+export interface DiskWatcher {
+  put(key: string, value: () => unknown): void;
+  delete(key: string): void;
+  clear(): void;
+}
 
 /**
  * A Durable Object in memory: its storage, its output gate, its one alarm, its clock and its sockets' notes.
@@ -23,13 +35,24 @@ export class MemoryWorld {
   now = 1_790_000_000_000;
   /** When the one timer of the living instance fires. */
   timerAt: number | undefined;
-  readonly counts = { puts: 0, rows: 0, deletes: 0, alarms: 0, deleteAlls: 0 };
+  readonly counts = { puts: 0, deletes: 0, alarms: 0, deleteAlls: 0 };
   /** The largest value ever put, in bytes as the platform counts them. */
   largest = { bytes: 0, key: "" };
   readonly reports: { problem: string; error: unknown }[] = [];
+  /** What rooms asked of the outside, in order, since the gate let it go. It stays asked when the process dies. */
+  readonly asked: AskedErrand[] = [];
   /** How often an instance was told that it is broken. */
   broken = 0;
+  filter: WordFilter | undefined;
   readonly random;
+  watcher: DiskWatcher | undefined;
+  /** A read was where this process ended: nothing of it goes on. */
+  #diedReading = false;
+  #isSuperseded = false;
+  #reads: { untilFault: number; how: "failing" | "dying" } = {
+    untilFault: Number.POSITIVE_INFINITY,
+    how: "failing",
+  };
   #disk = new Map<string, Uint8Array>();
   #seen = new Map<string, Uint8Array>();
   #diskAlarm: number | null = null;
@@ -40,6 +63,9 @@ export class MemoryWorld {
   #life = 0;
   #failures: { count: number; how: "rejecting" | "throwing" } = { count: 0, how: "rejecting" };
   #isRinging = false;
+  #left = Number.POSITIVE_INFINITY;
+  /** Writes, sends and calls so far. */
+  touches = 0;
 
   constructor(readonly seed = Math.floor(Math.random() * 2 ** 31)) {
     this.random = randomFrom(seed);
@@ -67,8 +93,10 @@ export class MemoryWorld {
         mine(() => {
           this.timerAt = this.now + afterMs;
         }),
+      errand: (asked) => mine(() => this.release(() => void this.asked.push(structuredClone(asked)))),
       report: (problem, error) => void this.reports.push({ problem, error }),
       broken: () => void this.broken++,
+      ...(this.filter ? { filter: this.filter } : {}),
     };
   }
 
@@ -80,16 +108,18 @@ export class MemoryWorld {
 
   /** For sends and for answers over HTTP: at once, or after the writes that are pending now. */
   release(go: () => void): void {
-    const gated = this.#pending.some(({ is }) => is === "write");
+    if (this.#isLost()) return;
+    const gated = this.#pending.some(({ is }) => is !== "held");
     if (gated) this.#pending.push({ turn: this.#turn, is: "held", release: go });
     else go();
   }
 
   /** Makes the first so many turns durable, all of them if not told, and lets go what waited for them alone. */
   settle(turns = Number.POSITIVE_INFINITY): void {
+    if (this.#isSuperseded) return;
     for (const pending of this.#take(turns)) {
       if (pending.is === "write") pending.toDisk();
-      else pending.release();
+      else if (pending.is === "held") pending.release();
     }
     for (let next = this.#pending[0]; next?.is === "held"; next = this.#pending[0]) {
       this.#pending.shift();
@@ -107,9 +137,21 @@ export class MemoryWorld {
     this.#seen = new Map(this.#disk);
     this.#alarm = this.#diskAlarm;
     this.#isRinging = false;
+    this.#diedReading = false;
+    this.#failures = { count: 0, how: "rejecting" };
+    this.faultReads(Number.POSITIVE_INFINITY, "failing");
     this.#keys = undefined;
     this.timerAt = undefined;
+    this.#left = Number.POSITIVE_INFINITY;
     this.#life++;
+  }
+
+  /** The disk is lost, and with it the alarm. */
+  wipe(): void {
+    this.#disk.clear();
+    this.crash();
+    this.#diskAlarm = null;
+    this.#alarm = null;
   }
 
   get pendingTurns(): number {
@@ -147,6 +189,76 @@ export class MemoryWorld {
     return bytes;
   }
 
+  /**
+   * The process dies at a moment within a turn: after so many more writes, sends and calls none has any effect. Whatever
+   * of that turn was written before is lost with it, since one turn commits as a whole.
+   */
+  dieAfter(calls: number): void {
+    this.#left = calls;
+  }
+
+  get isDying(): boolean {
+    return this.#left < 0 || this.#diedReading;
+  }
+
+  /** Counts a touch of the world; answers whether there is nobody left to do it. */
+  #isLost(): boolean {
+    this.touches++;
+    return --this.#left < 0;
+  }
+
+  /**
+   * The object is given to another machine, with what had become durable. This one runs on and does not know: what it writes is
+   * never durable, and what waits for that never leaves.
+   */
+  supersede(durableTurns = 0): MemoryWorld {
+    const isWaiting = this.#pending.length > 0;
+    for (const pending of this.#take(durableTurns)) if (pending.is === "write") pending.toDisk();
+    // Of what became durable it was not told: the gate stays shut for all that waits behind it.
+    if (isWaiting) this.#pending.unshift({ turn: 0, is: "refused" });
+    const next = new MemoryWorld(this.random.below(2 ** 31));
+    next.now = this.now;
+    next.watcher = this.watcher;
+    next.#disk = new Map(this.#disk);
+    next.#seen = new Map(this.#disk);
+    next.#diskAlarm = this.#diskAlarm;
+    next.#alarm = this.#diskAlarm;
+    this.#isSuperseded = true;
+    return next;
+  }
+
+  /** Whether a write was refused, so that nothing more leaves this instance. */
+  get hasRefused(): boolean {
+    return this.#pending.some(({ is }) => is === "refused");
+  }
+
+  /** Whether a write is going to be, or has been, refused. */
+  get hasTrouble(): boolean {
+    return this.#failures.count > 0 || this.hasRefused;
+  }
+
+  get isRinging(): boolean {
+    return this.#isRinging;
+  }
+
+  has(key: string): boolean {
+    return this.#seen.has(key);
+  }
+
+  get isSuperseded(): boolean {
+    return this.#isSuperseded;
+  }
+
+  /** The alarm that the platform would ring, whatever happens to this instance. */
+  get durableAlarmAt(): number | null {
+    return this.#diskAlarm;
+  }
+
+  /** After so many reads more, one fails, or the process dies in the middle of it. */
+  faultReads(after: number, how: "failing" | "dying"): void {
+    this.#reads = { untilFault: after, how };
+  }
+
   /** Another machine with the same disk: what a restore would find now. */
   copy(): MemoryWorld {
     const copy = new MemoryWorld(this.random.below(2 ** 31));
@@ -161,16 +273,19 @@ export class MemoryWorld {
   #take(turns: number): Pending[] {
     const wanted = [...new Set(this.#pending.map(({ turn }) => turn))].slice(0, turns);
     const last = wanted.at(-1) ?? Number.NEGATIVE_INFINITY;
-    const count = this.#pending.findIndex(({ turn }) => turn > last);
+    const count = this.#pending.findIndex(({ turn, is }) => turn > last || is === "refused");
     return this.#pending.splice(0, count < 0 ? this.#pending.length : count);
   }
 
   #write(toMemory: () => void, toDisk: () => void): Promise<void> {
     if (this.#failures.count > 0) {
       this.#failures.count--;
+      // Refused before it was issued: the gate knows nothing of it.
       if (this.#failures.how === "throwing") throw new Error("The disk refused.");
+      this.#pending.push({ turn: this.#turn, is: "refused" });
       return Promise.reject(new Error("The disk refused."));
     }
+    if (this.#isLost()) return Promise.resolve();
     toMemory();
     this.#keys = undefined;
     this.#pending.push({ turn: this.#turn, is: "write", toDisk });
@@ -179,22 +294,25 @@ export class MemoryWorld {
 
   #storage(mine: <T>(work: () => T) => T): Storage {
     return {
-      get: (key) => mine(async () => this.value(key)),
+      get: (key) => mine(() => this.#read(() => this.value(key))),
       list: ({ prefix, startAfter = "", limit }) =>
-        mine(async () => {
-          this.#keys ??= this.keys();
-          const found = this.#keys
-            .filter((key) => key.startsWith(prefix) && key > startAfter)
-            .slice(0, limit);
-          return new Map(found.map((key) => [key, this.value(key)]));
-        }),
-      put: (entries) => mine(() => this.#put(entries)),
+        mine(() =>
+          this.#read(() => {
+            this.#keys ??= this.keys();
+            const found = this.#keys
+              .filter((key) => key.startsWith(prefix) && key > startAfter)
+              .slice(0, limit);
+            return new Map(found.map((key) => [key, this.value(key)]));
+          }),
+        ),
+      put: (key, value) => mine(() => this.#put(key, value)),
       delete: (keys) =>
         mine(() => {
-          if (keys.length > MAX_PAIRS) throw new RangeError(`delete of ${keys.length} keys`);
+          if (keys.length > MAX_KEYS) throw new RangeError(`delete of ${keys.length} keys`);
           this.counts.deletes += keys.length;
           const from = (held: Map<string, unknown>) => () => {
             for (const key of keys) held.delete(key);
+            if (held === this.#disk) for (const key of keys) this.watcher?.delete(key);
           };
           return this.#write(from(this.#seen), from(this.#disk));
         }),
@@ -203,33 +321,43 @@ export class MemoryWorld {
           this.counts.deleteAlls++;
           return this.#write(
             () => this.#seen.clear(),
-            () => this.#disk.clear(),
+            () => {
+              this.#disk.clear();
+              this.watcher?.clear();
+            },
           );
         }),
-      getAlarm: () => mine(async () => this.#alarm),
+      getAlarm: () => mine(() => this.#read(() => this.#alarm)),
       setAlarm: (at) => mine(() => this.#arm(at)),
       deleteAlarm: () => mine(() => this.#arm(null)),
     };
   }
 
-  #put(entries: Record<string, unknown>): Promise<void> {
-    const pairs = Object.entries(entries).map(([key, value]): [string, Uint8Array] => [
-      key,
-      serialize(value),
-    ]);
-    if (pairs.length > MAX_PAIRS) throw new RangeError(`put of ${pairs.length} pairs`);
-    for (const [key, { byteLength }] of pairs) {
-      if (Buffer.byteLength(key) > MAX_KEY_BYTES)
-        throw new RangeError(`a key of ${Buffer.byteLength(key)} bytes`);
-      if (byteLength > MAX_VALUE_BYTES) throw new RangeError(`${key} has ${byteLength} bytes`);
-      if (byteLength > this.largest.bytes) this.largest = { bytes: byteLength, key };
-    }
+  #put(key: string, value: unknown): Promise<void> {
+    const bytes = serialize(value);
+    if (Buffer.byteLength(key) > MAX_KEY_BYTES)
+      throw new RangeError(`a key of ${Buffer.byteLength(key)} bytes`);
+    if (bytes.byteLength > MAX_VALUE_BYTES) throw new RangeError(`${key} has ${bytes.byteLength} bytes`);
+    if (bytes.byteLength > this.largest.bytes) this.largest = { bytes: bytes.byteLength, key };
     this.counts.puts++;
-    this.counts.rows += pairs.length;
     const into = (held: Map<string, Uint8Array>) => () => {
-      for (const [key, value] of pairs) held.set(key, value);
+      held.set(key, bytes);
+      if (held === this.#disk) this.watcher?.put(key, () => deserialize(bytes));
     };
     return this.#write(into(this.#seen), into(this.#disk));
+  }
+
+  /** Reading lets others in: what is written after it is not of one commit with what was written before. */
+  async #read<T>(read: () => T): Promise<T> {
+    this.#turn++;
+    if (this.#reads.untilFault-- <= 0) {
+      const { how } = this.#reads;
+      this.faultReads(Number.POSITIVE_INFINITY, "failing");
+      if (how === "failing") throw new Error("The disk cannot be read.");
+      this.#diedReading = true;
+      return new Promise(() => {});
+    }
+    return read();
   }
 
   #arm(at: number | null): Promise<void> {

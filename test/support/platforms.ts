@@ -11,23 +11,43 @@ export interface Capabilities {
   compression: boolean;
   /** Every kind's address reaches our edge, which can say `bye`; otherwise an unknown kind is a bare HTTP 404. */
   unknownKindReachesEdge: boolean;
+  /** It tells a client's address; otherwise everybody is at one, where a limit of addresses is set at all. */
+  tellsAddress: boolean;
+  /** Pages leave with headers of ours. */
+  dressesPages: boolean;
 }
 
 export interface Platform {
   /** For titles. */
   name: string;
   can: Capabilities;
-  start(env: Record<string, string>): Promise<Server>;
+  /** What `next-release` is started by. */
+  next: string;
+  start(env: Record<string, string>, port?: number): Promise<Server>;
 }
 
 export const partykit: Platform = {
   name: "PartyKit",
-  can: { automaticPong: false, compression: false, unknownKindReachesEdge: false },
-  start: (env) => startPartyKit({ env }),
+  next: "test/support/next-release/party.ts",
+  can: {
+    automaticPong: false,
+    compression: false,
+    unknownKindReachesEdge: false,
+    tellsAddress: false,
+    dressesPages: false,
+  },
+  start: (env, port) => startPartyKit({ env, ...(port === undefined ? {} : { port }) }),
 };
 
 export const cloudflare: Platform = {
   name: "Cloudflare",
-  can: { automaticPong: true, compression: true, unknownKindReachesEdge: true },
-  start: (env) => startCloudflare({ env }),
+  next: "test/support/next-release/worker.ts",
+  can: {
+    automaticPong: true,
+    compression: true,
+    unknownKindReachesEdge: true,
+    tellsAddress: true,
+    dressesPages: true,
+  },
+  start: (env, port) => startCloudflare({ env, ...(port === undefined ? {} : { port }) }),
 };

@@ -5,23 +5,18 @@ import type { Role } from "../../src/protocol/codes";
 import type { Json } from "../../src/protocol/messages";
 import type { Hello } from "../../src/room/hello";
 import { defineKind, type Kind } from "../../src/room/kind";
+import type { AskedErrand, WordFilter } from "../../src/room/ports";
 import { type HttpAnswer, Room } from "../../src/room/room";
 import type { RoomSettings } from "../../src/room/settings";
 import { MemoryPeer, MemoryWorld } from "./memory-world";
 import { labFeature } from "./room-features";
+import { settings } from "./room-settings";
 import { RoomTab } from "./room-tab";
+
+export { settings };
 
 export const HOUR_MS = 3_600_000;
 export const NAME = { kind: "main", id: "hall" };
-
-export const settings: RoomSettings = {
-  idleMs: 900_000,
-  recoveryMs: 120_000,
-  leaveGraceMs: 5_000,
-  maxUsers: 1_000,
-  actionRate: null,
-  rules: { "chat.say": null, "presence.set": null },
-};
 
 /** People, talk, and the lab. */
 export function labKind(options: Parameters<typeof labFeature>[0] = {}, keepMs?: number): Kind {
@@ -40,8 +35,19 @@ export interface Joining {
   since?: number;
   expiresAt?: number;
   token?: string;
+  guest?: boolean;
+  askedAt?: number;
+  /** Where it comes from, as the edge tells it. */
+  from?: string;
   /** One of a crowd that nobody will ask: see `MemoryPeer.forgets`. */
   forgets?: boolean;
+}
+
+export interface StageOptions {
+  kind?: Kind;
+  settings?: Partial<RoomSettings>;
+  seed?: number;
+  filter?: WordFilter;
 }
 
 /** One room in a memory world, with people at their tabs. Time passes only when a story says so. */
@@ -58,15 +64,14 @@ export class RoomStage {
   readonly deaf = new Set<RoomTab>();
   #ids = 0;
 
-  private constructor(options: { kind?: Kind; settings?: Partial<RoomSettings>; seed?: number }) {
+  private constructor(options: StageOptions) {
     this.world = new MemoryWorld(options.seed);
+    this.world.filter = options.filter;
     this.kind = options.kind ?? labKind();
     this.settings = { ...settings, ...options.settings };
   }
 
-  static async open(
-    options: { kind?: Kind; settings?: Partial<RoomSettings>; seed?: number } = {},
-  ): Promise<RoomStage> {
+  static async open(options: StageOptions = {}): Promise<RoomStage> {
     const stage = new RoomStage(options);
     await stage.wake();
     return stage;
@@ -130,18 +135,22 @@ export class RoomStage {
       epoch,
       since,
       token,
+      guest = false,
+      from,
     } = joining;
     const hello: Hello = {
       conn: peer.id,
       user: tab.user,
       name,
       role,
-      guest: false,
+      guest,
       expiresAt,
       tab: tab.tab,
       ...(epoch === undefined ? {} : { epoch }),
       ...(since === undefined ? {} : { since }),
       ...(token === undefined ? {} : { token }),
+      ...(joining.askedAt === undefined ? {} : { askedAt: joining.askedAt }),
+      ...(from === undefined ? {} : { from }),
     };
     peer.forgets = joining.forgets ?? false;
     if (since !== undefined && tab.seq === 0) tab.seq = since;
@@ -156,6 +165,10 @@ export class RoomStage {
     if (peer.state === "gone") return;
     peer.state = "gone";
     this.turn(() => this.room.left(peer.id, peer.note, this.now));
+  }
+
+  joinAsGuest(user: string): RoomTab {
+    return this.join(user, { guest: true, expiresAt: this.now + 10 ** 12 });
   }
 
   /** Any text, as it comes in. */
@@ -194,6 +207,15 @@ export class RoomStage {
     const answer = this.turn(() => this.room.act({ id, f, a, d }, caller, this.now));
     this.world.release(() => this.answers.push({ id, answer }));
     return answer;
+  }
+
+  /** The outside has done an errand, or has not. Whoever lives now hears of it, whoever asked. */
+  answer({ call }: AskedErrand, answer: Json): void {
+    this.turn(() => this.room.answered(call, { ok: true, answer }, this.now));
+  }
+
+  fail({ call }: AskedErrand): void {
+    this.turn(() => this.room.answered(call, { ok: false }, this.now));
   }
 
   /** Time passes, and what is due meanwhile happens: the frame's timer, the alarm. */
@@ -253,7 +275,7 @@ export class RoomStage {
 
   /** A room with anything stored always has an alarm, at most `idleMs` ahead. */
   #holdAlarm(): void {
-    if (this.world.value("room") === undefined) return;
+    if (this.world.isDying || this.world.value("room") === undefined) return;
     const { alarmAt, seed } = this.world;
     if (alarmAt === null) throw new Error(`Something is stored and no alarm is set (seed ${seed}).`);
     if (alarmAt > this.now + this.settings.idleMs)

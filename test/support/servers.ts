@@ -15,6 +15,8 @@ export type Kind = "partykit" | "cloudflare";
 export interface ServerOptions {
   /** Beside fresh secrets and GUESTS=on, or in their place. */
   env?: Readonly<Record<string, string>>;
+  /** Another script than the configured one: another release. */
+  main?: string;
   /** Where it keeps its state; a folder of its own, gone when the tests are, if absent. */
   dataDir?: string;
   port?: number;
@@ -39,7 +41,7 @@ export interface Server {
   /** The whole group at once, as a power cut would. */
   kill9(): Promise<void>;
   /** Another life on the same port and state, with the same environment but for what `env` changes. */
-  restart(options?: { env?: Readonly<Record<string, string>> }): Promise<Server>;
+  restart(options?: Pick<ServerOptions, "env" | "main">): Promise<Server>;
 }
 
 const commands = { partykit: partykitDev, cloudflare: wranglerDev };
@@ -66,11 +68,15 @@ async function start(kind: Kind, options: ServerOptions): Promise<Server> {
   const env = { AUTH_SECRET: secret(), BATCH_SECRET: secret(), GUESTS: "on", ...options.env };
   const dataDir = options.dataDir ?? scratchFolder(kind);
   const port = options.port ?? (await freePort());
+  const { main } = options;
   if (kind === "cloudflare") await migrateLocally(dataDir);
   let log = "";
-  const group = startGroup(commands[kind]({ port, stateDir: dataDir, vars: env }), (chunk) => {
-    log += chunk;
-  });
+  const group = startGroup(
+    commands[kind]({ port, stateDir: dataDir, vars: env, ...(main === undefined ? {} : { main }) }),
+    (chunk) => {
+      log += chunk;
+    },
+  );
   const server: Server = {
     kind,
     http: `http://127.0.0.1:${port}`,
@@ -86,7 +92,13 @@ async function start(kind: Kind, options: ServerOptions): Promise<Server> {
     kill9: group.kill,
     restart: async (again = {}) => {
       await group.stop();
-      return start(kind, { env: { ...env, ...again.env }, dataDir, port });
+      const other = again.main ?? main;
+      return start(kind, {
+        env: { ...env, ...again.env },
+        dataDir,
+        port,
+        ...(other === undefined ? {} : { main: other }),
+      });
     },
   };
   await answering(server, group);

@@ -22,10 +22,10 @@ describe("an environment", () => {
         recoveryMs: 120_000,
         leaveGraceMs: 5_000,
         maxUsers: 1_000,
+        flushMs: 5_000,
         actionRate: { count: 50, perMs: 1_000 },
         rules: {},
       },
-      flushMs: 5_000,
       boardTtlMs: 60_000,
       maxRooms: 10_000,
       debugRooms: false,
@@ -80,10 +80,10 @@ describe("an environment", () => {
         recoveryMs: 0,
         leaveGraceMs: 250,
         maxUsers: 20,
+        flushMs: 100,
         actionRate: null,
         rules: { "chat.say": { count: 3, perMs: 500 } },
       },
-      flushMs: 100,
       boardTtlMs: 0,
       maxRooms: 5,
       debugRooms: false,
@@ -120,6 +120,36 @@ describe("an environment", () => {
     const off = config({ CHAT_LIMIT: "0", READ_LIMIT: "0", CONNECT_LIMIT: "0", NEW_ROOM_LIMIT: 0 });
     expect(off.room.rules).toEqual({ "chat.say": null });
     expect(off.limits).toMatchObject({ read: null, readMiss: null, connect: null, newRoom: null });
+  });
+});
+
+describe("RULE_LIMITS", () => {
+  it("sets any rule of a feature, everywhere or in one kind of room", () => {
+    const { rules } = config({
+      RULE_LIMITS: "presence.set=5/10, quiz:chat.say=0,chat.say=3/1.5",
+      CHAT_LIMIT: "1/1",
+    }).room;
+    expect(rules).toEqual({
+      "presence.set": { count: 5, perMs: 10_000 },
+      "quiz:chat.say": null,
+      "chat.say": { count: 3, perMs: 1_500 },
+    });
+  });
+
+  it("that makes no sense is answered with a sentence", () => {
+    for (const value of [
+      "chat.say",
+      "chat.say=",
+      "chat.say=off",
+      "say=1/1",
+      "chat.say=1/1;x.y=1/1",
+      "__proto__=1/1",
+      "A:b.c=1/1",
+    ]) {
+      expect(problems({ RULE_LIMITS: value }), value).toEqual([
+        expect.stringMatching(/^RULE_LIMITS must .*\.$/),
+      ]);
+    }
   });
 });
 

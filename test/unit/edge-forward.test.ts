@@ -42,6 +42,7 @@ describe("a hello", () => {
         epoch: text,
         since: fc.maxSafeNat(),
         token: text,
+        from: text,
       },
       { requiredKeys: ["conn", "user", "name", "role", "guest", "expiresAt", "tab"] },
     );

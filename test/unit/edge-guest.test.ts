@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GUEST_RENEW_MS, GUEST_TOKEN_MS } from "../../src/identity/guest";
 import { verifyToken } from "../../src/identity/token";
-import { openEdge } from "../../src/platform/edge";
-import { claims, configOf, forge, NOW, OTHER_SECRET, SECRET } from "../support/edge";
+import { claims, edgeOf, forge, NOW, OTHER_SECRET, SECRET } from "../support/edge";
 
 interface Asked {
   method?: string;
@@ -21,7 +20,7 @@ async function ask(
     headers,
     body: text,
   });
-  const response = await openEdge(configOf(env), new Set(["main"])).guest(request, now);
+  const response = await edgeOf(env).guest(request, now);
   expect(response.headers.get("Cache-Control")).toBe("no-store");
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }

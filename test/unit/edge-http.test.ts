@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { openEdge } from "../../src/platform/edge";
 import { type HttpRefusal, refusalResponse } from "../../src/platform/http-refusal";
 import type { RoomCall } from "../../src/platform/room-call";
-import { claims, configOf, forge, NOW, OTHER_SECRET } from "../support/edge";
+import { claims, edgeOf, forge, NOW, OTHER_SECRET } from "../support/edge";
 
 const HALL = "/parties/main/hall";
 const SAY = { id: "1", f: "chat", a: "say", d: { text: "hi" } };
@@ -25,7 +24,7 @@ function call(address: string, { method = "POST", token, body, headers = {}, env
     headers: { ...headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) },
     ...(body === undefined ? {} : { body, duplex: "half" }),
   });
-  return openEdge(configOf(env), new Set(["main"])).http(request, NOW);
+  return edgeOf(env).http(request, NOW);
 }
 
 async function letIn(address: string, how: Call): Promise<RoomCall> {

@@ -2,19 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { digestId } from "../../src/identity/short-id";
 import { signToken, verifyToken } from "../../src/identity/token";
-import { openEdge } from "../../src/platform/edge";
 import type { SocketRefusal } from "../../src/platform/refusal";
 import { byteLength } from "../../src/protocol/codec";
 import { isFinal } from "../../src/protocol/codes";
 import type { Hello } from "../../src/room/hello";
-import { claims, configOf, forge, HOUR_MS, NOW, OTHER_SECRET, SECRET } from "../support/edge";
+import { claims, edgeOf, forge, HOUR_MS, NOW, OTHER_SECRET, SECRET } from "../support/edge";
 
-const KINDS = new Set(["main", "quiz"]);
+const KINDS = ["main", "quiz"];
 const TAB = "6e1ccf6f-7bd1-4d61-b4b2-2f5d4b3a9e11";
 
 function knock(address: string, env: Record<string, string> = {}, headers: Record<string, string> = {}) {
   const request = new Request(`http://127.0.0.1:1999${address}`, { headers });
-  return openEdge(configOf(env), KINDS).socket(request, NOW);
+  return edgeOf(env, KINDS).socket(request, NOW);
 }
 
 async function enter(
@@ -311,7 +310,7 @@ it("answers every address with a hello or a refusal, and throws at none", async 
       const url = new URL("http://127.0.0.1:1999");
       url.pathname = path;
       url.search = pairs.map(([name, value]) => `${name}=${value}`).join("&");
-      const judged = await openEdge(configOf(), KINDS).socket(new Request(url), NOW);
+      const judged = await edgeOf({}, KINDS).socket(new Request(url), NOW);
       if (judged.ok) expect([judged.kind, judged.id].join("/")).toMatch(/^(main|quiz)\/[\w.-]{1,64}$/);
       else expect([4400, 4401, 4404]).toContain(judged.code);
     }),

@@ -66,6 +66,7 @@ describe("docs/extending.md", () => {
       recoveryMs: 60_000,
       leaveGraceMs: 1_000,
       maxUsers: 10,
+      flushMs: 5_000,
       actionRate: null,
       rules: {},
     };

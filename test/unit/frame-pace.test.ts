@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { FramePace } from "../../src/room/frame-pace";
 
 describe("a frame's window", () => {
-  it("[F4] is min(5 + peers × 0.059, 100) ms, in whole ones, in a calm room", () => {
+  it("[F4] is min(5 + peers × 0.072, 100) ms, in whole ones, in a calm room", () => {
     const pace = new FramePace();
     expect([0, 1, 16, 17, 100, 200, 1_000].map((peers) => pace.windowMs(peers))).toEqual([
-      5, 5, 5, 6, 10, 16, 64,
+      5, 5, 6, 6, 12, 19, 77,
     ]);
-    expect([1_611, 10_000].map((peers) => pace.windowMs(peers))).toEqual([100, 100]);
+    expect([1_320, 10_000].map((peers) => pace.windowMs(peers))).toEqual([100, 100]);
   });
 
   it("is not widened by a timer that is on time, early, or late by what timers are", () => {

@@ -53,6 +53,7 @@ describe("a guest's token", () => {
     });
     expect(await readOldGuest(token, SECRET, expiresAt + GUEST_RENEW_MS)).toEqual({
       ok: false,
+      cause: "ended",
       reason: "The token has ended.",
     });
   });
@@ -60,6 +61,7 @@ describe("a guest's token", () => {
   it("is the only kind that can be renewed so", async () => {
     expect(await readOldGuest(forge(claims()), SECRET, NOW)).toEqual({
       ok: false,
+      cause: "bad",
       reason: "Only a guest's token can be renewed here.",
     });
     const forged = forge(claims({ sub: "guest-1", guest: true }), { secret: OTHER_SECRET });

@@ -3,7 +3,7 @@ import { MAX_OPERATIONS, RESEND_MS } from "../../src/protocol/limits";
 import { type Operation, Operations } from "../../src/room/operations";
 
 function operation(user: string, id: string, at: number, record = 1): Operation {
-  return { user, id, print: 7, at, record };
+  return { user, id, print: 7, at, record, seq: undefined, answer: undefined, rule: undefined };
 }
 
 describe("accepted operations", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS } from "../../src/protocol/limits";
+import type { LabState } from "../support/room-features";
 import { RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
@@ -57,6 +58,23 @@ describe("a reader who falls behind", () => {
     expect(deaf.peer.texts).toHaveLength(length);
     expect(deaf.read().byes).toEqual([]);
     stage.check();
+  });
+
+  it("[F1] is not shown, on catching up, what is of it alone in a frame that still gathers", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, 2 * PAUSE_BYTES);
+    const shown = () => (deaf.read().mine.lab as number[]).length;
+    const folded = () =>
+      (deaf.read().slices.lab as LabState).dealt.find(([user]) => user === "deaf")?.[1] ?? 0;
+    for (let n = 0; n < 3; n++) {
+      stage.do(talker, "lab", "urgent");
+      stage.do(talker, "lab", "deal", { to: ["deaf"] });
+      stage.seen(deaf);
+      expect(shown()).toBeLessThanOrEqual(folded());
+      stage.pass(10);
+    }
+    expect(deaf.read().seq).toBe(reader.read().seq);
+    expect([shown(), folded()]).toEqual([3, 3]);
   });
 
   it("[F6] is brought on by what it says it has seen, from where it stood and without a gap, and is live again", async () => {

@@ -2,8 +2,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { chatSchema } from "../../src/features/chat/schema";
 import * as chat from "../../src/features/chat/state";
+import { moderationSchema } from "../../src/features/moderation/schema";
+import * as moderation from "../../src/features/moderation/state";
 import { presenceSchema } from "../../src/features/presence/schema";
 import * as presence from "../../src/features/presence/state";
+import { scoresSchema } from "../../src/features/scores/schema";
+import * as scores from "../../src/features/scores/state";
 import { featureFingerprint, wireFingerprint } from "../../src/protocol/schema/fingerprint";
 import { protocolVersion } from "../../src/protocol/version";
 
@@ -18,6 +22,8 @@ describe("versions", () => {
   it.each([
     ["chat", chatSchema, chat.version],
     ["presence", presenceSchema, presence.version],
+    ["moderation", moderationSchema, moderation.version],
+    ["scores", scoresSchema, scores.version],
   ])(
     "%s bears the version of its schemas and its reducer (`npm run versions` writes it)",
     (name, schema, version) => {

@@ -32,6 +32,18 @@ describe("the wheel", () => {
     expect(set).toEqual([39]);
   });
 
+  it("does not fail whoever waits where the alarm is refused at once", () => {
+    const failures: unknown[] = [];
+    const refusing = {
+      setAlarm: () => {
+        throw new Error("refused");
+      },
+    };
+    const it = new Wheel(refusing, new RoomClock(0), (error) => failures.push(error), null);
+    expect(() => it.ensure(50)).not.toThrow();
+    expect(failures).toHaveLength(1);
+  });
+
   it("rings when the room meant it to, also when the machine's clock has gone back", () => {
     const { set, clock, wheel: it } = wheel(null);
     clock.read(1_000);

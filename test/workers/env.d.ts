@@ -1,17 +1,28 @@
 import type worker from "../../src/worker/index";
-import type { Rooms } from "../../src/worker/index";
+import type { Addresses, Rooms, Users } from "../../src/worker/index";
 
 declare global {
   namespace Cloudflare {
     /** What wrangler.toml and vitest.config.ts give the worker. */
     interface Env {
       ROOMS: DurableObjectNamespace<InstanceType<typeof Rooms>>;
+      USERS: DurableObjectNamespace<InstanceType<typeof Users>>;
+      ADDRESSES: DurableObjectNamespace<InstanceType<typeof Addresses>>;
+      DB: D1Database;
+      /** The shipped migrations, for test/workers/migrated.ts. */
+      MIGRATIONS: import("cloudflare:test").D1Migration[];
       AUTH_SECRET: string;
+      BATCH_SECRET: string;
       GUESTS: string;
     }
     interface GlobalProps {
-      mainModule: { default: typeof worker; Rooms: typeof Rooms };
-      durableNamespaces: "Rooms";
+      mainModule: {
+        default: typeof worker;
+        Rooms: typeof Rooms;
+        Users: typeof Users;
+        Addresses: typeof Addresses;
+      };
+      durableNamespaces: "Rooms" | "Users" | "Addresses";
     }
   }
 }

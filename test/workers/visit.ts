@@ -45,7 +45,11 @@ export class Visitor {
   }
 
   say(id: string, text: string): void {
-    this.socket.send(JSON.stringify({ t: "do", id, f: "chat", a: "say", d: { text } }));
+    this.do(id, "chat", "say", { text });
+  }
+
+  do(id: string, f: string, a: string, d: Record<string, unknown>): void {
+    this.socket.send(JSON.stringify({ t: "do", id, f, a, d }));
   }
 
   /** The event of this feature and name, as soon as it has come. */
@@ -111,6 +115,7 @@ interface Message {
   you?: { user: string; token?: string };
   epoch?: string;
   code?: number;
+  reason?: string;
 }
 
 function found<T>(value: T | undefined): T {

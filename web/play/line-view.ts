@@ -1,12 +1,12 @@
+import type { Status } from "../../src/client/room-client";
 import { hueOf, initialOf } from "./hue";
-import type { Link } from "./lifeline";
 import type { Line } from "./lines";
 import { type Kept, make, part, write } from "./part";
 import { clockTime, dayName, exactTime } from "./times";
 import { fateWords } from "./words";
 
 export interface LineView extends Kept {
-  draw(line: Line, link: Link, now: number): void;
+  draw(line: Line, link: Status, now: number): void;
 }
 
 /** One message. What people wrote goes in as text and never as anything else. */

@@ -1,5 +1,5 @@
 import type { Fate } from "./drafts";
-import type { View } from "./session";
+import type { View } from "./view";
 
 /** One message as the log shows it. `opens` and `closes` say where a group of one author and one minute begins and ends. */
 export interface Line {

@@ -1,7 +1,7 @@
 import { type LineView, openLine } from "./line-view";
 import { linesOf } from "./lines";
 import { keep, part, write } from "./part";
-import type { View } from "./session";
+import type { View } from "./view";
 
 /** This near to its end, the log counts as being read to the end. */
 const NEAR_PX = 48;

@@ -35,3 +35,12 @@ class Memory {
 export const browserMemory = new Memory(() => localStorage);
 /** For this tab, over its reloads: its id, and whether it was in a room. */
 export const tabMemory = new Memory(() => sessionStorage);
+
+/** Where a tab remembers which guest it is: a duplicated tab has an id of its own, and is somebody else. */
+export function guestOf(tab: string) {
+  return {
+    getItem: (key: string) => tabMemory.get(`${tab}.${key}`) ?? null,
+    setItem: (key: string, value: string) => tabMemory.set(`${tab}.${key}`, value),
+    removeItem: (key: string) => tabMemory.remove(`${tab}.${key}`),
+  };
+}

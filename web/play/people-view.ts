@@ -1,8 +1,8 @@
 import { hueOf, initialOf } from "./hue";
 import { type Kept, keep, make, part, write } from "./part";
 import { type Person, peopleOf } from "./people";
-import type { View } from "./session";
 import { drawTally } from "./tally";
+import type { View } from "./view";
 
 export interface PeopleView {
   show(view: View): void;

@@ -1,4 +1,4 @@
-import type { View } from "./session";
+import type { View } from "./view";
 
 export interface Person {
   user: string;

@@ -4,8 +4,8 @@ import { openLog } from "./log-view";
 import { part, write } from "./part";
 import { nameOf } from "./people";
 import { openPeople } from "./people-view";
-import type { View } from "./session";
 import { drawTally } from "./tally";
+import type { View } from "./view";
 import type { Visit } from "./visit";
 import { awayWords, endWords, linkWords, refusalWords, typingWords } from "./words";
 

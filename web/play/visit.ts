@@ -1,6 +1,9 @@
-import PartySocket from "partysocket";
-import { Session, type View } from "./session";
+import { type ActionError, joinRoom } from "../../src/client/room-client";
+import { Drafts } from "./drafts";
+import { guestOf } from "./memory";
 import { freshId } from "./tab";
+import { Typists } from "./typists";
+import type { View } from "./view";
 
 export interface Visit {
   say(text: string): void;
@@ -12,68 +15,95 @@ export interface Visit {
   leave(): void;
 }
 
-/** Drives a session with a real socket, the clock and one timer, and shows its view after whatever happens. */
+/** Somebody who types for a while says so this often. */
+const TYPING_EVERY_MS = 2_000;
+
+/** A visit to a room, with what the page keeps beside it, shown after whatever happens. */
 export function visit(
   room: string,
   name: string,
   tab: string,
   show: (view: View, now: number) => void,
 ): Visit {
-  const socket = new PartySocket({
-    host: location.host,
-    // partysocket guesses from the host, and takes a name in a local network for a secure site.
-    protocol: location.protocol === "https:" ? "wss" : "ws",
-    party: "main",
-    room,
-    id: tab,
-    query: () => ({ name, v: "1", ...session.resumePoint() }),
-    startClosed: true,
-    // The session says when to try again, with chance in it, and keeps what is to be sent.
-    shouldReconnectOnClose: () => false,
-    maxEnqueuedMessages: 0,
-    connectionTimeout: 30_000,
-  });
-  const session = new Session(
-    { open: () => socket.reconnect(), send: (text) => socket.send(text), close: () => socket.close() },
-    Math.random,
-    freshId().slice(0, 12),
-  );
-
+  const client = joinRoom({ kind: "main", room, name, tab, storage: guestOf(tab) });
+  const drafts = new Drafts();
+  const draftOf = new Map<number, string>();
+  const typists = new Typists();
+  let typedAt = Number.NEGATIVE_INFINITY;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new AbortController();
-  const happen = (what: (now: number) => void) => {
-    if (over.signal.aborted) return;
-    what(Date.now());
-    const now = Date.now();
-    // Set anew in every handler: a chain of timers alone would be slowed to one a minute in a hidden tab, and miss its pings.
-    clearTimeout(timer);
-    const wakeAt = session.wakeAt(now);
-    if (wakeAt !== Number.POSITIVE_INFINITY) timer = setTimeout(happen, Math.max(0, wakeAt - now), tick);
-    show(session.view(now), now);
-  };
-  const tick = (now: number) => session.tick(now);
-  const nudge = () => happen((now) => session.nudge(now));
+  let isOver = false;
 
-  socket.addEventListener("message", ({ data }) => {
-    if (typeof data === "string") happen((now) => session.heard(data, now));
+  const draw = () => {
+    if (isOver) return;
+    const now = Date.now();
+    typists.forget(now);
+    const { status, you, state } = client;
+    const { chat, presence } = state;
+    show({ link: status, you, chat, presence, drafts: drafts.all, draftOf, typing: typists.at(now) }, now);
+    clearTimeout(timer);
+    const wakeAt = nextDraw(now);
+    if (wakeAt !== Number.POSITIVE_INFINITY) timer = setTimeout(draw, wakeAt - now);
+  };
+  /** When a countdown on the page shows another second, or somebody has stopped typing. */
+  const nextDraw = (now: number) => {
+    const { status } = client;
+    const countdowns = [...drafts.waits(now), ...(status.is === "waiting" ? [status.retryAt] : [])];
+    const seconds = countdowns.filter((at) => at > now).map((at) => now + ((at - now) % 1000 || 1000));
+    return Math.min(typists.nextAt(), ...seconds);
+  };
+
+  const send = (op: string, text: string) => {
+    // What somebody has written is worth keeping for as long as they stay.
+    client
+      .do("chat", "say", { text }, { id: op, timeoutMs: Number.POSITIVE_INFINITY })
+      .then(
+        () => drafts.remove(op),
+        (error: ActionError) => drafts.failed(op, error, Date.now()),
+      )
+      .then(draw);
+    draw();
+  };
+
+  client.on("chat.said", ({ by, op, seq }) => {
+    if (by !== undefined) typists.stopped(by);
+    // In the step that brings the message, so that it is never there twice; also one that had been given up on.
+    if (op === undefined || !drafts.has(op)) return;
+    draftOf.set(seq, op);
+    drafts.remove(op);
   });
-  socket.addEventListener("close", ({ code, reason }) => happen((now) => session.closed(code, reason, now)));
-  addEventListener("online", nudge, { signal: over.signal });
-  addEventListener("pageshow", (event) => event.persisted && nudge(), { signal: over.signal });
-  document.addEventListener("visibilitychange", () => document.hidden || nudge(), { signal: over.signal });
-  happen((now) => session.join(now));
+  client.on("chat.typing", ({ by }) => {
+    if (by !== client.you?.user) typists.heard(by, Date.now());
+  });
+  client.subscribe(draw);
+  draw();
 
   return {
-    say: (text) => happen((now) => session.say(text, now)),
-    sayAgain: (op) => happen((now) => session.sayAgain(op, now)),
-    discard: (op) => happen(() => session.discard(op)),
-    typing: () => happen((now) => session.typing(now)),
-    retryNow: nudge,
-    rejoin: () => happen((now) => session.join(now)),
+    say(text) {
+      const op = freshId();
+      drafts.add(op, text, client.clock.now());
+      send(op, text);
+    },
+    sayAgain(op) {
+      // The same id as before: had the room accepted it after all, it would not be said twice.
+      const text = drafts.renew(op);
+      if (text !== undefined) send(op, text);
+    },
+    discard(op) {
+      drafts.remove(op);
+      draw();
+    },
+    typing() {
+      const now = Date.now();
+      if (now - typedAt < TYPING_EVERY_MS) return;
+      typedAt = now;
+      client.signal("chat", "typing");
+    },
+    retryNow: () => client.retryNow(),
+    rejoin: () => client.join(),
     leave() {
-      over.abort();
+      isOver = true;
       clearTimeout(timer);
-      socket.close();
+      client.leave();
     },
   };
 }

@@ -1,11 +1,11 @@
+import type { Status } from "../../src/client/room-client";
 import { closeCodes } from "../../src/protocol/codes";
 import type { Fate } from "./drafts";
-import type { Link } from "./lifeline";
-import type { View } from "./session";
+import type { View } from "./view";
 
 /** What the page says, in one place: plain sentences that tell what is going on and what is being kept. */
 
-export function linkWords(link: Link): string {
+export function linkWords(link: Status): string {
   switch (link.is) {
     case "connecting":
       return link.again ? "Reconnecting…" : "Connecting…";
@@ -13,6 +13,7 @@ export function linkWords(link: Link): string {
       return "Live";
     case "waiting":
       return link.again ? "Reconnecting…" : "Not connected";
+    case "idle":
     case "ended":
       return "Not connected";
   }
@@ -21,13 +22,13 @@ export function linkWords(link: Link): string {
 /** Under the log while the connection is away. */
 export function awayWords(view: View, now: number): string | undefined {
   const { link, drafts } = view;
-  if (link.is === "live" || link.is === "ended") return undefined;
+  if (link.is !== "connecting" && link.is !== "waiting") return undefined;
   if (!link.again && link.is === "connecting") return undefined;
   const when =
     link.is === "waiting" && link.retryAt - now > 1500 ? ` Next try in ${wait(link.retryAt - now)}.` : "";
   const why = link.is === "waiting" ? link.reason : undefined;
   if (!link.again) return `${why ?? "The room cannot be reached yet."}${when}`;
-  const waiting = drafts.filter(({ fate }) => fate.is === "unsent" || fate.is === "sent").length;
+  const waiting = drafts.filter(({ fate }) => fate.is === "waiting").length;
   const kept =
     waiting === 0
       ? "What you write is kept, and you will be shown what you miss."
@@ -91,11 +92,9 @@ export interface FateWords {
   asks: boolean;
 }
 
-export function fateWords(fate: Fate, link: Link, now: number): FateWords {
+export function fateWords(fate: Fate, link: Status, now: number): FateWords {
   switch (fate.is) {
-    case "unsent":
-      return { text: "Waiting for the connection", asks: false };
-    case "sent":
+    case "waiting":
       return { text: link.is === "live" ? "Sending…" : "Waiting for the connection", asks: false };
     case "refused": {
       const leftMs = (fate.retryAt ?? 0) - now;

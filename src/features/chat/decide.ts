@@ -1,3 +1,4 @@
+import { rateOf } from "../../protocol/rates";
 import { defineFeature, refuse } from "../../room/feature";
 import { chatSchema } from "./schema";
 import { initial, reduce, version } from "./state";
@@ -11,13 +12,17 @@ export const chat = defineFeature({
     say: {
       // 500 characters of four bytes, or of six where JSON escapes them.
       maxBytes: 3_072,
-      // Faster than anybody types for a minute; a flood at a glance.
-      rate: { count: 10, perMs: 60_000 },
-      decide: ({ by }, { text }) => ({ events: [{ n: "said", d: { name: by.name, text } }] }),
+      rate: rateOf("chat.say"),
+      isSpeech: true,
+      decide({ by, clean }, { text }) {
+        const told = clean(text);
+        if (!told) return refuse("not_allowed", "That has words in it that are not said here.");
+        return { events: [{ n: "said", d: { name: by.name, text: told } }] };
+      },
     },
     remove: {
       maxBytes: 64,
-      rate: { count: 30, perMs: 60_000 },
+      rate: rateOf("chat.remove"),
       decide({ state, by }, { id }) {
         const message = state.messages.find((held) => held.id === id);
         if (!message) return refuse("conflict", "That message is not in the room any more.");
@@ -29,7 +34,6 @@ export const chat = defineFeature({
     },
   },
   signals: {
-    // Told every few seconds while somebody types.
-    typing: { maxBytes: 64, rate: { count: 10, perMs: 10_000 } },
+    typing: { maxBytes: 64, rate: rateOf("chat.typing"), isSpeech: true },
   },
 });

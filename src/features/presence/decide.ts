@@ -1,5 +1,7 @@
 import { MAX_LISTED_MEMBERS } from "../../protocol/limits";
+import { rateOf } from "../../protocol/rates";
 import { defineFeature, refuse, type Situation } from "../../room/feature";
+import type { Member } from "../../room/members";
 import { presenceSchema } from "./schema";
 import { initial, type PresenceState, reduce, version } from "./state";
 
@@ -17,17 +19,20 @@ export const presence = defineFeature({
   actions: {
     set: {
       maxBytes: 1_536,
-      // A status follows what a person does, not what their pointer does: that is a signal's work.
-      rate: { count: 20, perMs: 10_000 },
-      decide({ state, by }, { status, data }) {
+      rate: rateOf("presence.set"),
+      decide({ state, by, clean }, { status, data }) {
         if (!Object.hasOwn(state.members, by.user)) {
           return refuse(
             "unavailable",
             `Only the first ${MAX_LISTED_MEMBERS} members of a room show a status.`,
           );
         }
+        const told = status === undefined ? undefined : clean(status);
+        if (told === undefined && status !== undefined) {
+          return refuse("not_allowed", "That has words in it that are not said here.");
+        }
         const given = {
-          ...(status === undefined ? {} : { status }),
+          ...(told === undefined ? {} : { status: told }),
           ...(data === undefined ? {} : { data }),
         };
         return { events: [{ n: "changed", d: { user: by.user, ...given } }] };
@@ -36,12 +41,13 @@ export const presence = defineFeature({
   },
 
   /** Listed while there is room in the list and nobody waits for it; counted otherwise. */
-  joined(situation, { user, name, role }) {
+  joined(situation, member) {
+    const { user } = member;
     const { state, members } = situation;
     const listed = Object.keys(state.members).length;
     const isListed = Object.hasOwn(state.members, user);
     if (isListed || (listed < MAX_LISTED_MEMBERS && listed === members.size - 1)) {
-      return { events: [{ n: "joined", d: { user, name, role } }] };
+      return { events: [{ n: "joined", d: seen(member) }] };
     }
     return countSoon(situation);
   },
@@ -60,13 +66,16 @@ export const presence = defineFeature({
   due({ state, members }) {
     const free = MAX_LISTED_MEMBERS - Object.keys(state.members).length;
     const waiting = [...members.values()].filter(({ user }) => !Object.hasOwn(state.members, user));
-    const listed = waiting
-      .slice(0, free)
-      .map(({ user, name, role }) => ({ n: "joined" as const, d: { user, name, role } }));
+    const listed = waiting.slice(0, free).map((member) => ({ n: "joined" as const, d: seen(member) }));
     if (listed.length === 0 && state.count === members.size) return {};
     return { events: [...listed, { n: "counted", d: { count: members.size } }] };
   },
 });
+
+/** What everybody may know of a member. */
+function seen({ user, name, role, guest }: Member): Pick<Member, "user" | "name" | "role" | "guest"> {
+  return { user, name, role, ...(guest ? { guest } : {}) };
+}
 
 /** One timer, however many come and go until it is due. */
 function countSoon({ at, timer }: Seen): { timers: Record<string, number> } {

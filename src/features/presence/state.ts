@@ -1,8 +1,10 @@
-export const version = "f6d823c2";
+export const version = "bcc8748e";
 
 export interface PresentMember {
   name: string;
   role: string;
+  /** Nobody has vouched for who this is. */
+  guest?: true;
   status?: string;
   data?: unknown;
   since: number;
@@ -13,7 +15,7 @@ export interface PresenceState {
   count: number;
 }
 export type PresenceEvent = { seq: number; at: number } & (
-  | { n: "joined"; d: { user: string; name: string; role: string } }
+  | { n: "joined"; d: { user: string; name: string; role: string; guest?: true | undefined } }
   | { n: "left"; d: { user: string } }
   | { n: "changed"; d: { user: string; status?: string | undefined; data?: unknown } }
   | { n: "counted"; d: { count: number } }
@@ -26,10 +28,10 @@ export function initial(): PresenceState {
 export function reduce(state: PresenceState, event: PresenceEvent): PresenceState {
   switch (event.n) {
     case "joined": {
-      const { user, name, role } = event.d;
+      const { user, name, role, guest } = event.d;
       const known = member(state, user);
       const members = copy(state.members);
-      members[user] = { ...known, name, role, since: known?.since ?? event.at };
+      members[user] = { ...known, name, role, since: known?.since ?? event.at, ...(guest ? { guest } : {}) };
       return { members, count: known ? state.count : state.count + 1 };
     }
     case "left": {

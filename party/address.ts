@@ -1,0 +1,3 @@
+import { addressParty } from "../src/platform/partykit-address";
+
+export default addressParty();

@@ -1,0 +1,64 @@
+import { and, asc, eq, gt, inArray, isNull, lte, or, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { bans } from "./schema";
+
+/** Who is kept out, of what, until when: a row of the table. */
+export type Ban = typeof bans.$inferSelect;
+
+/** The scope of a ban that holds in every room; any other is a room's `kind/id`. */
+export const EVERYWHERE = "everywhere";
+
+/** The bans in force of some users in some scopes: one statement, however many they are. */
+export function bansOf(
+  db: D1Database,
+  users: readonly string[],
+  scopes: readonly string[],
+  now: number,
+): Promise<Ban[]> {
+  const these = sql`${bans.user} in (select value from json_each(${JSON.stringify(users)}))`;
+  return drizzle(db)
+    .select()
+    .from(bans)
+    .where(and(inArray(bans.scope, [...scopes]), these, inForce(now)));
+}
+
+/** Of a scope, by user id, from behind one on. */
+export function listBans(
+  db: D1Database,
+  scope: string,
+  { after, limit }: { after: string; limit: number },
+  now: number,
+): Promise<Ban[]> {
+  return drizzle(db)
+    .select()
+    .from(bans)
+    .where(and(eq(bans.scope, scope), gt(bans.user, after), inForce(now)))
+    .orderBy(asc(bans.user))
+    .limit(limit);
+}
+
+/** Sets or changes a ban. A word that is older than what stands changes nothing: calls may overtake each other. */
+export async function putBan(db: D1Database, ban: Ban): Promise<void> {
+  const { reason, by, at, untilMs } = ban;
+  await drizzle(db)
+    .insert(bans)
+    .values(ban)
+    .onConflictDoUpdate({
+      target: [bans.scope, bans.user],
+      set: { reason, by, at, untilMs },
+      setWhere: lte(bans.at, at),
+    });
+}
+
+/** Answers whether there was one. A ban that is newer than `at` stands. */
+export async function liftBan(db: D1Database, scope: string, user: string, at: number): Promise<boolean> {
+  const gone = await drizzle(db)
+    .delete(bans)
+    .where(and(eq(bans.scope, scope), eq(bans.user, user), lte(bans.at, at)))
+    .returning({ user: bans.user });
+  return gone.length > 0;
+}
+
+function inForce(now: number) {
+  return or(isNull(bans.untilMs), gt(bans.untilMs, now));
+}

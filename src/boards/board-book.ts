@@ -1,0 +1,73 @@
+import type { BoardPeriod, Boards } from "../room/board";
+
+/** A declared board with every default filled in. */
+export interface BoardRules {
+  readonly name: string;
+  readonly kind: string;
+  readonly combine: "sum" | "best" | "last";
+  readonly order: "highest" | "lowest";
+  readonly tie: "highest" | "lowest" | undefined;
+  readonly periods: readonly BoardPeriod[];
+  readonly timeZone: string;
+  readonly feeds: "both" | "kind" | "room";
+  readonly maxPerDay: number | undefined;
+}
+
+/** The boards of every kind: what may be fed, and by whom. */
+export interface BoardBook {
+  /** A board that rooms of this kind feed. */
+  of(kind: string, board: string): BoardRules | undefined;
+  readonly all: readonly BoardRules[];
+}
+
+/** Throws where one kind's rooms could feed what is another's. */
+export function openBoardBook(kinds: readonly { name: string; boards?: Boards }[]): BoardBook {
+  const kindNames = new Set(kinds.map(({ name }) => name));
+  const byName = new Map<string, BoardRules>();
+  for (const { name: kind, boards = {} } of kinds) {
+    for (const [name, board] of Object.entries(boards)) {
+      const held = byName.get(name);
+      // `<board>:<room>` is a room's own: two kinds with one board would share it between their rooms of one id.
+      if (held) throw new TypeError(`The board "${name}" belongs to "${held.kind}" and to "${kind}".`);
+      if (name !== kind && kindNames.has(name)) {
+        throw new TypeError(`The board "${name}" of "${kind}" bears the name of another kind.`);
+      }
+      byName.set(name, {
+        name,
+        kind,
+        combine: board.combine,
+        order: board.order ?? "highest",
+        tie: board.combine === "sum" ? undefined : board.tie,
+        periods: board.periods ?? ["all"],
+        timeZone: board.timeZone ?? "UTC",
+        feeds: board.feeds ?? "both",
+        maxPerDay: board.combine === "sum" ? board.maxPerDay : undefined,
+      });
+    }
+  }
+  return {
+    all: [...byName.values()],
+    of: (kind, board) => {
+      const rules = byName.get(board);
+      return rules?.kind === kind ? rules : undefined;
+    },
+  };
+}
+
+/** Where the points of a room count: the kind's ranking, the room's own, or both. */
+export function boardsFed(rules: BoardRules, room: string, ownOnly: boolean): string[] {
+  const own = ownBoard(rules.name, room);
+  if (ownOnly) return rules.feeds === "kind" ? [] : [own];
+  switch (rules.feeds) {
+    case "kind":
+      return [rules.name];
+    case "room":
+      return [own];
+    case "both":
+      return [rules.name, own];
+  }
+}
+
+export function ownBoard(board: string, room: string): string {
+  return `${board}:${room.slice(room.indexOf("/") + 1)}`;
+}

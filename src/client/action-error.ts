@@ -1,0 +1,23 @@
+import type { Nack } from "../protocol/messages";
+import type { ActionErrorCode, Refusal } from "./session/outcome";
+
+/** Why an action was not done, or why nobody can tell whether it was (`unknown_outcome`). */
+export class ActionError extends Error {
+  override readonly name = "ActionError";
+  readonly code: ActionErrorCode;
+  /** How long to wait before it makes sense to try again. */
+  readonly retryAfterMs: number | undefined;
+  /** The rule and its limit, or what is wrong with the data. */
+  readonly info: Nack["info"];
+
+  constructor(
+    /** Of the action. */
+    readonly id: string,
+    { code, message, retryAfterMs, info }: Refusal,
+  ) {
+    super(message);
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+    this.info = info;
+  }
+}

@@ -1,0 +1,465 @@
+import { WebSocket as PartySocket } from "partysocket";
+import { closeCodes } from "../protocol/codes";
+import type { Json, NumberedEvent, WireSignal } from "../protocol/messages";
+import { protocolVersion } from "../protocol/version";
+import { ActionError } from "./action-error";
+import { httpOf, type Place, placeOf, problemOf } from "./address";
+import { builtInFeatures } from "./built-in";
+import { Listeners } from "./listeners";
+import { PassKeeper, partingOf, type Who } from "./pass";
+import { type Hearing, Session, type Status, type You } from "./session";
+import type { Verdict } from "./session/checks";
+import type { Outcome } from "./session/outcome";
+import { Outlook, type Predictions } from "./session/outlook";
+import type { PendingAction } from "./session/pending";
+import type { FeatureTable, States } from "./session/slices";
+import { steadyClock } from "./steady-clock";
+import { defaultStore, type TokenStore } from "./token-store";
+import type {
+  ActionData,
+  ActionName,
+  AnyKind,
+  BuiltInKinds,
+  Done,
+  FeatureName,
+  FeatureStates,
+  Foresight,
+  Given,
+  SignalData,
+  SignalName,
+  StatesOf,
+  Topic,
+  TopicNews,
+} from "./typed-kind";
+import { watchPage } from "./watch-page";
+
+export { ActionError } from "./action-error";
+export type { Who } from "./pass";
+export type { Status, You } from "./session";
+export type { Verdict } from "./session/checks";
+export type { ActionErrorCode } from "./session/outcome";
+export type { PendingAction } from "./session/pending";
+export type { FeatureState } from "./session/slices";
+export type { TokenStore } from "./token-store";
+export type * from "./typed-kind";
+
+export type JoinOptions<K extends AnyKind> = Who & {
+  /** Where the rooms are; the page's own host if absent. */
+  host?: string;
+  room: string;
+  kind: K["name"];
+  /** What one's own actions will come to: shown at once, and replaced by what really happens. */
+  optimistic?: Foresight<K>;
+  /** A class like the browser's: `ws` where there is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: partysocket's own word for it
+  WebSocket?: any;
+  /** Where a guest is remembered; `localStorage` if there is one. */
+  storage?: TokenStore;
+  /** Names this tab to the room, at least 20 characters; a fresh one if absent. A newer socket of one tab replaces the older. */
+  tab?: string;
+} & FeaturesOption<K>;
+
+/** Has to be there as soon as a feature is not one that comes with Tallyroom. */
+type FeaturesOption<K extends AnyKind> =
+  Record<never, never> extends FeatureStates<K>
+    ? { features?: FeatureStates<K> }
+    : { features: FeatureStates<K> };
+
+export interface DoOptions {
+  /** To ask again under the same id, so that it cannot be done twice. */
+  id?: string;
+  /** How long it may wait, for the room to be reached or to answer; a minute if absent. */
+  timeoutMs?: number;
+}
+
+/** What happens to a visit, beside the room's events. */
+export interface RoomNews {
+  status: Status;
+  /** Any event, whatever the feature; `chat.said` and the like are told one by one. */
+  event: NumberedEvent;
+  signal: WireSignal;
+  /** The state was taken as the room has it: what led there was not told event by event. */
+  fresh: undefined;
+  /** An action of one's own was refused, or nobody can tell what became of it. */
+  refused: ActionError;
+  /** Somebody's reducer is not pure: the state differs from the room's, and is being fetched anew. */
+  differs: Verdict;
+}
+
+/** Joins a room of a kind that comes with Tallyroom, or with `joinRoom<typeof quizshow>` one of one's own. */
+export function joinRoom<N extends keyof BuiltInKinds>(
+  options: JoinOptions<BuiltInKinds[N]> & { kind: N },
+): RoomClient<BuiltInKinds[N]>;
+export function joinRoom<K extends AnyKind>(options: JoinOptions<K>): RoomClient<K>;
+export function joinRoom<K extends AnyKind>(options: JoinOptions<K>): RoomClient<K> {
+  const room = new RoomClient<K>(options);
+  room.join();
+  return room;
+}
+
+/** setTimeout takes more for nothing at all. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** The session gives up on a socket long before partysocket would. */
+const NEVER_MS = 600_000;
+
+/** One visit to a room: a live copy of its state, and a way to act in it. Making one does nothing; `join` does. */
+export class RoomClient<K extends AnyKind> {
+  readonly kind: K["name"];
+  readonly room: string;
+  readonly #options: JoinOptions<K>;
+  readonly #session: Session;
+  readonly #outlook: Outlook;
+  readonly #listeners = new Listeners();
+  readonly #now = steadyClock(
+    () => Date.now(),
+    () => performance.now(),
+  );
+  readonly #sockets = new Map<number, PartySocket | undefined>();
+  readonly #waiting = new Map<string, { resolve(done: unknown): void; reject(error: ActionError): void }>();
+  readonly #verdicts: ((verdict: Verdict) => void)[] = [];
+  readonly #tab: string;
+  #visit: { place: Place; pass: PassKeeper; unwatch(): void } | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #status: { told: Status; shown: Status } | undefined;
+  #states: States | undefined;
+  #news: (() => void)[] = [];
+  #depth = 0;
+  #counts = { connections: 0, fresh: 0, checked: 0, differed: 0 };
+
+  constructor(options: JoinOptions<K>) {
+    this.#options = options;
+    this.kind = options.kind;
+    this.room = options.room;
+    this.#tab = options.tab ?? freshId();
+    const features: FeatureTable = { ...builtInFeatures, ...(options.features as FeatureTable | undefined) };
+    this.#session = new Session(
+      {
+        open: (link, anew) => this.#open(link, anew),
+        send: (link, text) => this.#sockets.get(link)?.send(text),
+        close: (link) => this.#close(link),
+      },
+      this.#hearing(),
+      Math.random,
+      { features, prefix: freshId().slice(0, 12), canRenew: options.token === undefined },
+    );
+    this.#outlook = new Outlook(
+      this.#session.slices,
+      (options.optimistic ?? {}) as Predictions,
+      (feature, error) =>
+        this.#tell(() => report(new Error(`A prediction of ${feature} failed`, { cause: error }))),
+    );
+  }
+
+  // ---- what is known
+
+  /** Every feature's state, live. What has not changed is the same object as before. */
+  get state(): StatesOf<K> {
+    this.#states ??= this.#outlook.states(this.#session.pending, this.#session.you, this.#session.seq);
+    return this.#states as StatesOf<K>;
+  }
+
+  /** The same without one's own actions that are still under way. */
+  get confirmed(): StatesOf<K> {
+    return this.#session.states as StatesOf<K>;
+  }
+
+  /** What each feature shows to you alone. */
+  get mine(): { readonly [N in FeatureName<K>]?: Json } {
+    return this.#session.mine as { readonly [N in FeatureName<K>]?: Json };
+  }
+
+  /** Who you are here; unknown before the first welcome. */
+  get you(): You | undefined {
+    return this.#session.you;
+  }
+
+  /** The same object until it really is another. Times in it are this machine's, as `Date.now()` has them. */
+  get status(): Status {
+    const { link, outdated } = this.#session;
+    const status: Status = { ...link, outdated };
+    if (!this.#status || !same(this.#status.told, status)) {
+      const aheadMs = Date.now() - this.#now();
+      const shown = status.is === "waiting" ? { ...status, retryAt: status.retryAt + aheadMs } : status;
+      this.#status = { told: status, shown };
+    }
+    return this.#status.shown;
+  }
+
+  /** One's own actions that the room has not answered, in order. */
+  get pending(): readonly PendingAction[] {
+    return this.#session.pending;
+  }
+
+  /** The room's clock, as well as it is known here. */
+  readonly clock = {
+    now: (): number => this.#session.clock.at(this.#now()),
+    /** At most so far off. */
+    errorMs: (): number => this.#session.clock.errorMs,
+    /** When something dated by the room's clock is, on this machine's. */
+    toLocal: (at: number): number => at - this.#session.clock.at(this.#now()) + Date.now(),
+  };
+
+  /** The number of the newest event in `confirmed`, and the life of the room that it belongs to. */
+  get position(): { epoch: string | undefined; seq: number } {
+    return { epoch: this.#session.epoch, seq: this.#session.seq };
+  }
+
+  /** How this visit has gone: connections made, states taken anew, comparisons with the room, and how many of them differed. */
+  get counts(): { connections: number; fresh: number; checked: number; differed: number } {
+    return { ...this.#counts };
+  }
+
+  // ---- what the person does
+
+  /** Begins, or begins again after `leave` or an end. */
+  join(): void {
+    this.#happen((now) => {
+      this.#visit ??= this.#begin();
+      this.#session.start(now);
+    });
+  }
+
+  /** Ends the visit. The state stays as it was; `join` takes it up again. */
+  leave(): void {
+    this.#happen(() => this.#session.stop());
+    this.#visit?.unwatch();
+    this.#visit = undefined;
+    clearTimeout(this.#timer);
+  }
+
+  /** Tries to connect now rather than later, and makes sure of a connection that seems to be there. */
+  retryNow(): void {
+    this.#happen((now) => this.#session.nudge(now));
+  }
+
+  /**
+   * Asks the room to do something. Resolves with the event that came of it (or with the answer, where it makes none); rejects
+   * with an `ActionError`: the room's refusal, `timeout` or `unknown_outcome`. Away, it waits for the room to come back.
+   */
+  do<N extends FeatureName<K>, A extends ActionName<K, N>>(
+    feature: N,
+    action: A,
+    ...[data, options]: [...Given<ActionData<K, N, A>>, options?: DoOptions]
+  ): Promise<Done<K, N>> {
+    const asking = { ...(options as DoOptions | undefined), f: feature, a: action, d: data };
+    const done = new Promise<unknown>((resolve, reject) => {
+      this.#happen((now) => {
+        const id = this.#session.do(asking, now);
+        this.#waiting.set(id, { resolve, reject });
+      });
+    });
+    // Whoever does not look at the promise hears of a refusal by `on("refused")`; it is no crash of their program.
+    done.catch(() => {});
+    return done as Promise<Done<K, N>>;
+  }
+
+  /** Says what is only true now. The newest wins, and it may be dropped: nobody answers. */
+  signal<N extends FeatureName<K>, G extends SignalName<K, N>>(
+    feature: N,
+    name: G,
+    ...[data]: Given<SignalData<K, N, G>>
+  ): void {
+    this.#happen((now) => this.#session.signal(feature, name, (data ?? {}) as Json, now));
+  }
+
+  /** Compares the state with the room's now. */
+  verify(): Promise<Verdict> {
+    return new Promise((resolve) => {
+      this.#verdicts.push(resolve);
+      this.#happen((now) => this.#session.verify(now));
+    });
+  }
+
+  /** Resolves once the room's state is here, with all that was missed; rejects if the visit ends instead. */
+  joined(): Promise<this> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const { status } = this;
+        if (this.#session.isCaughtUp) resolve(this);
+        else if (status.is === "ended") reject(new Error(status.reason));
+        else return;
+        stop();
+      };
+      const stop = this.subscribe(look);
+      look();
+    });
+  }
+
+  // ---- listening
+
+  /** Calls back after whatever has changed. */
+  subscribe(listener: () => void): () => void {
+    return this.#listeners.add("change", listener);
+  }
+
+  /** Listens to one kind of news: `status`, `event`, `chat.said`, `chat.typing` … Answers what ends it. */
+  on<T extends keyof RoomNews>(topic: T, listener: (news: RoomNews[T]) => void): () => void;
+  on<T extends Topic<K>>(topic: T, listener: (news: TopicNews<K, T>) => void): () => void;
+  on(topic: string, listener: (news: never) => void): () => void {
+    return this.#listeners.add(topic, listener);
+  }
+
+  // ---- inside
+
+  #begin() {
+    const { host, storage = defaultStore() } = this.#options;
+    if (typeof (this.#options.WebSocket ?? globalThis.WebSocket) !== "function")
+      throw new TypeError("joinRoom needs a `WebSocket` where there is none: that of `ws`, for one.");
+    const place = placeOf(host);
+    const pass = new PassKeeper(this.#options, httpOf(place), storage);
+    const unwatch = watchPage(() => this.retryNow());
+    return { place, pass, unwatch };
+  }
+
+  /** Whatever happens, happens here: with the time, the timer set anew, and everybody told afterwards. */
+  #happen(what: (now: number) => void): void {
+    this.#depth++;
+    try {
+      what(this.#now());
+    } finally {
+      this.#depth--;
+    }
+    if (this.#depth > 0) return;
+    this.#states = undefined;
+    const before = this.#status?.shown;
+    const after = this.status;
+    if (before !== after) this.#tell(() => this.#listeners.call("status", after));
+    // Set anew each time: a chain of timers alone would be slowed to one a minute in a hidden tab, and miss its pings.
+    clearTimeout(this.#timer);
+    const now = this.#now();
+    const wakeAt = this.#session.wakeAt(now);
+    if (wakeAt !== Number.POSITIVE_INFINITY) {
+      const afterMs = Math.min(LONGEST_TIMER_MS, Math.max(0, wakeAt - now));
+      this.#timer = setTimeout(() => this.#happen((then) => this.#session.tick(then)), afterMs);
+    }
+    for (const news of this.#news.splice(0)) news();
+    this.#listeners.call("change", undefined);
+  }
+
+  #tell(news: () => void): void {
+    this.#news.push(news);
+  }
+
+  #hearing(): Hearing {
+    const call = (topic: string, news: unknown) => this.#tell(() => this.#listeners.call(topic, news));
+    return {
+      event: (event) => {
+        call("event", event);
+        call(`${event.f}.${event.n}`, event);
+      },
+      signal: (signal) => {
+        call("signal", signal);
+        call(`${signal.f}.${signal.n}`, signal);
+      },
+      settled: (id, outcome) => this.#tell(() => this.#settle(id, outcome)),
+      fresh: () => {
+        this.#counts.fresh++;
+        call("fresh", undefined);
+      },
+      checked: (verdict) => {
+        this.#counts.checked++;
+        for (const resolve of this.#verdicts.splice(0)) this.#tell(() => resolve(verdict));
+        if (verdict.differing.length === 0) return;
+        this.#counts.differed++;
+        call("differs", verdict);
+      },
+      problem: (what, error) => this.#tell(() => report(new Error(what, { cause: error }))),
+    };
+  }
+
+  #settle(id: string, outcome: Outcome): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    switch (outcome.is) {
+      case "event":
+        return waiting?.resolve(outcome.event);
+      case "answer":
+        return waiting?.resolve({ seq: outcome.seq, answer: outcome.d });
+      case "refused": {
+        const error = new ActionError(id, outcome.refusal);
+        waiting?.reject(error);
+        this.#listeners.call("refused", error);
+        return;
+      }
+    }
+  }
+
+  #open(link: number, anew: boolean): void {
+    const visit = this.#visit;
+    if (!visit) return;
+    const problem = problemOf(this.kind, this.room);
+    if (problem)
+      return this.#session.parted(link, { code: closeCodes.notFound, reason: problem }, this.#now());
+    this.#sockets.set(link, undefined);
+    visit.pass.have(anew).then(
+      ({ token, endsAt }) => {
+        if (!this.#sockets.has(link)) return;
+        this.#sockets.set(link, this.#socket(link, visit.place, token));
+        this.#happen((now) => this.#session.authorised(link, endsAt, now));
+      },
+      (error) => {
+        if (!this.#sockets.has(link)) return;
+        this.#happen((now) => this.#session.parted(link, partingOf(error), now));
+      },
+    );
+  }
+
+  #socket(link: number, { host, isSecure }: Place, token: string): PartySocket {
+    const { WebSocket } = this.#options;
+    const base = `${isSecure ? "wss" : "ws"}://${host}/parties/${this.kind}/${this.room}?`;
+    const address = () => {
+      const resume = this.#session.resumePoint(link);
+      return base + new URLSearchParams({ _pk: this.#tab, token, v: String(protocolVersion), ...resume });
+    };
+    // The part of partysocket that keeps one socket; its addresses are made here.
+    const socket = new PartySocket(address, [], {
+      ...(WebSocket === undefined ? {} : { WebSocket }),
+      startClosed: true,
+      // The session says when to try again, with chance in it, and keeps what is to be sent.
+      shouldReconnectOnClose: () => false,
+      maxEnqueuedMessages: 0,
+      connectionTimeout: NEVER_MS,
+    });
+    const heard = (what: (now: number) => void) => this.#sockets.get(link) === socket && this.#happen(what);
+    socket.addEventListener("message", ({ data }) => {
+      if (typeof data === "string") heard((now) => this.#session.heard(link, data, now));
+    });
+    socket.addEventListener("open", () => {
+      this.#counts.connections++;
+    });
+    const gone = (code: number, reason: string) =>
+      heard((now) => this.#session.parted(link, { code, reason }, now));
+    // The reason of a close that is not the room's own is some library's English.
+    socket.addEventListener("close", ({ code, reason }) => gone(code, code > 4000 ? reason : ""));
+    // An address that cannot be one ends in an error alone, and partysocket would try it again by itself.
+    socket.addEventListener("error", () => gone(1006, ""));
+    socket.reconnect();
+    return socket;
+  }
+
+  #close(link: number): void {
+    const socket = this.#sockets.get(link);
+    this.#sockets.delete(link);
+    socket?.close();
+  }
+}
+
+/** 128 random bits. Not `crypto.randomUUID`, which a page opened over plain HTTP in a local network does not have. */
+function freshId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
+
+function same(one: object, other: object): boolean {
+  const entries = Object.entries(other);
+  return (
+    entries.length === Object.keys(one).length &&
+    entries.every(([key, value]) => (one as Record<string, unknown>)[key] === value)
+  );
+}
+
+/** For the developer's eyes, without stopping what goes on. */
+function report(error: Error): void {
+  console.error(error);
+}

@@ -1,0 +1,40 @@
+import type { Down } from "../../protocol/messages";
+
+/** A client ignores what it does not know (M5), and is not thrown off by what it cannot read. */
+export function readDown(text: string): Down | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isDown(value) ? value : undefined;
+}
+
+/** What is relied on, beyond which a room is taken at its word. */
+function isDown(value: unknown): value is Down {
+  if (!isTable(value)) return false;
+  const { t, seq, e, you, features, limits, sums, code, f } = value as Readonly<Record<string, unknown>>;
+  switch (t) {
+    case "frame":
+      return isNumber(seq) && Array.isArray(e);
+    case "welcome":
+      return isNumber(seq) && [you, features, limits].every(isTable);
+    case "checksum":
+      return isTable(sums);
+    case "mine":
+      return typeof f === "string";
+    case "bye":
+      return isNumber(code);
+    default:
+      return t === "ack" || t === "nack" || t === "clock";
+  }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === "number";
+}
+
+function isTable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,85 @@
+import { checksum } from "../../protocol/checksum";
+import type { NumberedEvent } from "../../protocol/messages";
+
+/** What a feature's `state.ts` exports: all that a client needs of it. */
+export interface FeatureState<S = unknown> {
+  readonly version: string;
+  initial(): S;
+  // Whatever a reducer wants of its event, the room has seen to: it folded the same one with the same code.
+  reduce(state: S, event: never): S;
+}
+/** One of any state: what it is given is what it returned before. */
+export interface AnyFeatureState {
+  readonly version: string;
+  initial(): unknown;
+  reduce(state: never, event: never): unknown;
+}
+export type FeatureTable = Readonly<Record<string, AnyFeatureState>>;
+export type States = Readonly<Record<string, unknown>>;
+
+/** Every feature's state as the room has told it. Whoever finds a state unchanged has nothing to do. */
+export class Slices {
+  #states: States;
+  readonly #sums = new Map<string, { state: unknown; sum: string }>();
+
+  constructor(
+    private readonly features: FeatureTable,
+    /** A reducer threw: it met something that its code does not know. */
+    private readonly failed: (feature: string, error: unknown) => void,
+  ) {
+    this.#states = Object.fromEntries(
+      Object.entries(features).map(([name, { initial }]) => [name, initial()]),
+    );
+  }
+
+  get states(): States {
+    return this.#states;
+  }
+
+  has(feature: string): boolean {
+    return Object.hasOwn(this.features, feature);
+  }
+
+  version(feature: string): string | undefined {
+    return this.has(feature) ? this.features[feature]?.version : undefined;
+  }
+
+  /** Everything anew, as the room holds it. What it does not hold begins at the beginning. */
+  restart(told: States): void {
+    this.#states = Object.fromEntries(
+      Object.entries(this.features).map(([name, { initial }]) => [
+        name,
+        Object.hasOwn(told, name) ? told[name] : initial(),
+      ]),
+    );
+  }
+
+  /** An event of a feature that this code does not have is passed over. */
+  fold(event: NumberedEvent): void {
+    const { f } = event;
+    if (!this.has(f)) return;
+    const before = this.#states[f];
+    const after = this.reduced(f, before, event);
+    if (after !== before) this.#states = { ...this.#states, [f]: after };
+  }
+
+  /** A feature's state with one more event, wherever that state comes from. */
+  reduced(f: string, state: unknown, event: NumberedEvent): unknown {
+    try {
+      return this.features[f]?.reduce(state as never, event as never);
+    } catch (error) {
+      this.failed(f, error);
+      return state;
+    }
+  }
+
+  /** A state that did not change keeps its checksum. */
+  sum(feature: string): string {
+    const state = this.#states[feature];
+    const known = this.#sums.get(feature);
+    if (known && known.state === state) return known.sum;
+    const sum = checksum(state);
+    this.#sums.set(feature, { state, sum });
+    return sum;
+  }
+}

@@ -1,0 +1,96 @@
+import type { main } from "../kinds/main";
+import type { Json, NumberedEvent, WireSignal } from "../protocol/messages";
+import type { AnyFeature, DataOf, EventOf, Schema, Schemas } from "../room/feature";
+import type { Kind } from "../room/kind";
+import type { Predict } from "./session/outlook";
+import type { FeatureState } from "./session/slices";
+
+/**
+ * What a client knows of a kind of room. All of it is taken from the type of the kind itself (`typeof main`), which costs a
+ * page nothing: types are imported, code is not.
+ */
+export type AnyKind = Kind<string, readonly AnyFeature[]>;
+
+/** The kinds that come with Tallyroom: known by their names alone. */
+export interface BuiltInKinds {
+  main: typeof main;
+}
+
+export type FeatureOf<K extends AnyKind> = K["features"][number];
+export type FeatureName<K extends AnyKind> = FeatureOf<K>["name"];
+export type FeatureNamed<K extends AnyKind, N extends string> = Extract<FeatureOf<K>, { name: N }>;
+
+export type StateOf<F> = F extends { shared: { initial(): infer S } } ? S : never;
+/** A room's whole state: one slice a feature. */
+export type StatesOf<K extends AnyKind> = { readonly [N in FeatureName<K>]: StateOf<FeatureNamed<K, N>> };
+
+type ActionsOf<F> = F extends { schema: { actions: infer A extends Schemas } } ? A : never;
+type EventsOf<F> = F extends { schema: { events: infer E extends Schemas } } ? E : never;
+type SignalsOf<F> = F extends { schema: { signals?: infer G } } ? (G extends Schemas ? G : never) : never;
+
+export type ActionName<K extends AnyKind, N extends string> = keyof ActionsOf<FeatureNamed<K, N>> & string;
+export type EventName<K extends AnyKind, N extends string> = keyof EventsOf<FeatureNamed<K, N>> & string;
+export type SignalName<K extends AnyKind, N extends string> = keyof SignalsOf<FeatureNamed<K, N>> & string;
+
+/** What a schema takes, before its defaults are filled in. */
+type InputOf<S> = S extends { "~standard": { types?: { input: infer I } | undefined } } ? I : DataOf<S>;
+export type ActionData<K extends AnyKind, N extends string, A extends string> = InputOf<
+  ActionsOf<FeatureNamed<K, N>>[A & keyof ActionsOf<FeatureNamed<K, N>>]
+>;
+export type SignalData<K extends AnyKind, N extends string, G extends string> = InputOf<
+  SignalsOf<FeatureNamed<K, N>>[G & keyof SignalsOf<FeatureNamed<K, N>>]
+>;
+
+/** An event of a feature as a reducer is given it: with its number and its time. */
+export type FeatureEvent<K extends AnyKind, N extends string> = EventOf<EventsOf<FeatureNamed<K, N>>>;
+export type NamedEvent<K extends AnyKind, N extends string, E extends string> = Extract<
+  FeatureEvent<K, N>,
+  { n: E }
+>;
+export type NamedSignal<K extends AnyKind, N extends string, G extends string> = Omit<
+  WireSignal,
+  "n" | "d"
+> & {
+  n: G;
+  d: SignalData<K, N, G>;
+};
+
+/** How an action was done: by the last event it made, or by an answer of its own. */
+export type Done<K extends AnyKind, N extends string> =
+  | FeatureEvent<K, N>
+  /** It made no event, or it had been done before: with the number of its event then, and what it answered. */
+  | { n?: undefined; seq?: number; answer?: Json };
+
+/** `chat.said`, `chat.typing`: what can be listened to. */
+export type Topic<K extends AnyKind> = {
+  [N in FeatureName<K>]: `${N}.${EventName<K, N> | SignalName<K, N>}`;
+}[FeatureName<K>];
+export type TopicNews<K extends AnyKind, T extends string> = T extends `${infer N}.${infer E}`
+  ?
+      | (E extends EventName<K, N> ? NamedEvent<K, N, E> : never)
+      | (E extends SignalName<K, N> ? NamedSignal<K, N, E> : never)
+  : never;
+
+type BuiltInName = FeatureName<BuiltInKinds[keyof BuiltInKinds]>;
+/** The `state.ts` of each feature of one's own; those that come with Tallyroom are there already. */
+export type FeatureStates<K extends AnyKind> = {
+  readonly [N in Exclude<FeatureName<K>, BuiltInName>]: FeatureState<StateOf<FeatureNamed<K, N>>>;
+} & { readonly [N in FeatureName<K> & BuiltInName]?: FeatureState<StateOf<FeatureNamed<K, N>>> };
+
+/** What one's own actions will come to, feature by feature. */
+export type Foresight<K extends AnyKind> = {
+  readonly [N in FeatureName<K>]?: {
+    readonly [A in ActionName<K, N>]?: (
+      data: ActionData<K, N, A>,
+      foreseeing: { user: string; name: string; at: number; state: StateOf<FeatureNamed<K, N>> },
+    ) => Foreseen<K, N> | readonly Foreseen<K, N>[] | undefined;
+  };
+};
+type Foreseen<K extends AnyKind, N extends string> = {
+  [E in EventName<K, N>]: { n: E; d: NamedEvent<K, N, E>["d"] };
+}[EventName<K, N>];
+
+/** Data that may be left out where the empty object will do. */
+export type Given<D> = Record<never, never> extends D ? [d?: D] : [d: D];
+
+export type { Json, NumberedEvent, Predict, Schema };

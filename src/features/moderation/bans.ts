@@ -1,0 +1,100 @@
+import type { Json } from "../../protocol/messages";
+import type { Emit, Ending, Outcome, Situation } from "../../room/feature";
+import { farewellOf } from "./farewells";
+import { heldOf } from "./held";
+import type { Ban, Hidden, Owed } from "./hidden";
+import { type BanWord, bansAnswer, banWord, type PlacesAnswer, placesAnswer } from "./outside";
+import type { moderationSchema } from "./schema";
+import type { ModerationState } from "./state";
+
+/** As many as the storage of one object takes in one call, should it know all of them. */
+const USERS_A_CALL = 100;
+const WRITES_A_CALL = 20;
+
+type Seen = Situation<ModerationState, Hidden>;
+type Hides = (typeof moderationSchema)["privateEvents"];
+type Followed = Outcome<(typeof moderationSchema)["events"], Hides>;
+type KnownBan = BanWord["bans"][number];
+
+/** Who came and who went since it was last told outside; nothing where all of that is known. */
+export function askPlaces({ at, members, private: { here, isEnded } }: Seen): Json | undefined {
+  if (isEnded) return undefined;
+  const known = new Set(here);
+  const came = [...members.values()].filter(({ user }) => !known.has(user)).slice(0, USERS_A_CALL);
+  const gone = here.filter((user) => !members.has(user)).slice(0, USERS_A_CALL - came.length);
+  if (came.length + gone.length === 0) return undefined;
+  const told = came.map(({ user, role, from }) => ({ user, role, ...(from === undefined ? {} : { from }) }));
+  return { at, came: told, gone };
+}
+
+/** Whoever was let in by an edge that did not know goes now. */
+export function placesTold(situation: Seen, answer: Json): Followed {
+  const { came, gone, bans, askedAt }: PlacesAnswer = placesAnswer.parse(answer);
+  const learnt = came.map((user) => {
+    const theirs = bans.filter((ban) => ban.user === user);
+    return learn(situation, user, theirs, askedAt);
+  });
+  return {
+    private: [{ n: "told", d: { came, gone } }, ...learnt.flatMap(({ private: hides }) => hides)],
+    ends: learnt.flatMap(({ ends }) => ends),
+    // Whatever did not fit, and whatever happened meanwhile.
+    errands: ["places"],
+  };
+}
+
+/** A ban everywhere was set or lifted, and this room's user object knows that its user is here. */
+export function wordOfBans(situation: Seen, word: Json): Followed {
+  const { user, bans, askedAt } = banWord.parse(word);
+  const { private: hides, ends } = learn(situation, user, bans, askedAt);
+  return { private: hides, ends };
+}
+
+export function askBans({ private: { owed } }: Seen): Json | undefined {
+  if (owed.length === 0) return undefined;
+  return { writes: owed.slice(0, WRITES_A_CALL).map(plain) };
+}
+
+export function bansWritten(_: Seen, answer: Json): Followed {
+  return { private: [{ n: "written", d: bansAnswer.parse(answer) }], errands: ["bans"] };
+}
+
+/** Whether a ban holds at the door of one of whom the outside said at `askedAt` what it knew. */
+export function holds(ban: Ban | undefined, at: number, askedAt: number | undefined): ban is Ban {
+  if (!ban || (ban.untilMs !== undefined && ban.untilMs <= at)) return false;
+  return ban.askedAt === undefined || askedAt === undefined || askedAt <= ban.askedAt;
+}
+
+function learn(
+  { at, private: hidden }: Seen,
+  user: string,
+  bans: readonly KnownBan[],
+  askedAt: number,
+): { private: Emit<Hides>[]; ends: Ending[] } {
+  const scopes = ["everywhere", "room"] as const;
+  const hides: Emit<Hides>[] = [];
+  const ends: Ending[] = [];
+  for (const scope of scopes) {
+    // What was decided here and is still on its way is newer than what is known outside.
+    if (hidden.owed.some((owed) => owed.user === user && owed.scope === scope)) continue;
+    const known = heldOf(hidden[scope], user);
+    if (known?.askedAt !== undefined && known.askedAt > askedAt) continue;
+    const ban = bans.find((each) => each.scope === scope);
+    if (ban && (ban.untilMs ?? Number.POSITIVE_INFINITY) > at) {
+      const { untilMs, reason } = ban;
+      hides.push({ n: "barred", d: { user, scope, untilMs, reason, askedAt } });
+      ends.push({ user, ...farewellOf(scope, ban) });
+    } else if (!ban && known && scope === "everywhere") {
+      hides.push({ n: "lifted", d: { user, scope } });
+    }
+  }
+  return { private: hides, ends: ends.slice(0, 1) };
+}
+
+function plain({ n, user, scope, by, at, isLifted, reason, untilMs, from }: Owed): Json {
+  return {
+    ...{ n, user, scope, by, at, isLifted },
+    ...(reason === undefined ? {} : { reason }),
+    ...(untilMs === undefined ? {} : { untilMs }),
+    ...(from === undefined ? {} : { from }),
+  };
+}

@@ -1,0 +1,192 @@
+import { type Role, roles } from "../../protocol/codes";
+import { type Asked, defineFeature, type Refusal, refuse, type Situation } from "../../room/feature";
+import { askBans, askPlaces, bansWritten, holds, placesTold, wordOfBans } from "./bans";
+import { farewellOf, notYet } from "./farewells";
+import { heldOf } from "./held";
+import { type Hidden, hide, nothingHidden } from "./hidden";
+import { moderationSchema } from "./schema";
+import { initial, type ModerationState, reduce, version } from "./state";
+
+/** Whoever was kicked may come back after this: time to think, and no ban. */
+export const KICKED_MS = 60_000;
+/** Muted without an end: the last time that a `Date` can bear, so that whatever reads `untilMs` as a time can. */
+export const FOREVER = 8_640_000_000_000_000;
+/** As many as the list of members: it travels in every welcome. */
+const MAX_MUTED = 200;
+/** A thousand bans that nobody outside has been told of: whoever keeps them has been away for long. */
+const MAX_OWED = 1_000;
+const UNMUTE = "unmute";
+
+type Seen = Situation<ModerationState, Hidden>;
+type AskedHere = Asked<ModerationState, Hidden>;
+
+/** A user id of 128 characters of four bytes; nobody clicks faster than this, and a script has no business here. */
+const about = { maxBytes: 640, rate: { count: 60, perMs: 60_000 }, who: "host" } as const;
+
+export const moderation = defineFeature({
+  name: "moderation",
+  version,
+  schema: moderationSchema,
+  shared: { initial, reduce },
+  private: { initial: nothingHidden, reduce: hide },
+  actions: {
+    kick: {
+      ...about,
+      decide(asked, { user }) {
+        if (!asked.members.has(user)) return refuse("unknown_user", "Nobody of that id is in this room.");
+        const untilMs = asked.at + KICKED_MS;
+        return (
+          spared(asked, user) ?? {
+            events: [{ n: "kicked", d: { user } }],
+            private: [{ n: "kept", d: { user, untilMs } }],
+            ends: [{ user, ...notYet(KICKED_MS) }],
+          }
+        );
+      },
+    },
+    mute: {
+      ...about,
+      decide(asked, { user, forMs }) {
+        const { state, at } = asked;
+        const refusal = spared(asked, user);
+        if (refusal) return refusal;
+        if (!Object.hasOwn(state.muted, user) && Object.keys(state.muted).length >= MAX_MUTED) {
+          return refuse("unavailable", `A room mutes ${MAX_MUTED} people at most: unmute one, or ban.`);
+        }
+        const untilMs = forMs === undefined ? FOREVER : Math.min(FOREVER, at + forMs);
+        return { events: [{ n: "muted", d: { user, untilMs } }], timers: wakeFor(asked, user, untilMs) };
+      },
+    },
+    unmute: {
+      ...about,
+      decide(asked, { user }) {
+        if (!isMuted(asked, user)) return refuse("conflict", "That user is not muted.");
+        return spared(asked, user) ?? { events: [{ n: "unmuted", d: { user } }] };
+      },
+    },
+    ban: {
+      ...about,
+      // With a reason of 200 characters.
+      maxBytes: 2_048,
+      decide(asked, { user, reason, untilMs, scope }) {
+        const refusal = onlyAdminsEverywhere(asked, scope) ?? spared(asked, user) ?? tooMuchOwed(asked);
+        if (refusal) return refusal;
+        if (untilMs !== undefined && untilMs <= asked.at) {
+          return refuse("bad_data", "A ban ends later than now: untilMs has passed.");
+        }
+        const until = untilMs === undefined ? {} : { untilMs };
+        const why = reason === undefined ? {} : { reason };
+        const from = asked.members.get(user)?.from;
+        const whence = from === undefined ? {} : { from };
+        return {
+          events: [{ n: "banned", d: { user, scope, ...until } }],
+          private: [{ n: "barred", d: { user, scope, by: asked.by.user, ...until, ...why, ...whence } }],
+          ends: [{ user, ...farewellOf(scope, why) }],
+          errands: ["bans"],
+        };
+      },
+    },
+    unban: {
+      ...about,
+      decide(asked, { user, scope }) {
+        const refusal = onlyAdminsEverywhere(asked, scope) ?? tooMuchOwed(asked);
+        if (refusal) return refusal;
+        const all = asked.by.role === "admin" ? (["room", "everywhere"] as const) : (["room"] as const);
+        const lifted = scope === undefined ? all : [scope];
+        return {
+          events: lifted.map((each) => ({ n: "unbanned" as const, d: { user, scope: each } })),
+          private: lifted.map((each) => ({
+            n: "lifted" as const,
+            d: { user, scope: each, by: asked.by.user },
+          })),
+          errands: ["bans"],
+        };
+      },
+    },
+  },
+
+  permits(situation, { isSpeech, by }) {
+    if (!isSpeech || !isMuted(situation, by.user)) return undefined;
+    const untilMs = situation.state.muted[by.user] as number;
+    if (untilMs === FOREVER) return refuse("muted", "You are muted in this room.");
+    return refuse("muted", "You are muted in this room for a while.", untilMs - situation.at);
+  },
+
+  admits({ at, private: hidden }, { user, askedAt }) {
+    const keptUntil = heldOf(hidden.kept, user) ?? 0;
+    if (keptUntil > at) return notYet(keptUntil - at);
+    for (const scope of ["everywhere", "room"] as const) {
+      const ban = heldOf(hidden[scope], user);
+      // A room knows its own bans best.
+      if (holds(ban, at, scope === "room" ? undefined : askedAt)) return farewellOf(scope, ban);
+    }
+    return undefined;
+  },
+
+  /** Who is more than a player is remembered: a host who is away is no player. */
+  joined({ private: hidden }, { user, role }) {
+    const known = heldOf(hidden.ranks, user) ?? "player";
+    const ranked = known === role ? [] : [{ n: "ranked" as const, d: { user, role } }];
+    // Who is in after all is banned no longer, or will be found out at once.
+    const isStale = heldOf(hidden.everywhere, user) !== undefined;
+    const lifted = isStale ? [{ n: "lifted" as const, d: { user, scope: "everywhere" as const } }] : [];
+    // It was about to be cleaned up, and goes on.
+    const reopened = hidden.isEnded ? [{ n: "told" as const, d: { came: [], gone: [] } }] : [];
+    return { private: [...ranked, ...lifted, ...reopened], errands: ["places"] };
+  },
+
+  left: () => ({ errands: ["places"] }),
+
+  heard: wordOfBans,
+
+  errands: {
+    // A crash that swallows the answer brings everybody back, and they are told of anew.
+    places: { ask: askPlaces, answered: placesTold, isPatient: true },
+    bans: { ask: askBans, answered: bansWritten },
+  },
+
+  /** Bans have to be told before the room goes; who was here need not be. */
+  ending: ({ private: { isEnded, owed } }) => ({
+    ...(isEnded ? {} : { private: [{ n: "ended", d: {} }] }),
+    errands: [...(isEnded ? [] : ["places"]), ...(owed.length > 0 ? ["bans"] : [])],
+  }),
+
+  /** Those whose time is over. The list shrinks a moment late; what they say is judged by the time itself. */
+  due({ state, at }) {
+    const over = Object.entries(state.muted).filter(([, untilMs]) => untilMs <= at);
+    const next = Math.min(...Object.values(state.muted).filter((untilMs) => untilMs > at));
+    return {
+      events: over.map(([user]) => ({ n: "unmuted", d: { user } })),
+      ...(next < FOREVER ? { timers: { [UNMUTE]: next } } : {}),
+    };
+  },
+});
+
+function isMuted({ state, at }: Seen, user: string): boolean {
+  return Object.hasOwn(state.muted, user) && (state.muted[user] as number) > at;
+}
+
+/** One timer for all who are muted: the next of them to be heard again. */
+function wakeFor({ state }: Seen, user: string, untilMs: number): Record<string, number | null> {
+  const others = Object.entries(state.muted).filter(([muted]) => muted !== user);
+  const next = Math.min(untilMs, ...others.map(([, until]) => until));
+  return { [UNMUTE]: next < FOREVER ? next : null };
+}
+
+/** Nobody moderates an equal or higher role. Whom nobody has seen here is taken for a player. */
+function spared({ members, private: hidden, by }: AskedHere, user: string): Refusal | undefined {
+  const role: Role = members.get(user)?.role ?? heldOf(hidden.ranks, user) ?? "player";
+  // Nor oneself, over HTTP from outside the room either.
+  if (user !== by.user && roles.indexOf(role) < roles.indexOf(by.role)) return undefined;
+  return refuse("not_allowed", "Nobody moderates an equal or higher role.");
+}
+
+function onlyAdminsEverywhere({ by }: AskedHere, scope: string | undefined): Refusal | undefined {
+  if (scope !== "everywhere" || by.role === "admin") return undefined;
+  return refuse("not_allowed", "Only an admin bans everywhere.");
+}
+
+function tooMuchOwed({ private: { owed } }: Seen): Refusal | undefined {
+  if (owed.length < MAX_OWED) return undefined;
+  return refuse("unavailable", "Whoever keeps the bans is away, and this room remembers no more of them.");
+}

@@ -1,0 +1,103 @@
+import type { Role } from "../../protocol/codes";
+import type { PrivateEventOf } from "../../room/feature";
+import { type Held, heldOf, withHeld, withoutHeld } from "./held";
+import type { BansAsk } from "./outside";
+import type { moderationSchema } from "./schema";
+
+export interface Ban {
+  untilMs?: number | undefined;
+  reason?: string | undefined;
+  /** When it was asked for, by the clock of whoever keeps the bans; absent while only this room knows. */
+  askedAt?: number | undefined;
+}
+export type Owed = BansAsk["writes"][number];
+
+/** What nobody is sent: who may not come in, who has led here, and what the outside has still to be told. */
+export interface Hidden {
+  /** Kicked, until when. */
+  kept: Held<number>;
+  /** Banned from this room, and from everywhere as far as this room has been told. */
+  room: Held<Ban>;
+  everywhere: Held<Ban>;
+  /** The role that a token last gave, of whoever was more than a player: they may be away when somebody bans them. */
+  ranks: Held<Role>;
+  /** What the database has still to be told, oldest first, the newest of each user and scope. */
+  owed: readonly Owed[];
+  lastOwed: number;
+  /** Of whom it is known outside that they are here. */
+  here: readonly string[];
+  isEnded: boolean;
+}
+export type HiddenEvent = PrivateEventOf<(typeof moderationSchema)["privateEvents"]>;
+
+/** A minute's kicks, with room to spare. */
+const MAX_KEPT = 500;
+/** Older bans still stand in the database, where the edge finds them: a room that names more is being scripted. */
+const MAX_BANS = 1_000;
+/** Hosts and admins of one room. */
+const MAX_RANKS = 500;
+
+export function nothingHidden(): Hidden {
+  return {
+    kept: [],
+    room: [],
+    everywhere: [],
+    ranks: [],
+    owed: [],
+    lastOwed: 0,
+    here: [],
+    isEnded: false,
+  };
+}
+
+export function hide(hidden: Hidden, event: HiddenEvent): Hidden {
+  switch (event.n) {
+    case "kept": {
+      const { user, untilMs } = event.d;
+      const waiting = hidden.kept.filter(([, until]) => until > event.at);
+      return { ...hidden, kept: withHeld(waiting, user, untilMs, MAX_KEPT) };
+    }
+    case "barred": {
+      const { user, scope, by, from: _, ...ban } = event.d;
+      const barred = { ...hidden, [scope]: withHeld(hidden[scope], user, ban, MAX_BANS) };
+      return by === undefined ? barred : owing(barred, { ...event.d, by, at: event.at, isLifted: false });
+    }
+    case "lifted": {
+      const { user, scope, by } = event.d;
+      const lifted = { ...hidden, [scope]: withoutHeld(hidden[scope], user) };
+      return by === undefined ? lifted : owing(lifted, { user, scope, by, at: event.at, isLifted: true });
+    }
+    case "ranked": {
+      const { user, role } = event.d;
+      const others = withoutHeld(hidden.ranks, user);
+      return { ...hidden, ranks: role === "player" ? others : withHeld(others, user, role, MAX_RANKS) };
+    }
+    case "written":
+      return written(hidden, new Set(event.d.done), event.d.askedAt);
+    case "told": {
+      const gone = new Set([...event.d.gone, ...event.d.came]);
+      const here = [...hidden.here.filter((user) => !gone.has(user)), ...event.d.came];
+      return { ...hidden, here, isEnded: false };
+    }
+    case "ended":
+      return { ...hidden, here: [], isEnded: true };
+    default:
+      return hidden;
+  }
+}
+
+function owing(hidden: Hidden, { askedAt: _, ...write }: Omit<Owed, "n"> & { askedAt?: unknown }): Hidden {
+  const n = hidden.lastOwed + 1;
+  const others = hidden.owed.filter(({ user, scope }) => user !== write.user || scope !== write.scope);
+  return { ...hidden, owed: [...others, { ...write, n }], lastOwed: n };
+}
+
+/** From now on the outside knows better of bans everywhere than this room does. */
+function written(hidden: Hidden, done: ReadonlySet<number>, askedAt: number): Hidden {
+  let { everywhere } = hidden;
+  for (const { n, user, scope } of hidden.owed) {
+    const ban = scope === "everywhere" && done.has(n) ? heldOf(everywhere, user) : undefined;
+    if (ban) everywhere = withHeld(everywhere, user, { ...ban, askedAt }, MAX_BANS);
+  }
+  return { ...hidden, everywhere, owed: hidden.owed.filter(({ n }) => !done.has(n)) };
+}

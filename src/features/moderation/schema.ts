@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { roles } from "../../protocol/codes";
+import { MAX_USER_CHARS } from "../../protocol/limits";
+import { text } from "../../protocol/schema/fields";
+
+/** A year: whoever is to be silent for longer is muted without an end. */
+const MAX_MUTE_MS = 366 * 86_400_000;
+/** The last time that a `Date` can bear. */
+const MAX_AT = 8_640_000_000_000_000;
+
+const user = text(1, MAX_USER_CHARS);
+const at = z.int().positive().max(MAX_AT);
+const scope = z.enum(["room", "everywhere"]);
+const told = z.object({ user: z.string() });
+
+export const moderationSchema = {
+  actions: {
+    kick: z.object({ user }),
+    mute: z.object({ user, forMs: z.int().positive().max(MAX_MUTE_MS).optional() }),
+    unmute: z.object({ user }),
+    ban: z.object({
+      user,
+      reason: text(1, 200).optional(),
+      untilMs: at.optional(),
+      scope: scope.default("room"),
+    }),
+    /** Without a scope: whatever the one who asks may lift. */
+    unban: z.object({ user, scope: scope.optional() }),
+  },
+  events: {
+    kicked: told,
+    muted: z.object({ user: z.string(), untilMs: z.number() }),
+    unmuted: told,
+    banned: z.object({ user: z.string(), scope, untilMs: z.number().optional() }),
+    unbanned: z.object({ user: z.string(), scope }),
+  },
+  privateEvents: {
+    kept: z.object({ user: z.string(), untilMs: z.number() }),
+    /** `by`: decided here, and owed to the database; otherwise it was told from outside, as of `askedAt`. */
+    barred: z.object({
+      user: z.string(),
+      scope,
+      untilMs: z.number().optional(),
+      reason: z.string().optional(),
+      by: z.string().optional(),
+      from: z.string().optional(),
+      askedAt: z.number().optional(),
+    }),
+    lifted: z.object({ user: z.string(), scope, by: z.string().optional() }),
+    /** The database has these. */
+    written: z.object({ done: z.array(z.int()), askedAt: z.number() }),
+    /** Whoever keeps the bans knows who is here. */
+    told: z.object({ came: z.array(z.string()), gone: z.array(z.string()) }),
+    /** The room ends: nobody need know who was here. */
+    ended: z.object({}),
+    ranked: z.object({ user: z.string(), role: z.enum(roles) }),
+  },
+};

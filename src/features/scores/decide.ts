@@ -1,0 +1,145 @@
+import { rateOf } from "../../protocol/rates";
+import type { Board } from "../../room/board";
+import { type Asked, defineFeature, type Refusal, refuse } from "../../room/feature";
+import {
+  answered,
+  ask,
+  BATCH,
+  type Decided,
+  FLUSH,
+  flush,
+  flushAfterLeaving,
+  flushWithin,
+  reopen,
+} from "./flush";
+import { type Hidden, hide, nothingHidden, type Standing, standingKey, standings } from "./hidden";
+import { ownAward } from "./own";
+import { scoresSchema } from "./schema";
+import { initial, reduce, type ScoresState, topOf, version } from "./state";
+import { type Seen, Tally } from "./tally";
+
+/** A room's players, over all its life: 30 MB of memory, a quarter of what an object has. Nobody new scores past it. */
+const MAX_PLAYERS = 100_000;
+
+export const scores = defineFeature({
+  name: "scores",
+  version,
+  schema: scoresSchema,
+  shared: { initial, reduce },
+  private: { initial: nothingHidden, reduce: hide },
+  actions: {
+    award: {
+      maxBytes: 1_024,
+      rate: rateOf("scores.award"),
+      decide(asked, { user, points, tie, board }) {
+        const place = boardOf(asked, board);
+        if ("refused" in place) return place;
+        if (tie !== undefined && !hasTie(place.rules)) {
+          return refuse("bad_data", `The board ${place.board} has no second column.`);
+        }
+        const own = ownOf(asked, place, user, points);
+        if (own && "refused" in own) return own;
+        const name = nameOf(asked, user);
+        if (name === undefined) return refuse("unknown_user", "Nobody of that name has been in this room.");
+        if (asked.private.standings.size >= MAX_PLAYERS && !standingOf(asked, place.board, user)) {
+          return refuse("full", `${MAX_PLAYERS} have scored in this room, and no more can.`);
+        }
+        const tally = new Tally(asked);
+        const total = tally.add({ ...place, user, name, points, tie, ...(own ? { own } : {}) });
+        if (total === undefined) {
+          return refuse("conflict", "With these points the total would no longer be a number that is exact.");
+        }
+        const decided = withFlush(asked, tally);
+        return decided.events?.length ? decided : { ...decided, answer: { total } };
+      },
+    },
+  },
+
+  /** Another feature's points: its own decision, so nobody is asked whether they may. What cannot be counted is left out. */
+  awarded(seen, awards) {
+    const tally = new Tally(seen);
+    for (const { user, points, tie, board } of awards) {
+      const place = boardOf(seen, board);
+      const name = nameOf(seen, user);
+      if ("refused" in place || name === undefined) continue;
+      if (seen.private.standings.size >= MAX_PLAYERS && !standingOf(seen, place.board, user)) continue;
+      tally.add({ ...place, user, name, points, tie });
+    }
+    return withFlush(seen, tally);
+  },
+
+  /** Somebody new, or with another name than the one that stands on the boards. */
+  joined(seen, { user, name }) {
+    const { state, private: hidden } = seen;
+    const isOther = Object.keys(hidden.players).some(
+      (board) => (standingOf(seen, board, user)?.name ?? name) !== name,
+    );
+    const isRanked = Object.keys(state.boards).some((board) =>
+      topOf(state, board).some((ranked) => ranked.user === user),
+    );
+    const reopening = reopen(seen);
+    return {
+      ...reopening,
+      private: [
+        ...(isOther ? [{ n: "named" as const, d: { user, name } }] : []),
+        ...(reopening.private ?? []),
+      ],
+      events: isOther && isRanked ? [{ n: "renamed", d: { user, name } }] : [],
+    };
+  },
+
+  left: (seen) => flushAfterLeaving(seen),
+  due: (seen, timer) => (timer === FLUSH ? flush(seen) : {}),
+  ending: (seen, isFinal) => flush(seen, isFinal),
+  errands: { [BATCH]: { ask, answered } },
+});
+
+type Place = { board: string; rules: Board };
+
+/** The board that is named, or the kind's first. */
+function boardOf({ boards }: Pick<Seen, "boards">, named: string | undefined): Place | Refusal {
+  const board = named ?? Object.keys(boards)[0];
+  const rules = board !== undefined && Object.hasOwn(boards, board) && boards[board];
+  if (board !== undefined && rules) return { board, rules };
+  return refuse("bad_data", named === undefined ? "This room has no board." : "This room has no such board.");
+}
+
+function hasTie(rules: Board): boolean {
+  return rules.combine !== "sum" && rules.tie !== undefined;
+}
+
+/** Nothing for who leads the room; for a player, what they have entered themselves, or why not. */
+function ownOf(
+  asked: Asked<ScoresState, Hidden>,
+  { board, rules }: Place,
+  user: string,
+  points: number,
+): [number, number][] | Refusal | undefined {
+  const { by, at } = asked;
+  if (by.role !== "player") return undefined;
+  if (user !== by.user) return refuse("not_allowed", "Only a host awards points to others.");
+  const judged = ownAward(rules, standingOf(asked, board, user), points, at);
+  return judged.ok ? judged.own : judged.refusal;
+}
+
+/** Of whoever is here, or has scored here before. */
+function nameOf(seen: Seen, user: string): string | undefined {
+  const here = seen.members.get(user)?.name;
+  if (here !== undefined) return here;
+  for (const board of Object.keys(seen.private.players)) {
+    const name = standingOf(seen, board, user)?.name;
+    if (name !== undefined) return name;
+  }
+  return undefined;
+}
+
+function standingOf(seen: Seen, board: string, user: string): Standing | undefined {
+  return standings.find(seen.private.standings, standingKey(board, user));
+}
+
+function withFlush(seen: Seen, tally: Tally): Decided {
+  const { events, private: kept } = tally.outcome();
+  if (kept.length === 0) return {};
+  const due = flushWithin(seen, seen.flushMs);
+  return { ...due, events, private: [...kept, ...(due.private ?? [])] };
+}

@@ -1,0 +1,141 @@
+import type { BatchEntry } from "../../protocol/batch";
+import { QUARTER_MS } from "../../protocol/batch";
+import type { PrivateEventOf } from "../../room/feature";
+import type { scoresSchema } from "./schema";
+import { emptyTable, Keyed, type Table } from "./table";
+
+/** Where one player stands on one board, in this room's life. */
+export interface Standing {
+  board: string;
+  user: string;
+  name: string;
+  total: number;
+  tie: number;
+  seq: number;
+  /** Their own awards within the last minute: [second, how much], where players may award themselves. */
+  own?: readonly (readonly [number, number])[];
+}
+/** A sealed part of what is owed: from here on the same content under the same number. */
+export interface Sealed {
+  n: number;
+  closing: boolean;
+  entries: readonly BatchEntry[];
+}
+/** What nobody is sent: everybody's totals, and what the room owes to its boards. */
+export interface Hidden {
+  standings: Table<Standing>;
+  /** How many players stand on each board. */
+  players: Readonly<Record<string, number>>;
+  ledger: Table<BatchEntry>;
+  /** By when the ledger has to be on its way; `null` where nothing is owed. */
+  flushBy: number | null;
+  /** The number of the newest batch. */
+  n: number;
+  /** What is on its way. */
+  sealed: Sealed | null;
+  /** The scoreboard was told that this life of the room is over; and it was not, so that it has to be told. */
+  isClosed: boolean;
+  mustReopen: boolean;
+}
+export type HiddenEvent = PrivateEventOf<(typeof scoresSchema)["privateEvents"]>;
+
+export const standings = new Keyed<Standing>(({ board, user }) => standingKey(board, user));
+export const ledger = new Keyed<BatchEntry>(({ board, user, firstAt }) => ledgerKey(board, user, firstAt));
+
+/** Neither boards nor users are named with U+0000. */
+export function standingKey(board: string, user: string): string {
+  return `${board}\0${user}`;
+}
+
+export function ledgerKey(board: string, user: string, at: number): string {
+  return `${board}\0${user}\0${Math.floor(at / QUARTER_MS)}`;
+}
+
+export function nothingHidden(): Hidden {
+  return {
+    standings: emptyTable,
+    players: {},
+    ledger: emptyTable,
+    flushBy: null,
+    n: 0,
+    sealed: null,
+    isClosed: false,
+    mustReopen: false,
+  };
+}
+
+export function hide(hidden: Hidden, event: HiddenEvent): Hidden {
+  switch (event.n) {
+    case "added":
+      return added(hidden, event.d);
+    case "named":
+      return named(hidden, event.d.user, event.d.name);
+    case "flushBy":
+      return { ...hidden, flushBy: event.d.at };
+    case "sealed":
+      return sealed(hidden, event.d);
+    case "settled":
+      return { ...hidden, sealed: null, isClosed: hidden.sealed?.closing === true && !hidden.mustReopen };
+    case "renumbered":
+      if (!hidden.sealed) return hidden;
+      return { ...hidden, n: event.d.n, sealed: { ...hidden.sealed, n: event.d.n } };
+    case "reopened":
+      return { ...hidden, isClosed: false, mustReopen: true };
+    default:
+      return hidden;
+  }
+}
+
+type Added = Extract<HiddenEvent, { n: "added" }>["d"];
+
+function added(hidden: Hidden, { board, user, name, stands, owes, clears, own }: Added): Hidden {
+  const next = { ...hidden };
+  if (stands || own) {
+    const before = standings.find(hidden.standings, standingKey(board, user));
+    const { total, tie, seq } = stands ?? before ?? { total: 0, tie: 0, seq: 0 };
+    const within = own ?? before?.own;
+    const row: Standing = { board, user, name, total, tie, seq, ...(within ? { own: within } : {}) };
+    next.standings = standings.put(hidden.standings, row);
+    if (!before) next.players = { ...hidden.players, [board]: playersOn(hidden, board) + 1 };
+  }
+  if (owes) {
+    const { tie, ...rest } = owes;
+    const entry: BatchEntry = { board, user, name, ...rest, ...(tie === undefined ? {} : { tie }) };
+    next.ledger = ledger.put(hidden.ledger, entry);
+  }
+  if (clears !== undefined) next.ledger = ledger.remove(hidden.ledger, ledgerKey(board, user, clears));
+  return next;
+}
+
+export function playersOn(hidden: Hidden, board: string): number {
+  return (Object.hasOwn(hidden.players, board) && hidden.players[board]) || 0;
+}
+
+function named(hidden: Hidden, user: string, name: string): Hidden {
+  let rows = hidden.standings;
+  for (const board of Object.keys(hidden.players)) {
+    const row = standings.find(rows, standingKey(board, user));
+    if (row) rows = standings.put(rows, { ...row, name });
+  }
+  return { ...hidden, standings: rows };
+}
+
+/** The first so many entries leave the ledger, in the ledger's own order: the event need not name them. */
+function sealed(
+  hidden: Hidden,
+  { n, count, closing }: { n: number; count: number; closing: boolean },
+): Hidden {
+  const rows = [...ledger.rows(hidden.ledger)];
+  const entries = rows.slice(0, count);
+  let rest: Table<BatchEntry> = emptyTable;
+  for (const row of rows.slice(count)) rest = ledger.put(rest, row);
+  return {
+    ...hidden,
+    n,
+    sealed: { n, closing, entries },
+    isClosed: false,
+    mustReopen: false,
+    ledger: rest,
+    flushBy: rest.size > 0 ? hidden.flushBy : null,
+  };
+}

@@ -1,0 +1,177 @@
+import { isPairAlgorithm, type PinnedKey, pinKeys } from "./pinned-key";
+
+/** A set is asked for anew after so long: a key that was withdrawn is good for nothing after that. */
+const FRESH_MS = 600_000;
+/** While the key server is away, the keys last known hold for a day, so that its outage is not ours as well. */
+const HOLD_MS = 86_400_000;
+/** The longest that anybody waits for the key server. */
+const WAIT_MS = 3_000;
+/** After a failure it is left alone for so long, and whoever comes meanwhile is answered at once. */
+const COOL_DOWN_MS = 5_000;
+/** A key nobody knows has the set asked for anew, for that is how a new one is met; strangers cannot have it asked more often. */
+const LOOKUPS = { count: 5, perMs: 30_000 };
+/** A set of a hundred RSA keys has a tenth of it. */
+const MAX_SET_CHARS = 1024 * 1024;
+/** How often somebody looks who waits for another's request. */
+const POLL_MS = 20;
+
+export type KeyResult =
+  | { ok: true; key: PinnedKey }
+  /** `unknown`: the newest set has no such key. Otherwise the set could not be had, and will be asked for again then. */
+  | { ok: false; unknown: true }
+  | { ok: false; unknown: false; retryAfterMs: number };
+
+/**
+ * The keys of `AUTH_JWKS_URL`: asked for when first needed, when they have grown old, and when a token names one that is
+ * not known. At most one request is under way, everybody else waits for it by looking again: in the workers runtime
+ * a promise that one request began is not for another to await, and one whose request was cut off never settles.
+ */
+export class KeyRing {
+  #keys: ReadonlyMap<string, PinnedKey> | undefined;
+  #fetchedAt = Number.NEGATIVE_INFINITY;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  /** Until when somebody's request may be under way. */
+  #busyUntil = Number.NEGATIVE_INFINITY;
+  #lookedUpAt: number[] = [];
+  #problem: string | undefined;
+  /** Counted for tests and /health. */
+  requests = 0;
+
+  constructor(
+    private readonly url: string,
+    /** A key that was good is so no more: whatever rested on it falls. */
+    private readonly withdrawn: () => void = () => undefined,
+    private readonly clock: () => number = Date.now,
+  ) {}
+
+  get state(): { known: number; requests: number; problem?: string } {
+    const known = this.#keys?.size ?? 0;
+    return { known, requests: this.requests, ...(this.#problem ? { problem: this.#problem } : {}) };
+  }
+
+  /** The key that a token's header names, if it is for that algorithm. */
+  async find(kid: string | undefined, alg: unknown): Promise<KeyResult> {
+    if (!isPairAlgorithm(alg)) return { ok: false, unknown: true };
+    const startedAt = this.clock();
+    if (startedAt - this.#fetchedAt >= FRESH_MS) await this.#renew(startedAt);
+    const held = this.#match(kid);
+    if (held) return answerFor(held, alg);
+    await this.#lookUp(kid, startedAt);
+    const found = this.#match(kid);
+    if (found) return answerFor(found, alg);
+    // A set that came after this was asked has been looked through; an older one may lack a key that is new.
+    if (this.#keys && this.#fetchedAt >= startedAt) return { ok: false, unknown: true };
+    return { ok: false, unknown: false, retryAfterMs: Math.max(1, this.#nextRequestAt() - this.clock()) };
+  }
+
+  /** Who has a key already waits for nobody but their own request. */
+  async #renew(now: number): Promise<void> {
+    if (now - this.#fetchedAt >= HOLD_MS) this.#keys = undefined;
+    if (this.#isBusy || this.#nextRequestAt() > now) return;
+    await this.#request();
+  }
+
+  async #lookUp(kid: string | undefined, startedAt: number): Promise<void> {
+    const until = startedAt + WAIT_MS;
+    while (this.clock() < until) {
+      if (this.#fetchedAt >= startedAt || this.#match(kid)) return;
+      if (!this.#isBusy) {
+        if (this.#nextRequestAt() > this.clock()) return;
+        return this.#request();
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  #match(kid: string | undefined): PinnedKey | undefined {
+    if (kid !== undefined) return this.#keys?.get(kid);
+    // A token that names no key is for an issuer who has only one.
+    return this.#keys?.size === 1 ? [...this.#keys.values()][0] : undefined;
+  }
+
+  get #isBusy(): boolean {
+    return this.#busyUntil > this.clock();
+  }
+
+  #nextRequestAt(): number {
+    const now = this.clock();
+    this.#lookedUpAt = this.#lookedUpAt.filter((at) => at > now - LOOKUPS.perMs);
+    const oldest = this.#lookedUpAt.at(-LOOKUPS.count);
+    return Math.max(this.#failedAt + COOL_DOWN_MS, oldest === undefined ? 0 : oldest + LOOKUPS.perMs);
+  }
+
+  async #request(): Promise<void> {
+    const startedAt = this.clock();
+    this.#busyUntil = startedAt + WAIT_MS;
+    this.#lookedUpAt.push(startedAt);
+    this.requests++;
+    try {
+      const keys = await read(this.url);
+      const before = this.#keys;
+      this.#keys = keys;
+      // Its time is that of the question: what the server changed since then is not in it.
+      this.#fetchedAt = startedAt;
+      this.#problem = undefined;
+      const isWithdrawn = [...(before ?? [])].some(([kid, { alg, print }]) => {
+        const now = keys.get(kid);
+        return now?.alg !== alg || now.print !== print;
+      });
+      if (isWithdrawn) this.withdrawn();
+    } catch (error) {
+      this.#failedAt = this.clock();
+      this.#problem = `The keys of AUTH_JWKS_URL cannot be had: ${sentence(error)}.`;
+      console.error(this.#problem);
+    } finally {
+      this.#busyUntil = Number.NEGATIVE_INFINITY;
+    }
+  }
+}
+
+function answerFor(key: PinnedKey, alg: string): KeyResult {
+  return key.alg === alg ? { ok: true, key } : { ok: false, unknown: true };
+}
+
+async function read(url: string): Promise<Map<string, PinnedKey>> {
+  const response = await fetch(url, {
+    headers: { Accept: "application/json" },
+    // Followed, it could lead from https to where anybody on the way may change the keys.
+    redirect: "manual",
+    signal: AbortSignal.timeout(WAIT_MS),
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`it answered ${response.status}`);
+  }
+  const text = await readText(response);
+  let set: unknown;
+  try {
+    set = JSON.parse(text);
+  } catch {
+    throw new Error("it answered something that is no JSON");
+  }
+  const keys = await pinKeys(set);
+  if (!keys) throw new Error("it answered something that is no set of keys");
+  return keys;
+}
+
+async function readText({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  if (!body) return text;
+  const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    text += decoder.decode(value, { stream: true });
+    if (text.length > MAX_SET_CHARS) {
+      await reader.cancel();
+      throw new Error("it answered more than a set of keys can be");
+    }
+  }
+}
+
+/** Without addresses: where somebody's keys are is not for a page that everybody may read. */
+function sentence(error: unknown): string {
+  if (error instanceof Error && error.name === "TimeoutError") return `no answer within ${WAIT_MS} ms`;
+  return error instanceof Error && error.message.startsWith("it answered") ? error.message : "no connection";
+}

@@ -1,0 +1,80 @@
+import { applyBatch } from "../boards/apply-batch";
+import type { BoardBook } from "../boards/board-book";
+import type { BatchAnswer } from "../protocol/batch";
+import { MAX_BATCH_BYTES } from "../protocol/limits";
+import { batchSchema, readBatch } from "../protocol/schema/batch";
+import { outdateBoards } from "./database-sink";
+import { type HttpRefusal, refusalResponse, refuseHttp } from "./http-refusal";
+import { readSigned } from "./signed-body";
+import type { CallSecrets } from "./signed-call";
+
+/** A room waits ten seconds for its answer: later than this nobody hears it. */
+const DEADLINE_MS = 9_000;
+const RETRY_MS = 2_000;
+
+/** `POST /v1/batches`: judged in full before the database is touched. */
+export async function answerBatch(
+  request: Request,
+  secrets: CallSecrets | undefined,
+  db: D1Database,
+  book: BoardBook,
+  now: number,
+): Promise<Response> {
+  if (request.method !== "POST") {
+    return refusalResponse(refuseHttp(405, "bad_action", "Batches are sent with POST.", { Allow: "POST" }));
+  }
+  const read = await readSigned(request, secrets, now, MAX_BATCH_BYTES);
+  if (!read.ok) return refusalResponse(read);
+  const batch = batchSchema.safeParse(jsonOf(read.text));
+  if (!batch.success) {
+    const [issue] = batch.error.issues;
+    const where = issue?.path.join(".") || "the body";
+    return refusalResponse(refuseHttp(400, "bad_data", `That is no batch: ${where}: ${issue?.message}.`));
+  }
+  try {
+    const applied = applyBatch(db, book, readBatch(batch.data), now);
+    const answer = await withinDeadline(applied);
+    outdateBoards(book, readBatch(batch.data));
+    return told(answer);
+  } catch (error) {
+    console.error(`Batch ${batch.data.n} of ${batch.data.room} was not applied:`, error);
+    return refusalResponse(unavailable());
+  }
+}
+
+/** What is no JSON is no batch either. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function told(answer: BatchAnswer): Response {
+  const isGap = !answer.applied && answer.reason === "gap";
+  const body = isGap
+    ? { code: "conflict", message: `The next batch of this room is ${answer.expected}.`, ...answer }
+    : answer;
+  return Response.json(body, { status: isGap ? 409 : 200, headers: { "Cache-Control": "no-store" } });
+}
+
+function unavailable(): HttpRefusal {
+  const message = "The database did not take the batch. Send it again.";
+  return { ok: false, status: 503, body: { code: "unavailable", message, retryAfterMs: RETRY_MS } };
+}
+
+async function withinDeadline<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`No answer of the database within ${DEADLINE_MS} ms.`)),
+      DEADLINE_MS,
+    );
+  });
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,45 @@
+import { randomId } from "../identity/short-id";
+import { Verifier } from "../identity/verifier";
+import { AddressDesk, type AskAddress } from "./address-desk";
+import type { AskBans } from "./ban-book";
+import { normalAddress } from "./client-address";
+import type { Config } from "./config";
+
+/** What a platform tells and gives beyond the configuration. */
+export interface Grounds {
+  /** The names of the kinds that there are. */
+  kinds: ReadonlySet<string>;
+  /** Where a request came from, as the platform itself saw it. */
+  addressOf(request: Request): string | undefined;
+  /** Whom to ask who is banned, where there is anybody. */
+  askBans?: AskBans | undefined;
+  /** Absent where there are no objects for addresses: their limits are off. */
+  askAddress?: AskAddress | undefined;
+}
+
+/** What everybody has at hand who judges whatever comes from outside. One lasts as long as the process. */
+export interface Gate {
+  config: Config;
+  kinds: ReadonlySet<string>;
+  verifier: Verifier;
+  desk: AddressDesk;
+  /** The keyed hash of where a request came from: an address itself goes no further than this. */
+  from(request: Request): Promise<string | undefined>;
+}
+
+export function openGate(config: Config, { kinds, addressOf, askAddress }: Grounds): Gate {
+  const { authSecret: secret, batchSecret, jwks, limits } = config;
+  // With none set (keys of AUTH_JWKS_URL alone) one of this process's own: were there no hash, everybody would be at one address,
+  // and any stranger could use up its limits for all.
+  const desk = new AddressDesk(limits, askAddress, secret ?? batchSecret ?? randomId());
+  return {
+    config,
+    kinds,
+    verifier: new Verifier({ ...(secret === undefined ? {} : { secret }), ...(jwks ? { jwks } : {}) }),
+    desk,
+    from(request) {
+      const told = addressOf(request);
+      return desk.hash(told === undefined ? undefined : normalAddress(told));
+    },
+  };
+}

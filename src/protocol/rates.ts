@@ -1,0 +1,112 @@
+/**
+ * Every rate there is, in one place, each with its reason: how often a user, a connection or an address may do a thing.
+ * A kind may differ (`defineKind({ rules })`), and so may a deployment, by the variable named here or by RULE_LIMITS.
+ * docs/operations.md lists them; `npm run limits` writes that list, and a test holds it to this one.
+ */
+
+export interface Limit {
+  count: number;
+  perMs: number;
+  /** The variable that changes it; RULE_LIMITS changes any rule of a feature. */
+  variable?: string;
+  why: string;
+}
+
+/** Of a user in a room, and of a guest's address beside that: a new guest is no new window. */
+export const userRates = {
+  "chat.say": {
+    count: 10,
+    perMs: 60_000,
+    variable: "CHAT_LIMIT",
+    why: "faster than anybody types for a minute; a flood at a glance",
+  },
+  "chat.remove": { count: 30, perMs: 60_000, why: "a host who tidies up, message by message" },
+  "chat.typing": { count: 10, perMs: 10_000, why: "told every few seconds while somebody types" },
+  "presence.set": {
+    count: 20,
+    perMs: 10_000,
+    why: "a status follows what a person does, not what their pointer does: that is a signal's work",
+  },
+  "moderation.kick": { count: 60, perMs: 60_000, why: "one a second is a host who clears a room by hand" },
+  "moderation.mute": { count: 60, perMs: 60_000, why: "as kick" },
+  "moderation.unmute": { count: 60, perMs: 60_000, why: "as kick" },
+  "moderation.ban": { count: 60, perMs: 60_000, why: "as kick" },
+  "moderation.unban": { count: 60, perMs: 60_000, why: "as kick" },
+  "scores.award": {
+    count: 200,
+    perMs: 1_000,
+    why: "a host's console that pays out to a hall one by one; what players enter themselves has its board's own bounds",
+  },
+} as const satisfies Record<string, Limit>;
+
+/** A feature's own rate: `rate: rateOf("chat.say")`. */
+export function rateOf(rule: keyof typeof userRates): { count: number; perMs: number } {
+  const { count, perMs } = userRates[rule];
+  return { count, perMs };
+}
+
+/** Of one socket, whatever its user does elsewhere. */
+export const connectionRates = {
+  connection: {
+    count: 50,
+    perMs: 1_000,
+    variable: "ACTION_LIMIT",
+    why: "all messages but `ping` and `seen`: a game's worth of actions; decoding more is work for nobody",
+  },
+  verify: {
+    count: 20,
+    perMs: 10_000,
+    why: "a client asks for checksums once in a while, and a large state takes milliseconds to sum",
+  },
+} as const satisfies Record<string, Limit>;
+
+export type AddressRuleName = "connect" | "newRoom" | "guest" | "failedToken" | "read" | "readMiss";
+
+/** Of an address: what one person can have done by opening more sockets, guests and rooms. */
+export const addressRates = {
+  connect: {
+    count: 120,
+    perMs: 60_000,
+    variable: "CONNECT_LIMIT",
+    what: "connections",
+    why: "a classroom that reloads at once, twice over; every attempt counts",
+  },
+  newRoom: {
+    count: 10,
+    perMs: 900_000,
+    variable: "NEW_ROOM_LIMIT",
+    what: "new rooms",
+    why: "a room is storage and an alarm; nobody opens more by hand. Admins are not counted",
+  },
+  guest: {
+    count: 60,
+    perMs: 900_000,
+    variable: "GUEST_LIMIT",
+    what: "new guests",
+    why: "two classrooms of guests; one who comes back is no new guest",
+  },
+  failedToken: {
+    count: 20,
+    perMs: 900_000,
+    variable: "FAILED_TOKEN_LIMIT",
+    what: "bad tokens",
+    why: "a client that was set up wrongly, a few times over. A token that merely ended is not counted, and one known to be good is let in all the same",
+  },
+  read: {
+    count: 1_000,
+    perMs: 60_000,
+    variable: "READ_LIMIT",
+    what: "reads",
+    why: "GETs of rooms and boards: a page that polls each second, sixteen times over",
+  },
+  readMiss: {
+    count: 100,
+    perMs: 60_000,
+    variable: "READ_LIMIT",
+    what: "reads that no cache could answer",
+    why: "of board reads that miss the cache: a tenth of READ_LIMIT, since each reaches the database",
+  },
+} as const satisfies Record<AddressRuleName, Limit & { what: string }>;
+
+/** How long whoever had to be closed for too much stays away: doubled each time within the hour, up to a quarter of it. */
+export const OFFENDER_PAUSE_MS = { first: 10_000, most: 900_000, rememberedMs: 3_600_000 } as const;

@@ -1,0 +1,109 @@
+import { englishDataset, englishRecommendedTransformers, RegExpMatcher } from "obscenity";
+import { latinLetter, type PlainLetter, plainLetters } from "../protocol/plain-letters";
+import type { WordFilter } from "../room/ports";
+import { isWorthALook } from "./glance";
+
+const matcher = new RegExpMatcher({ ...englishDataset.build(), ...englishRecommendedTransformers });
+
+/**
+ * English words that not everybody wants to read, by `obscenity`'s list, also where they are disguised: by letters of other
+ * scripts, full width and the like, accents, what is not seen at all, digits, and letters with something between them.
+ */
+export const englishFilter: WordFilter = {
+  find(text) {
+    // Plain ASCII is what it looks like: most messages are done with here.
+    if (isAscii(text) && !mayBeSpelled.test(text) && !isWorthALook(text)) return [];
+    const letters = asLatin(plainLetters(text));
+    return merged([
+      ...matches(letters),
+      ...spelled(letters)
+        .filter((run) => matches(run).length > 0)
+        .map(span),
+    ]);
+  },
+};
+
+/** The beginning of what `spelled` looks for. */
+const mayBeSpelled = /(?<![a-z0-9])[a-z0-9]([^a-z0-9])[a-z0-9]\1[a-z0-9](?![a-z0-9])/i;
+
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7e) return false;
+  return true;
+}
+
+interface Span {
+  from: number;
+  to: number;
+}
+
+/** A whole word of plain Russian or Greek is that, whatever it looks like; any other letter is what it is drawn like. */
+function asLatin(letters: PlainLetter[]): PlainLetter[] {
+  const told: PlainLetter[] = [];
+  for (let at = 0; at < letters.length; ) {
+    let end = at + 1;
+    const isWord = isLetter(letters[at]);
+    while (end < letters.length && isLetter(letters[end]) === isWord) end++;
+    const word = letters.slice(at, end);
+    const isHonest = /^(?:[а-яё]+|[α-ω]+)$/iu.test(word.map(({ letter }) => letter).join(""));
+    told.push(...(isHonest ? word : word.map((each) => ({ ...each, letter: latinLetter(each.letter) }))));
+    at = end;
+  }
+  return told;
+}
+
+function isLetter(letter: PlainLetter | undefined): boolean {
+  return letter !== undefined && /[\p{L}\p{N}]/u.test(letter.letter);
+}
+
+/** In the text that the letters come from. */
+function matches(letters: readonly PlainLetter[]): Span[] {
+  const units = letters.flatMap((each) => Array<PlainLetter>(each.letter.length).fill(each));
+  const plain = letters.map(({ letter }) => letter).join("");
+  if (!isWorthALook(plain)) return [];
+  return matcher
+    .getAllMatches(plain)
+    .map(({ startIndex, endIndex }) => span(units.slice(startIndex, endIndex + 1)));
+}
+
+/** Runs of single letters with one and the same thing between them: `b a d`, `b.a.d`. Three at least: two are initials. */
+function spelled(letters: readonly PlainLetter[]): PlainLetter[][] {
+  const runs: PlainLetter[][] = [];
+  for (let at = 0; at < letters.length; ) {
+    const between = letters[at + 1]?.letter;
+    const run = [letters[at] as PlainLetter];
+    let end = at;
+    if (
+      isLetter(letters[at]) &&
+      !isLetter(letters[at - 1]) &&
+      between !== undefined &&
+      !isLetter(letters[at + 1])
+    ) {
+      while (
+        letters[end + 1]?.letter === between &&
+        isLetter(letters[end + 2]) &&
+        !isLetter(letters[end + 3])
+      ) {
+        end += 2;
+        run.push(letters[end] as PlainLetter);
+      }
+    }
+    if (run.length >= 3) runs.push(run);
+    at = end + 1;
+  }
+  return runs;
+}
+
+function span(letters: readonly PlainLetter[]): Span {
+  return { from: letters[0]?.from ?? 0, to: letters.at(-1)?.to ?? 0 };
+}
+
+/** In order, and apart. */
+function merged(spans: Span[]): Span[] {
+  const apart: Span[] = [];
+  for (const { from, to } of spans.sort((a, b) => a.from - b.from)) {
+    const last = apart.at(-1);
+    if (last && from <= last.to) last.to = Math.max(last.to, to);
+    else apart.push({ from, to });
+  }
+  return apart;
+}

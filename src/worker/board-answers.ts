@@ -1,0 +1,58 @@
+import type { Context } from "hono";
+import type { Cached } from "../platform/answer-cache";
+import { refusalResponse } from "../platform/http-refusal";
+import { crc32 } from "../protocol/checksum";
+
+const AWAY_RETRY_MS = 2_000;
+
+/** A board's answer with what tells how fresh it is; 304 where that is what the reader has. */
+export function boardAnswer(
+  { req }: Context,
+  { readAt, told }: Cached<unknown>,
+  body: unknown,
+  now: number,
+  maxMs: number,
+): Response {
+  const text = JSON.stringify(body);
+  const tag = `"${crc32(text).toString(16).padStart(8, "0")}-${text.length.toString(36)}"`;
+  const ageMs = Math.max(0, now - readAt);
+  const headers = {
+    "Content-Type": "application/json; charset=UTF-8",
+    ETag: tag,
+    Age: String(Math.floor(ageMs / 1000)),
+    "Cache-Status": cacheStatus(told, Math.ceil((maxMs - ageMs) / 1000)),
+    // It is changed at once where a batch is applied: whoever holds it asks, and is mostly told 304.
+    "Cache-Control": "public, max-age=0, must-revalidate",
+  };
+  const known = req.header("If-None-Match");
+  if (known !== undefined && matches(known, tag)) return new Response(null, { status: 304, headers });
+  return new Response(text, { headers });
+}
+
+/** The database gives no answer, and nothing is held that could be told instead. */
+export function boardsAway(): Response {
+  const message = "The scoreboards cannot be read right now. Please try again soon.";
+  return refusalResponse({
+    ok: false,
+    status: 503,
+    body: { code: "unavailable", message, retryAfterMs: AWAY_RETRY_MS },
+  });
+}
+
+/** RFC 9211. */
+function cacheStatus(told: Cached<unknown>["told"], ttl: number): string {
+  switch (told) {
+    case "hit":
+      return `tallyroom; hit; ttl=${ttl}`;
+    case "miss":
+      return "tallyroom; fwd=miss; stored";
+    case "coalesced":
+      return "tallyroom; fwd=miss; collapsed";
+    case "stale":
+      return `tallyroom; hit; ttl=${Math.min(ttl, -1)}; detail=database-away`;
+  }
+}
+
+function matches(known: string, tag: string): boolean {
+  return known.split(",").some((one) => one.trim() === "*" || one.trim().replace(/^W\//, "") === tag);
+}

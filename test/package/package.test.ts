@@ -1,0 +1,243 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { secret } from "../../scripts/env-file.mjs";
+import { buildPages } from "../../scripts/pages.mjs";
+import { startGroup } from "../../scripts/process-group.mjs";
+import { PROJECT } from "../../scripts/project.mjs";
+import { freePort } from "../support/ports";
+
+const run = promisify(execFile);
+const bin = (name: string) => join(PROJECT, "node_modules/.bin", name);
+const guide = readFileSync(join(PROJECT, "docs/client.md"), "utf8");
+const blocks = [...guide.matchAll(/```(ts|tsx|toml)(?: file=(\S+))?\n([\s\S]*?)```/g)].map(
+  ([, language = "", file, code = ""]) => ({ language, file, code }),
+);
+
+let scratch: string;
+let tarball: string;
+let project: string;
+
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), "tallyroom-package-"));
+  await buildPages();
+  await run(process.execPath, [join(PROJECT, "scripts/build-package.mjs")], { cwd: PROJECT });
+  await run("npm", ["pack", "--ignore-scripts", "--pack-destination", scratch], { cwd: PROJECT });
+  tarball = join(scratch, readdirSync(scratch).find((name) => name.endsWith(".tgz")) ?? "");
+  project = join(scratch, "quizshow");
+  await install();
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** An empty project with the package in it, and nothing of this one. */
+async function install(): Promise<void> {
+  const { devDependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
+  const same = (...names: string[]) => Object.fromEntries(names.map((name) => [name, devDependencies[name]]));
+  write("package.json", {
+    name: "quizshow",
+    private: true,
+    type: "module",
+    dependencies: { tallyroom: `file:${tarball}`, ...same("react", "ws") },
+    devDependencies: same("@types/node", "@types/react", "@types/ws", "@cloudflare/workers-types"),
+  });
+  const quiet = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"];
+  await run("npm", ["install", ...quiet], { cwd: project });
+}
+
+function write(file: string, content: string | object): void {
+  const path = join(project, file);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content, null, 2));
+}
+
+describe("the package", () => {
+  it("holds what it exports, its guides, and nothing of ours", async () => {
+    const { stdout } = await run("tar", ["-tzf", tarball]);
+    const files = stdout
+      .trim()
+      .split("\n")
+      .map((file) => file.replace(/^package\//, ""));
+    for (const wanted of [
+      "README.md",
+      "LICENSE",
+      "docs/client.md",
+      "dist/web/tallyroom.js",
+      "dist/package/client/room-client.d.ts",
+    ])
+      expect(files).toContain(wanted);
+    const allowed =
+      /^(dist\/package\/|dist\/web\/tallyroom\.js$|docs\/|migrations\/|(README|CHANGELOG)\.md$|LICENSE$|package\.json$)/;
+    expect(files.filter((file) => !allowed.test(file))).toEqual([]);
+    expect(files.filter((file) => /\.env|\.test\.|secret(?!-key)/.test(file))).toEqual([]);
+  });
+
+  it("is right by publint's word", async () => {
+    const { stdout } = await run(bin("publint"), ["run", tarball, "--strict"], { cwd: scratch });
+    expect(stdout).toContain("All good!");
+  });
+
+  it("has types that resolve in every way that reads ES modules, by Are The Types Wrong's word", async () => {
+    const { stdout } = await run(
+      bin("attw"),
+      [tarball, "--profile", "esm-only", "--no-emoji", "--no-color"],
+      { cwd: scratch },
+    );
+    // It ends in an error where anything is wrong that the profile does not leave out.
+    for (const entry of ["client", "react", "server"])
+      expect(stdout).toMatch(new RegExp(`"tallyroom/${entry}" +│ OK \\(ESM\\) +│ OK`));
+  });
+});
+
+describe("docs/client.md, in an empty project with the packed package", () => {
+  it("compiles, every example of it", async () => {
+    for (const [index, { language, file, code }] of blocks.entries()) {
+      if (file) {
+        write(file, code);
+        continue;
+      }
+      const usesRoom = /\broom\./.test(code) && !/const room\b/.test(code);
+      const given =
+        'import type { BuiltInKinds, RoomClient } from "tallyroom/client";\ndeclare const room: RoomClient<BuiltInKinds["main"]>;\n';
+      // Registered for everybody, it would give the other examples another kind.
+      const folder = code.includes("declare module") ? "registered/" : "";
+      const text = folder ? code.replace('"./src/', '"../src/') : code;
+      write(`${folder}example-${index}.${language}`, `${usesRoom ? given : ""}${text}\nexport {};\n`);
+    }
+    expect(blocks.length).toBeGreaterThan(12);
+    const options = {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      target: "ES2022",
+      lib: ["ES2022", "DOM", "DOM.Iterable"],
+      module: "ESNext",
+      moduleResolution: "bundler",
+      jsx: "react-jsx",
+      types: ["node"],
+      skipLibCheck: true,
+    };
+    const include = ["src", "*.ts", "*.tsx"];
+    write("tsconfig.json", { compilerOptions: options, include });
+    expect(await compile("tsconfig.json")).toBe("");
+    write("tsconfig.registered.json", {
+      extends: "./tsconfig.json",
+      compilerOptions: { ...options },
+      include: ["registered", "uses-register.ts"],
+    });
+    write(
+      "uses-register.ts",
+      'import { useFeature } from "tallyroom/react";\nexport const useFirst = (): string | undefined => useFeature("buzzer", ({ first }) => first?.name);\n',
+    );
+    expect(await compile("tsconfig.registered.json")).toBe("");
+  });
+
+  it.each([
+    ["an action that no feature has", 'await room.do("buzzer", "shout");', "shout"],
+    ["data of another shape", 'await room.do("chat", "say", { words: "x" });', "words"],
+    ["data that is left out", 'await room.do("chat", "say");', "Expected"],
+    ["a feature that the kind does not have", "room.state.scores;", "scores"],
+    ["a topic that nobody talks of", 'room.on("chat.shouted", () => {});', "chat.shouted"],
+    [
+      "an event's data of another type",
+      'room.on("chat.said", ({ d }) => { const n: number = d.text; });',
+      "string",
+    ],
+  ])("does not compile with %s", async (_, code, word) => {
+    write(
+      "wrong/wrong.ts",
+      `import type { RoomClient } from "tallyroom/client";\nimport type { quizshow } from "../src/kinds/quizshow";\ndeclare const room: RoomClient<typeof quizshow>;\n${code}\nexport {};\n`,
+    );
+    write("tsconfig.wrong.json", { extends: "./tsconfig.json", include: ["wrong"] });
+    expect(await compile("tsconfig.wrong.json")).toContain(word);
+  });
+
+  it("does not compile with a feature's state left out", async () => {
+    write(
+      "wrong/wrong.ts",
+      'import { joinRoom } from "tallyroom/client";\nimport type { quizshow } from "../src/kinds/quizshow";\njoinRoom<typeof quizshow>({ kind: "quizshow", room: "x", name: "x" });\n',
+    );
+    write("tsconfig.wrong.json", { extends: "./tsconfig.json", include: ["wrong"] });
+    expect(await compile("tsconfig.wrong.json")).toContain("features");
+  });
+
+  it("serves a kind of its own with a feature of its own, and plays a round with its client", async () => {
+    const port = await freePort();
+    write(".dev.vars", `AUTH_SECRET=${secret()}\nBATCH_SECRET=${secret()}\nGUESTS=on\n`);
+    const env = {
+      ...process.env,
+      WRANGLER_SEND_METRICS: "false",
+      CI: "1",
+      CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      WRANGLER_LOG_PATH: join(scratch, "logs"),
+    };
+    await run(bin("wrangler"), ["d1", "migrations", "apply", "DB", "--local"], { cwd: project, env });
+    let log = "";
+    const group = startGroup(
+      {
+        file: bin("wrangler"),
+        args: [
+          "dev",
+          "--ip",
+          "127.0.0.1",
+          "--port",
+          String(port),
+          "--inspector-port",
+          "0",
+          "--show-interactive-dev-session=false",
+        ],
+        cwd: project,
+        env,
+      },
+      (chunk) => {
+        log += chunk;
+      },
+    );
+    try {
+      await answering(`http://127.0.0.1:${port}/health`, () => log);
+      await build({
+        entryPoints: [join(project, "src/play.ts")],
+        outfile: join(project, "play.mjs"),
+        bundle: true,
+        packages: "external",
+        format: "esm",
+        platform: "node",
+        logLevel: "silent",
+      });
+      const { stdout } = await run(process.execPath, ["play.mjs"], {
+        cwd: project,
+        env: { ...process.env, HOST: `http://127.0.0.1:${port}` },
+        timeout: 60_000,
+      });
+      expect(stdout).toBe("Ann was first\nconflict: Too late.\nAnn true\n");
+    } catch (error) {
+      throw new Error(`${error}\n${log}`);
+    } finally {
+      await group.stop();
+    }
+  });
+});
+
+async function compile(config: string): Promise<string> {
+  const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
+  return run(process.execPath, [tsc, "-p", config], { cwd: project }).then(
+    () => "",
+    (failure: { stdout: string }) => failure.stdout,
+  );
+}
+
+async function answering(url: string, log: () => string): Promise<void> {
+  for (const deadline = Date.now() + 90_000; Date.now() < deadline; ) {
+    try {
+      const { status } = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+      if (status < 500 || status === 503) return;
+    } catch {
+      // Not yet.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${url} did not answer. ${log()}`);
+}

@@ -1,0 +1,146 @@
+import { describe, expect, it } from "vitest";
+import type { RawClient } from "./sockets";
+import type { Answer, Stage } from "./stage";
+import { pause } from "./waiting";
+
+/** Short windows, so that they can be seen to end. */
+export const ADDRESSED = {
+  CONNECT_LIMIT: "60/30",
+  NEW_ROOM_LIMIT: "12/4",
+  GUEST_LIMIT: "5/4",
+  FAILED_TOKEN_LIMIT: "4/30",
+  READ_LIMIT: "20/4",
+};
+
+/** What one address may. All of these come from one. */
+export function addresses(stage: Stage): void {
+  const guest = (room: string, tab = `a guest's tab ${Math.random()}`) =>
+    stage.raw({ room, query: `_pk=${encodeURIComponent(tab)}` });
+  const admin = async () => `Bearer ${await stage.token({ sub: "root", role: "admin" })}`;
+
+  describe("an address", () => {
+    it("[L6] has a number of guests, told with rule, limit and the exact wait; who comes back is no new one", async () => {
+      const room = stage.room("guests");
+      const startedAt = Date.now();
+      const tabs = ["one", "two", "three", "four"].map((name) => `the tab of guest number ${name}`);
+      for (const tab of tabs) await guest(room, tab).welcome();
+      const made = await stage.http("/auth/guest", { method: "POST" });
+      expect(made.status).toBe(200);
+      const refused = await guest(room).bye();
+      expect(refused).toMatchObject({ code: 4429 });
+      expect(refused.reason).toMatch(/guest: 5 in 4 s/);
+      expect(refused.retryAfterMs).toBeGreaterThan(0);
+      expect(refused.retryAfterMs).toBeLessThanOrEqual(4_000);
+      await guest(room, tabs[0]).welcome();
+      const http = await fetch(`${stage.server.http}/auth/guest`, { method: "POST" });
+      expect(http.status).toBe(429);
+      const body = (await http.json()) as Answer["body"];
+      expect(body).toMatchObject({
+        code: "rate_limited",
+        info: { rule: "guest", limit: { count: 5, perMs: 4_000 } },
+      });
+      expect(Number(http.headers.get("Retry-After"))).toBe(Math.ceil(Number(body.retryAfterMs) / 1000));
+      // The wait is the wait, and asking has not lengthened it.
+      await pause(Number(body.retryAfterMs) + 30);
+      await guest(room).welcome();
+      expect(Date.now() - startedAt).toBeGreaterThanOrEqual(4_000);
+    }, 20_000);
+
+    it("[L6] has a number of reads", async () => {
+      const room = stage.room("reads");
+      const answers: number[] = [];
+      for (let n = 0; n < 20; n++) answers.push((await stage.get(room)).status);
+      expect(new Set(answers)).toEqual(new Set([404]));
+      const refused = await stage.get(room);
+      expect(refused.status).toBe(429);
+      expect(refused.body).toMatchObject({ code: "rate_limited", info: { rule: "read" } });
+      await pause(Number(refused.body.retryAfterMs) + 30);
+      expect((await stage.get(room)).status).toBe(404);
+    }, 20_000);
+
+    it("[L6] has a number of new rooms: those that exist stay open, and a refused one does not come to be", async () => {
+      // Windows of the stories before are over.
+      await pause(4_100);
+      const token = await stage.token({ sub: "builder" });
+      const join = (room: string) => stage.raw({ room, query: `_pk=b&token=${token}` });
+      const rooms = Array.from({ length: 12 }, () => stage.room("new"));
+      for (const room of rooms) await join(room).welcome();
+      const late = stage.room("new");
+      const refused = await join(late).bye();
+      expect(refused).toMatchObject({ code: 4429 });
+      expect(refused.reason).toMatch(/newRoom: 12 in 4 s/);
+      await join(String(rooms[3])).welcome();
+      const posted = await stage.post(
+        late,
+        { id: "1", f: "chat", a: "say", d: { text: "x" } },
+        await stage.token({ sub: "hana", role: "host", rooms: ["main/*"] }),
+      );
+      expect([posted.status, posted.body.code]).toEqual([429, "rate_limited"]);
+      expect((await stage.get(late)).status).toBe(404);
+      const body = JSON.stringify({ id: "1", f: "chat", a: "say", d: { text: "x" } });
+      const opened = await stage.get(late, {
+        method: "POST",
+        body,
+        headers: { Authorization: await admin() },
+      });
+      expect(opened.status, "an admin is not counted").toBe(200);
+    }, 30_000);
+
+    it("[L6] that brings bad tokens is not listened to for a while, but for who is known to be good", async () => {
+      // Windows of the story before are over.
+      await pause(4_100);
+      const room = stage.room("guessing");
+      const good = await stage.token({ sub: "ann" });
+      const join = (token: string) => stage.raw({ room, query: `_pk=g&token=${token}` });
+      await join(good).welcome();
+      const ended = await stage.token({ sub: "ann" }, { expiresIn: -10 });
+      expect((await join(ended).bye()).code, "an ended one is no guess").toBe(4401);
+      for (let n = 0; n < 4; n++) expect((await join(`bad.${n}.token`).bye()).code).toBe(4401);
+      const refused = await join("bad.again.token").bye();
+      expect(refused).toMatchObject({ code: 4429 });
+      expect(refused.reason).toMatch(/failedToken: 4 in 30 s/);
+      await join(good).welcome();
+      const fresh = await stage.token({ sub: "bob" });
+      expect((await join(fresh).bye()).code, "nobody can tell a guess from a token yet").toBe(4429);
+      const posted = await stage.post(room, {}, "bad.third.token");
+      expect([posted.status, posted.body.code]).toEqual([429, "rate_limited"]);
+    }, 20_000);
+
+    it("[L6] is remembered over a kill -9", async () => {
+      const room = stage.room("guessing");
+      const join = () => stage.raw({ room, query: "_pk=g&token=bad.fourth.token" });
+      const before = await join().bye();
+      expect(before.code).toBe(4429);
+      const until = Date.now() + Number(before.retryAfterMs);
+      await stage.kill();
+      await stage.restart();
+      const after = await join().bye();
+      if (Date.now() < until - 500) {
+        expect(after.code).toBe(4429);
+        expect(Math.abs(Date.now() + Number(after.retryAfterMs) - until)).toBeLessThan(1_500);
+      } else expect(after.code, "only since the restart took longer").toBe(4401);
+    }, 90_000);
+
+    it("[L6] cannot be claimed by whoever asks, nor its object be reached", async () => {
+      const room = stage.room("claimed");
+      // Not CF-Connecting-IP: Cloudflare writes it itself, and wrangler's stand-in takes it as it comes.
+      const claims = ["X-Forwarded-For", "X-Real-IP", "True-Client-IP", "Forwarded", "X-Client-IP"];
+      const token = await stage.token({ sub: "many" });
+      let refused: RawClient | undefined;
+      for (let n = 0; n < 70 && !refused; n++) {
+        const headers = Object.fromEntries(claims.map((name) => [name, `203.0.113.${n}`]));
+        const client = stage.raw({ room, query: `_pk=m${n}`, headers });
+        await client.until(() => client.byes[0] ?? client.welcomes[0], "an answer");
+        const [bye] = client.byes;
+        if (bye && /connect: 60 in 30 s/.test(bye.reason)) refused = client;
+      }
+      expect(refused, "whatever the headers claimed, all were one address").toBeDefined();
+      expect((await stage.raw({ room, query: `_pk=m&token=${token}` }).bye()).code).toBe(4429);
+      for (const path of ["/parties/address/nowhere", "/parties/addresses/nowhere", "/parties/address/x/y"]) {
+        expect((await stage.http(path)).status, path).toBe(404);
+        const posted = await stage.http(path, { method: "POST", body: '{"take":[],"look":[]}' });
+        expect(posted.status, path).toBe(404);
+      }
+    }, 30_000);
+  });
+}

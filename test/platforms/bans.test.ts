@@ -1,0 +1,199 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { cloudflare, partykit } from "../support/platforms";
+import { freePort } from "../support/ports";
+import { OPEN, Stage } from "./stage";
+import { pause } from "./waiting";
+
+/** What a ban everywhere may take from its answer to the last connection's `bye`. */
+const REACHES_WITHIN_MS = 5_000;
+/** Many times what the suite's partysocket waits before it tries again. */
+const LOOP_MS = 1_500;
+
+/** Rooms on PartyKit, rooms on Cloudflare, and one worker that keeps the bans of both: as `npm run dev` starts them. */
+describe("two platforms that share a worker", () => {
+  const far = new Stage(partykit);
+  const near = new Stage(cloudflare);
+  const both = [far, near];
+  let admin = "";
+
+  beforeAll(async () => {
+    const ports = { rooms: await freePort(), worker: await freePort() };
+    const shared = {
+      ...OPEN,
+      BATCH_SECRET: "a secret that both sides of this suite sign with",
+      ROOMS_URL: `http://127.0.0.1:${ports.rooms}`,
+      SCOREBOARD_URL: `http://127.0.0.1:${ports.worker}`,
+      LEAVE_GRACE_MS: "1000",
+    };
+    await near.start(shared, ports.worker);
+    await far.start(shared, ports.rooms);
+    admin = await near.token({ sub: "ada", role: "admin" });
+  }, 180_000);
+  afterAll(() => Promise.all(both.map((stage) => stage.stop())), 30_000);
+  afterEach(() => {
+    expect(
+      both.flatMap((stage) => stage.dismiss()),
+      "what clients had to complain of",
+    ).toEqual([]);
+  });
+
+  const ban = (user: string, body: object = {}) =>
+    near.http(`/v1/bans/${user}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${admin}` },
+      body: JSON.stringify(body),
+    });
+  const lift = (user: string) =>
+    near.http(`/v1/bans/${user}`, { method: "DELETE", headers: { authorization: `Bearer ${admin}` } });
+  /** Comes in, or is told why not. */
+  const tries = async (stage: Stage, room: string, user: string) => {
+    const client = stage.join({ room, token: await stage.token({ sub: user, name: user }), resume: true });
+    return client.until(
+      () => client.byes[0]?.code ?? (client.welcomes[0] ? "welcome" : undefined),
+      "an answer",
+    );
+  };
+
+  it("[D5] a ban everywhere ends all that somebody has open within 5 s, keeps them out, and lets them in once lifted", async () => {
+    const rooms = [near.room("ban"), near.room("ban")];
+    const open = await Promise.all(
+      both.flatMap((stage) => rooms.map((room) => stage.member(room, "bob", { resume: true }))),
+    );
+    const bystander = await far.member(rooms[0] as string, "ann");
+    expect(await ban("bob", { reason: "cheating" })).toMatchObject({ status: 200 });
+    const answeredAt = Date.now();
+    const byes = await Promise.all(open.map((client) => client.bye(REACHES_WITHIN_MS)));
+    expect(byes.map(({ code }) => code)).toEqual([4403, 4403, 4403, 4403]);
+    expect(byes.every(({ reason }) => reason === "You are banned: cheating")).toBe(true);
+    expect(Date.now() - answeredAt).toBeLessThan(REACHES_WITHIN_MS);
+
+    const elsewhere = near.room("ban");
+    for (const stage of both) {
+      for (const room of [...rooms, elsewhere]) expect(await tries(stage, room, "bob"), room).toBe(4403);
+    }
+    await pause(LOOP_MS);
+    for (const client of open) {
+      expect(client.byes, "whoever heeds `bye` does not come back by itself").toHaveLength(1);
+      expect(client.welcomes).toHaveLength(1);
+    }
+    await bystander.until(
+      () => bystander.events.some(({ n, d }) => n === "left" && d.user === "bob"),
+      "bob's leaving",
+    );
+
+    expect(await lift("bob")).toMatchObject({ status: 200 });
+    for (const stage of both) {
+      for (const room of [...rooms, elsewhere]) expect(await tries(stage, room, "bob"), room).toBe("welcome");
+    }
+  });
+
+  for (const stage of both) {
+    describe(stage.platform.name, () => {
+      it("[D5] a ban in a room holds after the room was closed and made anew, and in no other room", async () => {
+        const room = stage.room("ban");
+        const host = await stage.host(room);
+        await host.done(host.do("moderation", "ban", { user: "dora", scope: "room", reason: "enough" }));
+        expect(await tries(stage, room, "dora")).toBe(4403);
+        const { epoch } = host;
+        // Closing waits for what the room owes, and so does whoever comes under its name.
+        const token = await stage.token({ sub: "hana", role: "host", rooms: [`main/${room}`] });
+        const closed = await stage.http(`/parties/main/${room}`, {
+          method: "DELETE",
+          headers: { authorization: `Bearer ${token}` },
+        });
+        expect(closed.status).toBe(200);
+        await host.bye();
+        const again = stage.join({ room, token, resume: true });
+        await again.until(() => again.welcomes.at(-1)?.epoch, "a welcome in the room made anew");
+        expect(again.epoch).not.toBe(epoch);
+        expect(await tries(stage, room, "dora")).toBe(4403);
+        expect(await tries(stage, stage.room("ban"), "dora")).toBe("welcome");
+        await again.done(again.do("moderation", "unban", { user: "dora" }));
+        await again.until(() => again.events.some(({ n }) => n === "unbanned"), "the end of the ban");
+        let came: unknown;
+        for (let time = 0; time < 20 && came !== "welcome"; time += 1) {
+          came = await tries(stage, room, "dora");
+          await pause(100);
+        }
+        expect(came, "as soon as the database knows").toBe("welcome");
+      });
+
+      it("[D2] [D1] whoever is kicked stays out and does not come back in a loop; the muted are told how long", async () => {
+        const room = stage.room("kick");
+        const host = await stage.host(room);
+        const heedful = await stage.member(room, "bob", { resume: true });
+        const heedless = stage.bare(room);
+        await heedless.welcome();
+        await host.done(host.do("moderation", "mute", { user: "bob", forMs: 60_000 }));
+        const muted = await heedful.refused(heedful.say("hello?"));
+        expect(muted.code).toBe("muted");
+        expect(muted.retryAfterMs).toBeGreaterThan(58_000);
+        expect(muted.retryAfterMs).toBeLessThanOrEqual(60_000);
+        await host.done(host.do("moderation", "kick", { user: "bob" }));
+        await host.done(host.do("moderation", "kick", { user: heedless.you.user }));
+        expect((await heedful.bye()).code).toBe(4403);
+        expect((await heedless.bye()).code).toBe(4403);
+        expect(await tries(stage, room, "bob")).toBe(4403);
+        await pause(LOOP_MS);
+        expect(heedful.byes).toHaveLength(1);
+        expect(heedful.closes, "it has closed its side, once").toHaveLength(1);
+        expect(heedless.welcomes, "who comes back all the same is not let in").toHaveLength(1);
+        const { body } = await stage.get(room);
+        expect(body).toMatchObject({ users: 1, connections: 1 });
+      });
+
+      it("[N1] [N2] [N3] words are masked, names that look alike are told apart, and guests are marked", async () => {
+        const room = stage.room("names");
+        const ann = await stage.member(room, "ann", { claims: { name: "Ann" } });
+        const other = await stage.member(room, "other", { claims: { name: "\u0410nn" } });
+        const guest = await stage.guest(room, { name: "Ａｎｎ\u202e", tab: "a-guest-who-would-be-ann-too" });
+        expect([ann.you.name, other.you.name, guest.you.name]).toEqual(["Ann", "\u0410nn (2)", "Ａｎｎ (3)"]);
+        const said = await other.done(other.say("well, ѕһіт, and s\u200bh\u0336it"));
+        expect(said.d).toEqual({ name: "\u0410nn (2)", text: "well, ****, and ******" });
+        await ann.reached(said.seq);
+        const presence = ann.slices.presence as { members: Record<string, { guest?: boolean }> };
+        expect(presence.members[guest.you.user]?.guest).toBe(true);
+        expect(presence.members.other).not.toHaveProperty("guest");
+      });
+
+      it("[T8] [E1] whoever's token has ended does not come back in a loop", async () => {
+        const room = stage.room("end");
+        const token = await stage.token({ sub: "eva" }, { expiresIn: 3 });
+        const eva = stage.join({ room, token, resume: true });
+        await eva.welcome();
+        expect((await eva.bye()).code).toBe(4401);
+        await pause(LOOP_MS);
+        expect(eva.byes).toHaveLength(1);
+        expect(eva.welcomes).toHaveLength(1);
+      });
+
+      it("[D4] nobody bans an equal, and only an admin bans everywhere, which holds on the other platform too", async () => {
+        const room = stage.room("rank");
+        const host = await stage.host(room);
+        await stage.host(room, "otto");
+        expect((await host.refused(host.do("moderation", "kick", { user: "otto" }))).code).toBe(
+          "not_allowed",
+        );
+        const everywhere = { user: `fay-${stage.platform.name}`, scope: "everywhere" };
+        expect((await host.refused(host.do("moderation", "ban", everywhere))).code).toBe("not_allowed");
+        const other = both.find((each) => each !== stage) as Stage;
+        const fay = await other.member(other.room("rank"), everywhere.user, { resume: true });
+        const ada = await stage.member(room, "ada", { claims: { role: "admin" } });
+        await ada.done(ada.do("moderation", "ban", everywhere));
+        expect((await fay.bye(REACHES_WITHIN_MS)).code).toBe(4403);
+        expect(await lift(everywhere.user)).toMatchObject({ status: 200 });
+      });
+    });
+  }
+
+  it("[D5] with the worker away the last known answer holds, and nobody else is kept out", async () => {
+    const room = far.room("away");
+    await ban("gil");
+    expect(await tries(far, room, "gil")).toBe(4403);
+    const ann = await far.member(room, "ann");
+    await near.kill();
+    expect(await tries(far, room, "gil")).toBe(4403);
+    expect(await tries(far, room, "hugo")).toBe("welcome");
+    await ann.done(ann.say("we go on"));
+  });
+});

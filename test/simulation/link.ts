@@ -1,0 +1,113 @@
+import type { Hello } from "../../src/room/hello";
+import type { Deployment } from "./deployment";
+import type { RoomObject } from "./room-object";
+import { ServerSocket } from "./server-socket";
+
+export interface LinkEnd {
+  heard(text: string): void;
+  /** Closed by the room, or cut: `code` is absent then. */
+  closed(code?: number): void;
+}
+
+/** How long a platform may take to find out that nobody is at the other end. */
+const SILENCE_MS = 600_000;
+
+/** One connection between a tab and a room: in order both ways, late by as much as the net pleases, until it is cut. */
+export class Link {
+  socket: ServerSocket | undefined;
+  isOver = false;
+  #isCut = false;
+  /** The other end reads nothing while this is set: texts wait on the way. */
+  stalledUntil = 0;
+  #upAt = 0;
+  #downAt = 0;
+
+  constructor(
+    private readonly deployment: Deployment,
+    readonly object: RoomObject,
+    readonly user: string,
+    readonly since: { epoch: string; seq: number } | undefined,
+    private readonly end: LinkEnd,
+  ) {}
+
+  open(hello: Omit<Hello, "conn">, conn: string): void {
+    this.#upward(async () => {
+      const { process } = this.object;
+      this.deployment.trace(
+        () => `  ${conn} ${hello.user} joins ${this.object.name} from ${hello.since ?? "nowhere"}`,
+      );
+      const socket = new ServerSocket(conn, hello.user, process, this);
+      this.socket = socket;
+      process.sockets.add(socket);
+      await process.deliver((host) => host.join(process.peer(socket), { ...hello, conn }));
+    });
+  }
+
+  up(text: string): void {
+    if (this.isOver) return;
+    this.deployment.counts.messages++;
+    this.#upward(() => {
+      const { socket } = this;
+      if (!socket || socket.isGone) return;
+      this.#trace("says", text);
+      if (text === "ping" && this.deployment.plan.answersPings) {
+        socket.pongedAt = socket.process.now;
+        return this.down("pong");
+      }
+      const seen = /^\{"t":"seen","seq":(\d+)\}$/.exec(text);
+      if (seen) socket.reading.read(Number(seen[1]));
+      return socket.process.deliver((host) => host.hear(socket, text));
+    });
+  }
+
+  down(text: string): void {
+    this.#downward(() => {
+      this.#trace("hears", text);
+      this.end.heard(text);
+    });
+  }
+
+  /** The room closes it: the client hears of it after all that was sent, and answers. */
+  closed(code: number, _reason: string): void {
+    this.#downward(() => {
+      this.end.closed(code);
+      this.close();
+    });
+  }
+
+  /** The client closes its side. */
+  close(): void {
+    if (this.isOver) return;
+    this.#upward(() => this.socket?.gone());
+    this.isOver = true;
+  }
+
+  /** What is on its way is lost. Each end finds out when it does, the room's perhaps never. */
+  cut(): void {
+    if (this.#isCut) return;
+    this.#isCut = true;
+    this.isOver = true;
+    const { clock, chance, plan, faults } = this.deployment;
+    clock.in(chance.below(plan.noticeMs + 1), () => this.end.closed());
+    const isSilent = faults && chance.below(4) === 0;
+    clock.in(chance.below(isSilent ? SILENCE_MS : plan.noticeMs + 1), () => this.socket?.gone());
+  }
+
+  #trace(what: string, text: string): void {
+    this.deployment.trace(() => `  ${this.socket?.id ?? ""} ${this.user} ${what} ${text.slice(0, 160)}`);
+  }
+
+  #upward(arrive: () => void | Promise<void>): void {
+    const { clock } = this.deployment;
+    this.#upAt = Math.max(this.#upAt, clock.now + this.deployment.netMs());
+    clock.at(this.#upAt, () => (this.#isCut ? undefined : arrive()));
+  }
+
+  #downward(arrive: () => void): void {
+    const { clock } = this.deployment;
+    this.#downAt = Math.max(this.#downAt, clock.now + this.deployment.netMs(), this.stalledUntil);
+    clock.at(this.#downAt, () => {
+      if (!this.isOver) arrive();
+    });
+  }
+}

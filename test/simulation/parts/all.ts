@@ -1,0 +1,29 @@
+import type { Part } from "../part";
+import { bans } from "./bans";
+import { errands } from "./errands";
+import { http } from "./http";
+import { lab } from "./lab";
+import { machines } from "./machines";
+import { net } from "./net";
+import { once } from "./once";
+import { people } from "./people";
+import { points } from "./points";
+import { rates } from "./rates";
+import { storage } from "./storage";
+import { talk } from "./talk";
+
+/** Everything that is simulated. A feature, an object or a port joins here. */
+export const parts: readonly Part[] = [
+  people,
+  talk,
+  lab,
+  net,
+  machines,
+  http,
+  errands,
+  bans,
+  points,
+  rates,
+  once,
+  storage,
+];

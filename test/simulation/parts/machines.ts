@@ -1,0 +1,131 @@
+import type { Random } from "../../platforms/random";
+import type { Deployment } from "../deployment";
+import type { Part } from "../part";
+
+/** How long an object is quiet before its memory is taken. */
+const QUIET_MS = 10_000;
+
+/** What happens to processes, disks, alarms and clocks. */
+export const machines: Part = {
+  name: "machines",
+  moves: {
+    crash: {
+      weight: 5,
+      go(deployment, chance) {
+        const object = anyObject(deployment, chance);
+        const turns = chance.below(object.process.world.pendingTurns + 1);
+        deployment.trace(() => `  ${object.name} crashes with ${turns} turns durable`);
+        object.crash(turns, anySkew(deployment, chance));
+      },
+    },
+    sleep: {
+      weight: 10,
+      go(deployment, chance) {
+        const { process } = anyObject(deployment, chance);
+        const isQuiet = deployment.clock.now - process.heardAt >= QUIET_MS;
+        if (process.maySleep && isQuiet) process.sleep();
+      },
+    },
+    "sleep of all": {
+      weight: 6,
+      async go(deployment) {
+        await deployment.pass(QUIET_MS + 5_000);
+        for (const { process } of deployment.objects) {
+          if (process.maySleep && deployment.clock.now - process.heardAt >= QUIET_MS) process.sleep();
+        }
+      },
+    },
+    release: {
+      weight: 3,
+      go(deployment, chance) {
+        const object = anyObject(deployment, chance);
+        const turns = chance.below(object.process.world.pendingTurns + 1);
+        const kind = chance.pick(deployment.kinds);
+        const old = object.supersede(kind, turns, anySkew(deployment, chance));
+        deployment.clock.in(chance.below(chance.pick([100, 60_000])), () => object.end(old));
+      },
+    },
+    "fail writes": {
+      weight: 3,
+      go: (deployment, chance) =>
+        anyObject(deployment, chance).process.world.failWrites(
+          1 + chance.below(2),
+          chance.pick(["rejecting", "throwing"]),
+        ),
+    },
+    "fail reads": {
+      weight: 2,
+      go: (deployment, chance) =>
+        anyObject(deployment, chance).process.world.faultReads(
+          chance.below(6),
+          chance.pick(["failing", "dying"]),
+        ),
+    },
+    "crash and fail to read": {
+      weight: 3,
+      go(deployment, chance) {
+        const object = anyObject(deployment, chance);
+        object.crash(chance.below(object.process.world.pendingTurns + 1));
+        object.process.world.faultReads(chance.below(8), chance.pick(["failing", "dying"]));
+      },
+    },
+    "ring again": {
+      weight: 3,
+      go: (deployment, chance) => anyObject(deployment, chance).ring(true),
+    },
+    "set a clock": {
+      weight: 2,
+      go(deployment, chance) {
+        deployment.counts.faults++;
+        anyObject(deployment, chance).process.skewMs = skew(deployment, chance);
+      },
+    },
+  },
+
+  turned(deployment, object) {
+    const { process } = object;
+    const { world } = process;
+    if (world.hasTrouble || process.room === undefined || !world.has("room")) return;
+    const { alarmAt } = world;
+    if (alarmAt === null) deployment.breach(6, `${object.name} stores something and has no alarm`);
+    else if (alarmAt > process.now + deployment.plan.settings.idleMs + 1) {
+      deployment.breach(6, `the alarm of ${object.name} is ${alarmAt - process.now} ms ahead`);
+    }
+  },
+
+  stored(deployment, { process, truth, name }) {
+    const isGone = process.room?.isOver && truth.keys.size === 0 && !process.world.hasTrouble;
+    if (isGone && process.world.durableAlarmAt !== null)
+      deployment.breach(15, `${name} is gone and has an alarm`);
+  },
+
+  settled(deployment) {
+    for (const { process, name } of deployment.objects) {
+      if (process.hasTimers) deployment.breach(6, `${name} is quiet, and has a timer that keeps it awake`);
+    }
+  },
+
+  ended(deployment) {
+    for (const { process, truth, name } of deployment.objects) {
+      const kept = process.world.keys();
+      if (kept.length > 0) deployment.breach(15, `${name} keeps ${kept.slice(0, 5)}`);
+      if (truth.keys.size > 0)
+        deployment.breach(15, `the disk of ${name} keeps ${[...truth.keys].slice(0, 5)}`);
+      if (process.world.alarmAt !== null) deployment.breach(15, `${name} is gone and has an alarm`);
+    }
+  },
+};
+
+function anyObject(deployment: Deployment, chance: Random) {
+  deployment.counts.faults++;
+  return chance.pick(deployment.objects);
+}
+
+function anySkew(deployment: Deployment, chance: Random): number {
+  const { process } = chance.pick(deployment.objects);
+  return chance.below(3) === 0 ? skew(deployment, chance) : process.skewMs;
+}
+
+function skew({ plan }: Deployment, chance: Random): number {
+  return chance.below(2 * plan.skewMs + 1) - plan.skewMs;
+}

@@ -1,0 +1,40 @@
+import type { Part } from "../part";
+
+/** What a net does to connections. */
+export const net: Part = {
+  name: "net",
+  moves: {
+    cut: {
+      weight: 8,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance, (held) => held.link !== undefined && !held.link.isOver);
+        if (!tab) return;
+        deployment.counts.faults++;
+        tab.link?.cut();
+      },
+    },
+    "read slowly": {
+      weight: 5,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance, (held) => held.link !== undefined && !held.link.isOver);
+        if (!tab?.link) return;
+        deployment.counts.faults++;
+        tab.link.stalledUntil = deployment.clock.now + chance.below(chance.pick([1_000, 20_000, 60_000]));
+      },
+    },
+    "say what is read": {
+      weight: 5,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        tab?.say(JSON.stringify({ t: "seen", seq: tab.seq }));
+      },
+    },
+    "stop saying what is read": {
+      weight: 2,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance);
+        if (tab) tab.isMute = !tab.isMute;
+      },
+    },
+  },
+};

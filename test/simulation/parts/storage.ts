@@ -1,0 +1,57 @@
+import { MAX_LOG_BYTES, RESEND_MS, SNAPSHOT_EVERY_FRAMES } from "../../../src/protocol/limits";
+import { chunkKey, recordKey } from "../../../src/room/journal";
+import type { Room } from "../../../src/room/room";
+import type { Deployment } from "../deployment";
+import type { Part } from "../part";
+import type { RoomObject } from "../room-object";
+
+const lastActedIn = new WeakMap<RoomObject, Room | undefined>();
+
+/** What is stored, and what is held in memory, is what recovery wants. */
+export const storage: Part = {
+  name: "storage",
+  moves: {},
+
+  recorded(_, object, __, record) {
+    if (record.o) lastActedIn.set(object, object.process.room);
+  },
+
+  stored(deployment, object) {
+    const { head, life, keys } = object.truth;
+    if (!head || !life) return;
+    const reached = new Set(["room"]);
+    for (let n = head.first; n <= life.n; n++) reached.add(recordKey(n));
+    const parts = [...head.operations.map((part) => ["o", part] as const)];
+    const all = head.snapshot ? [["s", head.snapshot] as const, ...parts] : parts;
+    for (const [what, { n, chunks }] of all) {
+      for (let chunk = 0; chunk < chunks; chunk++) reached.add(chunkKey(what, n, chunk));
+    }
+    for (const key of keys)
+      if (!reached.has(key)) deployment.breach(7, `${object.name} keeps ${key}, which nothing reaches`);
+    for (const key of reached) if (!keys.has(key)) deployment.breach(7, `${object.name} has lost ${key}`);
+    const since = life.n - (head.snapshot?.n ?? 0);
+    if (since > SNAPSHOT_EVERY_FRAMES + 1) deployment.breach(7, `${since} records since the last snapshot`);
+    inMemory(deployment, object);
+  },
+};
+
+/** Read from inside: nothing on the wire tells how much a room holds in memory. */
+function inMemory(deployment: Deployment, object: RoomObject): void {
+  const { process, name, truth } = object;
+  const { room, world } = process;
+  // What gathers in an open frame, whose timer runs, is in memory alone.
+  if (!room?.exists || world.hasTrouble || process.hasTimers) return;
+  const { memory, log } = room["parts"];
+  const users = new Set([...(truth.life?.stamps.keys() ?? [])]).size;
+  if (memory.windows.size > users)
+    deployment.breach(8, `${name} holds ${memory.windows.size} windows of ${users}`);
+  if (log.bytes > MAX_LOG_BYTES) deployment.breach(8, `${name} holds ${log.bytes} bytes of log`);
+  const { life } = truth;
+  const newest = life?.accepted.at(-1);
+  // Ids are let go by whichever action comes next.
+  if (!life || newest === undefined || lastActedIn.get(object) !== room) return;
+  const recent = life.accepted.filter((at) => at > newest - RESEND_MS).length;
+  if (memory.operations.size > recent) {
+    deployment.breach(8, `${name} holds ${memory.operations.size} ids of ${recent}`);
+  }
+}

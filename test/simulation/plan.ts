@@ -1,0 +1,82 @@
+import type { RoomSettings } from "../../src/room/settings";
+import { type Random, randomFrom } from "../platforms/random";
+import { settings } from "../support/room-settings";
+
+/** What one seed makes of the world: drawn anew for each, so that every run is lopsided in a way of its own. */
+export interface Plan {
+  seed: number;
+  settings: RoomSettings;
+  /** Caps of `protocol/limits.ts` made small, so that a short run reaches them. */
+  limits: Readonly<Record<string, number>>;
+  /** How often a move is made, against its own weight. */
+  weights: Readonly<Record<string, number>>;
+  rooms: number;
+  people: number;
+  /** The platform answers pings itself, without waking the room. */
+  answersPings: boolean;
+  netMs: number;
+  diskMs: number;
+  noticeMs: number;
+  timersLateMs: number;
+  alarmsLateMs: number;
+  /** Machines' clocks are wrong by up to so much, either way. */
+  skewMs: number;
+  /** Most characters that may be on their way to a reader and not read. */
+  mostUnread: number;
+}
+
+export function planOf(seed: number, moves: readonly string[]): Plan {
+  const chance = randomFrom(seed);
+  // The first numbers of neighbouring seeds are alike.
+  for (let skip = 0; skip < 3; skip++) chance.next();
+  const resendMs = chance.pick([12_000, 120_000]);
+  const readers = chance.pick([1 / 64, 1 / 16, 1]);
+  const limits = {
+    MAX_RECORD_CHARS: chance.pick([4_000, 60_000]),
+    SNAPSHOT_EVERY_FRAMES: chance.pick([3, 10, 50, 512]),
+    SNAPSHOT_EVERY_CHARS: chance.pick([3_000, 1024 * 1024]),
+    MAX_LOG_EVENTS: chance.pick([10, 100, 20_000]),
+    MAX_LOG_BYTES: chance.pick([6_000, 8 * 1024 * 1024]),
+    MAX_OPERATIONS: chance.pick([30, 200_000, 200_000]),
+    RESEND_MS: resendMs,
+    SEEN_EVERY_BYTES: Math.floor(256 * 1024 * readers),
+    LAGGING_BYTES: Math.floor(320 * 1024 * readers),
+    PAUSE_BYTES: Math.floor(512 * 1024 * readers),
+    MAX_LISTED_MEMBERS: chance.pick([2, 200]),
+    MAX_CONNECTIONS_PER_MEMBER: chance.pick([2, 256]),
+    MAX_EARLY: chance.pick([2, 50]),
+    MAX_OFFENCES: chance.pick([5, 1_000]),
+  };
+  return {
+    seed,
+    settings: roomSettings(chance),
+    limits,
+    weights: Object.fromEntries(moves.map((move) => [move, chance.pick([0, 0.3, 1, 1, 1, 4])])),
+    rooms: chance.pick([1, 1, 2]),
+    people: chance.pick([2, 3, 5, 8]),
+    answersPings: chance.below(2) === 0,
+    netMs: chance.pick([0, 5, 40, 400]),
+    diskMs: chance.pick([0, 0, 3, 30, 300]),
+    noticeMs: chance.pick([0, 500, 10_000]),
+    timersLateMs: chance.pick([0, 5, 200]),
+    alarmsLateMs: chance.pick([0, 50, 60_000]),
+    skewMs: chance.pick([0, 0, 50, Math.floor(resendMs / 12)]),
+    mostUnread: 2 * limits.PAUSE_BYTES + 4 * 60_000,
+  };
+}
+
+function roomSettings(chance: Random): RoomSettings {
+  return {
+    ...settings,
+    idleMs: chance.pick([60_000, 200_000, 900_000]),
+    recoveryMs: chance.pick([3_000, 20_000, 120_000]),
+    leaveGraceMs: chance.pick([0, 1_000, 5_000]),
+    maxUsers: chance.pick([2, 1_000, 1_000]),
+    actionRate: chance.pick([null, null, { count: 10, perMs: 1_000 }]),
+    rules: chance.pick([
+      { "chat.say": null },
+      { "chat.say": { count: 3, perMs: 10_000 } },
+      { "chat.say": { count: 1, perMs: 700 }, "lab.add": { count: 5, perMs: 60_000 } },
+    ]),
+  };
+}

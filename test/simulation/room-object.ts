@@ -1,0 +1,137 @@
+import type { Kind } from "../../src/room/kind";
+import { MemoryWorld } from "../support/memory-world";
+import type { Deployment } from "./deployment";
+import { Process } from "./process";
+import { Truth } from "./truth";
+
+/** A Durable Object as its platform keeps it: one process at a time that may write, one alarm, and those that do not know yet. */
+export class RoomObject {
+  readonly truth: Truth;
+  process: Process;
+  /** They run on after another took the object over. */
+  readonly superseded = new Set<Process>();
+  #settling: (() => void) | undefined;
+  #alarm: { at: number; cancel: () => void } | undefined;
+  #rings: { since: number; count: number } = { since: 0, count: 0 };
+
+  constructor(
+    readonly deployment: Deployment,
+    readonly id: string,
+    kind: Kind,
+  ) {
+    this.truth = new Truth(() => this.process.kind, {
+      recorded: (life, record) => {
+        this.#rings = { since: deployment.clock.now, count: 0 };
+        for (const part of deployment.parts) part.recorded?.(deployment, this, life, record);
+      },
+      pointed: () => {
+        for (const part of deployment.parts) part.pointed?.(deployment, this);
+      },
+      breach: (breach) => deployment.failed(breach),
+    });
+    const world = new MemoryWorld(deployment.chance.below(2 ** 31));
+    world.watcher = this.truth;
+    this.process = new Process(deployment, this, world, kind, 0);
+  }
+
+  get name(): string {
+    return this.id;
+  }
+
+  /** A process has done something: what it issued becomes durable when the disk has had its time. */
+  turned(process: Process): void {
+    const { world } = process;
+    if (process !== this.process) return;
+    if (world.isDying) return this.crash(0);
+    if (world.hasRefused) this.#reset(process);
+    for (const part of this.deployment.parts) part.turned?.(this.deployment, this);
+    if (world.pendingTurns === 0) return this.settle();
+    if (this.#settling) return;
+    const ms = this.deployment.diskMs();
+    if (ms === 0) return this.settle();
+    this.#settling = this.deployment.clock.in(ms, () => this.settle());
+  }
+
+  settle(): void {
+    this.#settling?.();
+    this.#settling = undefined;
+    this.process.world.settle();
+    for (const part of this.deployment.parts) part.stored?.(this.deployment, this);
+    this.#watchAlarm();
+  }
+
+  /** The process dies with all that had not left. Some of what it wrote may be durable all the same. */
+  crash(durableTurns: number, skewMs = this.process.skewMs): void {
+    const { process } = this;
+    process.world.crash(durableTurns);
+    this.#replace(process.world, process.kind, skewMs);
+    process.die();
+  }
+
+  /** The platform itself makes an object anew whose write failed, in its own time. */
+  #reset(process: Process): void {
+    const { clock, chance } = this.deployment;
+    clock.in(chance.below(50), () => {
+      if (process === this.process) this.crash(chance.below(process.world.pendingTurns + 1));
+    });
+  }
+
+  /** The room failed and wants to be made anew. */
+  abandoned(process: Process): void {
+    this.deployment.trace(() => `  ${this.name} is abandoned`);
+    if (process !== this.process) {
+      this.superseded.delete(process);
+      process.die();
+      return;
+    }
+    this.crash(this.deployment.chance.below(process.world.pendingTurns + 1));
+  }
+
+  /** A release: another machine takes over, perhaps with other code, and the one before does not know. */
+  supersede(kind: Kind, durableTurns: number, skewMs: number): Process {
+    const old = this.process;
+    this.superseded.add(old);
+    this.#replace(old.world.supersede(durableTurns), kind, skewMs);
+    return old;
+  }
+
+  end(superseded: Process): void {
+    this.superseded.delete(superseded);
+    superseded.die();
+  }
+
+  #replace(world: MemoryWorld, kind: Kind, skewMs: number): void {
+    this.#settling?.();
+    this.#settling = undefined;
+    this.process = new Process(this.deployment, this, world, kind, skewMs);
+    this.#watchAlarm();
+  }
+
+  /** The platform's one alarm: it may come late, and twice. */
+  #watchAlarm(): void {
+    const { clock, chance, plan, faults } = this.deployment;
+    const at = this.process.world.durableAlarmAt;
+    if (this.process.world.isRinging || at === this.#alarm?.at) return;
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    if (at === null) return;
+    const late = faults && chance.below(8) === 0 ? chance.below(plan.alarmsLateMs + 1) : 0;
+    const cancel = clock.at(at - this.process.skewMs + late, () => this.ring());
+    this.#alarm = { at, cancel };
+  }
+
+  async ring(isDoubled = false): Promise<void> {
+    const { process, deployment } = this;
+    deployment.trace(() => `  the alarm of ${this.name}${isDoubled ? " again" : ""}`);
+    deployment.counts.alarms++;
+    this.#alarm = undefined;
+    if (deployment.clock.now - this.#rings.since > 60_000) {
+      this.#rings = { since: deployment.clock.now, count: 0 };
+    }
+    if (++this.#rings.count > 60)
+      deployment.breach(6, "more than 60 alarms in a minute that changed nothing");
+    if (!isDoubled) process.world.ring();
+    await process.deliver((host) => host.alarm());
+    if (this.process.world.pendingTurns === 0) this.settle();
+  }
+}

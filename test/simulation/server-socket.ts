@@ -1,0 +1,68 @@
+import { serialize } from "node:v8";
+import type { PlatformConnection } from "../../src/platform/room-socket-peer";
+import { MAX_NOTE_BYTES } from "../support/memory-world";
+import type { Link } from "./link";
+import type { Process } from "./process";
+import { Reading } from "./reading";
+
+/** A socket as its object's platform holds it: what it is sent goes through the object's gate. */
+export class ServerSocket implements PlatformConnection {
+  state: unknown = null;
+  isOpen = true;
+  isGone = false;
+  /** When the platform last answered a ping for the room. */
+  pongedAt: number | undefined;
+  /** What has left the gate, held against the truth. */
+  readonly reading: Reading;
+
+  constructor(
+    readonly id: string,
+    readonly user: string,
+    readonly process: Process,
+    readonly link: Link,
+  ) {
+    this.reading = new Reading(this);
+  }
+
+  send(text: string): void {
+    if (!this.isOpen || this.process.isDead)
+      throw new TypeError("The socket cannot be sent to after it was closed.");
+    this.process.world.release(() => {
+      if (this.isGone) return;
+      this.reading.told(text);
+      this.link.down(text);
+    });
+  }
+
+  close(code: number, reason: string): void {
+    if (this.isGone) throw new TypeError("The socket is gone.");
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.process.world.release(() => {
+      if (!this.isGone) this.link.closed(code, reason);
+    });
+  }
+
+  setState(note: unknown): void {
+    const bytes = serialize(note).byteLength;
+    if (bytes > MAX_NOTE_BYTES) throw new RangeError(`a note of ${bytes} bytes`);
+    this.state = JSON.parse(JSON.stringify(note));
+  }
+
+  /** The connection is cut, with nobody told at this end. */
+  cut(): void {
+    this.isOpen = false;
+    this.isGone = true;
+    this.process.sockets.delete(this);
+    this.link.cut();
+  }
+
+  /** The platform has noticed that its other end is gone. */
+  async gone(): Promise<void> {
+    if (this.isGone) return;
+    this.isOpen = false;
+    this.isGone = true;
+    this.process.sockets.delete(this);
+    await this.process.deliver((host) => host.gone(this));
+  }
+}

@@ -1,0 +1,24 @@
+import { play, type Step, type Story } from "./story";
+
+/** Leaves out of a story all that its breach does not need, in ever smaller pieces. */
+export async function shrink(story: Story, invariant: number, tries = 400): Promise<Story> {
+  const { plan } = story;
+  const fails = async (steps: readonly Step[]) => {
+    tries--;
+    return (await play({ plan, steps })).breach?.invariant === invariant;
+  };
+  const { at } = await play(story);
+  let steps: readonly Step[] = story.steps.slice(0, at + 1);
+  if (!(await fails(steps))) steps = story.steps;
+  for (let size = steps.length >> 1; size > 0; size = size === 1 ? 0 : (size + 1) >> 1) {
+    for (let from = steps.length - size; from > -size && tries > 0; from -= size) {
+      const fewer = [...steps.slice(0, Math.max(0, from)), ...steps.slice(from + size)];
+      if (fewer.length < steps.length && (await fails(fewer))) steps = fewer;
+    }
+  }
+  for (let n = 0; n < steps.length && tries > 0; n++) {
+    const calm = steps.map((step, at) => (at === n ? { ...step, waitMs: 0 } : step));
+    if (await fails(calm)) steps = calm;
+  }
+  return { plan, steps };
+}

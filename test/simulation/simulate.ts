@@ -1,0 +1,3 @@
+export { invariants } from "./breach";
+export { shrink } from "./shrink";
+export { play, storyOf } from "./story";

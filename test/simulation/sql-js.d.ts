@@ -1,0 +1,14 @@
+/** As much of sql.js as is used here; it brings no types of its own. */
+declare module "sql.js" {
+  export interface Statement {
+    bind(values: readonly (number | string | null)[]): boolean;
+    step(): boolean;
+    getAsObject(): Record<string, number | string | Uint8Array | null>;
+    free(): void;
+  }
+  export interface Database {
+    run(sql: string): void;
+    prepare(sql: string): Statement;
+  }
+  export default function initSqlJs(): Promise<{ Database: new () => Database }>;
+}

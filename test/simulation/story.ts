@@ -1,0 +1,99 @@
+import { randomFrom } from "../platforms/random";
+import type { Breach } from "./breach";
+import { Deployment } from "./deployment";
+import type { Move } from "./part";
+import { parts } from "./parts/all";
+import { type Plan, planOf } from "./plan";
+import { setLimits } from "./settable-limits";
+
+export interface Step {
+  move: string;
+  /** What it draws comes from this alone, so that it is the same whatever is left out before it. */
+  chance: number;
+  /** Time that passes before it. */
+  waitMs: number;
+}
+export interface Story {
+  plan: Plan;
+  steps: readonly Step[];
+}
+export interface Outcome {
+  breach: Breach | undefined;
+  /** The step at which it happened. */
+  at: number;
+  simulatedMs: number;
+  counts: Deployment["counts"];
+}
+
+const moves = new Map<string, Move>(
+  parts.flatMap(({ name, moves: of }) =>
+    Object.entries(of).map(([move, made]): [string, Move] => [`${name}: ${move}`, made]),
+  ),
+);
+
+/** A whole story follows from its seed. */
+export function storyOf(seed: number, count: number): Story {
+  const plan = planOf(seed, [...moves.keys()]);
+  const chance = randomFrom(seed ^ 0x5eed5eed);
+  let total = 0;
+  const weighed = [...moves].map(([name, { weight }]) => {
+    const own = weight * (plan.weights[name] ?? 1);
+    total += own;
+    return [name, own, total] as const;
+  });
+  const steps = Array.from({ length: count }, () => {
+    const drawn = chance.next() * total;
+    const [move] = weighed.find(([, , upTo]) => drawn < upTo) ?? ["nothing"];
+    const longest = chance.pick([2, 2, 2, 20, 20, 100, 500, 500, 5_000, 20_000, 130_000]);
+    return { move, chance: chance.below(2 ** 31), waitMs: chance.below(longest) };
+  });
+  return { plan, steps };
+}
+
+/** Plays a story to its end: its steps, then time without faults for everything to settle, then time for everybody to be gone. */
+export async function play({ plan, steps }: Story, tell?: (line: string) => void): Promise<Outcome> {
+  setLimits(plan.limits);
+  const deployment = new Deployment(plan, parts, tell);
+  const from = deployment.clock.now;
+  let at = 0;
+  try {
+    for (; at < steps.length && !deployment.isOver; at++) {
+      const step = steps[at] as Step;
+      deployment.chance = randomFrom(step.chance);
+      await deployment.pass(step.waitMs);
+      if (deployment.isOver) break;
+      deployment.trace(() => `#${at} ${step.move}`);
+      await moves.get(step.move)?.go(deployment, deployment.chance);
+    }
+    if (!deployment.isOver) await settle(deployment);
+  } catch (error) {
+    deployment.failed(error);
+  }
+  const { failure, clock, counts } = deployment;
+  return { breach: failure, at, simulatedMs: clock.now - from, counts };
+}
+
+async function settle(deployment: Deployment): Promise<void> {
+  deployment.trace(() => "faults stop");
+  deployment.faults = false;
+  deployment.chance = randomFrom(1);
+  for (const object of deployment.objects) {
+    for (const old of [...object.superseded]) object.end(old);
+    object.process.world.failWrites(0);
+    object.process.world.faultReads(Number.POSITIVE_INFINITY, "failing");
+  }
+  for (const tab of deployment.tabs) {
+    tab.isMute = false;
+    if (tab.link) tab.link.stalledUntil = 0;
+  }
+  const { idleMs } = deployment.plan.settings;
+  // A room that crashed unseen finds out who is gone at its next alarm; a socket that was cut without a word takes ten minutes.
+  for (let left = idleMs + 700_000; left > 0 && !deployment.isOver; left -= 60_000)
+    await deployment.pass(60_000);
+  for (const part of parts) if (!deployment.isOver) await part.settled?.(deployment);
+  if (deployment.isOver) return;
+  deployment.trace(() => "everybody leaves");
+  for (const tab of deployment.tabs) tab.leave();
+  for (let times = 0; times < 4 && !deployment.isOver; times++) await deployment.pass(idleMs);
+  for (const part of parts) if (!deployment.isOver) await part.ended?.(deployment);
+}

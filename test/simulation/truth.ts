@@ -1,0 +1,218 @@
+import { canonical, checksum } from "../../src/protocol/checksum";
+import { RESEND_MS } from "../../src/protocol/limits";
+import type { NumberedEvent, WireEvent } from "../../src/protocol/messages";
+import type { Head } from "../../src/room/journal";
+import type { Kind } from "../../src/room/kind";
+import type { Member } from "../../src/room/members";
+import type { FrameRecord } from "../../src/room/record";
+import type { DiskWatcher } from "../support/memory-world";
+import { Breach } from "./breach";
+
+export type Slices = Readonly<Record<string, unknown>>;
+export interface Done {
+  at: number;
+  seq: number | undefined;
+  answer: string | undefined;
+}
+
+/** One life of a room as its durable records tell it, folded from nothing and never from a snapshot. */
+export class Life {
+  readonly events: NumberedEvent[] = [];
+  /** The state at each number. */
+  readonly states: Slices[] = [];
+  readonly hidden = new Map<string, unknown>();
+  readonly members = new Map<string, Member>();
+  readonly timers = new Map<string, number>();
+  readonly errands = new Set<string>();
+  readonly done = new Map<string, Done>();
+  /** Timers that the newest record cleared, and when they had been due. */
+  cleared: { name: string; at: number }[] = [];
+  /** When actions were accepted, oldest first. */
+  readonly accepted: number[] = [];
+  /** How often each was accepted. */
+  readonly times = new Map<string, number>();
+  readonly stamps = new Map<string, number[]>();
+  /** How often each action of somebody's made events, by (user, id). */
+  readonly effects = new Map<string, number>();
+  n = 0;
+  at = 0;
+  firstStored = 1;
+
+  constructor(
+    readonly epoch: string,
+    public kind: Kind,
+  ) {
+    this.states.push(Object.fromEntries(kind.features.map(({ name, shared }) => [name, shared.initial()])));
+    for (const { name, private: hidden } of kind.features) this.hidden.set(name, hidden?.initial());
+  }
+
+  get seq(): number {
+    return this.events.length;
+  }
+
+  get state(): Slices {
+    return this.states[this.seq] as Slices;
+  }
+
+  mine(feature: string, user: string): unknown {
+    const { private: hidden } = this.kind.features.find(({ name }) => name === feature) ?? {};
+    return hidden?.mine?.(this.state[feature], this.hidden.get(feature), user);
+  }
+
+  add(record: FrameRecord, renewedKind: Kind): void {
+    if (record.n !== this.n + 1) throw new Breach(1, `record ${record.n} after ${this.n}`);
+    if (record.at < this.at) throw new Breach(1, `record ${record.n} at ${record.at}, before ${this.at}`);
+    const events =
+      record.text === undefined
+        ? []
+        : (JSON.parse(record.text) as { seq: number; at: number; e: WireEvent[] }).e;
+    if (record.seq !== this.seq + events.length) {
+      throw new Breach(1, `${events.length} events up to ${record.seq} after ${this.seq}`);
+    }
+    for (const event of events) this.#fold({ ...event, seq: this.seq + 1, at: record.at }, renewedKind);
+    for (const [f, n, d, by, at] of record.p ?? []) {
+      const hidden = this.kind.features.find(({ name }) => name === f)?.private;
+      const event = { n, d: JSON.parse(d), at, ...(by == null ? {} : { by }) };
+      if (hidden) this.hidden.set(f, hidden.reduce(this.hidden.get(f), event));
+    }
+    for (const change of record.m ?? []) {
+      if ("number" in change) this.members.set(change.user, change);
+      else this.members.delete(change.user);
+    }
+    this.cleared = [];
+    for (const [name, at] of record.w ?? []) {
+      const due = this.timers.get(name);
+      if (at === null && due !== undefined) this.cleared.push({ name, at: due });
+      if (at === null) this.timers.delete(name);
+      else this.timers.set(name, at);
+    }
+    for (const [name, outstanding] of record.e ?? []) {
+      if (outstanding === null) this.errands.delete(name);
+      else this.errands.add(name);
+    }
+    for (const [user, id, , at, seq, rule, answer] of record.o ?? []) {
+      const key = `${user}\0${id}`;
+      const before = this.done.get(key);
+      if (before && before.at + RESEND_MS > at)
+        throw new Breach(4, `${JSON.stringify(key)} at ${before.at} and ${at}`);
+      this.times.set(key, (this.times.get(key) ?? 0) + 1);
+      this.accepted.push(at);
+      this.done.set(key, { at, seq: seq ?? undefined, answer: answer ?? undefined });
+      if (rule != null) this.#stamp(`${rule}\0${user}`, at);
+    }
+    for (const [offender, at] of record.x ?? []) this.#stamp(`\0offence\0${offender}`, at);
+    this.n = record.n;
+    this.at = record.at;
+  }
+
+  #stamp(whose: string, at: number): void {
+    const stamps = this.stamps.get(whose);
+    if (stamps) stamps.push(at);
+    else this.stamps.set(whose, [at]);
+  }
+
+  #fold(event: NumberedEvent, renewedKind: Kind): void {
+    let state = this.state;
+    if (event.f === "room" && event.n === "renewed") state = this.#renew(renewedKind);
+    const feature = this.kind.features.find(({ name }) => name === event.f);
+    this.events.push(event);
+    this.states.push(feature ? { ...state, [event.f]: feature.shared.reduce(state[event.f], event) } : state);
+    if (event.op === undefined) return;
+    const key = `${event.by ?? "\0"}\0${event.op}`;
+    this.effects.set(key, (this.effects.get(key) ?? 0) + 1);
+  }
+
+  /** Other code goes on with what this one left. */
+  #renew(kind: Kind): Slices {
+    const before = new Map(this.kind.features.map((feature) => [feature.name, feature]));
+    const state: Record<string, unknown> = {};
+    for (const { name, version, shared } of kind.features) {
+      const old = before.get(name);
+      const held = this.state[name];
+      state[name] =
+        old && old.version !== version && shared.migrate ? shared.migrate(held, old.version) : held;
+    }
+    this.kind = kind;
+    return state;
+  }
+}
+
+/** What is durable in one object, told by its disk. Everything that anybody sees is held against this. */
+export class Truth implements DiskWatcher {
+  readonly lives = new Map<string, Life>();
+  life: Life | undefined;
+  readonly keys = new Set<string>();
+  head: Head | undefined;
+  #unclaimed: FrameRecord[] = [];
+
+  constructor(
+    private readonly kind: () => Kind,
+    private readonly on: {
+      recorded(life: Life, record: FrameRecord): void;
+      /** A pointer was written: what it does not reach is to be gone with it. */
+      pointed(): void;
+      breach(breach: unknown): void;
+    },
+  ) {}
+
+  put(key: string, value: () => unknown): void {
+    this.keys.add(key);
+    try {
+      if (key.startsWith("j/")) this.#record(value() as FrameRecord);
+      else if (key === "room") this.#point(value() as Head);
+    } catch (breach) {
+      this.on.breach(breach);
+    }
+  }
+
+  delete(key: string): void {
+    this.keys.delete(key);
+  }
+
+  clear(): void {
+    this.keys.clear();
+    this.life = undefined;
+    this.head = undefined;
+    this.#unclaimed = [];
+  }
+
+  #record(record: FrameRecord): void {
+    if (!this.life) {
+      this.#unclaimed.push(record);
+      return;
+    }
+    this.life.add(record, this.kind());
+    this.on.recorded(this.life, record);
+  }
+
+  #point(head: Head): void {
+    this.head = head;
+    if (!this.life) {
+      this.life = new Life(head.epoch, this.kind());
+      this.lives.set(head.epoch, this.life);
+      for (const record of this.#unclaimed.splice(0)) this.#record(record);
+    } else if (this.life.epoch !== head.epoch) throw new Breach(1, "an epoch took over from another");
+    this.on.pointed();
+  }
+}
+
+const written = new WeakMap<object, string>();
+
+/** Equal slices are equal texts; a slice that has been written once is known by itself. */
+export function textOf(slice: unknown): string {
+  if (typeof slice !== "object" || slice === null) return canonical(slice);
+  const known = written.get(slice);
+  if (known !== undefined) return known;
+  const text = canonical(slice);
+  written.set(slice, text);
+  return text;
+}
+
+const summed = new WeakMap<object, string>();
+
+export function sumOf(slice: unknown): string {
+  if (typeof slice !== "object" || slice === null) return checksum(slice);
+  const known = summed.get(slice) ?? checksum(slice);
+  summed.set(slice, known);
+  return known;
+}

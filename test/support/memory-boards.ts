@@ -1,0 +1,41 @@
+import type { Batch, BatchAnswer, BatchEntry } from "../../src/protocol/batch";
+
+/** What the scoreboard promises a room, and nothing more: receipts, refusals kept with them, sums. */
+export class MemoryBoards {
+  readonly receipts = new Map<string, { n: number; refused: string[]; closed: boolean }>();
+  readonly banned = new Set<string>();
+  /** Every batch that came, also again. */
+  readonly calls: Batch[] = [];
+  readonly applied: Batch[] = [];
+  readonly entries: BatchEntry[] = [];
+  /** Under way at one time, by room: never more than one. */
+  readonly contents = new Map<string, string>();
+
+  take(json: unknown): BatchAnswer {
+    const batch = structuredClone(json) as Batch;
+    this.calls.push(batch);
+    const life = `${batch.room} ${batch.epoch}`;
+    const receipt = this.receipts.get(life) ?? { n: 0, refused: [], closed: false };
+    if (batch.n === receipt.n) {
+      const first = this.contents.get(`${life} ${batch.n}`);
+      if (first !== JSON.stringify(batch)) throw new Error(`${life} ${batch.n} came with other content`);
+      return { applied: false, reason: "duplicate", refused: receipt.refused };
+    }
+    if (batch.n !== receipt.n + 1) return { applied: false, reason: "gap", expected: receipt.n + 1 };
+    const refused = [...new Set(batch.entries.map(({ user }) => user))].filter((user) =>
+      this.banned.has(user),
+    );
+    this.receipts.set(life, { n: batch.n, refused, closed: batch.closing === true });
+    this.contents.set(`${life} ${batch.n}`, JSON.stringify(batch));
+    this.applied.push(batch);
+    this.entries.push(...batch.entries.filter(({ user }) => !refused.includes(user)));
+    return { applied: true, refused };
+  }
+
+  /** Where points add up. */
+  total(board: string, user: string): number {
+    return this.entries
+      .filter((entry) => entry.board === board && entry.user === user)
+      .reduce((sum, { points }) => sum + points, 0);
+  }
+}

@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { chat } from "../../../src/features/chat/decide";
+import { moderation } from "../../../src/features/moderation/decide";
+import { presence } from "../../../src/features/presence/decide";
+import { defineFeature } from "../../../src/room/feature";
+import { defineKind } from "../../../src/room/kind";
+
+/** A feature that no earlier release knows. */
+const wave = defineFeature({
+  name: "wave",
+  version: "1",
+  schema: { actions: { wave: z.object({}) }, events: { waved: z.object({}) } },
+  shared: { initial: () => ({ waves: 0 }), reduce: ({ waves }) => ({ waves: waves + 1 }) },
+  actions: {
+    wave: {
+      maxBytes: 16,
+      rate: { count: 100, perMs: 1_000 },
+      decide: () => ({ events: [{ n: "waved", d: {} }] }),
+    },
+  },
+});
+
+/** Chat as another release might have it: its state counts lines, which the one before did not. */
+const countingChat = {
+  ...chat,
+  version: "next",
+  shared: {
+    initial: () => ({ ...chat.shared.initial(), lines: 0 }),
+    reduce(
+      state: ReturnType<typeof chat.shared.initial> & { lines: number },
+      event: Parameters<typeof chat.shared.reduce>[1],
+    ) {
+      const { lines } = state;
+      return { ...chat.shared.reduce(state, event), lines: event.n === "said" ? lines + 1 : lines };
+    },
+    migrate: (old: unknown) => {
+      const state = old as ReturnType<typeof chat.shared.initial>;
+      return { ...state, lines: state.messages.length };
+    },
+  },
+};
+
+/** `main`, as the release after this one might have it: a changed reducer with its migration, and events that are new. */
+export const nextMain = defineKind({
+  name: "main",
+  features: [presence, countingChat as unknown as typeof chat, moderation, wave],
+  words: "mask",
+});

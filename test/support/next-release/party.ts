@@ -1,0 +1,4 @@
+import { partyOf } from "../../../src/platform/partykit";
+import { nextMain } from "./kind";
+
+export default partyOf(nextMain);

@@ -1,0 +1,9 @@
+import { serve } from "../../../src/worker/serve";
+import { nextMain } from "./kind";
+
+const { Rooms, worker } = serve({ kinds: [nextMain] });
+
+// Whatever else the configured entry exports, wrangler.toml has a binding for.
+export * from "../../../src/worker/index";
+export { Rooms };
+export default worker;

@@ -1,0 +1,77 @@
+import { presence } from "../../src/features/presence/decide";
+import { scores } from "../../src/features/scores/decide";
+import type { Ranked, ScoresState } from "../../src/features/scores/state";
+import type { Boards } from "../../src/room/board";
+import type { AnyFeature } from "../../src/room/feature";
+import { defineKind, type Kind } from "../../src/room/kind";
+import { MemoryBoards } from "./memory-boards";
+import { RoomStage } from "./room-stage";
+import type { RoomTab } from "./room-tab";
+
+export const BOARDS: Boards = {
+  main: { combine: "sum" },
+  best: { combine: "best", tie: "lowest" },
+  last: { combine: "last" },
+  race: { combine: "best", order: "lowest" },
+  own: { combine: "sum", own: { points: 10, perMinute: 25 } },
+  games: { combine: "best", own: { points: 1_000, perMinute: 3 } },
+};
+
+export function scoreKind(boards: Boards = BOARDS, more: readonly AnyFeature[] = []): Kind {
+  return defineKind({
+    name: "main",
+    features: [presence, scores, ...more],
+    boards,
+    rules: { "scores.award": null, "presence.set": null },
+  });
+}
+
+/** A room whose kind has boards, Hanna who leads it, and a scoreboard that takes what it sends. */
+export class ScoreStage {
+  readonly boards = new MemoryBoards();
+  /** What the scoreboard does with a call: takes and answers, takes and is not heard, or does not take. */
+  outside: "answers" | "loses" | "away" = "answers";
+  #heard = 0;
+
+  private constructor(readonly room: RoomStage) {}
+
+  static async open(options: Parameters<typeof RoomStage.open>[0] = {}): Promise<ScoreStage> {
+    return new ScoreStage(await RoomStage.open({ kind: scoreKind(), ...options }));
+  }
+
+  /** Who is not in a hurry to leave. */
+  join(user: string, role: "player" | "host" = "player"): RoomTab {
+    return this.room.join(user, { role, expiresAt: this.room.now + 10 ** 12 });
+  }
+
+  award(tab: RoomTab, user: string, points: number, more: { board?: string; tie?: number } = {}): string {
+    return this.room.do(tab, "scores", "award", { user, points, ...more });
+  }
+
+  /** Time passes in steps, and the outside hears what is asked of it. */
+  pass(ms: number, step = 100): void {
+    for (let passed = 0; passed < ms; passed += step) {
+      this.room.pass(Math.min(step, ms - passed));
+      this.hear();
+    }
+  }
+
+  /** Everything that left the room since it last heard. */
+  hear(): void {
+    const { asked } = this.room.world;
+    while (this.#heard < asked.length) {
+      const next = asked[this.#heard++];
+      if (next?.name !== "scores/batch") continue;
+      if (this.outside === "away") {
+        this.room.fail(next);
+        continue;
+      }
+      const answer = this.boards.take(next.ask);
+      if (this.outside === "answers") this.room.answer(next, { ...answer });
+    }
+  }
+
+  top(tab: RoomTab, board = "main"): readonly Ranked[] {
+    return (tab.read().slices.scores as ScoresState).boards[board]?.top ?? [];
+  }
+}

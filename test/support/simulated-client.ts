@@ -1,0 +1,165 @@
+import { type Hearing, Session } from "../../src/client/session";
+import type { Parting } from "../../src/client/session/lifeline";
+import type { Outcome } from "../../src/client/session/outcome";
+import type { FeatureTable } from "../../src/client/session/slices";
+import type { NumberedEvent } from "../../src/protocol/messages";
+import type { SimulatedRoom } from "./simulated-room";
+import { SimulatedSocket } from "./simulated-socket";
+
+export interface SimulatedClientOptions {
+  user: string;
+  tab?: string;
+  /** Of its operation ids. */
+  prefix?: string;
+  features?: FeatureTable;
+}
+
+/** A person at a tab: the real session, on a clock of their own, over sockets that break. */
+export class SimulatedClient {
+  readonly session: Session;
+  readonly user: string;
+  readonly tab: string;
+  readonly events: NumberedEvent[] = [];
+  readonly outcomes = new Map<string, Outcome[]>();
+  readonly problems: string[] = [];
+  /** How often the state came whole, and how often a comparison with the room was made, and differed. */
+  fresh = 0;
+  checked = 0;
+  differed = 0;
+  /** When each of its sockets was asked for. */
+  readonly openedAt: number[] = [];
+  readonly sockets = new Map<number, SimulatedSocket>();
+  /** This machine's clock is not the room's. */
+  readonly #skewMs: number;
+  #wakesAt = Number.POSITIVE_INFINITY;
+
+  constructor(
+    private readonly room: SimulatedRoom,
+    {
+      user,
+      tab = `tab of ${user}`,
+      prefix = `${user}-${tab}`,
+      features = room.features,
+    }: SimulatedClientOptions,
+  ) {
+    this.user = user;
+    this.tab = tab;
+    this.#skewMs = room.random.below(1_000_000) - 500_000;
+    this.session = new Session(
+      {
+        open: (link) => this.#open(link),
+        send: (link, text) => this.sockets.get(link)?.say(text),
+        close: (link) => {
+          this.sockets.get(link)?.hangUp();
+          this.sockets.delete(link);
+        },
+      },
+      this.#hearing(),
+      () => room.random.next(),
+      { features, prefix: prefix.slice(0, 40), canRenew: false },
+    );
+    this.happen((now) => this.session.start(now));
+  }
+
+  /** Asks for something; answers the id under which its outcome will stand. */
+  do(f: string, a: string, d: unknown, id?: string): string {
+    let asked = "";
+    this.happen((now) => {
+      asked = this.session.do({ f, a, d, ...(id === undefined ? {} : { id }) }, now);
+    });
+    return asked;
+  }
+
+  say(text: string, id?: string): string {
+    return this.do("chat", "say", { text }, id);
+  }
+
+  verify(): void {
+    this.happen((now) => this.session.verify(now));
+  }
+
+  leave(): void {
+    this.happen(() => this.session.stop());
+  }
+
+  /** The one socket that is in use. */
+  get socket(): SimulatedSocket | undefined {
+    return [...this.sockets.values()].at(-1);
+  }
+
+  outcome(id: string): Outcome | undefined {
+    return this.outcomes.get(id)?.[0];
+  }
+
+  heard(link: number, text: string): void {
+    if (this.sockets.has(link)) this.happen((now) => this.session.heard(link, text, now));
+  }
+
+  parted(socket: SimulatedSocket, why: Parting): void {
+    if (this.sockets.get(socket.link) !== socket) return;
+    this.happen((now) => this.session.parted(socket.link, why, now));
+  }
+
+  happen(what: (now: number) => void): void {
+    what(this.#now);
+    this.#sleepOn();
+  }
+
+  /** One timer at a time: one that rings too early only looks again, which is cheaper than a new one each time. */
+  #sleepOn(): void {
+    const wakeAt = Math.max(this.room.now, this.session.wakeAt(this.#now) - this.#skewMs);
+    if (wakeAt >= this.#wakesAt) return;
+    this.#wakesAt = wakeAt;
+    this.room.at(wakeAt, () => {
+      if (this.#wakesAt !== wakeAt) return;
+      this.#wakesAt = Number.POSITIVE_INFINITY;
+      if (this.session.wakeAt(this.#now) <= this.#now) this.happen((now) => this.session.tick(now));
+      else this.#sleepOn();
+    });
+  }
+
+  get #now(): number {
+    return this.room.now + this.#skewMs;
+  }
+
+  #open(link: number): void {
+    const socket = new SimulatedSocket(this.room, this, link, this.room.freshId());
+    this.sockets.set(link, socket);
+    this.room.at(this.room.now, () => {
+      if (this.sockets.get(link) !== socket) return;
+      this.happen((now) => this.session.authorised(link, undefined, now));
+      this.openedAt.push(this.room.now);
+      const { epoch, since } = this.session.resumePoint(link);
+      socket.open({
+        conn: socket.id,
+        user: this.user,
+        name: this.user,
+        role: "player",
+        guest: false,
+        expiresAt: this.room.now + 86_400_000,
+        tab: this.tab,
+        ...(epoch === undefined ? {} : { epoch, since: Number(since) }),
+      });
+    });
+  }
+
+  #hearing(): Hearing {
+    return {
+      event: (event) => void this.events.push(event),
+      signal: () => {},
+      settled: (id, outcome) => {
+        this.outcomes.set(id, [...(this.outcomes.get(id) ?? []), outcome]);
+      },
+      fresh: () => {
+        this.fresh++;
+        // What led to it was not told: from here on anew.
+        this.events.length = 0;
+      },
+      checked: ({ differing }) => {
+        this.checked++;
+        if (differing.length > 0) this.differed++;
+      },
+      problem: (what, error) => void this.problems.push(`${what}: ${String(error)}`),
+    };
+  }
+}

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type AskBans, BanBook, type KnownBan } from "../../src/platform/ban-book";
+
+const BANNED: KnownBan = { scope: "everywhere", reason: "spam" };
+const NOW = 1_790_000_000_000;
+
+beforeEach(() => void vi.spyOn(console, "warn").mockImplementation(() => undefined));
+afterEach(() => void vi.restoreAllMocks());
+
+/** Whoever keeps the bans: answers, is away, or says nothing at all. */
+function keeper(bans: Record<string, KnownBan[]> = {}) {
+  const state = { bans, is: "there" as "there" | "away" | "silent", asked: 0 };
+  const ask: AskBans = async (user) => {
+    state.asked++;
+    if (state.is === "away") throw new Error("away");
+    if (state.is === "silent") await new Promise(() => undefined);
+    return { bans: state.bans[user] ?? [], askedAt: NOW };
+  };
+  return { state, ask };
+}
+
+describe("the edge's book of bans", () => {
+  it("[D5] asks at every join, so that a ban and its end hold at once", async () => {
+    const { state, ask } = keeper();
+    const book = new BanBook(ask);
+    expect(await book.find("ann", "main/hall", NOW)).toEqual({ askedAt: NOW });
+    state.bans = { ann: [BANNED] };
+    expect(await book.find("ann", "main/hall", NOW)).toEqual({ ban: BANNED, askedAt: NOW });
+    state.bans = {};
+    expect(await book.find("ann", "main/hall", NOW)).toEqual({ askedAt: NOW });
+    expect(state.asked).toBe(3);
+  });
+
+  it("[D5] lets the last known answer hold while nobody can be asked, and asks again later", async () => {
+    const { state, ask } = keeper({ ann: [BANNED] });
+    const book = new BanBook(ask);
+    await book.find("ann", "main/hall", NOW);
+    state.is = "away";
+    expect(await book.find("ann", "main/hall", NOW)).toEqual({ ban: BANNED });
+    expect(await book.find("bob", "main/hall", NOW + 1)).toEqual({});
+    expect(state.asked, "who has just failed is not asked by everybody").toBe(2);
+    state.is = "there";
+    state.bans = {};
+    expect(await book.find("ann", "main/hall", NOW + 6_000)).toEqual({ askedAt: NOW });
+    state.is = "away";
+    expect(await book.find("ann", "main/hall", NOW + 6_001), "lifted is forgotten").toEqual({});
+  });
+
+  it("[D5] keeps nobody waiting for an answer that does not come", async () => {
+    const { state, ask } = keeper({ ann: [BANNED] });
+    const book = new BanBook(ask, 30);
+    await book.find("ann", "main/hall", NOW);
+    state.is = "silent";
+    expect(await book.find("ann", "main/hall", NOW)).toEqual({ ban: BANNED });
+    expect(await book.find("bob", "main/hall", NOW)).toEqual({});
+  });
+
+  it("[D5] passes over bans that have ended, also while nobody can be asked", async () => {
+    const { state, ask } = keeper({ ann: [{ scope: "room", untilMs: NOW + 10 }] });
+    const book = new BanBook(ask);
+    expect((await book.find("ann", "main/hall", NOW)).ban).toBeDefined();
+    state.is = "away";
+    expect(await book.find("ann", "main/hall", NOW + 10)).toEqual({});
+  });
+
+  it("[D5] knows a ban of one room from another's", async () => {
+    const { ask, state } = keeper();
+    const book = new BanBook(async (user, room, signal) => {
+      const { askedAt } = await ask(user, room, signal);
+      return { askedAt, bans: room === "main/hall" ? [{ scope: "room" }] : [] };
+    });
+    await book.find("ann", "main/hall", NOW);
+    await book.find("ann", "main/yard", NOW);
+    state.is = "away";
+    expect((await book.find("ann", "main/hall", NOW)).ban).toBeDefined();
+    expect((await book.find("ann", "main/yard", NOW)).ban).toBeUndefined();
+  });
+
+  it("[D5] knows a ban everywhere in rooms that its user has not tried yet", async () => {
+    const { state, ask } = keeper({ ann: [BANNED] });
+    const book = new BanBook(ask);
+    await book.find("ann", "main/hall", NOW);
+    state.is = "away";
+    expect(await book.find("ann", "main/yard", NOW)).toEqual({ ban: BANNED });
+    state.is = "there";
+    state.bans = {};
+    await book.find("ann", "main/attic", NOW + 6_000);
+    state.is = "away";
+    expect(await book.find("ann", "main/hall", NOW + 6_001), "lifted is forgotten everywhere").toEqual({});
+  });
+
+  it("is bounded, however many are banned, and remembers nothing of the others", async () => {
+    const book = new BanBook(async (user) => ({
+      bans: user.startsWith("bad") ? [BANNED] : [],
+      askedAt: NOW,
+    }));
+    for (let user = 0; user < 12_000; user++) await book.find(`bad${user}`, "main/hall", NOW);
+    for (let user = 0; user < 1_000; user++) await book.find(`good${user}`, "main/hall", NOW);
+    expect(book.size).toBe(10_000);
+  });
+});

@@ -1,0 +1,27 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { withAlert } from "../../src/platform/batch-errand";
+import type { Json } from "../../src/protocol/messages";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("[K5] an answer that tells of a gap", () => {
+  const batch = { v: 1, room: "main/hall", epoch: "e", n: 5, entries: [] };
+  const answered = async (answer: Json) => {
+    const error = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const sink = withAlert(async () => answer);
+    expect(await sink({ kind: "main", id: "hall" }, batch, AbortSignal.timeout(1_000))).toEqual(answer);
+    return error.mock.calls.map(([line]) => String(line));
+  };
+
+  it("is told to whoever reads the log, with the room and both numbers", async () => {
+    const lines = await answered({ applied: false, reason: "gap", expected: 3 });
+    expect(lines).toEqual([expect.stringMatching(/^main\/hall: batch 5 found a gap.* expects 3\./)]);
+  });
+
+  it("and no other is", async () => {
+    expect(await answered({ applied: true, refused: [] })).toEqual([]);
+    expect(await answered({ applied: false, reason: "duplicate", refused: [] })).toEqual([]);
+  });
+});

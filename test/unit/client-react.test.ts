@@ -1,0 +1,252 @@
+// biome-ignore-all lint/correctness/noComponentHookFactories: each story has components of its own
+// @vitest-environment happy-dom
+/// <reference lib="dom" />
+import { act, createElement, type ReactNode, StrictMode, useState } from "react";
+import { createRoot, type Root } from "react-dom/client";
+import { renderToString } from "react-dom/server";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import {
+  hooksOf,
+  RoomProvider,
+  type RoomProviderProps,
+  useDo,
+  useFeature,
+  useMembers,
+  usePending,
+  useRoom,
+  useStatus,
+} from "../../src/client/react";
+import type { ActionError, BuiltInKinds, RoomClient } from "../../src/client/room-client";
+import type { WireEvent } from "../../src/protocol/messages";
+import { fakeSockets } from "../support/fake-socket";
+
+type Main = BuiltInKinds["main"];
+const roots: Root[] = [];
+
+beforeAll(() => {
+  Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
+});
+afterEach(async () => {
+  await act(async () => {
+    for (const root of roots.splice(0)) root.unmount();
+  });
+});
+
+/** A page with a room on it, whose server is the story. */
+async function open(children: ReactNode, { strict = false, connects = true } = {}) {
+  const fake = fakeSockets();
+  const element = document.createElement("div");
+  const root = createRoot(element);
+  roots.push(root);
+  const props: RoomProviderProps<Main> = {
+    host: "http://127.0.0.1:1",
+    kind: "main",
+    room: "hall",
+    token: "t",
+    WebSocket: fake.WebSocket,
+  };
+  const render = (more: Partial<RoomProviderProps<Main>> = {}) =>
+    act(async () => {
+      const tree = createElement(
+        RoomProvider<Main>,
+        { ...props, ...more } as RoomProviderProps<Main>,
+        children,
+      );
+      root.render(strict ? createElement(StrictMode, null, tree) : tree);
+    });
+  await render();
+  const socket = connects ? await fake.socket(0) : undefined;
+  const hear = (...events: WireEvent[]) => act(async () => socket?.frame(...events));
+  if (socket) await act(async () => socket.welcome());
+  return { ...fake, element, render, hear, first: socket as NonNullable<typeof socket>, root };
+}
+
+const joined = (user: string, name = user): WireEvent => ({
+  f: "presence",
+  n: "joined",
+  d: { user, name, role: "player" },
+});
+const said = (text: string): WireEvent => ({ f: "chat", n: "said", d: { name: "Bob", text }, by: "bob" });
+
+describe("useFeature", () => {
+  it("a component that reads one member renders once for a hundred unrelated events", async () => {
+    let renders = 0;
+    function Ann() {
+      renders++;
+      return useMembers(({ members }) => members.ann?.name) ?? "nobody";
+    }
+    const { element, hear } = await open(createElement(Ann));
+    await hear(joined("ann", "Ann"));
+    expect(element.textContent).toBe("Ann");
+    renders = 0;
+    for (let n = 0; n < 50; n++) await hear(said(String(n)), joined(`user-${n}`));
+    expect(renders).toBe(0);
+    await hear({ f: "presence", n: "left", d: { user: "ann" } });
+    expect(renders).toBe(1);
+    expect(element.textContent).toBe("nobody");
+  });
+
+  it("a selection that is made anew each time is compared as one says", async () => {
+    let renders = 0;
+    const sameList = (one: string[], other: string[]) => one.join() === other.join();
+    function Names() {
+      renders++;
+      // Anew at every rendering, as people write them.
+      return useFeature("presence", ({ members }) => Object.keys(members).sort(), sameList).join(" ");
+    }
+    const { element, hear } = await open(createElement(Names));
+    await hear(joined("bob"), joined("ann"));
+    renders = 0;
+    await hear(said("Hello"), { f: "presence", n: "changed", d: { user: "ann", status: "busy" } });
+    expect(renders).toBe(0);
+    await hear(joined("cleo"));
+    expect(element.textContent).toBe("ann bob cleo");
+    expect(renders).toBe(1);
+  });
+
+  it("never shows two states at once", async () => {
+    const pairs: string[] = [];
+    const Count = () => String(useFeature("chat", ({ messages }) => messages.length));
+    function Both() {
+      const room = useRoom<Main>();
+      const count = useFeature("chat", ({ messages }) => messages.length);
+      pairs.push(`${count}/${room.state.chat.messages.length}`);
+      return createElement("p", null, createElement(Count), "/", createElement(Count));
+    }
+    const { element, hear } = await open(createElement(Both), { strict: true });
+    for (let n = 1; n <= 5; n++) {
+      await hear(said("Hello"));
+      expect(element.textContent).toBe(`${n}/${n}`);
+    }
+    for (const pair of pairs) {
+      const [one, other] = pair.split("/");
+      expect(one).toBe(other);
+    }
+  });
+
+  it("follows a selector that changes with what is on the page", async () => {
+    function Chooser() {
+      const [user, setUser] = useState("ann");
+      const name = useMembers(({ members }) => members[user]?.name ?? "nobody");
+      return createElement("button", { type: "button", onClick: () => setUser("bob") }, name);
+    }
+    const { element, hear } = await open(createElement(Chooser));
+    await hear(joined("ann", "Ann"), joined("bob", "Bob"));
+    await act(async () => element.querySelector("button")?.click());
+    expect(element.textContent).toBe("Bob");
+  });
+});
+
+describe("useDo", () => {
+  it("tells that an action is under way, and why it was not done", async () => {
+    function Say() {
+      const { do: say, pending, error } = useDo("chat", "say");
+      const shown = `${pending ? "pending" : "idle"} ${(error as ActionError | undefined)?.code ?? "fine"} ${usePending().length}`;
+      return createElement(
+        "button",
+        { type: "button", onClick: () => void say({ text: "Hello" }).catch(() => {}) },
+        shown,
+      );
+    }
+    const { element, first, hear } = await open(createElement(Say));
+    const click = () => act(async () => element.querySelector("button")?.click());
+    expect(element.textContent).toBe("idle fine 0");
+    await click();
+    expect(element.textContent).toBe("pending fine 1");
+    await hear({
+      f: "chat",
+      n: "said",
+      d: { name: "Ann", text: "Hello" },
+      by: "ann",
+      op: first.asked[0]?.id ?? "",
+    });
+    expect(element.textContent).toBe("idle fine 0");
+    await click();
+    await act(async () =>
+      first.hear({ t: "nack", id: first.asked[1]?.id ?? "", code: "muted", message: "You are muted." }),
+    );
+    expect(element.textContent).toBe("idle muted 0");
+    await click();
+    expect(element.textContent).toBe("pending fine 1");
+  });
+
+  it("gives the same function at every rendering", async () => {
+    const seen = new Set<unknown>();
+    function Say() {
+      seen.add(useDo("chat", "say").do);
+      return useFeature("chat", ({ messages }) => messages.length);
+    }
+    const { hear } = await open(createElement(Say));
+    await hear(said("One"));
+    await hear(said("Two"));
+    expect(seen.size).toBe(1);
+  });
+});
+
+describe("RoomProvider", () => {
+  it("under StrictMode has one connection, and none once it is gone", async () => {
+    const Status = () => useStatus().is;
+    const { element, sockets, root } = await open(createElement(Status), { strict: true });
+    expect(element.textContent).toBe("live");
+    expect(sockets.filter(({ readyState }) => readyState < 2)).toHaveLength(1);
+    await act(async () => root.unmount());
+    expect(sockets.filter(({ readyState }) => readyState < 2)).toHaveLength(0);
+  });
+
+  it("joins another room when it is told another, and not when a function is made anew", async () => {
+    const Status = () => useStatus().is;
+    const { render, sockets, socket } = await open(createElement(Status));
+    await render({ getToken: undefined, optimistic: { chat: { say: () => undefined } } });
+    expect(sockets).toHaveLength(1);
+    await render({ room: "other" });
+    expect((await socket(1)).url).toContain("/parties/main/other?");
+    expect(sockets[0]?.readyState).toBe(3);
+  });
+
+  it("renders on a server, where it connects to nobody", () => {
+    const fake = fakeSockets();
+    function Page() {
+      const { count } = useMembers();
+      return createElement("p", null, `${useStatus().is} ${count} ${useFeature("chat").messages.length}`);
+    }
+    const props: RoomProviderProps<Main> = {
+      host: "x",
+      kind: "main",
+      room: "hall",
+      token: "t",
+      WebSocket: fake.WebSocket,
+    };
+    expect(renderToString(createElement(RoomProvider<Main>, props, createElement(Page)))).toBe(
+      "<p>idle 0 0</p>",
+    );
+    expect(fake.sockets).toHaveLength(0);
+  });
+
+  it("takes a room that was joined elsewhere, and leaves it alone", async () => {
+    let room: RoomClient<Main> | undefined;
+    function Own() {
+      room = useRoom<Main>();
+      return useStatus().is;
+    }
+    const { element, root } = await open(createElement(Own));
+    const other = document.createElement("div");
+    const second = createRoot(other);
+    const { useStatus: useTyped } = hooksOf<Main>();
+    const Shown = () => useTyped().is;
+    await act(async () =>
+      second.render(
+        createElement(RoomProvider<Main>, { client: room as RoomClient<Main> }, createElement(Shown)),
+      ),
+    );
+    expect(other.textContent).toBe("live");
+    await act(async () => second.unmount());
+    expect(element.textContent).toBe("live");
+    expect(room?.status.is).toBe("live");
+    await act(async () => root.unmount());
+    expect(room?.status.is).toBe("idle");
+  });
+
+  it("has to be there", () => {
+    expect(() => renderToString(createElement(() => useStatus().is))).toThrow("no <RoomProvider>");
+  });
+});

@@ -1,0 +1,374 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { placeOf, problemOf } from "../../src/client/address";
+import { type ActionError, joinRoom } from "../../src/client/room-client";
+import { fakeSockets } from "../support/fake-socket";
+
+const HOST = "http://127.0.0.1:1";
+const WEEK_MS = 7 * 86_400_000;
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+  for (const room of rooms.splice(0)) room.leave();
+});
+const rooms: { leave(): void }[] = [];
+
+function keep<T extends { leave(): void }>(room: T): T {
+  rooms.push(room);
+  return room;
+}
+
+function memory(kept: Record<string, string> = {}) {
+  return {
+    kept,
+    getItem: (key: string) => kept[key] ?? null,
+    setItem: (key: string, value: string) => {
+      kept[key] = value;
+    },
+    removeItem: (key: string) => {
+      delete kept[key];
+    },
+  };
+}
+
+/** A server that opens guests, or answers what the story wants. */
+function guests(answer?: (body: { name?: string; token?: string }) => Response) {
+  const asked: { url: string; body: { name?: string; token?: string } }[] = [];
+  vi.stubGlobal("fetch", async (url: string, { body }: { body: string }) => {
+    const told = JSON.parse(body);
+    asked.push({ url, body: told });
+    if (answer) return answer(told);
+    const user = told.token?.split("/")[0] ?? `guest-${asked.length}`;
+    return Response.json({
+      token: `${user}/${asked.length}`,
+      user,
+      name: told.name ?? "Guest",
+      expiresAt: Date.now() + WEEK_MS,
+    });
+  });
+  return asked;
+}
+
+const tokenIn = (url: string) => new URL(url).searchParams.get("token");
+const jwt = (exp: number) => `x.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.y`;
+
+describe("a guest", () => {
+  it("is opened, kept, and the same the next time without asking", async () => {
+    const asked = guests();
+    const fake = fakeSockets();
+    const storage = memory();
+    const join = () =>
+      keep(
+        joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", storage, WebSocket: fake.WebSocket }),
+      );
+    const first = join();
+    expect(tokenIn((await fake.socket(0)).url)).toBe("guest-1/1");
+    first.leave();
+    join();
+    expect(tokenIn((await fake.socket(1)).url)).toBe("guest-1/1");
+    expect(asked).toEqual([{ url: `${HOST}/auth/guest`, body: { name: "Ann" } }]);
+  });
+
+  it("keeps being the same one under another name, and when the token grows old", async () => {
+    const asked = guests();
+    const fake = fakeSockets();
+    const storage = memory();
+    const join = (name: string) =>
+      keep(joinRoom({ host: HOST, kind: "main", room: "hall", name, storage, WebSocket: fake.WebSocket }));
+    join("Ann").leave();
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await vi.waitFor(() => expect(Object.keys(storage.kept)).toHaveLength(1));
+    join("Anna");
+    await fake.socket(0);
+    expect(asked[1]?.body).toEqual({ name: "Anna", token: "guest-1/1" });
+    const [key = ""] = Object.keys(storage.kept);
+    storage.kept[key] = JSON.stringify({
+      ...JSON.parse(storage.kept[key] ?? ""),
+      expiresAt: Date.now() + 1_000,
+    });
+    join("Anna");
+    await fake.socket(1);
+    expect(asked[2]?.body).toEqual({ name: "Anna", token: "guest-1/2" });
+  });
+
+  it("whose old token is refused is somebody new", async () => {
+    const asked = guests(({ token }) =>
+      token
+        ? Response.json({ code: "not_allowed", message: "Too old." }, { status: 401 })
+        : Response.json({ token: "t", user: "guest-new", name: "Ann", expiresAt: Date.now() + WEEK_MS }),
+    );
+    const fake = fakeSockets();
+    const storage = memory({
+      [`tallyroom.guest.${HOST}`]: JSON.stringify({
+        token: "old",
+        user: "guest-old",
+        name: "Ann",
+        expiresAt: 0,
+      }),
+    });
+    keep(
+      joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", storage, WebSocket: fake.WebSocket }),
+    );
+    expect(tokenIn((await fake.socket(0)).url)).toBe("t");
+    expect(asked.map(({ body }) => body.token)).toEqual(["old", undefined]);
+  });
+
+  it("in two rooms at the same moment is one", async () => {
+    const asked = guests();
+    const fake = fakeSockets();
+    const storage = memory();
+    for (const room of ["one", "two"])
+      keep(joinRoom({ host: HOST, kind: "main", room, name: "Ann", storage, WebSocket: fake.WebSocket }));
+    const urls = [(await fake.socket(0)).url, (await fake.socket(1)).url];
+    expect(urls.map(tokenIn)).toEqual(["guest-1/1", "guest-1/1"]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it("where guests are not welcome hears so, once", async () => {
+    const asked = guests(() =>
+      Response.json({ code: "not_allowed", message: "Guests are off." }, { status: 403 }),
+    );
+    const room = keep(
+      joinRoom({
+        host: HOST,
+        kind: "main",
+        room: "hall",
+        storage: memory(),
+        WebSocket: fakeSockets().WebSocket,
+      }),
+    );
+    await expect(room.joined()).rejects.toThrow("Guests are off.");
+    expect(room.status).toMatchObject({ is: "ended", code: 4403, reason: "Guests are off." });
+    expect(asked).toHaveLength(1);
+  });
+
+  it("of a server that is away, or has had enough, waits", async () => {
+    guests(() =>
+      Response.json({ code: "rate_limited", message: "Slow down.", retryAfterMs: 60_000 }, { status: 429 }),
+    );
+    const room = keep(
+      joinRoom({
+        host: HOST,
+        kind: "main",
+        room: "hall",
+        storage: memory(),
+        WebSocket: fakeSockets().WebSocket,
+      }),
+    );
+    await vi.waitFor(() => expect(room.status.is).toBe("waiting"));
+    const { status } = room;
+    expect(status).toMatchObject({ reason: "Slow down." });
+    if (status.is === "waiting") expect(status.retryAt - Date.now()).toBeGreaterThan(55_000);
+    expect(room.status).toBe(status);
+  });
+
+  it("keeps nothing where nothing can be kept", async () => {
+    guests();
+    const fake = fakeSockets();
+    const forbidden = () => {
+      throw new Error("forbidden");
+    };
+    const storage = { getItem: forbidden, setItem: forbidden, removeItem: forbidden };
+    keep(
+      joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", storage, WebSocket: fake.WebSocket }),
+    );
+    expect(tokenIn((await fake.socket(0)).url)).toBe("guest-1/1");
+  });
+});
+
+describe("getToken", () => {
+  it("is asked once for as long as its token is good, and anew before it ends", async () => {
+    let asked = 0;
+    const fake = fakeSockets();
+    const seconds = Math.floor(Date.now() / 1000);
+    const getToken = () => {
+      asked++;
+      // The first has ended as soon as it is looked at again.
+      return jwt(seconds + (asked === 1 ? 4 : 3_600));
+    };
+    const room = keep(
+      joinRoom({ host: HOST, kind: "main", room: "hall", getToken, WebSocket: fake.WebSocket }),
+    );
+    (await fake.socket(0)).welcome();
+    expect(asked).toBe(1);
+    const second = await vi.waitUntil(() => fake.sockets[1], 10_000);
+    expect(room.status.is).toBe("live");
+    expect(asked).toBe(2);
+    const [before, after] = fake.sockets.map(({ url }) => new URL(url).searchParams);
+    expect(after?.get("_pk")).toBe(before?.get("_pk"));
+    expect([after?.get("epoch"), after?.get("since")]).toEqual(["first", "0"]);
+    second?.welcome({ resumed: true });
+    expect(fake.sockets[0]?.readyState).toBe(3);
+    expect(room.status.is).toBe("live");
+  }, 15_000);
+
+  it("that fails is asked again later, and says why", async () => {
+    const room = keep(
+      joinRoom({
+        host: HOST,
+        kind: "main",
+        room: "hall",
+        getToken: () => Promise.reject(new Error("Log in first.")),
+        WebSocket: fakeSockets().WebSocket,
+      }),
+    );
+    await vi.waitFor(() => expect(room.status.is).toBe("waiting"));
+    expect(room.status).toMatchObject({ reason: "Log in first." });
+  });
+});
+
+describe("a room", () => {
+  async function open(more: object = {}) {
+    const fake = fakeSockets();
+    const room = keep(
+      joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket, ...more }),
+    );
+    const socket = await fake.socket(0);
+    socket.welcome();
+    return { room, socket, fake };
+  }
+
+  it("tells events, signals and status to whoever listens, and to nobody who has stopped", async () => {
+    const { room, socket } = await open();
+    const heard: string[] = [];
+    const stop = room.on("chat.said", ({ d }) => heard.push(d.text));
+    room.on("chat.typing", ({ by }) => heard.push(`${by} types`));
+    room.on("event", ({ n }) => heard.push(n));
+    room.on("status", ({ is }) => heard.push(is));
+    socket.frame({ f: "chat", n: "said", d: { name: "Bob", text: "Hello" }, by: "bob" });
+    socket.hear({ t: "frame", seq: 1, at: 1, e: [], s: [{ f: "chat", n: "typing", d: {}, by: "bob" }] });
+    stop();
+    socket.frame({ f: "chat", n: "said", d: { name: "Bob", text: "Again" }, by: "bob" });
+    socket.hear({ t: "bye", code: 4410, reason: "Closed." });
+    expect(heard).toEqual(["said", "Hello", "bob types", "said", "ended"]);
+  });
+
+  it("a listener that throws keeps nobody else from hearing, and one that acts is heard", async () => {
+    const { room, socket } = await open();
+    const thrown: unknown[] = [];
+    const handlers = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.once("uncaughtException", (error) => thrown.push(error));
+    room.on("chat.said", () => {
+      throw new Error("mine");
+    });
+    room.on("chat.said", () => void room.do("chat", "say", { text: "Echo" }));
+    socket.frame({ f: "chat", n: "said", d: { name: "Bob", text: "Hello" }, by: "bob" });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const handler of handlers) process.on("uncaughtException", handler);
+    expect(socket.asked).toMatchObject([{ f: "chat", a: "say", d: { text: "Echo" } }]);
+    expect(thrown).toMatchObject([{ message: "mine" }]);
+  });
+
+  it("a refusal that nobody awaits is no crash, and is told all the same", async () => {
+    const { room, socket } = await open();
+    const refused: ActionError[] = [];
+    room.on("refused", (error) => refused.push(error));
+    void room.do("chat", "say", { text: "x" });
+    socket.hear({ t: "nack", id: socket.asked[0]?.id ?? "", code: "muted", message: "You are muted." });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(refused).toMatchObject([{ name: "ActionError", code: "muted", message: "You are muted." }]);
+  });
+
+  it("resolves an answer, the number of what had been done before, and an event", async () => {
+    const { room, socket } = await open();
+    const all = Promise.all([1, 2, 3].map((id) => room.do("chat", "remove", { id })));
+    const [one, two, three] = socket.asked.map(({ id }) => id);
+    socket.hear({ t: "ack", id: one ?? "", d: { told: true } });
+    socket.hear({ t: "ack", id: two ?? "", seq: 7 });
+    socket.frame({ f: "chat", n: "removed", d: { id: 3 }, by: "ann", op: three ?? "" });
+    expect(await all).toMatchObject([
+      { answer: { told: true } },
+      { seq: 7 },
+      { n: "removed", d: { id: 3 }, seq: 1 },
+    ]);
+  });
+
+  it("shows one's own actions ahead, in the same step in which they come true", async () => {
+    const { room, socket } = await open({
+      optimistic: {
+        chat: { say: ({ text }: { text: string }) => ({ n: "said", d: { name: "Ann", text } }) },
+      },
+    });
+    const seen: string[][] = [];
+    room.subscribe(() => seen.push(room.state.chat.messages.map(({ text }) => text)));
+    void room.do("chat", "say", { text: "Mine" });
+    expect(room.state).toBe(room.state);
+    expect(room.confirmed.chat.messages).toEqual([]);
+    socket.frame({
+      f: "chat",
+      n: "said",
+      d: { name: "Ann", text: "Mine" },
+      by: "ann",
+      op: socket.asked[0]?.id ?? "",
+    });
+    expect(seen.map((texts) => texts.join())).toEqual(["Mine", "Mine"]);
+    expect(room.confirmed.chat.messages).toHaveLength(1);
+  });
+
+  it("is left and joined again, with nothing of the old visit about", async () => {
+    const { room, fake } = await open();
+    const pending = room.do("chat", "say", { text: "x" });
+    room.leave();
+    await expect(pending).rejects.toMatchObject({ code: "unknown_outcome" });
+    expect(room.status.is).toBe("idle");
+    expect(fake.sockets[0]?.readyState).toBe(3);
+    room.join();
+    (await fake.socket(1)).welcome({ resumed: true });
+    expect(room.status.is).toBe("live");
+    expect(new URL(fake.sockets[1]?.url ?? "").searchParams.get("epoch")).toBe("first");
+  });
+
+  it("of an address that cannot be one ends or waits, and never throws", async () => {
+    class Refusing {
+      constructor() {
+        throw new SyntaxError("That is no address.");
+      }
+    }
+    const room = keep(
+      joinRoom({ host: "no host", kind: "main", room: "hall", token: "t", WebSocket: Refusing }),
+    );
+    await vi.waitFor(() => expect(room.status.is).toBe("waiting"));
+    const odd = keep(joinRoom({ host: HOST, kind: "main", room: "../up", token: "t", WebSocket: Refusing }));
+    expect(odd.status).toMatchObject({ is: "ended", code: 4404 });
+  });
+});
+
+describe("joinRoom", () => {
+  it("says what it needs where there is no socket, and no page that came from a host", () => {
+    vi.stubGlobal("WebSocket", undefined);
+    expect(() => joinRoom({ host: HOST, kind: "main", room: "hall", token: "t" })).toThrow(
+      "needs a `WebSocket`",
+    );
+    const { WebSocket } = fakeSockets();
+    expect(() => joinRoom({ kind: "main", room: "hall", token: "t", WebSocket })).toThrow("needs a `host`");
+  });
+});
+
+describe("an address", () => {
+  it("is read as people write it", () => {
+    expect(placeOf("https://play.example.org/")).toEqual({ host: "play.example.org", isSecure: true });
+    expect(placeOf("ws://play.example.org:8080")).toEqual({ host: "play.example.org:8080", isSecure: false });
+    expect(placeOf("play.example.org")).toEqual({ host: "play.example.org", isSecure: true });
+    for (const host of [
+      "localhost:1999",
+      "127.0.0.1:1999",
+      "192.168.1.7",
+      "10.0.0.2:80",
+      "172.20.0.1",
+      "[::1]:8787",
+      "lab.local:1999",
+    ])
+      expect(placeOf(host).isSecure, host).toBe(false);
+    for (const host of ["localhost.example.org", "172.32.0.1", "100.1.1.1"])
+      expect(placeOf(host).isSecure, host).toBe(true);
+    expect(() => placeOf(undefined)).toThrow("host");
+  });
+
+  it("knows what cannot be a room", () => {
+    expect(problemOf("main", "Friday-quiz_1.0")).toBeUndefined();
+    for (const room of ["", ".", "..", "a/b", "a?b", "a#b", "é", "a".repeat(65)])
+      expect(problemOf("main", room)).toBeDefined();
+    expect(problemOf("Main", "hall")).toBeDefined();
+  });
+});

@@ -1,0 +1,315 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Outlook } from "../../src/client/session/outlook";
+import { Pacer } from "../../src/client/session/pacer";
+import { RoomClock } from "../../src/client/session/room-clock";
+import { OutgoingSignals } from "../../src/client/session/signals";
+import { steadyClock } from "../../src/client/steady-clock";
+import { RoomStage } from "../support/room-stage";
+import { pass, statesOf, Visitor } from "../support/visitor";
+
+const CHECK_MS = 400_000;
+
+describe("checksums", () => {
+  it("are compared in the background while something happens, and not in a room where nothing does", async () => {
+    const stage = await RoomStage.open();
+    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
+    for (let n = 0; n < 20; n++) {
+      bob.say("Hello");
+      pass(stage, [ann, bob], 20_000);
+    }
+    const compared = ann.verdicts.length;
+    expect(compared).toBeGreaterThanOrEqual(2);
+    expect(
+      ann.verdicts.every(({ features, differing }) => features.length === 3 && differing.length === 0),
+    ).toBe(true);
+    pass(stage, [ann, bob], CHECK_MS);
+    const settled = ann.verdicts.length;
+    expect(settled).toBeLessThanOrEqual(compared + 1);
+    pass(stage, [ann, bob], CHECK_MS);
+    expect(ann.verdicts).toHaveLength(settled);
+  });
+
+  it("that differ bring the state anew, silently, and at most once a minute", async () => {
+    const stage = await RoomStage.open();
+    const states = statesOf(stage.kind);
+    const { chat, ...others } = states as Record<string, NonNullable<(typeof states)[string]>>;
+    let lies = 0;
+    const impure = { ...chat, reduce: () => ({ messages: [{ lie: ++lies }] }) } as NonNullable<typeof chat>;
+    const ann = new Visitor(stage, "ann", { features: { ...others, chat: impure } }).start();
+    const bob = new Visitor(stage, "bob").start();
+    const freshAt: number[] = [];
+    for (let n = 0; n < 300; n++) {
+      bob.say("Hello");
+      ann.session.verify(ann.now);
+      const before = ann.fresh;
+      pass(stage, [ann, bob], 2_000);
+      expect(ann.session.link).toEqual({ is: "live" });
+      if (ann.fresh > before) freshAt.push(stage.now);
+    }
+    expect(ann.verdicts.filter(({ differing }) => differing.includes("chat")).length).toBeGreaterThan(10);
+    expect(freshAt.length).toBeGreaterThanOrEqual(8);
+    const gaps = freshAt.slice(1).map((at, index) => at - (freshAt[index] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(58_000);
+    expect(bob.events.filter(({ n }) => n === "left")).toEqual([]);
+  });
+
+  it("are not compared where the room runs another version: the client says so and goes on", async () => {
+    const stage = await RoomStage.open();
+    const states = statesOf(stage.kind);
+    const old = {
+      ...states.chat,
+      version: "older",
+      reduce: (state: unknown) => state,
+    } as (typeof states)["chat"];
+    const ann = new Visitor(stage, "ann", { features: { ...states, chat: old as never } }).start();
+    expect(ann.session.outdated).toBe(true);
+    ann.say("Hello");
+    ann.session.verify(ann.now);
+    pass(stage, [ann], 1_000);
+    expect(ann.verdicts).toMatchObject([{ features: ["presence", "lab"], differing: [] }]);
+    expect(ann.fresh).toBe(1);
+  });
+
+  it("a feature that this client does not have makes it outdated and nothing worse", async () => {
+    const stage = await RoomStage.open();
+    const { lab: _, ...known } = statesOf(stage.kind);
+    const ann = new Visitor(stage, "ann", { features: known }).start();
+    ann.do("lab", "add", { n: 1 });
+    ann.session.verify(ann.now);
+    pass(stage, [ann], 1_000);
+    expect(ann.session.outdated).toBe(true);
+    expect(Object.keys(ann.session.states)).toEqual(["presence", "chat"]);
+    expect(ann.verdicts).toMatchObject([{ features: ["presence", "chat"], differing: [] }]);
+  });
+
+  it("a reducer that throws is told of, keeps its state, and has it brought anew", async () => {
+    const stage = await RoomStage.open();
+    const states = statesOf(stage.kind);
+    let throws = true;
+    const sore = {
+      ...states.lab,
+      reduce: (state: never, event: never) => {
+        if (throws) throw new Error("What is that?");
+        return states.lab?.reduce(state, event);
+      },
+    } as NonNullable<(typeof states)["lab"]>;
+    const ann = new Visitor(stage, "ann", { features: { ...states, lab: sore } }).start();
+    const id = ann.do("lab", "urgent");
+    ann.speak();
+    ann.hear(1);
+    throws = false;
+    pass(stage, [ann], 5_000);
+    expect(ann.fate(id)).toBe("event");
+    expect(ann.problems).toEqual(["The reducer of lab failed"]);
+    expect(ann.session.states.lab).toMatchObject({ total: 1 });
+    expect(ann.session.link).toEqual({ is: "live" });
+  });
+});
+
+describe("private slices", () => {
+  it("are one's own, live, and there again after a break", async () => {
+    const stage = await RoomStage.open();
+    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
+    pass(stage, [ann, bob], 100);
+    bob.do("lab", "deal", { to: ["ann"] });
+    pass(stage, [ann, bob], 200);
+    const cards = ann.session.mine.lab;
+    expect(cards).toEqual([expect.any(Number)]);
+    expect(bob.session.mine.lab).toEqual([]);
+    ann.cut();
+    bob.do("lab", "deal", { to: ["ann"] });
+    pass(stage, [ann, bob], 20_000);
+    expect(ann.session.mine.lab).toEqual([...(cards as number[]), expect.any(Number)]);
+  });
+});
+
+describe("the room's clock", () => {
+  it("is never further off than it says, however slow and uneven the way", () => {
+    const delay = fc.double({ min: 0, max: 2_000, noNaN: true });
+    const probe = fc.record({
+      there: delay,
+      back: delay,
+      thinks: fc.double({ min: 0, max: 50, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(probe, { minLength: 1, maxLength: 30 }),
+        fc.integer({ min: -1e9, max: 1e9 }),
+        (probes, offset) => {
+          const clock = new RoomClock();
+          let now = 1e12;
+          for (const { there, back, thinks } of probes) {
+            const t0 = now;
+            const t1 = t0 + there + offset;
+            const t2 = t1 + thinks;
+            now = t0 + there + thinks + back;
+            clock.probed({ t0, t1, t2 }, now);
+            // Doubles of this size have steps of a tenth of a microsecond.
+            expect(Math.abs(clock.at(now) - (now + offset))).toBeLessThanOrEqual(clock.errorMs + 0.01);
+            now += 100;
+          }
+          const best = Math.min(...probes.map(({ there, back }) => (there + back) / 2));
+          expect(clock.errorMs).toBeLessThanOrEqual(best + 10);
+        },
+      ),
+    );
+  });
+
+  it("is known from the welcome on, and better after a few probes", async () => {
+    const stage = await RoomStage.open();
+    const ann = new Visitor(stage, "ann", { isSkewedMs: -7_000_000 }).start();
+    expect(ann.session.clock.at(ann.now)).toBe(stage.now);
+    pass(stage, [ann], 4_000);
+    const probes = ann.said.filter(({ text }) => text.includes('"clock"')).length;
+    expect(probes).toBe(5);
+    // Nobody asks a room that sleeps what time it is.
+    pass(stage, [ann], 3_000_000);
+    expect(ann.said.filter(({ text }) => text.includes('"clock"'))).toHaveLength(probes);
+    expect(ann.session.clock.errorMs).toBe(0);
+  });
+
+  it("takes no nonsense for an answer", () => {
+    const clock = new RoomClock();
+    clock.probed({ t0: 2_000, t1: 5, t2: 6 }, 1_000);
+    clock.probed({ t0: 0, t1: 0, t2: 5_000 }, 1_000);
+    expect(clock.isSet).toBe(false);
+  });
+});
+
+describe("our own clock", () => {
+  it("never goes back, keeps a machine's own pace, and counts the time that it slept", () => {
+    const times = { wall: 1_000_000, start: 0 };
+    const now = steadyClock(
+      () => times.wall,
+      () => times.start,
+    );
+    const later = (wall: number, start: number) => {
+      times.wall += wall;
+      times.start += start;
+      return now();
+    };
+    expect(later(100, 100)).toBe(1_000_100);
+    expect(later(-3_600_000, 100)).toBe(1_000_200);
+    expect(later(140, 100)).toBe(1_000_300);
+    expect(later(600_000, 5)).toBe(1_600_300);
+    expect(later(100, 100)).toBe(1_600_400);
+  });
+});
+
+describe("signals", () => {
+  it("[F5] are told to the others, and dropped while nobody is there to tell", async () => {
+    const stage = await RoomStage.open();
+    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
+    pass(stage, [ann, bob], 100);
+    bob.session.signal("lab", "point", { x: 1 }, bob.now);
+    pass(stage, [ann, bob], 200);
+    bob.cut();
+    bob.session.signal("lab", "point", { x: 2 }, bob.now);
+    pass(stage, [ann, bob], 30_000);
+    expect(ann.signals).toEqual([{ f: "lab", n: "point", d: { x: 1 }, by: "bob" }]);
+  });
+
+  it("[L1] keep within their rate: the newest wins and the last is told", async () => {
+    const stage = await RoomStage.open();
+    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
+    pass(stage, [ann, bob], 100);
+    for (let x = 0; x < 50; x++) {
+      bob.session.signal("lab", "rare", { x }, bob.now);
+      pass(stage, [ann, bob], 100);
+    }
+    pass(stage, [ann, bob], 10_000);
+    expect(ann.signals.map(({ d }) => d)).toEqual([{ x: 0 }, { x: 49 }]);
+    expect(bob.outcomes.size).toBe(0);
+  });
+
+  it("without a rule go out at once", () => {
+    const signals = new OutgoingSignals();
+    for (let x = 0; x < 5; x++) expect(signals.offer("lab", "point", { x }, undefined, 0)).toBeDefined();
+    expect(signals.nextAt()).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("a pacer", () => {
+  it("never lets more through in any window than the rule allows", () => {
+    const step = fc.record({
+      after: fc.integer({ min: 0, max: 400 }),
+      tries: fc.integer({ min: 0, max: 20 }),
+    });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), fc.array(step, { maxLength: 60 }), (count, steps) => {
+        const pacer = new Pacer();
+        pacer.follow({ count, perMs: 1_000 });
+        const sent: number[] = [];
+        let now = 0;
+        for (const { after, tries } of steps) {
+          now += after;
+          for (let n = 0; n < tries && pacer.wait(now) === 0; n++) {
+            pacer.sent(now);
+            sent.push(now);
+          }
+        }
+        for (const at of sent)
+          expect(sent.filter((other) => other > at - 1_000 && other <= at).length).toBeLessThanOrEqual(count);
+      }),
+    );
+  });
+});
+
+describe("one's own actions, shown ahead", () => {
+  it("are there at once, give way to what happened without a flicker, and go when they are refused", async () => {
+    const stage = await RoomStage.open();
+    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
+    pass(stage, [ann, bob], 100);
+    const failures: unknown[] = [];
+    const outlook = new Outlook(
+      ann.session.slices,
+      {
+        chat: { say: (d, { name }) => ({ n: "said", d: { name, text: (d as { text: string }).text } }) },
+        lab: {
+          add: (d) => [{ n: "added", d }],
+          small: () => {
+            throw new Error("Who knows?");
+          },
+        },
+      },
+      (_, error) => failures.push(error),
+    );
+    const texts = () => {
+      const { chat } = outlook.states(ann.session.pending, ann.session.you, ann.session.seq) as {
+        chat: { messages: { text: string }[] };
+      };
+      return chat.messages.map(({ text }) => text);
+    };
+    bob.say("One");
+    ann.say("Two");
+    ann.say("Three");
+    expect(texts()).toEqual(["Two", "Three"]);
+    pass(stage, [bob], 0);
+    expect(texts()).toEqual(["Two", "Three"]);
+    bob.pump();
+    // Message by message: what is ours is there in every picture, once.
+    for (let n = 0; n < 10; n++) {
+      ann.speak();
+      stage.pass(50);
+      ann.hear(1);
+      expect(texts().filter((text) => text !== "One")).toEqual(["Two", "Three"]);
+    }
+    expect(ann.session.pending).toEqual([]);
+    expect(texts()).toEqual(["One", "Two", "Three"]);
+
+    const state = () => outlook.states(ann.session.pending, ann.session.you, ann.session.seq);
+    const settled = state();
+    expect(settled).toBe(ann.session.states);
+    ann.do("lab", "add", { n: 5 });
+    expect(state()).toMatchObject({ lab: { total: 5 } });
+    expect(state().chat).toBe(settled.chat);
+    expect(state()).toBe(state());
+    ann.do("lab", "refused");
+    ann.do("lab", "small", { text: "x" });
+    expect(state()).toMatchObject({ lab: { total: 5 } });
+    expect(failures).toHaveLength(1);
+    pass(stage, [ann, bob], 500);
+    expect(state()).toBe(ann.session.states);
+  });
+});

@@ -1,0 +1,140 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { randomFrom } from "../platforms/random";
+import { eventually } from "../platforms/waiting";
+import { CuttingProxy, type CuttingProxyOptions, type Line } from "../support/cutting-proxy";
+
+/** One end of a connection: what it heard, and how it ended. */
+class End {
+  heard = "";
+  ended: "open" | "fin" | "reset" = "open";
+
+  constructor(readonly socket: Socket) {
+    socket.setEncoding("utf8");
+    socket.on("data", (text: string) => {
+      this.heard += text;
+    });
+    socket.on("end", () => {
+      if (this.ended === "open") this.ended = "fin";
+    });
+    socket.on("error", () => {
+      this.ended = "reset";
+    });
+  }
+}
+
+describe("a proxy that cuts", () => {
+  let server: Server;
+  let proxy: CuttingProxy;
+  let here: End;
+  let there: End;
+  let line: Line;
+
+  async function open(options: Partial<CuttingProxyOptions> = {}): Promise<void> {
+    const { port } = server.address() as AddressInfo;
+    proxy = await new CuttingProxy({ port, random: randomFrom(7), deafMs: 60_000, ...options }).start();
+    const came = new Promise<End>((resolve) =>
+      server.once("connection", (socket) => resolve(new End(socket))),
+    );
+    here = new End(connect(Number(proxy.host.split(":")[1]), "127.0.0.1"));
+    there = await came;
+    [line] = proxy.lines as [Line];
+    here.socket.write("hello");
+    there.socket.write("welcome");
+    await eventually(() => there.heard === "hello" && here.heard === "welcome", "words both ways");
+  }
+
+  beforeEach(async () => {
+    server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  });
+  afterEach(async () => {
+    here.socket.destroy();
+    there.socket.destroy();
+    await proxy.stop();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("resets both sides", async () => {
+    await open();
+    proxy.cut(line, "reset");
+    await eventually(() => here.ended === "reset" && there.ended === "reset", "two resets");
+  });
+
+  it("ends both sides in order, after what was said", async () => {
+    await open();
+    there.socket.write(", sit down");
+    await eventually(() => here.heard === "welcome, sit down", "it");
+    proxy.cut(line, "fin");
+    await eventually(() => here.ended === "fin" && there.ended === "fin", "two ends");
+  });
+
+  it("leaves one side in its belief: the client", async () => {
+    await open();
+    proxy.cut(line, "deaf client");
+    await eventually(() => there.ended === "reset", "the server's end");
+    here.socket.write("anybody?");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(here.ended).toBe("open");
+    expect(there.heard).toBe("hello");
+  });
+
+  it("leaves one side in its belief: the server", async () => {
+    await open();
+    proxy.cut(line, "deaf server");
+    await eventually(() => here.ended === "reset", "the client's end");
+    there.socket.write("anybody?");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(there.ended).toBe("open");
+    expect(here.heard).toBe("welcome");
+  });
+
+  it("tells the believer in the end", async () => {
+    await open({ deafMs: 30 });
+    proxy.cut(line, "deaf client");
+    await eventually(() => here.ended === "reset", "the client's end");
+  });
+
+  it("tears a message in two", async () => {
+    await open();
+    proxy.cut(line, "torn");
+    there.socket.write("12345678");
+    await eventually(() => there.ended === "reset" || here.ended === "reset", "the end");
+    expect(["welcome", "welcome1234"]).toContain(here.heard);
+  });
+
+  it("stalls one way and not the other, and loses nothing", async () => {
+    await open();
+    line.stall("up");
+    here.socket.write(" you");
+    there.socket.write(" back");
+    await eventually(() => here.heard === "welcome back", "the way down");
+    expect(there.heard).toBe("hello");
+    line.letGo("up");
+    await eventually(() => there.heard === "hello you", "the way up");
+  });
+
+  it("delays each piece and keeps their order", async () => {
+    await open({ delayMs: 20 });
+    const said = Array.from({ length: 40 }, (_, n) => `${n} `);
+    for (const word of said) {
+      there.socket.write(word);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await eventually(() => here.heard === `welcome${said.join("")}`, "all of it");
+  });
+
+  it("refuses whoever comes while it is told to", async () => {
+    await open();
+    proxy.refuses = true;
+    const late = new End(connect(Number(proxy.host.split(":")[1]), "127.0.0.1"));
+    await eventually(() => late.ended === "reset", "a reset");
+    expect(proxy.lines).toEqual([line]);
+  });
+
+  it("passes a side's own end on to the other", async () => {
+    await open();
+    here.socket.end();
+    await eventually(() => there.ended === "fin", "the server's end");
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { answerPreflight, dress, readerOf } from "../../src/platform/answer-headers";
+import { isAllowedOrigin } from "../../src/platform/origin";
+import { configOf } from "../support/edge";
+
+const DEPLOYED = "https://rooms.example.org/parties/main/hall";
+const LOCAL = "http://127.0.0.1:8787/parties/main/hall";
+const config = configOf({ ALLOWED_ORIGINS: "https://play.example.org,http://localhost:9" });
+
+describe("an origin", () => {
+  it("[B1] is allowed if it is ours or named, and not for looking like one", () => {
+    const allowed = (origin: string) => isAllowedOrigin(origin, DEPLOYED, config);
+    for (const origin of [
+      "https://rooms.example.org",
+      "https://play.example.org",
+      "HTTPS://Play.example.org",
+      "http://localhost:9",
+    ]) {
+      expect(allowed(origin), origin).toBe(true);
+    }
+    for (const origin of [
+      "http://rooms.example.org",
+      "https://rooms.example.org:8443",
+      "https://evil.org",
+      "https://play.example.org.evil.org",
+      "https://xplay.example.org",
+      "https://play.example.org/",
+      "http://localhost:3000",
+      "http://127.0.0.1",
+      "null",
+      "",
+      "file://",
+      "*",
+    ]) {
+      expect(allowed(origin), origin).toBe(false);
+    }
+  });
+
+  it("[B1] of this machine is allowed where the server itself is reached on this machine", () => {
+    const allowed = (origin: string) => isAllowedOrigin(origin, LOCAL, config);
+    for (const origin of [
+      "http://localhost:3000",
+      "http://127.0.0.1:1999",
+      "https://[::1]:5173",
+      "http://a.localhost",
+    ]) {
+      expect(allowed(origin), origin).toBe(true);
+    }
+    for (const origin of [
+      "http://localhost.evil.org",
+      "http://127.0.0.1.evil.org",
+      "http://notlocalhost",
+      "chrome-extension://localhost",
+      "null",
+      "localhost",
+    ]) {
+      expect(allowed(origin), origin).toBe(false);
+    }
+  });
+});
+
+describe("an answer", () => {
+  const ask = (origin: string | undefined, init: RequestInit = {}) =>
+    new Request(DEPLOYED, { ...init, headers: { ...init.headers, ...(origin ? { Origin: origin } : {}) } });
+
+  it("[B3] [B4] keeps what it says of itself, and varies by origin whoever asks", () => {
+    for (const origin of [undefined, "https://play.example.org", "https://evil.org"]) {
+      const answer = new Response("x", { headers: { Vary: "Accept-Encoding", "Referrer-Policy": "origin" } });
+      const { headers } = dress(answer, readerOf(ask(origin), config));
+      expect(headers.get("Vary")).toBe("Accept-Encoding, Origin");
+      expect(headers.get("Referrer-Policy")).toBe("origin");
+      expect(headers.get("Strict-Transport-Security")).toMatch(/max-age=\d+/);
+      expect(headers.get("Access-Control-Allow-Origin")).toBe(origin?.includes("play") ? origin : null);
+    }
+    const once = dress(dress(new Response("x"), { isSecure: false }), { isSecure: false });
+    expect(once.headers.get("Vary")).toBe("Origin");
+    expect(once.headers.get("Strict-Transport-Security")).toBeNull();
+  });
+
+  it("[B3] to a question beforehand is given only where there is one", () => {
+    const asks = { "Access-Control-Request-Method": "POST" };
+    expect(
+      answerPreflight(ask("https://play.example.org", { method: "OPTIONS", headers: asks }), config)?.status,
+    ).toBe(204);
+    expect(
+      answerPreflight(ask("https://evil.org", { method: "OPTIONS", headers: asks }), config)?.status,
+    ).toBe(403);
+    expect(
+      answerPreflight(ask("https://play.example.org", { method: "OPTIONS", headers: asks }), undefined)
+        ?.status,
+    ).toBe(403);
+    expect(answerPreflight(ask("https://play.example.org", { method: "OPTIONS" }), config)).toBeUndefined();
+    expect(answerPreflight(ask(undefined, { method: "OPTIONS", headers: asks }), config)).toBeUndefined();
+    expect(
+      answerPreflight(ask("https://play.example.org", { method: "POST", headers: asks }), config),
+    ).toBeUndefined();
+  });
+});

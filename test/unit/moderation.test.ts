@@ -1,0 +1,414 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { FOREVER, KICKED_MS } from "../../src/features/moderation/decide";
+import { initial, type ModerationState, reduce } from "../../src/features/moderation/state";
+import { main } from "../../src/kinds/main";
+import type { Role } from "../../src/protocol/codes";
+import { RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+const open = () => RoomStage.open({ kind: main });
+const mutedIn = (tab: RoomTab) => (tab.read().slices.moderation as ModerationState).muted;
+const moderate = (stage: RoomStage, tab: RoomTab, a: string, d: Record<string, string | number>) =>
+  stage.do(tab, "moderation", a, d);
+const namesOf = (tab: RoomTab) => tab.read().events.map(({ f, n }) => `${f}.${n}`);
+const membersOf = (tab: RoomTab) =>
+  Object.keys((tab.read().slices.presence as { members: Record<string, unknown> }).members).sort();
+
+/** Ann and Bob, whom Hanna leads. */
+async function table() {
+  const stage = await open();
+  const hanna = stage.join("hanna", { role: "host" });
+  const ann = stage.join("ann");
+  const bob = stage.join("bob");
+  stage.pass(100);
+  return { stage, hanna, ann, bob };
+}
+
+describe("moderation's fold", () => {
+  it("[D1] keeps who is muted until when, whatever they are called", () => {
+    const muted = (user: string, untilMs: number) =>
+      ({ n: "muted", d: { user, untilMs }, seq: 1, at: 1 }) as const;
+    let state = ["__proto__", "constructor", "ann"].reduce(
+      (held, user, at) => reduce(held, muted(user, at)),
+      initial(),
+    );
+    expect(Object.entries(state.muted)).toEqual([
+      ["__proto__", 0],
+      ["constructor", 1],
+      ["ann", 2],
+    ]);
+    state = reduce(state, { n: "unmuted", d: { user: "constructor" }, seq: 2, at: 2 });
+    expect(Object.keys(state.muted)).toEqual(["__proto__", "ann"]);
+  });
+
+  it("passes over what it does not know", () => {
+    const state = initial();
+    expect(reduce(state, { n: "warned", d: {}, seq: 1, at: 1 } as never)).toBe(state);
+    expect(reduce(state, { n: "kicked", d: { user: "ann" }, seq: 1, at: 1 })).toBe(state);
+  });
+});
+
+describe("muting", () => {
+  it("[D1] refuses what the muted say, with the exact wait, after which it goes through", async () => {
+    const { stage, hanna, ann, bob } = await table();
+    moderate(stage, hanna, "mute", { user: "ann", forMs: 10_000 });
+    stage.pass(4_000);
+    expect(mutedIn(bob)).toEqual({ ann: stage.now + 6_000 });
+    stage.say(ann, "hello?");
+    expect(ann.read().nacks).toMatchObject([{ code: "muted", retryAfterMs: 6_000 }]);
+    stage.pass(5_999);
+    stage.say(ann, "hello?");
+    expect(ann.read().nacks[1]).toMatchObject({ code: "muted", retryAfterMs: 1 });
+    stage.pass(1);
+    stage.say(ann, "hello!");
+    stage.pass(100);
+    expect(ann.read().nacks).toHaveLength(2);
+    expect(bob.read().events.map(({ n }) => n)).toContain("said");
+    expect(mutedIn(bob)).toEqual({});
+    stage.check();
+  });
+
+  it("[D1] silences signals that are speech, and nothing else that somebody does", async () => {
+    const { stage, hanna, ann, bob } = await table();
+    stage.say(ann, "before");
+    stage.pass(100);
+    moderate(stage, hanna, "mute", { user: "ann" });
+    stage.pass(100);
+    stage.signal(ann, "chat", "typing");
+    stage.do(ann, "presence", "set", { status: "sulking" });
+    stage.do(ann, "chat", "remove", { id: ann.read().events.find(({ n }) => n === "said")?.seq ?? 0 });
+    stage.pass(100);
+    expect(ann.read().nacks).toMatchObject([{ code: "muted" }]);
+    expect(bob.read().signals).toEqual([]);
+    expect(namesOf(bob).slice(-2)).toEqual(["presence.changed", "chat.removed"]);
+  });
+
+  it("[D1] without an end tells no wait, and ends by unmuting", async () => {
+    const { stage, hanna, ann } = await table();
+    moderate(stage, hanna, "mute", { user: "ann" });
+    stage.pass(100);
+    expect(mutedIn(ann)).toEqual({ ann: FOREVER });
+    expect(new Date(FOREVER).getTime()).toBe(FOREVER);
+    stage.pass(1_800_000);
+    stage.say(ann, "half an hour later");
+    const [nack] = ann.read().nacks;
+    expect(nack?.code).toBe("muted");
+    expect(nack).not.toHaveProperty("retryAfterMs");
+    moderate(stage, hanna, "unmute", { user: "ann" });
+    stage.say(ann, "at last");
+    stage.pass(100);
+    expect(ann.read().nacks).toHaveLength(1);
+    moderate(stage, hanna, "unmute", { user: "ann" });
+    expect(hanna.read().nacks).toMatchObject([{ code: "conflict" }]);
+    stage.check();
+  });
+
+  it("[D1] holds on every connection, after leaving and coming back, and over restarts", async () => {
+    const { stage, hanna, ann } = await table();
+    moderate(stage, hanna, "mute", { user: "ann", forMs: 600_000 });
+    stage.leave(ann);
+    stage.pass(60_000);
+    await stage.crash();
+    const again = stage.join("ann", { tab: "another" });
+    stage.pass(100);
+    stage.say(again, "me again");
+    expect(again.read().nacks).toMatchObject([{ code: "muted", retryAfterMs: 539_900 }]);
+    stage.check();
+  });
+
+  it("[D1] a refusal counts against no limit", async () => {
+    const stage = await RoomStage.open({
+      kind: main,
+      settings: { rules: { "chat.say": { count: 1, perMs: 60_000 } } },
+    });
+    const hanna = stage.join("hanna", { role: "host" });
+    const ann = stage.join("ann");
+    moderate(stage, hanna, "mute", { user: "ann", forMs: 1_000 });
+    for (let time = 0; time < 5; time++) stage.say(ann, "hello?");
+    stage.pass(1_000);
+    stage.say(ann, "hello!");
+    expect(ann.read().nacks.map(({ code }) => code)).toEqual(Array(5).fill("muted"));
+  });
+
+  it("[D1] one timer wakes for whoever is next, however mutes are made and lifted", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 30 })), {
+          maxLength: 30,
+        }),
+        async (steps) => {
+          const stage = await open();
+          const hanna = stage.join("hanna", { role: "host" });
+          const ends = new Map<string, number>();
+          for (const [who, seconds] of steps) {
+            const user = `user${who}`;
+            if (seconds === 0 && (ends.get(user) ?? 0) > stage.now) {
+              moderate(stage, hanna, "unmute", { user });
+              ends.delete(user);
+            } else if (seconds > 0) {
+              moderate(stage, hanna, "mute", { user, forMs: seconds * 1000 });
+              ends.set(user, stage.now + seconds * 1000);
+            }
+            stage.pass(1_500);
+            const expected = [...ends].filter(([, until]) => until > stage.now);
+            expect(Object.entries(mutedIn(hanna)).sort()).toEqual(expected.sort());
+          }
+          stage.check();
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe("kicking", () => {
+  it("[D2] ends all of somebody's connections with 4403, at once and without a grace", async () => {
+    const { stage, hanna, ann, bob } = await table();
+    const other = stage.join("ann", { tab: "another" });
+    moderate(stage, hanna, "kick", { user: "ann" });
+    for (const tab of [ann, other]) {
+      expect(tab.read().byes).toMatchObject([{ code: 4403 }]);
+      expect(tab.byes[0]).not.toHaveProperty("retryAfterMs");
+    }
+    expect(namesOf(bob).slice(-2)).toEqual(["moderation.kicked", "presence.left"]);
+    expect(membersOf(bob)).toEqual(["bob", "hanna"]);
+    expect(hanna.read().acks.size, "the kick is acknowledged").toBe(1);
+    stage.check();
+  });
+
+  it("[D2] tells nobody before the kick is durable", async () => {
+    const { stage, hanna, ann } = await table();
+    stage.settles = false;
+    moderate(stage, hanna, "kick", { user: "ann" });
+    expect(ann.read().byes).toEqual([]);
+    await stage.crash(0);
+    stage.settles = true;
+    stage.settle();
+    const again = stage.rejoin(ann);
+    expect(again.read().byes, "what never happened keeps nobody out").toEqual([]);
+    stage.check();
+  });
+
+  it("[D2] keeps them out for a minute, whichever tab they try, over a restart, and no longer", async () => {
+    const { stage, hanna, ann } = await table();
+    moderate(stage, hanna, "kick", { user: "ann" });
+    expect(stage.rejoin(ann).read().byes).toMatchObject([{ code: 4403 }, { code: 4403 }]);
+    await stage.crash();
+    stage.pass(KICKED_MS - 1);
+    const early = stage.join("ann", { tab: "another" });
+    expect(early.read().welcomes).toEqual([]);
+    expect(early.byes).toMatchObject([{ code: 4403 }]);
+    stage.pass(1);
+    expect(stage.join("ann").read().welcomes).toHaveLength(1);
+    stage.check();
+  });
+
+  it("[D2] hears nothing more of what the kicked say, not even in the same turn", async () => {
+    const { stage, hanna, ann, bob } = await table();
+    stage.turn(() => {
+      const say = (text: string) =>
+        stage.room.receive(
+          ann.peer.id,
+          JSON.stringify({ t: "do", id: text, f: "chat", a: "say", d: { text } }),
+          stage.now,
+        );
+      say("before");
+      stage.room.receive(
+        hanna.peer.id,
+        JSON.stringify({ t: "do", id: "k", f: "moderation", a: "kick", d: { user: "ann" } }),
+        stage.now,
+      );
+      say("after");
+    });
+    stage.pass(200);
+    expect(
+      bob
+        .read()
+        .events.filter(({ n }) => n === "said")
+        .map(({ d }) => (d as { text: string }).text),
+    ).toEqual(["before"]);
+    stage.check();
+  });
+
+  it("[D2] of somebody in their grace ends the grace; of nobody is `unknown_user`", async () => {
+    const { stage, hanna, ann, bob } = await table();
+    stage.leave(ann);
+    moderate(stage, hanna, "kick", { user: "ann" });
+    stage.pass(100);
+    expect(membersOf(bob)).toEqual(["bob", "hanna"]);
+    moderate(stage, hanna, "kick", { user: "ann" });
+    expect(hanna.read().nacks).toMatchObject([{ code: "unknown_user" }]);
+    stage.check();
+  });
+
+  it("[D2] over HTTP is the room's own doing", async () => {
+    const { stage, ann, bob } = await table();
+    expect(stage.post("hanna", "moderation", "kick", { user: "ann" })).toMatchObject({ ok: true });
+    expect(ann.read().byes).toMatchObject([{ code: 4403 }]);
+    expect(bob.read().events.find(({ n }) => n === "kicked")).not.toHaveProperty("by");
+  });
+});
+
+describe("banning", () => {
+  it("[D3] ends and refuses, tells the banned why and nobody else", async () => {
+    const { stage, hanna, ann, bob } = await table();
+    moderate(stage, hanna, "ban", { user: "ann", scope: "room", reason: "spoilers" });
+    expect(ann.read().byes).toMatchObject([
+      { code: 4403, reason: "You are banned from this room: spoilers" },
+    ]);
+    stage.pass(24 * 3_600_000);
+    expect(stage.join("ann", { expiresAt: stage.now + 1_000_000 }).read().byes).toMatchObject([
+      { code: 4403 },
+    ]);
+    expect(JSON.stringify([bob.read().slices, bob.events])).not.toContain("spoilers");
+    expect(bob.events.find(({ n }) => n === "banned")?.d).toEqual({ user: "ann", scope: "room" });
+    stage.check();
+  });
+
+  it("[D3] ends by itself at `untilMs`, and by unbanning", async () => {
+    const { stage, hanna, ann } = await table();
+    moderate(stage, hanna, "ban", { user: "ann", untilMs: stage.now + 5_000 });
+    moderate(stage, hanna, "ban", { user: "bob" });
+    stage.pass(4_999);
+    expect(stage.rejoin(ann).read().byes).toHaveLength(2);
+    stage.pass(1);
+    expect(stage.join("ann").read().welcomes).toHaveLength(1);
+    moderate(stage, hanna, "unban", { user: "bob" });
+    const back = stage.join("bob", { tab: "back" });
+    stage.pass(100);
+    expect(back.read().welcomes).toHaveLength(1);
+    moderate(stage, hanna, "ban", { user: "ann", untilMs: stage.now });
+    expect(hanna.read().nacks).toMatchObject([{ code: "bad_data" }]);
+    stage.check();
+  });
+
+  it("[D3] holds for whoever has not been here yet, and over a snapshot and a restart", async () => {
+    const { stage, hanna } = await table();
+    moderate(stage, hanna, "ban", { user: "carl" });
+    for (let line = 0; line < 600; line++) {
+      stage.say(hanna, `line ${line}`);
+      stage.pass(10);
+    }
+    await stage.crash();
+    expect(stage.join("carl").read().byes).toMatchObject([{ code: 4403 }]);
+    stage.check();
+  });
+
+  it("[D4] everywhere is an admin's alone, and so is lifting it", async () => {
+    const { stage, hanna, ann } = await table();
+    moderate(stage, hanna, "ban", { user: "ann", scope: "everywhere" });
+    moderate(stage, hanna, "unban", { user: "ann", scope: "everywhere" });
+    expect(hanna.read().nacks.map(({ code }) => code)).toEqual(["not_allowed", "not_allowed"]);
+    expect(ann.read().byes).toEqual([]);
+    const ada = stage.join("ada", { role: "admin" });
+    moderate(stage, ada, "ban", { user: "ann", scope: "everywhere" });
+    expect(ann.read().byes).toMatchObject([{ code: 4403, reason: "You are banned." }]);
+    moderate(stage, hanna, "unban", { user: "ann" });
+    expect(stage.join("ann", { tab: "a host cannot" }).read().byes).toHaveLength(1);
+    moderate(stage, ada, "unban", { user: "ann" });
+    expect(stage.join("ann", { tab: "an admin can" }).read().byes).toEqual([]);
+    stage.check();
+  });
+});
+
+describe("roles", () => {
+  const actions: [string, object][] = [
+    ["kick", {}],
+    ["mute", {}],
+    ["ban", { scope: "room" }],
+  ];
+
+  it("[D4] nobody moderates an equal or higher role, nor themselves", async () => {
+    const ranks: Role[] = ["player", "host", "admin"];
+    for (const [action, d] of actions) {
+      for (const by of ranks) {
+        for (const of of ranks) {
+          const stage = await open();
+          const actor = stage.join("actor", { role: by });
+          const target = stage.join("target", { role: of });
+          moderate(stage, actor, action, { user: "target", ...d });
+          const may = ranks.indexOf(by) > ranks.indexOf(of) && by !== "player";
+          expect(
+            actor.read().nacks.map(({ code }) => code),
+            `${by} ${action}s ${of}`,
+          ).toEqual(may ? [] : ["not_allowed"]);
+          moderate(stage, actor, action, { user: "actor", ...d });
+          expect(actor.read().nacks.at(-1)?.code, "themselves").toBe("not_allowed");
+          expect(target.read().faults).toEqual([]);
+        }
+      }
+    }
+  });
+
+  it("[D4] holds for a host who is away, over a restart too, until they come as something less", async () => {
+    const { stage, hanna } = await table();
+    const otto = stage.join("otto", { role: "host" });
+    stage.leave(otto);
+    stage.pass(60_000);
+    await stage.crash();
+    const again = stage.rejoin(hanna);
+    stage.pass(100);
+    moderate(stage, again, "ban", { user: "otto" });
+    expect(again.read().nacks).toMatchObject([{ code: "not_allowed" }]);
+    const demoted = stage.join("otto", { tab: "demoted" });
+    stage.pass(100);
+    moderate(stage, again, "ban", { user: "otto" });
+    expect(demoted.read().byes).toMatchObject([{ code: 4403 }]);
+    stage.check();
+  });
+
+  it("[D4] is the highest of somebody's tabs, whichever came first", async () => {
+    const { stage, hanna } = await table();
+    const first = stage.join("otto", { tab: "first" });
+    const second = stage.join("otto", { tab: "second", role: "host" });
+    stage.pass(100);
+    moderate(stage, hanna, "kick", { user: "otto" });
+    expect(hanna.read().nacks).toMatchObject([{ code: "not_allowed" }]);
+    moderate(stage, second, "kick", { user: "otto" });
+    expect(second.read().nacks, "themselves").toMatchObject([{ code: "not_allowed" }]);
+    expect([...first.read().byes, ...second.read().byes]).toEqual([]);
+    stage.check();
+  });
+
+  it("[D4] of whoever asks over HTTP, from outside the room, are no more than themselves", async () => {
+    const { stage } = await table();
+    const ask = (id: string, user: string) =>
+      stage.room.act(
+        { id, f: "moderation", a: "ban", d: { user } },
+        { user: "ada", name: "Ada", role: "admin" },
+        stage.now,
+      );
+    expect(ask("1", "ada")).toMatchObject({ ok: false, refused: { code: "not_allowed" } });
+    expect(ask("2", "ann")).toMatchObject({ ok: true });
+    stage.check();
+  });
+
+  it("[D4] what cannot be is refused with what is wrong about it", async () => {
+    const { stage, hanna } = await table();
+    const wrong: [string, object][] = [
+      ["kick", {}],
+      ["kick", { user: "" }],
+      ["kick", { user: 5 }],
+      ["mute", { user: "ann", forMs: 0 }],
+      ["mute", { user: "ann", forMs: 1.5 }],
+      ["mute", { user: "ann", forMs: 1e15 }],
+      ["ban", { user: "ann", scope: "moon" }],
+      ["ban", { user: "ann", untilMs: 9e15 }],
+      ["ban", { user: "ann", reason: "x".repeat(201) }],
+    ];
+    for (const [action, d] of wrong) moderate(stage, hanna, action, d as Record<string, string>);
+    expect(hanna.read().nacks.map(({ code }) => code)).toEqual(wrong.map(() => "bad_data"));
+    expect(membersOf(hanna)).toEqual(["ann", "bob", "hanna"]);
+  });
+
+  it("[D4] the longest id and reason, in the widest characters, are never too large", async () => {
+    const { stage, hanna } = await table();
+    const user = "💥".repeat(128);
+    for (const action of ["mute", "unmute", "ban", "unban"]) moderate(stage, hanna, action, { user });
+    moderate(stage, hanna, "ban", { user, reason: "\u0001".repeat(200) });
+    moderate(stage, hanna, "ban", { user: '"'.repeat(128), reason: "💥".repeat(200) });
+    expect(hanna.read().nacks).toEqual([]);
+    stage.check();
+  });
+});

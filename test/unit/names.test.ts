@@ -1,0 +1,140 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { codePoints } from "../../src/protocol/codec";
+import { skeleton } from "../../src/protocol/skeleton";
+import { Names, shownName } from "../../src/room/names";
+import { RoomStage } from "../support/room-stage";
+
+describe("what a name looks like", () => {
+  it.each([
+    ["capitals", "Admin", "ADMIN"],
+    ["a Cyrillic letter", "Admin", "Аdmin"],
+    ["a Greek one", "Tom", "Τom"],
+    ["full width", "Ann", "Ａｎｎ"],
+    ["a script alphabet", "Ann", "𝒜𝓃𝓃"],
+    ["an accent", "Ann", "Änn"],
+    ["piled accents", "Ann", "A̸̡̛n̶n"],
+    ["a joiner", "Ann", "A\u200dnn"],
+    ["a direction mark", "Ann", "\u202eAnn"],
+    ["l for I", "Ill", "lll"],
+    ["1 for l", "Paul", "Pau1"],
+    ["0 for o", "Bob", "B0b"],
+    ["rn for m", "Emma", "Ernrna"],
+    ["spaces", "Ann Lee", "Ann  Lee "],
+    ["punctuation", "Ann_Lee", "Ann-Lee"],
+    ["small capitals", "ann", "ᴀɴɴ"],
+    ["Cherokee", "HAT", "ᎻᎪᎢ"],
+  ])("is the same with %s", (_, one, other) => {
+    expect(skeleton(other)).toBe(skeleton(one));
+  });
+
+  it.each([
+    ["Ann", "Anna"],
+    ["Ann", "Ben"],
+    ["🔥", "💧"],
+    ["王芳", "王方"],
+    ["राम", "रमा"],
+    ["!!!", "???"],
+  ])("is not the same for %s and %s", (one, other) => {
+    expect(skeleton(other)).not.toBe(skeleton(one));
+  });
+});
+
+describe("a name that is shown", () => {
+  it.each([
+    ["Ann", "Ann"],
+    ["  Ann \u00a0 Lee ", "Ann Lee"],
+    ["Ann\u202eeel", "Anneel"],
+    ["A\u200bnn", "Ann"],
+    ["\u3164\u2800 ", "Someone"],
+    ["\u200b", "Someone"],
+    ["👨‍👩‍👧", "👨‍👩‍👧"],
+    ["🏳️‍🌈", "🏳️‍🌈"],
+    ["A\u0301\u0302\u0303\u0304\u0305", "Á\u0302\u0303"],
+    ["क्‍ष", "क्‍ष"],
+  ])("of %j is %j", (name, shown) => {
+    expect(shownName(name)).toBe(shown);
+  });
+
+  it("is one, whatever it was, and stays as it is when shown again", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", minLength: 1, maxLength: 60 }), (name) => {
+        const shown = shownName(name);
+        expect(codePoints(shown)).toBeGreaterThan(0);
+        expect(codePoints(shown)).toBeLessThanOrEqual(40);
+        expect(shownName(shown)).toBe(shown);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe("two members whose names look alike", () => {
+  it("[N2] are told apart, by whoever came first, in the list, in chat and in their own welcome", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann", { name: "Ann" });
+    const other = stage.join("other", { name: "Аnn" });
+    stage.pass(100);
+    expect(ann.read().welcomes[0]?.you.name).toBe("Ann");
+    expect(other.read().welcomes[0]?.you.name).toBe("Аnn (2)");
+    stage.say(other, "I am Ann");
+    stage.pass(100);
+    expect(ann.read().slices).toMatchObject({
+      presence: { members: { ann: { name: "Ann" }, other: { name: "Аnn (2)" } } },
+      chat: { messages: [{ name: "Аnn (2)" }] },
+    });
+    stage.check();
+  });
+
+  it("[N2] keep what they are called over reconnects, tabs and restarts, and let it go when they leave", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann", { name: "Ann" });
+    const other = stage.join("other", { name: "ANN" });
+    stage.pass(100);
+    stage.leave(other);
+    stage.rejoin(other, { name: "ANN" });
+    stage.pass(100);
+    expect(other.read().welcomes.at(-1)?.you.name).toBe("ANN (2)");
+    expect(
+      ann.read().events.filter(({ n }) => n === "joined"),
+      "a reconnect is no news",
+    ).toHaveLength(1);
+    await stage.crash();
+    const third = stage.join("third", { name: "ann" });
+    stage.pass(100);
+    expect(third.read().welcomes[0]?.you.name).toBe("ann (3)");
+    stage.pass(60_000);
+    const late = stage.join("late", { name: "ANN" });
+    stage.pass(100);
+    expect(late.read().welcomes[0]?.you.name, "both have left").toBe("ANN");
+    stage.check();
+  });
+
+  it("[N2] never are, however many come with however long a name", () => {
+    const names = new Names();
+    const taken = new Set<string>();
+    for (let user = 0; user < 3_000; user++) {
+      const name = names.distinct(
+        `user${user}`,
+        user % 3 === 0 ? "x".repeat(40) : user % 3 === 1 ? "Guest (2)" : "Guest",
+      );
+      names.take(`user${user}`, name);
+      expect(codePoints(name)).toBeLessThanOrEqual(40);
+      taken.add(skeleton(name));
+    }
+    expect(taken.size).toBe(3_000);
+  });
+});
+
+describe("a guest", () => {
+  it("[N3] is marked, and nobody else is", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.join("guest-x", { guest: true });
+    stage.pass(100);
+    const { members } = ann.read().slices.presence as { members: Record<string, object> };
+    expect(members["guest-x"]).toMatchObject({ guest: true });
+    expect(members.ann).not.toHaveProperty("guest");
+    stage.check();
+  });
+});

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { RESTART_GRACE_MS } from "../../src/protocol/limits";
+import { busiest } from "../support/busiest";
+import { labKind } from "../support/room-stage";
+import { SimulatedRoom } from "../support/simulated-room";
+
+const MINUTE_MS = 60_000;
+
+describe("a restart at 1,000 members", () => {
+  async function full(seed: number): Promise<SimulatedRoom> {
+    const room = await SimulatedRoom.open({ seed, settings: { maxUsers: 1_000 } });
+    for (let n = 0; n < 1_000; n++) room.join({ user: `user-${n}` });
+    room.run(15_000);
+    expect(room.users).toBe(1_000);
+    return room;
+  }
+
+  it.each([
+    ...(process.env.RECOVERY === "whole" ? ([["is over in a moment", 0]] as const) : []),
+    ["takes some seconds", 6_000] as const,
+  ])(
+    "[P1] that %s: nobody has left, nobody needs a snapshot, and the busiest 250 ms hold at most a tenth",
+    async (_, downMs) => {
+      const room = await full(13 + downMs);
+      const { seq } = room;
+      const cutAt = room.now;
+      room.die(20);
+      room.run(downMs);
+      await room.rise();
+      const roseAt = room.now;
+      expect(room.waitUntil(() => room.clients.every(({ session }) => session.isCaughtUp), MINUTE_MS)).toBe(
+        true,
+      );
+      room.run(2 * RESTART_GRACE_MS);
+      const back = room.clients.map(({ openedAt }) => openedAt.filter((at) => at > cutAt).at(-1) ?? 0);
+      expect(Math.max(...back) - roseAt, "everybody was in time").toBeLessThan(RESTART_GRACE_MS);
+      expect(busiest(back, 250)).toBeLessThanOrEqual(100);
+      expect(room.clients.every(({ fresh }) => fresh === 1)).toBe(true);
+      expect(room.clients.every(({ events }) => events.every(({ n }) => n !== "left"))).toBe(true);
+      expect(room.users).toBe(1_000);
+      // Not one event more: who is back within the grace is nobody's news.
+      expect(room.seq).toBe(seq);
+    },
+    120_000,
+  );
+
+  it("[W4] with times given by `bye`: everybody keeps to theirs, and they are even", async () => {
+    const room = await full(14);
+    room.run(15_000);
+    const sentAt = room.now;
+    room.kind = labKind({ version: "2" });
+    expect(await room.sleep()).toBe(true);
+    expect(room.waitUntil(() => room.clients.every(({ session }) => session.isCaughtUp), MINUTE_MS)).toBe(
+      true,
+    );
+    room.run(2 * RESTART_GRACE_MS);
+    const back = room.clients.map(({ openedAt }) => openedAt.filter((at) => at > sentAt));
+    expect(
+      back.every(({ length }) => length === 1),
+      "each came once",
+    ).toBe(true);
+    const times = back.flat();
+    const even = 1_000 / ((Math.max(...times) - Math.min(...times)) / 250);
+    expect(busiest(times, 250)).toBeLessThanOrEqual(even * 1.25 + 2);
+    expect(room.users).toBe(1_000);
+    expect(room.clients.every(({ events }) => events.every(({ n }) => n !== "left"))).toBe(true);
+  }, 120_000);
+});

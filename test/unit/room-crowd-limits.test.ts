@@ -1,0 +1,58 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, it } from "vitest";
+import { RoomStage } from "../support/room-stage";
+
+const USERS = 50_000;
+const WINDOW_MS = 60_000;
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Of all that is alive. */
+function heapBytes(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
+it("[L5] fifty thousand users pass through a room's limiter, which keeps those of its windows and lets the old ones go", async () => {
+  const stage = await RoomStage.open({
+    settings: {
+      rules: { "chat.say": { count: 10, perMs: WINDOW_MS }, "presence.set": null },
+      leaveGraceMs: 0,
+    },
+  });
+  const { windows } = stage.room["parts"].memory;
+  const atFirst = heapBytes();
+  let mostStamps = 0;
+  let mostBytes = 0;
+  for (let n = 0; n < USERS; n++) {
+    const one = stage.join(`user-${n}`, { forgets: true });
+    stage.say(one, "hello");
+    stage.leave(one);
+    stage.tabs.length = 0;
+    stage.answers.length = 0;
+    stage.pass(20);
+    if (n % 500 === 0) {
+      mostStamps = Math.max(mostStamps, windows.stampCount);
+      mostBytes = Math.max(mostBytes, stage.world.storedBytes);
+    }
+  }
+  const heap = heapBytes() - atFirst;
+  // Twenty milliseconds each: three thousand are inside the window, and the sweep follows by the alarm's pace.
+  const inside = WINDOW_MS / 20;
+  console.log(
+    `${USERS} users: at most ${mostStamps} stamps (${inside} are inside the window), ${Math.round(mostBytes / 1024)} KiB stored, heap ${Math.round(heap / 1024 / 1024)} MiB more at the end`,
+  );
+  expect(mostStamps).toBeGreaterThanOrEqual(inside - 1);
+  expect(mostStamps).toBeLessThan(6 * inside);
+  expect(mostBytes).toBeLessThan(32 * 1024 * 1024);
+  // Of the whole room, with two minutes of its events and ids.
+  expect(heap).toBeLessThan(64 * 1024 * 1024);
+
+  stage.pass(2 * WINDOW_MS);
+  stage.ring();
+  expect(windows.stampCount, "old windows go").toBe(0);
+  expect(windows.size).toBe(0);
+  stage.check();
+}, 240_000);

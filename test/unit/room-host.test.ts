@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { type Host, RoomHost } from "../../src/platform/room-host";
+import { MemoryWorld } from "../support/memory-world";
+import { labKind, settings } from "../support/room-stage";
+
+function host() {
+  const world = new MemoryWorld();
+  const given: Host = {
+    storage: world.ports.storage,
+    settings,
+    named: () => ({ kind: "main", id: "hall" }),
+    block: (work) => work(),
+    sockets: () => [],
+    errands: {},
+    abandon: () => {},
+    isDebugging: false,
+  };
+  const kind = labKind();
+  return { world, host: new RoomHost(given, (name) => (name === "main" ? kind : undefined)) };
+}
+
+function socket() {
+  const told: string[] = [];
+  const closes: number[] = [];
+  return {
+    told,
+    closes,
+    id: "conn-1",
+    state: null,
+    send: (text: string) => void told.push(text),
+    close: (code: number) => void closes.push(code),
+    setState: () => null,
+  };
+}
+
+describe("a room that cannot be read from storage", () => {
+  it("sends away whoever speaks in it, to come back and say it again", async () => {
+    const { world, host: it } = host();
+    world.faultReads(0, "failing");
+    const ann = socket();
+    await it.hear(ann, JSON.stringify({ t: "do", id: "1", f: "lab", a: "add", d: { n: 1 } }));
+    expect(ann.told.map((text) => JSON.parse(text))).toMatchObject([
+      { t: "bye", code: 1012, retryAfterMs: 10_000 },
+    ]);
+    expect(ann.closes).toEqual([1012]);
+  });
+
+  it("is found at the next call where that was for a moment", async () => {
+    const { world, host: it } = host();
+    world.faultReads(0, "failing");
+    await it.hear(socket(), "ping");
+    expect(it.isLive).toBe(false);
+    await it.hear(socket(), "ping");
+    expect(it.isLive).toBe(true);
+  });
+});

@@ -1,0 +1,64 @@
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { freshSeed } from "../platforms/random";
+import { bundle } from "../simulation/bundle.mjs";
+import type * as simulate from "../simulation/simulate";
+
+/** Of every run in continuous integration; `npm run simulate` goes on from there. */
+const FIXED = 25;
+/** None until a clock that is set back while a room sleeps is told from a fault: `FRESH_SEEDS=10` plays some. */
+const FRESH = Number(process.env.FRESH_SEEDS ?? 0);
+const STEPS = 120;
+
+let simulation: typeof simulate;
+
+beforeAll(async () => {
+  mkdirSync(".cache/simulation", { recursive: true });
+  const file = `.cache/simulation/unit-${process.pid}.mjs`;
+  await bundle(file);
+  simulation = await import(pathToFileURL(file).href);
+}, 60_000);
+
+async function told(seed: number): Promise<string[]> {
+  const lines: string[] = [];
+  await simulation.play(simulation.storyOf(seed, STEPS), (line) => lines.push(line));
+  return lines;
+}
+
+async function breachOf(seed: number): Promise<string | undefined> {
+  const { breach } = await simulation.play(simulation.storyOf(seed, STEPS));
+  return breach && `seed ${seed}, ${STEPS} steps: ${breach.message}`;
+}
+
+describe("the simulation", () => {
+  it("tells the same story of the same seed, byte for byte", async () => {
+    for (const seed of [7, 8]) {
+      const lines = await told(seed);
+      expect(lines.length).toBeGreaterThan(300);
+      expect(await told(seed)).toEqual(lines);
+    }
+  });
+
+  it("tells another of another seed", async () => {
+    expect(await told(7)).not.toEqual(await told(8));
+  });
+
+  it.each(readdirSync("test/simulation/stories"))("plays %s, which found something once", async (name) => {
+    const story = JSON.parse(readFileSync(`test/simulation/stories/${name}`, "utf8"));
+    expect((await simulation.play(story)).breach?.message).toBeUndefined();
+  });
+
+  it(`holds its invariants for ${FIXED} fixed seeds`, async () => {
+    for (let seed = 1; seed <= FIXED; seed++) expect(await breachOf(seed)).toBeUndefined();
+  }, 120_000);
+
+  const fresh = freshSeed();
+  it.runIf(FRESH > 0)(
+    `holds its invariants for ${FRESH} fresh seeds from ${fresh}`,
+    async () => {
+      for (let seed = fresh; seed < fresh + FRESH; seed++) expect(await breachOf(seed)).toBeUndefined();
+    },
+    120_000,
+  );
+});

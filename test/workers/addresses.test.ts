@@ -1,0 +1,33 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { expect, it } from "vitest";
+
+const ask = (name: string, count = 3) =>
+  env.ADDRESSES.getByName(name).ask({ take: [{ rule: "read", count, perMs: 60_000 }], look: [] });
+const stored = (name: string) =>
+  runInDurableObject(env.ADDRESSES.getByName(name), async (_, { storage }) => ({
+    keys: [...(await storage.list()).keys()],
+    alarm: await storage.getAlarm(),
+  }));
+
+it("[L6] an address's object counts what many ask at once, and tells the exact wait", async () => {
+  const answers = await Promise.all(Array.from({ length: 5 }, () => ask("many")));
+  expect(answers.map(({ ok }) => ok)).toEqual([true, true, true, false, false]);
+  const last = answers.at(-1);
+  if (!last || last.ok) throw new Error("let through");
+  expect(last.rule).toBe("read");
+  expect(last.retryAfterMs).toBeGreaterThan(59_000);
+  expect(last.retryAfterMs).toBeLessThanOrEqual(60_000);
+});
+
+it("[L5] an address's object has an alarm as long as it keeps anything, and the alarm leaves what still counts", async () => {
+  await ask("kept");
+  const before = await stored("kept");
+  expect(before.keys).toHaveLength(1);
+  expect(before.alarm).toBeGreaterThan(Date.now());
+  expect(await runDurableObjectAlarm(env.ADDRESSES.getByName("kept"))).toBe(true);
+  const after = await stored("kept");
+  expect(after.keys).toEqual(before.keys);
+  expect(after.alarm).toBeGreaterThan(Date.now());
+  expect((await ask("kept", 1)).ok).toBe(false);
+});

@@ -1,0 +1,362 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { TokenClaims } from "../../src/identity/token";
+import { main } from "../../src/kinds/main";
+import { keeperOf } from "../../src/platform/banned-address";
+import type { CloudflareEnv } from "../../src/platform/cloudflare";
+import { shareOf } from "../../src/platform/user-share";
+import { serve } from "../../src/worker/serve";
+import { freshRoom, objectOf, stored, token, Visitor } from "./visit";
+
+const ADMIN: TokenClaims = { user: "ada", role: "admin" };
+let admin = "";
+beforeAll(async () => {
+  admin = await token(ADMIN);
+});
+
+async function api(method: string, path: string, body?: unknown, as = admin) {
+  const response = await exports.default.fetch(`http://tallyroom/v1/bans${path}`, {
+    method,
+    headers: { Authorization: `Bearer ${as}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+async function join(room: string, user: string, claims: Partial<TokenClaims> = {}): Promise<Visitor> {
+  return Visitor.join(room, { _pk: crypto.randomUUID(), token: await token({ user, ...claims }) });
+}
+
+function objectOfUser(user: string) {
+  return env.USERS.getByName(shareOf(user));
+}
+
+/** The user's object knows of the room: from then on a ban finds it. */
+function known(user: string, room: string): Promise<void> {
+  return vi.waitFor(async () => {
+    const places = await objectOfUser(user).places(user);
+    expect(places).toContain(`cloudflare:main/${room}`);
+  });
+}
+
+describe("bans everywhere, over HTTP", () => {
+  it("[D6] are set, told, listed page by page and lifted", async () => {
+    for (const user of ["u1", "u2", "u3", "ü/4 %"]) {
+      const set = await api("PUT", `/${encodeURIComponent(user)}`, { reason: "spam" });
+      expect(set).toMatchObject({ status: 200, body: { user, reason: "spam", by: "ada" } });
+    }
+    expect(await api("GET", "/u2")).toMatchObject({ status: 200, body: { user: "u2" } });
+    const first = await api("GET", "?limit=2");
+    expect(first.body).toMatchObject({ bans: [{ user: "u1" }, { user: "u2" }], cursor: "u2" });
+    const second = await api("GET", `?limit=2&cursor=${first.body.cursor}`);
+    expect(second.body).toMatchObject({ bans: [{ user: "u3" }, { user: "ü/4 %" }] });
+    expect(second.body).not.toHaveProperty("cursor");
+    for (const user of ["u1", "u2", "u3", "ü/4 %"]) {
+      expect(await api("DELETE", `/${encodeURIComponent(user)}`)).toMatchObject({ status: 200 });
+    }
+    expect(await api("DELETE", "/u1")).toMatchObject({ status: 404, body: { code: "not_found" } });
+    expect(await api("GET", "/u1")).toMatchObject({ status: 404 });
+    expect((await api("GET", "")).body).toEqual({ bans: [] });
+  });
+
+  it("[D6] are an admin's of the whole deployment, and of nobody else", async () => {
+    const others: TokenClaims[] = [
+      { user: "hanna", role: "host", rooms: ["*/*"] },
+      { user: "ann" },
+      { user: "half", role: "admin", rooms: ["main/*"] },
+      { user: "dash", role: "admin", rooms: ["*/-"] },
+    ];
+    for (const claims of others) {
+      expect(await api("PUT", "/bob", {}, await token(claims))).toMatchObject({
+        status: 403,
+        body: { code: "not_allowed" },
+      });
+    }
+    expect(await api("PUT", "/bob", {}, "nonsense")).toMatchObject({ status: 401 });
+    expect(await api("GET", "", undefined, "")).toMatchObject({ status: 401 });
+    expect(await api("GET", "/bob")).toMatchObject({ status: 404 });
+    expect(await api("PUT", "/ada", {}), "themselves").toMatchObject({ status: 403 });
+  });
+
+  it("[D6] that make no sense are refused with what is wrong", async () => {
+    const wrong: [string, unknown][] = [
+      ["/bob", { reason: "" }],
+      ["/bob", { reason: 5 }],
+      ["/bob", { untilMs: "soon" }],
+      ["/bob", { untilMs: Date.now() - 1 }],
+      ["/bob", { until: 5 }],
+      [`/${"x".repeat(129)}`, {}],
+      ["/%00", {}],
+      ["/%ff", {}],
+    ];
+    for (const [path, body] of wrong) {
+      expect(await api("PUT", path, body), JSON.stringify([path, body])).toMatchObject({
+        status: 400,
+        body: { code: "bad_data" },
+      });
+    }
+    for (const query of ["?limit=0", "?limit=101", "?limit=x", "?page=2"]) {
+      expect(await api("GET", query)).toMatchObject({ status: 400 });
+    }
+    expect((await api("GET", "")).body).toEqual({ bans: [] });
+  });
+
+  it("[D5] end live connections, refuse joining and acting, and let in again once lifted or over", async () => {
+    const room = freshRoom();
+    const bob = await join(room, "bob");
+    await bob.welcome();
+    await known("bob", room);
+    await api("PUT", "/bob", { reason: "cheating" });
+    expect(await bob.bye()).toMatchObject({ code: 4403, reason: "You are banned: cheating" });
+    const again = await join(room, "bob");
+    expect(await again.bye()).toMatchObject({ code: 4403 });
+    expect(await (await join(freshRoom(), "bob")).bye()).toMatchObject({ code: 4403 });
+    const host = await token({ user: "bob", role: "host", rooms: ["main/*"] });
+    const acted = await exports.default.fetch(`http://tallyroom/parties/main/${room}`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${host}` },
+      body: JSON.stringify({ id: "1", f: "chat", a: "say", d: { text: "hi" } }),
+    });
+    expect(acted.status).toBe(403);
+    await api("DELETE", "/bob");
+    expect(await (await join(room, "bob")).welcome()).toMatchObject({ t: "welcome" });
+    await api("PUT", "/carl", { untilMs: Date.now() + 400 });
+    expect(await (await join(room, "carl")).bye()).toMatchObject({ code: 4403 });
+    await vi.waitFor(async () => {
+      const carl = await join(room, "carl");
+      expect(await Promise.race([carl.welcome(), carl.bye()])).toMatchObject({ t: "welcome" });
+    });
+  });
+
+  it("[D4] spare an admin who is somewhere here", async () => {
+    const room = freshRoom();
+    await (await join(room, "otto", { role: "admin" })).welcome();
+    await known("otto", room);
+    expect(await api("PUT", "/otto", {})).toMatchObject({ status: 403 });
+  });
+});
+
+describe("a ban in a room", () => {
+  it("[D5] outlasts the room: cleaned up and made anew, it keeps them out, and no other room does", async () => {
+    const room = freshRoom();
+    const hanna = await join(room, "hanna", { role: "host", rooms: ["main/*"] });
+    await hanna.welcome();
+    hanna.do("1", "moderation", "ban", { user: "dora", reason: "enough" });
+    await vi.waitFor(async () => {
+      const row = await env.DB.prepare("select * from bans where user = 'dora'").first();
+      expect(row).toMatchObject({ scope: `main/${room}`, by: "hanna", reason: "enough" });
+    });
+    const gone = await exports.default.fetch(`http://tallyroom/parties/main/${room}`, {
+      method: "DELETE",
+      headers: { Authorization: `Bearer ${admin}` },
+    });
+    expect(gone.status).toBe(200);
+    await vi.waitFor(async () => expect((await objectOf(room).fetch("http://room/")).status).toBe(404));
+    expect(await (await join(room, "dora")).bye()).toMatchObject({
+      code: 4403,
+      reason: "You are banned from this room: enough",
+    });
+    expect(await (await join(freshRoom(), "dora")).welcome()).toMatchObject({ t: "welcome" });
+
+    const back = await join(room, "hanna", { role: "host", rooms: ["main/*"] });
+    await back.welcome();
+    back.do("2", "moderation", "unban", { user: "dora" });
+    await vi.waitFor(async () =>
+      expect(await env.DB.prepare("select * from bans where user = 'dora'").first()).toBeNull(),
+    );
+    expect(await (await join(room, "dora")).welcome()).toMatchObject({ t: "welcome" });
+  });
+
+  it("[D5] that an edge did not know of ends the connection as soon as the room has told who came", async () => {
+    const room = freshRoom();
+    // Past the edge, as one would come whose answer was older than the ban.
+    await env.DB.prepare("insert into bans values (?, 'eve', null, 'hanna', 1, null)")
+      .bind(`main/${room}`)
+      .run();
+    const { forwardSocket } = await import("../../src/platform/forward");
+    const hello = {
+      conn: "c".repeat(16),
+      user: "eve",
+      name: "Eve",
+      role: "player" as const,
+      guest: false,
+      expiresAt: Date.now() + 60_000,
+      tab: "t".repeat(16),
+    };
+    const { webSocket } = await objectOf(room).fetch(forwardSocket("main", room, hello));
+    if (!webSocket) throw new Error("not a socket");
+    expect(await new Visitor(webSocket).bye()).toMatchObject({ code: 4403 });
+  });
+});
+
+describe("a user's object", () => {
+  it("[D5] knows where its user is, and is nothing once they have left", async () => {
+    const room = freshRoom();
+    const fay = await join(room, "fay");
+    await fay.welcome();
+    await known("fay", room);
+    const hanna = await join(room, "hanna", { role: "host", rooms: ["main/*"] });
+    await hanna.welcome();
+    hanna.do("1", "moderation", "kick", { user: "fay" });
+    await vi.waitFor(async () => expect(await objectOfUser("fay").places("fay")).toEqual([]));
+  });
+
+  it("[D5] forgets a room that is not there any more", async () => {
+    const object = objectOfUser("gus");
+    await object.moved("cloudflare:main/never-was", came("gus", 1));
+    await object.changed("gus");
+    expect(await object.places("gus")).toEqual([]);
+  });
+
+  it("[D5] tells again later a room that could not be told, and everybody at each change", async () => {
+    const object = objectOfUser("ida");
+    // No ROOMS_URL here, so PartyKit's rooms are out of reach.
+    await object.moved("partykit:main/far", came("ida", 1));
+    await object.changed("ida");
+    expect(await object.places("ida")).toEqual(["partykit:main/far"]);
+    const alarm = await runInDurableObject(object, (_, state) => state.storage.getAlarm());
+    expect(alarm).toBeGreaterThan(Date.now() - 1_000);
+    await runDurableObjectAlarm(object);
+    await object.changed("ida");
+    const waiting = await runInDurableObject(object, (_, state) => state.storage.list({ prefix: "t/" }));
+    expect([...waiting.values()]).toMatchObject([{ user: "ida", places: ["partykit:main/far"], tries: 1 }]);
+  });
+
+  it("[D5] takes no notice of a word that comes too late", async () => {
+    const object = objectOfUser("jan");
+    await object.moved("cloudflare:main/x", came("jan", 10));
+    await object.moved("cloudflare:main/x", { at: 5, came: [], gone: ["jan"] });
+    expect(await object.places("jan")).toEqual(["cloudflare:main/x"]);
+    await object.moved("cloudflare:main/x", { at: 10, came: [], gone: ["jan"] });
+    expect(await object.places("jan")).toEqual([]);
+  });
+
+  it("[D5] takes nobody for somebody else, whatever they are called", async () => {
+    const users = ["kim", "kim/", "kim%2F", "k", "\u{1f4a5}".repeat(128)];
+    for (const user of users) await objectOfUser(user).moved("cloudflare:main/x", came(user, 1));
+    await objectOfUser("kim").moved("cloudflare:main/x", { at: 2, came: [], gone: ["kim"] });
+    const places = await Promise.all(users.map((user) => objectOfUser(user).places(user)));
+    expect(places.map(({ length }) => length)).toEqual([0, 1, 1, 1, 1]);
+  });
+});
+
+function came(user: string, at: number) {
+  return { at, came: [{ user, role: "player" as const }], gone: [] };
+}
+
+describe("the address of a banned guest", () => {
+  // The pool's own worker has the limits of addresses off, since nobody tells it one.
+  const limited = { ...env, GUEST_LIMIT: "60/900" } as unknown as CloudflareEnv;
+  const { worker } = serve({ kinds: [main] });
+  const ask = (path: string, address: string, init: RequestInit = {}) =>
+    worker.fetch(
+      new Request(`http://tallyroom${path}`, {
+        ...init,
+        headers: { ...init.headers, "CF-Connecting-IP": address },
+      }),
+      limited,
+    );
+  const opened = async (address: string) => {
+    const response = await ask("/auth/guest", address, {
+      method: "POST",
+      body: JSON.stringify({ name: "Gast" }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, string | number> };
+  };
+  const joins = async (address: string, room: string, own: string) => {
+    const query = new URLSearchParams({ _pk: crypto.randomUUID(), token: own });
+    const { webSocket } = await ask(`/parties/main/${room}?${query}`, address, {
+      headers: { Upgrade: "websocket" },
+    });
+    if (!webSocket) throw new Error("not a socket");
+    return new Visitor(webSocket);
+  };
+
+  it.each(["room", "everywhere"])(
+    "[D7] opens no new guest for a while, and no other address is closed (%s)",
+    async (scope) => {
+      const address = scope === "room" ? "192.0.2.1" : "192.0.2.2";
+      const room = freshRoom();
+      const { body } = await opened(address);
+      const friend = await opened(address);
+      const user = String(body.user);
+      const guest = await joins(address, room, String(body.token));
+      await guest.welcome();
+      await known(user, room);
+      if (scope === "everywhere") {
+        const headers = { Authorization: `Bearer ${admin}` };
+        const set = await ask(`/v1/bans/${user}`, "192.0.2.9", { method: "PUT", headers, body: "{}" });
+        expect(set.status).toBe(200);
+        expect(await guest.bye()).toMatchObject({ code: 4403 });
+      } else {
+        const [from] = await objectOfUser(user).addresses(user);
+        const write = { n: 1, scope, user, by: "hanna", at: Date.now(), isLifted: false, from };
+        await keeperOf(limited)?.writes({ kind: "main", id: room }, { writes: [write] });
+      }
+      const refused = await opened(address);
+      expect(refused).toMatchObject({ status: 429, body: { code: "rate_limited" } });
+      expect(Number(refused.body.retryAfterMs)).toBeGreaterThan(800_000);
+      expect((await opened("192.0.2.10")).status).toBe(200);
+      const stays = await joins(address, room, String(friend.body.token));
+      expect(await stays.welcome(), "who was a guest already still is").toMatchObject({ t: "welcome" });
+    },
+  );
+
+  it("[D7] goes with a ban in a room", async () => {
+    const room = freshRoom();
+    const { body } = await opened("192.0.2.3");
+    const guest = await joins("192.0.2.3", room, String(body.token));
+    await guest.welcome();
+    const hanna = await join(room, "hanna", { role: "host", rooms: ["main/*"] });
+    await hanna.welcome();
+    hanna.do("1", "moderation", "ban", { user: body.user });
+    expect(await guest.bye()).toMatchObject({ code: 4403 });
+    const frames = Object.values(await stored(room)).map((value) => JSON.stringify(value) ?? "");
+    expect(frames.some((text) => /\\"user\\":\\"guest-[^}]*\\"from\\":\\"[\w-]{16}\\"/.test(text))).toBe(
+      true,
+    );
+    expect(JSON.stringify(hanna.events), "and is nobody's to know").not.toContain("from");
+  });
+});
+
+describe("a worker without the bindings", () => {
+  it("keeps no bans, says which it lacks, and lets people in all the same", async () => {
+    const bare = { ...env, USERS: undefined } as unknown as CloudflareEnv;
+    const { worker } = serve({ kinds: [main] });
+    const headers = { Authorization: `Bearer ${admin}` };
+    const asked = await worker.fetch(new Request("http://tallyroom/v1/bans", { headers }), bare);
+    expect(asked.status).toBe(503);
+    expect(await asked.json()).toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("USERS"),
+    });
+    const query = new URLSearchParams({ _pk: crypto.randomUUID(), token: await token({ user: "zoe" }) });
+    const { webSocket } = await worker.fetch(
+      new Request(`http://tallyroom/parties/main/${freshRoom()}?${query}`, {
+        headers: { Upgrade: "websocket" },
+      }),
+      bare,
+    );
+    if (!webSocket) throw new Error("not a socket");
+    expect(await new Visitor(webSocket).welcome()).toMatchObject({ t: "welcome" });
+  });
+});
+
+describe("calls between platforms", () => {
+  it("[S1] are taken only signed", async () => {
+    for (const what of ["ask", "places", "bans"]) {
+      const response = await exports.default.fetch(`http://tallyroom/v1/errands/moderation/${what}`, {
+        method: "POST",
+        body: JSON.stringify({ user: "ann", room: "main/hall" }),
+      });
+      expect(response.status).toBe(401);
+    }
+    const word = await exports.default.fetch("http://tallyroom/parties/main/hall", {
+      method: "PUT",
+      headers: { "Tallyroom-Signature": `t=1,k=0000000000000000,v1=${"0".repeat(64)}` },
+      body: JSON.stringify({ feature: "moderation", word: {} }),
+    });
+    expect([401, 413]).toContain(word.status);
+  });
+});

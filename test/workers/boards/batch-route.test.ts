@@ -1,0 +1,93 @@
+import { env, exports } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { scoreboardSink } from "../../../src/platform/scoreboard-sink";
+import { SIGNATURE_HEADER, signCall } from "../../../src/platform/signed-call";
+
+const path = "/v1/batches";
+const batch = (epoch: string, n = 1) => JSON.stringify({ v: 1, room: "main/hall", epoch, n, entries: [] });
+
+async function post(body: string, { secret = env.BATCH_SECRET, at = Date.now(), signed = body } = {}) {
+  const signature = await signCall({ method: "POST", path, body: signed }, secret, at);
+  return exports.default.fetch(`http://tallyroom${path}`, {
+    method: "POST",
+    headers: { [SIGNATURE_HEADER]: signature },
+    body,
+  });
+}
+const receipts = async (epoch: string) =>
+  (await env.DB.prepare("select n from receipts where epoch = ?1").bind(epoch).all()).results;
+
+describe("POST /v1/batches", () => {
+  it("[B2] applies what is signed, once, in turn", async () => {
+    const first = await post(batch("turns"));
+    expect([first.status, await first.json()]).toEqual([200, { applied: true, refused: [] }]);
+    const again = await post(batch("turns"));
+    expect([again.status, await again.json()]).toEqual([
+      200,
+      { applied: false, reason: "duplicate", refused: [] },
+    ]);
+    const gap = await post(batch("turns", 5));
+    expect(gap.status).toBe(409);
+    expect(await gap.json()).toEqual({
+      code: "conflict",
+      message: "The next batch of this room is 2.",
+      applied: false,
+      reason: "gap",
+      expected: 2,
+    });
+  });
+
+  it.each([
+    ["another secret", { secret: "somebody else's secret" }],
+    ["an old signature", { at: Date.now() - 61_000 }],
+    ["the signature of another body", { signed: "{}" }],
+  ])("[S2] answers 401 to %s, and changes nothing", async (_, how) => {
+    const response = await post(batch("forged"), how);
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ code: "not_allowed", message: expect.any(String) });
+    expect(await receipts("forged")).toEqual([]);
+  });
+
+  it("[S2] answers 401 without a signature, whatever the body", async () => {
+    for (const body of [batch("bare"), "", "{", "x".repeat(100_000)]) {
+      const response = await exports.default.fetch(`http://tallyroom${path}`, { method: "POST", body });
+      expect(response.status).toBe(401);
+    }
+    expect(await receipts("bare")).toEqual([]);
+  });
+
+  it("[B9] reads no more than a batch may have", async () => {
+    expect((await post("x".repeat(1_500_001))).status).toBe(413);
+  });
+
+  it.each([
+    ["no JSON", "{", /the body/],
+    ["an array", "[]", /the body/],
+    ["another version", '{"v":2}', /v: /],
+    ["no room", batch("x").replace("main/hall", "hall"), /room: must be kind\/id/],
+    ["number 0", batch("x", 0), /n: /],
+    ["a field that nobody knows", batch("x").replace("{", '{"more":1,'), /more/],
+    ["too many entries", batch("x").replace("[]", `[${"0,".repeat(10_000)}0]`), /entries: /],
+  ])("answers 400 with a sentence to %s", async (_, body, sentence) => {
+    const response = await post(body);
+    expect(response.status).toBe(400);
+    const { message } = await response.json<{ message: string }>();
+    expect(message).toMatch(sentence);
+  });
+
+  it("takes nothing but POST", async () => {
+    const response = await exports.default.fetch(`http://tallyroom${path}`);
+    expect([response.status, response.headers.get("Allow")]).toEqual([405, "POST"]);
+  });
+});
+
+describe("the sink of a platform without a database", () => {
+  it("says what is wrong when nobody listens, and leaves the batch to be sent again", async () => {
+    const sink = scoreboardSink("http://127.0.0.1:9", "a secret of both sides");
+    const ask = { v: 1, room: "main/hall", epoch: "e", n: 1, entries: [] };
+    await expect(sink({ kind: "main", id: "hall" }, ask, AbortSignal.timeout(5_000))).rejects.toThrow();
+    await expect(sink({ kind: "main", id: "hall" }, {}, AbortSignal.timeout(5_000))).rejects.toThrow(
+      "no batch",
+    );
+  });
+});

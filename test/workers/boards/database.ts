@@ -1,0 +1,124 @@
+import { env } from "cloudflare:workers";
+import { applyBatch, type ReceivedBatch } from "../../../src/boards/apply-batch";
+import { openBoardBook } from "../../../src/boards/board-book";
+import type { BatchEntry } from "../../../src/protocol/batch";
+import type { Boards } from "../../../src/room/board";
+
+export const AT = Date.UTC(2026, 10, 20, 12);
+
+/** D1 as shipped, with every call counted that goes to it. */
+export class CountedDatabase {
+  calls = 0;
+  statements = 0;
+  read = 0;
+  written = 0;
+  /** Called before each call, to make one fail or to look. */
+  before: (statements: number) => void = () => {};
+  /** Called when a call has been committed, before its answer is heard. */
+  after: () => void = () => {};
+
+  readonly db = new Proxy(env.DB, {
+    get: (db, name) => {
+      if (name !== "batch") {
+        const value: unknown = Reflect.get(db, name, db);
+        return typeof value === "function" ? value.bind(db) : value;
+      }
+      return async (statements: D1PreparedStatement[]) => {
+        this.before(statements.length);
+        this.calls += 1;
+        this.statements += statements.length;
+        const results = await db.batch(statements);
+        for (const { meta } of results) {
+          this.read += meta.rows_read;
+          this.written += meta.rows_written;
+        }
+        this.after();
+        return results;
+      };
+    },
+  });
+
+  reset(): void {
+    this.calls = this.statements = this.read = this.written = 0;
+  }
+}
+
+let rooms = 0;
+
+/** One room's life, whose batches number themselves. */
+export class Scoring {
+  n = 0;
+  readonly room: string;
+
+  constructor(
+    readonly boards: Boards,
+    readonly options: { kind?: string; room?: string; epoch?: string; db?: D1Database; ownOnly?: true } = {},
+  ) {
+    rooms += 1;
+    this.room = `${options.kind ?? "main"}/${options.room ?? `r${rooms}-${crypto.randomUUID().slice(0, 8)}`}`;
+  }
+
+  next(entries: readonly unknown[], extra: { closing?: true } = {}): ReceivedBatch {
+    this.n += 1;
+    const { epoch = "e1", ownOnly } = this.options;
+    return { v: 1, room: this.room, epoch, n: this.n, ...(ownOnly ? { ownOnly } : {}), ...extra, entries };
+  }
+
+  send(batch: ReceivedBatch, now = AT) {
+    const book = openBoardBook([{ name: this.options.kind ?? "main", boards: this.boards }]);
+    return applyBatch(this.options.db ?? env.DB, book, batch, now);
+  }
+
+  apply(entries: readonly unknown[], now = AT) {
+    return this.send(this.next(entries), now);
+  }
+}
+
+export function entry(
+  board: string,
+  user: string,
+  points: number,
+  more: Partial<BatchEntry> = {},
+): BatchEntry {
+  const lastAt = more.lastAt ?? AT;
+  return { board, user, name: user.slice(0, 40), points, firstAt: lastAt, lastAt, seq: 1, ...more };
+}
+
+export interface Row {
+  user: string;
+  name: string;
+  points: number;
+  tie: number;
+  reachedAt: number;
+  reachedSeq: number;
+}
+
+/** A ranking first to last, straight from the table; `turn` as the board's order has it. */
+export async function ranked(board: string, period = "all", turn = -1, tieTurn = -1): Promise<Row[]> {
+  const { results } = await env.DB.prepare(
+    `select user, s.name, ?3 * score as points, ?4 * tie as tie, reached_at as reachedAt, reached_seq as reachedSeq
+     from scores s join rankings r on r.id = s.ranking where r.board = ?1 and r.period = ?2
+     order by score, s.tie, reached_at, reached_seq, user`,
+  )
+    .bind(board, period, turn, tieTurn)
+    .all<Row>();
+  // SQLite has no -0, and neither has the model.
+  return results.map((row) => ({ ...row, points: row.points + 0, tie: row.tie + 0 }));
+}
+
+/** Every span whose count is not what a plain count says, in every ranking. */
+export async function wrongSpans(): Promise<unknown[]> {
+  const { results } = await env.DB.prepare(
+    `with bounded as (
+       select *, lead(score) over o as score2, lead(tie) over o as tie2, lead(reached_at) over o as at2,
+         lead(reached_seq) over o as seq2, lead(user) over o as user2
+       from spans window o as (partition by ranking order by score, tie, reached_at, reached_seq, user)
+     )
+     select b.*, (
+       select count(*) from scores s where s.ranking = b.ranking
+         and (s.score, s.tie, s.reached_at, s.reached_seq, s.user) >= (b.score, b.tie, b.reached_at, b.reached_seq, b.user)
+         and (s.score, s.tie, s.reached_at, s.reached_seq, s.user) < (b.score2, b.tie2, b.at2, b.seq2, b.user2)
+     ) as counted from bounded b where score2 is not null and counted <> players`,
+  ).all();
+  return results;
+}
