@@ -9,6 +9,7 @@ import type { Caller, RoomCall } from "./room-call";
 export type ForwardedCall =
   | { method: "GET" }
   | { method: "DELETE"; caller: Caller }
+  | { method: "DRAIN"; caller: Caller }
   | { method: "POST"; caller: Caller; action: Action }
   | { method: "PUT"; feature: string; word: Json };
 
@@ -20,7 +21,12 @@ export function sendCall(call: RoomCall, reader: string | undefined): Request {
   const url = `http://room/parties/${call.kind}/${call.id}`;
   const headers: Record<string, string> = reader === undefined ? {} : { [READER_HEADER]: reader };
   if (call.method === "GET") return new Request(url, { headers });
-  const { caller, method } = call;
+  const { caller } = call;
+  // No method of HTTP says it.
+  if (call.method === "DRAIN") {
+    return new Request(url, { method: "POST", headers, body: JSON.stringify({ caller, method: "DRAIN" }) });
+  }
+  const { method } = call;
   if (method === "POST" && caller.role !== "admin") headers[BEGINS_HEADER] = call.from ?? NOWHERE;
   const body = method === "POST" ? { caller, action: call.action } : { caller };
   return new Request(url, { method, headers, body: JSON.stringify(body) });

@@ -30,6 +30,12 @@ export function readAddress(url: URL, kinds: ReadonlySet<string>): AddressResult
   return { ok: true, address: { kind, id } };
 }
 
+/** `/parties/<kind>/<room>/drain`: the room's address, where it is that. */
+export function readDrain(url: URL): URL | undefined {
+  const [, room] = /^(\/parties\/[^/]+\/[^/]+)\/drain$/.exec(url.pathname) ?? [];
+  return room === undefined ? undefined : new URL(room, url);
+}
+
 /** What a socket's query says. `token` and `name` are as they came. */
 export interface SocketQuery {
   tabKey?: string;

@@ -8,7 +8,7 @@ import { readBody } from "./http-body";
 import { type HttpRefusal, refuseHttp } from "./http-refusal";
 import { judgeVisit } from "./judgements";
 import { judgeRequestOrigin } from "./origin";
-import { type RoomAddress, readAddress } from "./room-address";
+import { type RoomAddress, readAddress, readDrain } from "./room-address";
 import { checkToken } from "./token-check";
 
 export interface Caller {
@@ -20,10 +20,13 @@ export interface Caller {
 export type RoomCall =
   | { ok: true; kind: string; id: string; method: "GET" }
   | { ok: true; kind: string; id: string; method: "DELETE"; caller: Caller }
+  | { ok: true; kind: string; id: string; method: "DRAIN"; caller: Caller }
   | { ok: true; kind: string; id: string; method: "POST"; caller: Caller; action: Do; from?: string };
 
 export async function judgeCall(request: Request, gate: Gate, now: number): Promise<RoomCall | HttpRefusal> {
-  const place = readAddress(new URL(request.url), gate.kinds);
+  const url = new URL(request.url);
+  const drains = readDrain(url);
+  const place = readAddress(drains ?? url, gate.kinds);
   if (!place.ok) {
     return place.tooLong
       ? refuseHttp(414, "too_large", place.reason)
@@ -34,6 +37,7 @@ export async function judgeCall(request: Request, gate: Gate, now: number): Prom
   const stranger = judgeRequestOrigin(request, gate.config);
   if (stranger) return asHttpRefusal(stranger);
   const from = await gate.from(request);
+  if (drains) return judgeDrain(request, address, from, gate, now);
   if (method === "GET") {
     const denial = await gate.desk.take(from, [{ rule: "read" }]);
     return denial ? asHttpRefusal(denial) : { ok: true, ...address, method };
@@ -57,6 +61,24 @@ export async function judgeCall(request: Request, gate: Gate, now: number): Prom
     action: action.action,
     ...(from === undefined ? {} : { from }),
   };
+}
+
+/** It says nothing, so its body is not read. */
+async function judgeDrain(
+  request: Request,
+  address: RoomAddress,
+  from: string | undefined,
+  gate: Gate,
+  now: number,
+): Promise<RoomCall | HttpRefusal> {
+  if (request.method !== "POST") {
+    return refuseHttp(405, "bad_action", "A room is drained with POST.", { Allow: "POST" });
+  }
+  const leader = await whoLeads(request, address, from, gate, now);
+  if (!leader.ok) return asHttpRefusal(leader.denial);
+  const { caller } = leader;
+  if (caller.role !== "admin") return asHttpRefusal(deny("Only an admin may drain a room."));
+  return { ok: true, ...address, method: "DRAIN", caller };
 }
 
 /** Before the body is read: nobody has us read for a stranger. */

@@ -30,6 +30,7 @@ export function answerCall(room: Room | undefined, call: ForwardedCall, now: num
     room.end(now);
     return fresh({ closed: true });
   }
+  if (call.method === "DRAIN") return room.exists ? fresh(room.drain(now)) : noSuchRoom();
   if (call.method === "PUT") {
     if (!room.exists) return noSuchRoom();
     return fresh({ heard: room.heard(call.feature, call.word, now) });

@@ -62,6 +62,8 @@ export const PAUSED_MS = 30_000;
 export const SLOW_RETRY_MS = 5_000;
 /** A crowd that is sent away comes back so fast: a room takes some 500 joins a second, and has its work to do besides. */
 export const COME_BACK_MS_PER_PEER = 5;
+/** A drained room lets nobody in for so long: time for its batch to be answered, and for a release to take its place. */
+export const DRAIN_MS = 10_000;
 /** However large the crowd: well within the grace after a restart, with time for a second try. */
 export const MAX_COME_BACK_MS = 10_000;
 

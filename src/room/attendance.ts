@@ -18,6 +18,9 @@ import type { Welcomes } from "./welcome";
 
 /** Who is here: sockets that come and go, and the members that they are. */
 export class Attendance {
+  /** Whoever goes before this is not said to have left before it. */
+  #excusedUntil = Number.NEGATIVE_INFINITY;
+
   constructor(
     private readonly kernel: Kernel,
     private readonly welcomes: Welcomes,
@@ -117,7 +120,7 @@ export class Attendance {
     // Its close is what woke this instance, which therefore never knew it.
     const member = note && kernel.memory.members.numbered(note.m);
     if (!member || kernel.delivery.of(member.user).size > 0) return;
-    const leavesAt = kernel.now + kernel.parts.settings.leaveGraceMs;
+    const leavesAt = this.#leavesAt();
     if ((member.leavesAt ?? Number.POSITIVE_INFINITY) > leavesAt) this.change({ ...member, leavesAt });
     kernel.settle();
   }
@@ -130,7 +133,7 @@ export class Attendance {
     const { user } = connection.member;
     const member = kernel.memory.members.get(user);
     if (!member || kernel.delivery.of(user).size > 0) return;
-    this.change({ ...member, leavesAt: kernel.now + kernel.parts.settings.leaveGraceMs });
+    this.change({ ...member, leavesAt: this.#leavesAt() });
     kernel.settle();
   }
 
@@ -148,6 +151,14 @@ export class Attendance {
     });
   }
 
+  /** Everybody is sent away, or kept out: nobody is said to have left for that. */
+  excuse(until: number): void {
+    this.#excusedUntil = until;
+    for (const member of this.kernel.memory.members.all.values()) {
+      if ((member.leavesAt ?? until) < until) this.change({ ...member, leavesAt: until });
+    }
+  }
+
   /** The graces that have ended: these members are said to have left. */
   sayGoodbye(): void {
     for (const member of this.kernel.memory.members.gone(this.kernel.now)) {
@@ -160,6 +171,11 @@ export class Attendance {
     this.kernel.changeMember(member);
     for (const connection of this.kernel.delivery.of(member.user)) connection.member = member;
     if (member.leavesAt !== undefined) this.kernel.parts.wheel.ensure(member.leavesAt);
+  }
+
+  #leavesAt(): number {
+    const { now, parts } = this.kernel;
+    return Math.max(now + parts.settings.leaveGraceMs, this.#excusedUntil);
   }
 
   #newMember({ user, name, role, guest, from }: Hello): Member {

@@ -5,6 +5,7 @@ import { type Action, Actions } from "./actions";
 import { Attendance } from "./attendance";
 import type { Connection } from "./connection";
 import { Conversation } from "./conversation";
+import { Drain, type Drained } from "./drain";
 import type { ErrandResult } from "./errands";
 import type { Speaker } from "./feature";
 import type { Hello } from "./hello";
@@ -37,6 +38,7 @@ export class Room {
   readonly #attendance: Attendance;
   readonly #conversation: Conversation;
   readonly #time: Timekeeping;
+  readonly #drain: Drain;
   readonly #welcomes: Welcomes;
   #reapedAt = 0;
   #isOver = false;
@@ -68,6 +70,7 @@ export class Room {
       this.#conversation.hear(connection, text),
     );
     this.#time = new Timekeeping(this.#kernel);
+    this.#drain = new Drain(this.#kernel, this.#attendance, this.#time);
     this.#kernel.clock(now);
     const held = [...sockets];
     for (const { peer, note } of held) this.#attendance.adopt(peer, note, held.length);
@@ -108,6 +111,7 @@ export class Room {
   join(peer: Peer, hello: Hello, now: number): void {
     this.#reap(this.#kernel.clock(now));
     if (this.#isEnded) return turnAway(peer);
+    if (this.#drain.isOn) return this.#drain.turnAway(peer);
     this.#openedBy(hello.guest);
     this.#attendance.join(peer, hello);
   }
@@ -134,6 +138,7 @@ export class Room {
     this.#openedBy(false);
     if (this.#isEnded)
       return { ok: false, refused: refused("draining", IS_CLOSING, { retryAfterMs: SLOW_RETRY_MS }) };
+    if (this.#drain.isOn) return { ok: false, refused: this.#drain.refusal() };
     const name = shownName(kernel.clean(caller.name) ?? "");
     const answer = this.#actions.act(action, { ...caller, name, forRoom: true }, { as: `\0${caller.user}` });
     kernel.flush();
@@ -206,6 +211,14 @@ export class Room {
     if (!this.#isStored || before === 0 || memory.errands.size > 0) return;
     this.parts.wheel.rang();
     this.#time.rearm();
+  }
+
+  /** About to be gone for a while. */
+  drain(now: number): Drained {
+    this.#kernel.clock(now);
+    const drained = this.#drain.begin();
+    this.#time.rearm();
+    return drained;
   }
 
   /** Closed for good: everybody is told, and nothing of it stays; but what it owes the outside is settled first. */

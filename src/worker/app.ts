@@ -38,7 +38,7 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
     context.res = undefined;
     context.res = answer;
   });
-  app.all("/parties/:kind/:room", async ({ req, env }) => {
+  app.all("/parties/:kind/:room/:what{drain}?", async ({ req, env }) => {
     const isSocket = req.header("Upgrade")?.toLowerCase() === "websocket";
     const judged = await (isSocket ? doorOf(env).socket(req.raw) : doorOf(env).call(req.raw));
     if (judged instanceof Response) return judged;

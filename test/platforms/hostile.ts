@@ -9,7 +9,8 @@ import { INTERNALS } from "./wire";
 
 const COUNTS = { refused: 10_200, any: 800, signal: 400 };
 const OVERSIZE = 120;
-const ATTACKERS = 6;
+/** So many that none of them earns the thousand refusals in ten seconds that would close them (M6). */
+const ATTACKERS = 14;
 
 /** What nobody well-meaning sends: it is refused with a code, and nobody else notices. */
 export function hostile(stage: Stage): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Stage } from "./stage";
 import type { Claims } from "./tokens";
-import { eventually } from "./waiting";
+import { eventually, pause } from "./waiting";
 import { ERROR_CODES } from "./wire";
 
 /** Rooms over HTTP. */
@@ -172,6 +172,43 @@ export function requests(stage: Stage): void {
       expect(next.epoch).not.toBe(ann.epoch);
       expect(await next.welcome()).toMatchObject({ seq: 1, state: { chat: { messages: [] } } });
     });
+
+    it("[H2] an admin drains a room: everybody is told when to come back, each their own time, and nobody has left", async () => {
+      const room = stage.room("drained");
+      const people = await Promise.all(["ann", "bob", "cat"].map((user) => stage.member(room, user)));
+      const { epoch } = await stage.get(room).then(({ body }) => body);
+      const drain = async (claims: Claims, method = "POST", of = room) =>
+        stage.http(`/parties/main/${of}/drain`, {
+          method,
+          headers: { authorization: `Bearer ${await stage.token(claims)}` },
+        });
+      expect((await drain({ sub: "ann" })).status).toBe(403);
+      expect((await drain({ sub: "hana", role: "host", rooms: [`main/${room}`] })).status).toBe(403);
+      expect((await drain({ sub: "root", role: "admin" }, "GET")).status).toBe(405);
+      expect((await drain({ sub: "root", role: "admin" }, "POST", stage.room("nobody's"))).status).toBe(404);
+      expect(people.flatMap(({ byes }) => byes)).toEqual([]);
+
+      const drained = await drain({ sub: "root", role: "admin" });
+      expect(drained.status, drained.text).toBe(200);
+      expect(drained.body).toMatchObject({ connections: 3 });
+      const byes = await Promise.all(people.map((person) => person.bye()));
+      expect(byes.map(({ code }) => code)).toEqual([1012, 1012, 1012]);
+      const times = byes.map(({ retryAfterMs }) => Number(retryAfterMs));
+      expect(new Set(times).size).toBe(3);
+      for (const time of times) expect(time).toBeGreaterThanOrEqual(Number(drained.body.retryAfterMs));
+      for (const person of people) person.close();
+
+      const early = stage.raw({ room, query: `_pk=early&token=${await stage.token({ sub: "ann" })}` });
+      expect(await early.bye()).toMatchObject({ code: 1012 });
+      const action = { id: "x", f: "chat", a: "say", d: { text: "x" } };
+      const answer = await stage.post(room, action, await stage.token({ sub: "root", role: "admin" }));
+      expect([answer.status, answer.body.code]).toEqual([503, "draining"]);
+
+      await pause(Math.max(...times));
+      const [late] = await Promise.all(["ann", "bob", "cat"].map((user) => stage.member(room, user)));
+      expect(late?.epoch).toBe(epoch);
+      expect((await stage.get(room)).body.users).toBe(3);
+    }, 60_000);
 
     it("[H] methods that mean nothing here are refused", async () => {
       const room = stage.room("methods");
