@@ -29,6 +29,7 @@ import type { Operation } from "./operations";
 import type { World } from "./ports";
 import { PrivateSlices } from "./private-slices";
 import type { RoomSettings } from "./settings";
+import { LiveAsked, LiveSituation } from "./situation";
 import type { Wheel } from "./wheel";
 import { cleaner } from "./words";
 
@@ -119,27 +120,11 @@ export class Kernel {
   }
 
   situation(feature: AnyFeature): Situation<unknown, unknown> {
-    const { world, name, memory, journal, kind, settings } = this.parts;
-    return {
-      at: this.now,
-      room: name,
-      state: memory.slices.shared(feature.name),
-      private: memory.slices.private(feature.name),
-      members: memory.members.all,
-      seq: memory.seq,
-      epoch: memory.epoch,
-      isGuests: journal.head.isGuests === true,
-      boards: kind.boards ?? noBoards,
-      flushMs: settings.flushMs,
-      timer: (timer) => memory.timers.get(`${feature.name}/${timer}`),
-      chance: world.chance,
-      freshId: world.freshId,
-      clean: this.clean,
-    };
+    return new LiveSituation(this, feature);
   }
 
   asked(feature: AnyFeature, by: Speaker): Asked<unknown, unknown> {
-    return Object.assign(this.situation(feature), { by });
+    return new LiveAsked(this, feature, by);
   }
 
   /** Numbers and folds what was decided, all of it or none, and puts it into the frame. Answers the last number. */
@@ -319,7 +304,6 @@ export class Kernel {
 }
 
 const none: readonly never[] = [];
-const noBoards = {};
 /** So many awards fit into a frame, whatever people are called. */
 const AWARDS_A_FRAME = 50;
 

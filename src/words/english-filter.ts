@@ -10,7 +10,8 @@ const matcher = new RegExpMatcher({ ...englishDataset.build(), ...englishRecomme
  * scripts, full width and the like, accents, what is not seen at all, digits, and letters with something between them.
  */
 export const englishFilter: WordFilter = {
-  find(text) {
+  find(said) {
+    const text = withoutNumbers(said);
     // Plain ASCII is what it looks like: most messages are done with here.
     if (isAscii(text) && !mayBeSpelled.test(text) && !isWorthALook(text)) return [];
     const letters = asLatin(plainLetters(text));
@@ -19,9 +20,17 @@ export const englishFilter: WordFilter = {
       ...spelled(letters)
         .filter((run) => matches(run).length > 0)
         .map(span),
-    ]);
+    ]).filter(({ from, to }) => !isNumbers.test(text.slice(from, to)));
   },
 };
+
+/** Digits stand for letters in words, and for themselves in numbers: 455 is a score. One alone may be part of `s h 1 t`. */
+const numbers = /(?<![^\s.,:;?/()#%"'+-])\d{2,}(?![^\s.,:;?/()#%"'+-])/g;
+const isNumbers = /^[\d\s.,:;?/()#%"'+-]*$/;
+
+function withoutNumbers(text: string): string {
+  return text.replace(numbers, (digits) => "-".repeat(digits.length));
+}
 
 /** The beginning of what `spelled` looks for. */
 const mayBeSpelled = /(?<![a-z0-9])[a-z0-9]([^a-z0-9])[a-z0-9]\1[a-z0-9](?![a-z0-9])/i;
