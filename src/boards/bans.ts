@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, isNull, lte, or, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNull, lt, lte, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { bans } from "./schema";
 
@@ -50,14 +50,36 @@ export async function putBan(db: D1Database, ban: Ban): Promise<void> {
     });
 }
 
-/** Answers whether there was one. A ban that is newer than `at` stands. */
-export async function liftBan(db: D1Database, scope: string, user: string, at: number): Promise<boolean> {
-  const gone = await drizzle(db)
-    .delete(bans)
-    .where(and(eq(bans.scope, scope), eq(bans.user, user), lte(bans.at, at)))
-    .returning({ user: bans.user });
-  return gone.length > 0;
+/**
+ * Answers whether there was one. A ban that is newer than `at` stands. What was lifted is kept for a while as a ban that is over,
+ * so that a call which was overtaken, or is made again, does not set it anew.
+ */
+export async function liftBan(
+  db: D1Database,
+  scope: string,
+  user: string,
+  { by, at }: Pick<Ban, "by" | "at">,
+): Promise<boolean> {
+  const over = { by, at, reason: null, untilMs: OVER };
+  const orm = drizzle(db);
+  const [stood] = await orm.batch([
+    orm
+      .select({ user: bans.user })
+      .from(bans)
+      .where(and(eq(bans.scope, scope), eq(bans.user, user), lte(bans.at, at), inForce(at))),
+    orm
+      .insert(bans)
+      .values({ scope, user, ...over })
+      .onConflictDoUpdate({ target: [bans.scope, bans.user], set: over, setWhere: lte(bans.at, at) }),
+    orm.delete(bans).where(and(eq(bans.untilMs, OVER), lt(bans.at, at - KEEP_LIFTED_MS))),
+  ]);
+  return stood.length > 0;
 }
+
+/** Of a ban that was lifted: it ended before anything began. */
+const OVER = 0;
+/** Nothing is under way for so long. */
+const KEEP_LIFTED_MS = 86_400_000;
 
 function inForce(now: number) {
   return or(isNull(bans.untilMs), gt(bans.untilMs, now));

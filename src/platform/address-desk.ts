@@ -73,8 +73,9 @@ export class AddressDesk {
     if (known) return known;
     const told = this.#restUntil > now ? undefined : await this.#answer(this.ask, name, ask);
     if (!told) this.state.unanswered++;
-    // What the object let through is counted here too, for the time when it cannot be asked.
-    const own = told && !told.ok ? told : this.#windowsOf(name).ask(ask, this.clock()).answer;
+    // What the object has counted is counted here too, for the time when it cannot be asked.
+    const counted = told && !told.ok ? { take: ask.take.filter(({ always }) => always), look: [] } : ask;
+    const own = this.#windowsOf(name).ask(counted, this.clock()).answer;
     const answer = told ?? own;
     if (answer.ok) return undefined;
     const { rule, retryAfterMs } = answer;

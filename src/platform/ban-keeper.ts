@@ -60,7 +60,7 @@ export class BanKeeper {
     const { writes } = bansAsk.parse(asked);
     for (const { scope, user, reason, untilMs, by, at, isLifted, from } of writes) {
       const stored = scope === "everywhere" ? EVERYWHERE : `${room.kind}/${room.id}`;
-      if (isLifted) await liftBan(this.db, stored, user, at);
+      if (isLifted) await liftBan(this.db, stored, user, { by, at });
       else
         await putBan(this.db, {
           scope: stored,
@@ -84,8 +84,8 @@ export class BanKeeper {
     await this.#tell(ban.user);
   }
 
-  async lift(user: string, at: number): Promise<boolean> {
-    const isLifted = await liftBan(this.db, EVERYWHERE, user, at);
+  async lift(user: string, by: string, at: number): Promise<boolean> {
+    const isLifted = await liftBan(this.db, EVERYWHERE, user, { by, at });
     await this.#tell(user);
     return isLifted;
   }

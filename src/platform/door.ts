@@ -16,6 +16,8 @@ import { refuseSocket, refuseSocketFor } from "./refusal";
 import type { CallSecrets } from "./signed-call";
 import { isWord, judgeWord } from "./word-call";
 
+/** Of what is asked of the deployment: only bans everywhere hold there. */
+const NO_ROOM = "";
 /** How long whoever comes waits while somebody mends the configuration. */
 const MISCONFIGURED_RETRY_MS = 30_000;
 
@@ -126,7 +128,10 @@ export class Door {
   /** Whoever may administer the deployment, or the refusal. */
   async admin(request: Request): Promise<{ ok: true; user: string } | HttpRefusal> {
     if (!this.#gate) return refuseHttp(503, "unavailable", this.#problem());
-    return judgeAdmin(request, this.#gate, Date.now());
+    const judged = await judgeAdmin(request, this.#gate, Date.now());
+    if (!judged.ok) return judged;
+    const { ban } = await this.#verdict(judged.user, NO_ROOM);
+    return ban ? refuseHttp(403, "not_allowed", farewellOf(ban.scope, ban).reason) : judged;
   }
 
   /** Whether this address may read once more; the refusal if not. */

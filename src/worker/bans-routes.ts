@@ -90,8 +90,8 @@ export function bansRoutes(doorOf: (env: CloudflareEnv) => Door) {
     }),
   );
   app.delete("/:user", ({ req, env }) =>
-    asAdmin(req.raw, env, async (bans, _, now) => {
-      return (await bans.lift(userOf(req.url), now)) ? tell({ lifted: true }) : notBanned();
+    asAdmin(req.raw, env, async (bans, by, now) => {
+      return (await bans.lift(userOf(req.url), by, now)) ? tell({ lifted: true }) : notBanned();
     }),
   );
   app.all("*", () => {

@@ -246,6 +246,30 @@ describe("the desk that asks", () => {
     quiet.mockRestore();
   });
 
+  it("[L6] knows who knocked before the object went away, also whom it refused", async () => {
+    const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const windows = new AddressWindows();
+    let isAway = false;
+    const desk = new AddressDesk(
+      limits,
+      async (_, what) => {
+        if (isAway) throw new Error("gone");
+        return windows.ask(what, Date.now()).answer;
+      },
+      SECRET,
+    );
+    const knock = (once: string) =>
+      desk.take("house", [
+        { rule: "connect", always: true },
+        { rule: "guest", once },
+      ]);
+    expect(await knock("a")).toBeUndefined();
+    expect(await knock("b")).toMatchObject({ info: { rule: "guest" } });
+    isAway = true;
+    expect(await desk.take("house", [{ rule: "connect" }])).toMatchObject({ info: { rule: "connect" } });
+    quiet.mockRestore();
+  });
+
   it("[L6] knows addresses apart also where no secret is set", async () => {
     const env = {
       AUTH_JWKS_URL: "https://keys.example.org/jwks",

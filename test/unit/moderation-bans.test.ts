@@ -189,6 +189,49 @@ describe("a word of a ban everywhere", () => {
     stage.check();
   });
 
+  it("[D5] that was overtaken by its end, or comes once more after it, changes nothing", async () => {
+    for (const isKnown of [true, false]) {
+      const town = await Town.open();
+      const { stage } = town;
+      stage.join("ann");
+      stage.pass(100);
+      town.settle();
+      const bannedAt = stage.now;
+      town.bans = [{ user: "ann", scope: "everywhere" }];
+      if (isKnown) town.word("ann", bannedAt);
+      stage.pass(100);
+      town.bans = [];
+      town.word("ann", stage.now);
+      await stage.crash();
+      const ann = stage.join("ann", { tab: "back", askedAt: stage.now });
+      stage.pass(100);
+      town.bans = [{ user: "ann", scope: "everywhere" }];
+      town.word("ann", bannedAt);
+      stage.pass(100);
+      expect(isIn(ann), `the ban had been ${isKnown ? "" : "not "}known`).toBe(true);
+      stage.check();
+    }
+  });
+
+  it("[D5] that comes once more after an edge knew of its end changes nothing", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    stage.join("ann");
+    stage.pass(100);
+    town.settle();
+    const bannedAt = stage.now;
+    town.bans = [{ user: "ann", scope: "everywhere" }];
+    town.word("ann", bannedAt);
+    stage.pass(100);
+    const ann = stage.join("ann", { tab: "back", askedAt: stage.now });
+    stage.pass(100);
+    expect(isIn(ann)).toBe(true);
+    town.word("ann", bannedAt);
+    stage.pass(100);
+    expect(isIn(ann)).toBe(true);
+    stage.check();
+  });
+
   it("that makes no sense changes nothing, and is reported", async () => {
     const town = await Town.open();
     const { stage } = town;

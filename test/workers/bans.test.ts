@@ -5,6 +5,7 @@ import type { TokenClaims } from "../../src/identity/token";
 import { main } from "../../src/kinds/main";
 import { keeperOf } from "../../src/platform/banned-address";
 import type { CloudflareEnv } from "../../src/platform/cloudflare";
+import { SIGNATURE_HEADER, signCall } from "../../src/platform/signed-call";
 import { shareOf } from "../../src/platform/user-share";
 import { serve } from "../../src/worker/serve";
 import { freshRoom, objectOf, stored, token, Visitor } from "./visit";
@@ -129,6 +130,24 @@ describe("bans everywhere, over HTTP", () => {
     });
   });
 
+  it("[D5] hold for an admin too: who is banned lifts no ban, their own least of all", async () => {
+    const other = await token({ user: "alma", role: "admin" });
+    expect(await api("GET", "", undefined, other)).toMatchObject({ status: 200 });
+    expect(await api("PUT", "/alma", { reason: "left us" })).toMatchObject({ status: 200 });
+    for (const [method, path] of [
+      ["DELETE", "/alma"],
+      ["PUT", "/ben"],
+      ["GET", ""],
+    ] as const) {
+      expect(await api(method, path, method === "PUT" ? {} : undefined, other)).toMatchObject({
+        status: 403,
+        body: { code: "not_allowed", message: "You are banned: left us" },
+      });
+    }
+    expect(await api("DELETE", "/alma")).toMatchObject({ status: 200 });
+    expect(await api("GET", "", undefined, other)).toMatchObject({ status: 200 });
+  });
+
   it("[D4] spare an admin who is somewhere here", async () => {
     const room = freshRoom();
     await (await join(room, "otto", { role: "admin" })).welcome();
@@ -163,7 +182,10 @@ describe("a ban in a room", () => {
     await back.welcome();
     back.do("2", "moderation", "unban", { user: "dora" });
     await vi.waitFor(async () =>
-      expect(await env.DB.prepare("select * from bans where user = 'dora'").first()).toBeNull(),
+      expect(
+        await env.DB.prepare("select * from bans where user = 'dora'").first(),
+        "kept as one that is over",
+      ).toMatchObject({ until_ms: 0, reason: null }),
     );
     expect(await (await join(room, "dora")).welcome()).toMatchObject({ t: "welcome" });
   });
@@ -358,5 +380,42 @@ describe("calls between platforms", () => {
       body: JSON.stringify({ feature: "moderation", word: {} }),
     });
     expect([401, 413]).toContain(word.status);
+  });
+
+  it("[S3] [D5] made once more after a newer one change nothing: what was lifted stays lifted", async () => {
+    const call = async (isLifted: boolean, at: number) => {
+      const write = { n: 1, scope: "room", user: "rita", by: "hana", at, isLifted };
+      const body = JSON.stringify({ room: { kind: "main", id: "replayed" }, ask: { writes: [write] } });
+      const path = "/v1/errands/moderation/bans";
+      const signature = await signCall({ method: "POST", path, body }, env.BATCH_SECRET, Date.now());
+      return () =>
+        exports.default.fetch(`http://tallyroom${path}`, {
+          method: "POST",
+          headers: { [SIGNATURE_HEADER]: signature },
+          body,
+        });
+    };
+    const isBanned = async () => {
+      const answer = await keeperOf(env as unknown as CloudflareEnv)?.ask("rita", "main/replayed");
+      return answer?.bans.length === 1;
+    };
+    const now = Date.now();
+    const bans = await call(false, now);
+    const lifts = await call(true, now + 10);
+    expect((await bans()).status).toBe(200);
+    expect(await isBanned()).toBe(true);
+    expect((await lifts()).status).toBe(200);
+    expect(await isBanned()).toBe(false);
+    expect((await bans()).status).toBe(200);
+    expect(await isBanned(), "replayed").toBe(false);
+    const anew = await call(false, now + 20);
+    await anew();
+    expect(await isBanned(), "banned anew").toBe(true);
+    await lifts();
+    expect(await isBanned(), "an older end").toBe(true);
+    await env.DB.prepare("delete from bans").run();
+    await lifts();
+    await bans();
+    expect(await isBanned(), "its end came first").toBe(false);
   });
 });

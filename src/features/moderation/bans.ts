@@ -32,7 +32,7 @@ export function placesTold(situation: Seen, answer: Json): Followed {
   const { came, gone, bans, askedAt }: PlacesAnswer = placesAnswer.parse(answer);
   const learnt = came.map((user) => {
     const theirs = bans.filter((ban) => ban.user === user);
-    return learn(situation, user, theirs, askedAt);
+    return learn(situation, user, theirs, askedAt, false);
   });
   return {
     private: [{ n: "told", d: { came, gone } }, ...learnt.flatMap(({ private: hides }) => hides)],
@@ -45,7 +45,7 @@ export function placesTold(situation: Seen, answer: Json): Followed {
 /** A ban everywhere was set or lifted, and this room's user object knows that its user is here. */
 export function wordOfBans(situation: Seen, word: Json): Followed {
   const { user, bans, askedAt } = banWord.parse(word);
-  const { private: hides, ends } = learn(situation, user, bans, askedAt);
+  const { private: hides, ends } = learn(situation, user, bans, askedAt, true);
   return { private: hides, ends };
 }
 
@@ -69,6 +69,8 @@ function learn(
   user: string,
   bans: readonly KnownBan[],
   askedAt: number,
+  /** That somebody is not banned is news only where something has changed: nearly nobody is. */
+  isNews: boolean,
 ): { private: Emit<Hides>[]; ends: Ending[] } {
   const scopes = ["everywhere", "room"] as const;
   const hides: Emit<Hides>[] = [];
@@ -83,8 +85,8 @@ function learn(
       const { untilMs, reason } = ban;
       hides.push({ n: "barred", d: { user, scope, untilMs, reason, askedAt } });
       ends.push({ user, ...farewellOf(scope, ban) });
-    } else if (!ban && known && scope === "everywhere") {
-      hides.push({ n: "lifted", d: { user, scope } });
+    } else if (!ban && (known || isNews) && scope === "everywhere") {
+      hides.push({ n: "lifted", d: { user, scope, askedAt } });
     }
   }
   return { private: hides, ends: ends.slice(0, 1) };

@@ -124,12 +124,16 @@ export const moderation = defineFeature({
   },
 
   /** Who is more than a player is remembered: a host who is away is no player. */
-  joined({ private: hidden }, { user, role }) {
+  joined({ at, private: hidden }, { user, role }) {
     const known = heldOf(hidden.ranks, user) ?? "player";
     const ranked = known === role ? [] : [{ n: "ranked" as const, d: { user, role } }];
     // Who is in after all is banned no longer, or will be found out at once.
-    const isStale = heldOf(hidden.everywhere, user) !== undefined;
-    const lifted = isStale ? [{ n: "lifted" as const, d: { user, scope: "everywhere" as const } }] : [];
+    const stale = heldOf(hidden.everywhere, user);
+    const isStale = stale !== undefined && (stale.untilMs ?? Number.POSITIVE_INFINITY) > at;
+    const askedAt = stale?.askedAt === undefined ? {} : { askedAt: stale.askedAt + 1 };
+    const lifted = isStale
+      ? [{ n: "lifted" as const, d: { user, scope: "everywhere" as const, ...askedAt } }]
+      : [];
     // It was about to be cleaned up, and goes on.
     const reopened = hidden.isEnded ? [{ n: "told" as const, d: { came: [], gone: [] } }] : [];
     return { private: [...ranked, ...lifted, ...reopened], errands: ["places"] };

@@ -34,6 +34,8 @@ export type HiddenEvent = PrivateEventOf<(typeof moderationSchema)["privateEvent
 const MAX_KEPT = 500;
 /** Older bans still stand in the database, where the edge finds them: a room that names more is being scripted. */
 const MAX_BANS = 1_000;
+/** Of a ban that was lifted: it ended before anything began. */
+const OVER = 0;
 /** Hosts and admins of one room. */
 const MAX_RANKS = 500;
 
@@ -63,8 +65,14 @@ export function hide(hidden: Hidden, event: HiddenEvent): Hidden {
       return by === undefined ? barred : owing(barred, { ...event.d, by, at: event.at, isLifted: false });
     }
     case "lifted": {
-      const { user, scope, by } = event.d;
-      const lifted = { ...hidden, [scope]: withoutHeld(hidden[scope], user) };
+      const { user, scope, by, askedAt } = event.d;
+      // Its time is kept, so that an older word that comes later is known for one.
+      const over = { untilMs: OVER, askedAt };
+      const without =
+        askedAt === undefined
+          ? withoutHeld(hidden[scope], user)
+          : withHeld(hidden[scope], user, over, MAX_BANS);
+      const lifted = { ...hidden, [scope]: without };
       return by === undefined ? lifted : owing(lifted, { user, scope, by, at: event.at, isLifted: true });
     }
     case "ranked": {

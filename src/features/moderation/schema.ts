@@ -46,7 +46,13 @@ export const moderationSchema = {
       from: z.string().optional(),
       askedAt: z.number().optional(),
     }),
-    lifted: z.object({ user: z.string(), scope, by: z.string().optional() }),
+    /** As `barred`. */
+    lifted: z.object({
+      user: z.string(),
+      scope,
+      by: z.string().optional(),
+      askedAt: z.number().optional(),
+    }),
     /** The database has these. */
     written: z.object({ done: z.array(z.int()), askedAt: z.number() }),
     /** Whoever keeps the bans knows who is here. */
