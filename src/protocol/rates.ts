@@ -33,9 +33,9 @@ export const userRates = {
   "moderation.ban": { count: 60, perMs: 60_000, why: "as kick" },
   "moderation.unban": { count: 60, perMs: 60_000, why: "as kick" },
   "scores.award": {
-    count: 200,
+    count: 1_000,
     perMs: 1_000,
-    why: "a host's console that pays out to a hall one by one; what players enter themselves has its board's own bounds",
+    why: "a game's server that pays out to a hall one by one, as fast as a room takes requests; what players enter themselves has its board's own bounds",
   },
 } as const satisfies Record<string, Limit>;
 
@@ -52,6 +52,11 @@ export const connectionRates = {
     perMs: 1_000,
     variable: "ACTION_LIMIT",
     why: "all messages but `ping` and `seen`: a game's worth of actions; decoding more is work for nobody",
+  },
+  upkeep: {
+    count: 1_000,
+    perMs: 10_000,
+    why: "`ping` and `seen`: a client that tells of every frame needs a third of it",
   },
   verify: {
     count: 20,

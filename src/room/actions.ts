@@ -25,6 +25,7 @@ export type Answer =
 
 /** No feature's rule: those have a dot in their names. */
 export const TRAFFIC = "connection";
+const UPKEEP = "upkeep";
 const VERIFY = "verify";
 const REFUSED = "refused";
 const REFUSALS: Rate = { count: MAX_OFFENCES, perMs: OFFENCE_MS };
@@ -89,7 +90,7 @@ export class Actions {
     } catch (error) {
       return this.#failed(name, by, error);
     }
-    const rate = by.forRoom ? undefined : this.rates.get(name);
+    const rate = this.rates.get(name);
     const wait = rate ? this.#wait(kernel.memory.windows, name, rate, windowsOf(by.user, from)) : 0;
     if (rate && wait > 0) return no(rateLimited(name, rate, wait));
     if (kernel.memory.operations.isFull(now)) {
@@ -165,6 +166,11 @@ export class Actions {
     return actionRate ? this.#limit(TRAFFIC, connection, actionRate) : undefined;
   }
 
+  /** What tells that somebody is there and reads: it is work all the same. */
+  limitUpkeep(connection: string): Refused | undefined {
+    return this.#limit(UPKEEP, connection, connectionRates.upkeep);
+  }
+
   /** Sums of a large state cost milliseconds. */
   limitVerify(connection: string): Refused | undefined {
     return this.#limit(VERIFY, connection, connectionRates.verify);
@@ -179,7 +185,7 @@ export class Actions {
   }
 
   forgetTraffic(connection: string): void {
-    for (const rule of [TRAFFIC, VERIFY]) this.#fleeting.forget(rule, connection);
+    for (const rule of [TRAFFIC, UPKEEP, VERIFY]) this.#fleeting.forget(rule, connection);
   }
 
   /** The longest of them: of a user, and of the address that a guest came from. */
@@ -200,7 +206,13 @@ export class Actions {
   /** Old windows go, so that memory follows those who were here lately. */
   sweep(): void {
     const { actionRate } = this.kernel.parts.settings;
-    const fleeting = new Map([...this.rates, [VERIFY, connectionRates.verify], [REFUSED, REFUSALS]]);
+    const { upkeep, verify } = connectionRates;
+    const fleeting = new Map<string, Rate>([
+      ...this.rates,
+      [UPKEEP, upkeep],
+      [VERIFY, verify],
+      [REFUSED, REFUSALS],
+    ]);
     if (actionRate) fleeting.set(TRAFFIC, actionRate);
     this.#fleeting.sweep(fleeting, this.kernel.now);
     this.kernel.memory.windows.sweep(new Map([...this.rates, [OFFENCE, OFFENCE_RATE]]), this.kernel.now);

@@ -30,6 +30,8 @@ export class Conversation {
     }
     if (text === "ping") {
       connection.hasPinged = true;
+      const tooOften = this.actions.limitUpkeep(connection.id);
+      if (tooOften) return this.#refuse(connection, tooOften, {});
       return kernel.delivery.direct(connection, "pong");
     }
     const decoded = decode(text);
@@ -40,7 +42,11 @@ export class Conversation {
 
   #take(connection: Connection, message: Up): void {
     const { delivery, committed, now } = this.kernel;
-    if (message.t === "seen") return delivery.seen(connection, message.seq, committed, now);
+    if (message.t === "seen") {
+      const tooOften = this.actions.limitUpkeep(connection.id);
+      if (tooOften) return this.#refuse(connection, tooOften, {});
+      return delivery.seen(connection, message.seq, committed, now);
+    }
     const limited = this.actions.limitTraffic(connection.id);
     if (limited) return this.#tooMuch(connection, limited, message);
     switch (message.t) {

@@ -2,7 +2,7 @@ import type { Outstanding } from "./errands";
 import type { Kind } from "./kind";
 import { type Member, Members } from "./members";
 import { OFFENCE, windowsOf } from "./offences";
-import { type Operation, Operations } from "./operations";
+import { type Operation, Operations, ownerOf } from "./operations";
 import { eventsOf, type FrameRecord, restoreOperation } from "./record";
 import { Slices, type StoredSlices } from "./slices";
 import { SlidingWindow } from "./sliding-window";
@@ -89,10 +89,10 @@ export class Memory {
     this.n = record.n;
   }
 
-  /** An accepted action counts against its rule: for its user, and for the address of a guest. */
+  /** An accepted action counts against its rule: for its user, over HTTP as on a socket, and for the address of a guest. */
   spend({ rule, user, from, at }: Pick<Operation, "rule" | "user" | "from" | "at">): void {
     if (rule === undefined) return;
-    for (const whose of windowsOf(user, from)) this.windows.stamp(rule, whose, at);
+    for (const whose of windowsOf(ownerOf(user), from)) this.windows.stamp(rule, whose, at);
   }
 
   /** What any kept record still answers for, be it before or after the snapshot. */

@@ -18,6 +18,19 @@ export interface Operation {
   record: number;
 }
 
+/** Ids given over HTTP are apart from those that sockets give. No user's own id holds U+0000. */
+const OVER_HTTP = "\0";
+
+/** The name under which an operation's id is known that a user gives over HTTP. */
+export function overHttp(user: string): string {
+  return OVER_HTTP + user;
+}
+
+/** Whose operation it is, wherever it came from. */
+export function ownerOf(user: string): string {
+  return user.startsWith(OVER_HTTP) ? user.slice(OVER_HTTP.length) : user;
+}
+
 /** The accepted ids of the last `RESEND_MS`, in the order they came. Never forgotten early. */
 export class Operations {
   readonly #byUser = new Map<string, Map<string, Operation>>();

@@ -12,6 +12,7 @@ import type { Hello } from "./hello";
 import { Kernel, type Parts } from "./kernel";
 import type { Kind } from "./kind";
 import { shownName } from "./names";
+import { overHttp } from "./operations";
 import type { Peer, SocketNote, World } from "./ports";
 import { type Refused, refused } from "./refusals";
 import { graceAfterCut, restore } from "./restore";
@@ -140,7 +141,11 @@ export class Room {
       return { ok: false, refused: refused("draining", IS_CLOSING, { retryAfterMs: SLOW_RETRY_MS }) };
     if (this.#drain.isOn) return { ok: false, refused: this.#drain.refusal() };
     const name = shownName(kernel.clean(caller.name) ?? "");
-    const answer = this.#actions.act(action, { ...caller, name, forRoom: true }, { as: `\0${caller.user}` });
+    const answer = this.#actions.act(
+      action,
+      { ...caller, name, forRoom: true },
+      { as: overHttp(caller.user) },
+    );
     kernel.flush();
     if (!answer.ok) return answer;
     const { seq, answer: d } = answer;

@@ -56,7 +56,7 @@ describe("a rule", () => {
     expect(ann.read().acks.has("more")).toBe(true);
   });
 
-  it("[L1] holds for all tabs of a user and for no other user, and not for what is asked over HTTP", async () => {
+  it("[L1] holds for all tabs of a user and for no other user", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const one = stage.join("ann", { tab: "one" });
     const two = stage.join("ann", { tab: "two" });
@@ -67,9 +67,63 @@ describe("a rule", () => {
     stage.say(two, "eleventh");
     stage.say(one, "eleventh");
     sayAll(stage, bob, 10);
-    for (let n = 0; n < 30; n++)
-      expect(stage.post("ann", "chat", "say", { text: `${n}` })).toMatchObject({ ok: true });
     expect([one, two, bob].map((tab) => tab.read().nacks.length)).toEqual([1, 1, 0]);
+  });
+
+  it("[L1] is one window on sockets and over HTTP, also after a crash and a snapshot", async () => {
+    const stage = await RoomStage.open({ settings: limited });
+    const ann = stage.join("ann");
+    stage.pass(100);
+    sayAll(stage, ann, 5);
+    for (let n = 0; n < 5; n++) expect(stage.post("ann", "chat", "say", { text: `${n}` }).ok).toBe(true);
+    const refusal = { code: "rate_limited", retryAfterMs: 60_000, info: { rule: "chat.say" } };
+    expect(stage.post("ann", "chat", "say", { text: "more" })).toMatchObject({ ok: false, refused: refusal });
+    stage.say(ann, "more");
+    expect(ann.read().nacks).toMatchObject([refusal]);
+    expect(stage.post("bob", "chat", "say", { text: "as another" }).ok).toBe(true);
+    for (let time = 0; time < 2; time++) {
+      stage.pass(1_000);
+      await stage.crash();
+      expect(stage.post("ann", "chat", "say", { text: "more" })).toMatchObject({
+        refused: { retryAfterMs: 59_000 - time * 1_000 },
+      });
+      // Past the next snapshot.
+      for (let n = 0; n < 600; n++) stage.post(`u${time}-${n}`, "chat", "say", { text: "on" });
+    }
+  });
+
+  it.each([["ping"], [{ t: "seen", seq: 1 }]])(
+    "[L2] [M6] bounds %j too: past a thousand in ten seconds they are refused, and whoever goes on is closed",
+    async (message) => {
+      const stage = await RoomStage.open({ settings: { actionRate: null } });
+      const ann = stage.join("ann");
+      const bob = stage.join("bob");
+      stage.pass(100);
+      for (let n = 0; n < 1_000; n++) stage.tell(ann, message);
+      expect(ann.read().nacks).toEqual([]);
+      stage.pass(4_000);
+      stage.tell(ann, message);
+      expect(ann.read().nacks).toMatchObject([
+        { code: "rate_limited", retryAfterMs: 6_000, info: { rule: "upkeep" } },
+      ]);
+      stage.tell(bob, message);
+      expect(bob.read().nacks, "each connection has its own").toEqual([]);
+      stage.pass(6_000);
+      stage.tell(ann, message);
+      expect(ann.read().nacks).toHaveLength(1);
+      for (let n = 0; n < 1_000 + MAX_OFFENCES; n++) stage.tell(ann, message);
+      expect(ann.read().byes).toMatchObject([{ code: 4429, retryAfterMs: 10_000 }]);
+      stage.check();
+    },
+  );
+
+  it("[O1] [L1] what is sent again over HTTP is no more than once against its rule", async () => {
+    const stage = await RoomStage.open({ settings: limited });
+    for (let n = 0; n < 30; n++)
+      expect(stage.post("ann", "chat", "say", { text: "once" }, "id").ok).toBe(true);
+    for (let n = 0; n < 9; n++) expect(stage.post("ann", "chat", "say", { text: `${n}` }).ok).toBe(true);
+    expect(stage.post("ann", "chat", "say", { text: "once" }, "id").ok).toBe(true);
+    expect(stage.post("ann", "chat", "say", { text: "eleventh" }).ok).toBe(false);
   });
 
   it("[L1] counts what was accepted, not what was refused for another reason", async () => {
