@@ -220,7 +220,7 @@ export class Actions {
 
   #check(
     name: string,
-    rule: Bounds,
+    rule: Bounds & { speaks?(data: unknown): boolean },
     schema: Schema<unknown> | undefined,
     body: string,
     data: Json,
@@ -242,9 +242,10 @@ export class Actions {
     if (forbidden) return { ok: false, refused: ofDecision(forbidden) };
     const parsed = schema?.safeParse(data);
     if (!parsed) return { ok: false, refused: internal };
-    return parsed.success
-      ? { ok: true, data: parsed.data }
-      : { ok: false, refused: badData(name, parsed.error.issues) };
+    if (!parsed.success) return { ok: false, refused: badData(name, parsed.error.issues) };
+    const unsaid = rule.speaks?.(parsed.data) ? this.#forbidden(name, true, by) : undefined;
+    if (unsaid) return { ok: false, refused: ofDecision(unsaid) };
+    return { ok: true, data: parsed.data };
   }
 
   #forbidden(rule: string, isSpeech: boolean, by: Speaker): Refusal | undefined {

@@ -159,6 +159,8 @@ export interface Bounds {
 }
 export interface ActionRule<S, P, E extends Schemas, X extends Schemas, D> extends Bounds {
   decide(asked: Asked<S, P>, data: D): Outcome<E, X> | Refusal;
+  /** Where that depends on what is asked. */
+  speaks?(data: D): boolean;
 }
 
 export interface Feature<

@@ -76,6 +76,40 @@ describe("removing a line", () => {
     stage.check();
   });
 
+  it("[D4] of an equal or higher role's line is its author's alone, whether they are here or not", async () => {
+    const stage = await RoomStage.open();
+    const hanna = stage.join("hanna", { role: "host" });
+    const otto = stage.join("otto", { role: "host" });
+    const ada = stage.join("ada", { role: "admin" });
+    stage.say(otto, "otto's");
+    stage.say(ada, "ada's");
+    stage.pass(100);
+    const ids = () => (hanna.read().slices.chat as ChatState).messages.map(({ id }) => id);
+    const removeAll = (tab: RoomTab) => {
+      for (const id of ids()) stage.do(tab, "chat", "remove", { id });
+      stage.pass(100);
+      return tab
+        .read()
+        .nacks.splice(0)
+        .map(({ code }) => code);
+    };
+    expect(removeAll(hanna)).toEqual(["not_allowed", "not_allowed"]);
+    const overHttp = ids().map((id) => stage.post("hanna", "chat", "remove", { id }));
+    expect(overHttp.every(({ ok }) => !ok)).toBe(true);
+    for (const tab of [otto, ada]) stage.leave(tab);
+    stage.pass(60_000);
+    await stage.crash();
+    stage.rejoin(hanna);
+    stage.pass(100);
+    expect(removeAll(hanna)).toEqual(["not_allowed", "not_allowed"]);
+    const anna = stage.join("anna", { role: "admin" });
+    expect(removeAll(anna)).toEqual(["not_allowed"]);
+    stage.rejoin(ada);
+    expect(removeAll(ada)).toEqual([]);
+    expect(linesOf(hanna)).toEqual([]);
+    stage.check();
+  });
+
   it("[P] of the room's own line is a host's, not a nameless player's", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");

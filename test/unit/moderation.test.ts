@@ -50,6 +50,22 @@ describe("moderation's fold", () => {
 });
 
 describe("muting", () => {
+  it("[D1] refuses a status, which others read, and neither clearing it nor what is for programs", async () => {
+    const { stage, hanna, ann, bob } = await table();
+    stage.do(ann, "presence", "set", { status: "about to be rude" });
+    moderate(stage, hanna, "mute", { user: "ann", forMs: 10_000 });
+    stage.pass(100);
+    stage.do(ann, "presence", "set", { status: "ruder", data: 1 });
+    expect(ann.read().nacks).toMatchObject([{ code: "muted", retryAfterMs: 9_900 }]);
+    stage.do(ann, "presence", "set", { status: "", data: { ready: true } });
+    stage.pass(100);
+    expect(ann.read().nacks).toHaveLength(1);
+    const { members } = bob.read().slices.presence as { members: Record<string, object> };
+    expect(members.ann).toMatchObject({ data: { ready: true } });
+    expect(members.ann).not.toHaveProperty("status");
+    stage.check();
+  });
+
   it("[D1] refuses what the muted say, with the exact wait, after which it goes through", async () => {
     const { stage, hanna, ann, bob } = await table();
     moderate(stage, hanna, "mute", { user: "ann", forMs: 10_000 });
@@ -76,7 +92,7 @@ describe("muting", () => {
     moderate(stage, hanna, "mute", { user: "ann" });
     stage.pass(100);
     stage.signal(ann, "chat", "typing");
-    stage.do(ann, "presence", "set", { status: "sulking" });
+    stage.do(ann, "presence", "set", { data: "hand up" });
     stage.do(ann, "chat", "remove", { id: ann.read().events.find(({ n }) => n === "said")?.seq ?? 0 });
     stage.pass(100);
     expect(ann.read().nacks).toMatchObject([{ code: "muted" }]);

@@ -1,3 +1,4 @@
+import { roles } from "../../protocol/codes";
 import { rateOf } from "../../protocol/rates";
 import { defineFeature, refuse } from "../../room/feature";
 import { chatSchema } from "./schema";
@@ -17,17 +18,25 @@ export const chat = defineFeature({
       decide({ by, clean }, { text }) {
         const told = clean(text);
         if (!told) return refuse("not_allowed", "That has words in it that are not said here.");
-        return { events: [{ n: "said", d: { name: by.name, text: told } }] };
+        const { name, role, forRoom } = by;
+        const rank = forRoom || role === "player" ? {} : { role };
+        return { events: [{ n: "said", d: { name, text: told, ...rank } }] };
       },
     },
     remove: {
       maxBytes: 64,
       rate: rateOf("chat.remove"),
-      decide({ state, by }, { id }) {
+      decide({ state, by, members }, { id }) {
         const message = state.messages.find((held) => held.id === id);
         if (!message) return refuse("conflict", "That message is not in the room any more.");
-        if (message.user !== by.user && by.role === "player") {
+        if (message.user === by.user) return { events: [{ n: "removed", d: { id } }] };
+        if (by.role === "player") {
           return refuse("not_allowed", "Only its author or a host may remove a message.");
+        }
+        // As it was written, and as they are here now; the room's own lines are nobody's.
+        const theirs = [message.role, members.get(message.user)?.role];
+        if (theirs.some((role) => role !== undefined && roles.indexOf(role) >= roles.indexOf(by.role))) {
+          return refuse("not_allowed", "Nobody moderates an equal or higher role.");
         }
         return { events: [{ n: "removed", d: { id } }] };
       },

@@ -7,7 +7,7 @@ export const chatSchema = {
     remove: z.object({ id: z.int().positive() }),
   },
   events: {
-    said: z.object({ name: z.string(), text: z.string() }),
+    said: z.object({ name: z.string(), text: z.string(), role: z.enum(["host", "admin"]).optional() }),
     removed: z.object({ id: z.int() }),
   },
   signals: {

@@ -1,4 +1,4 @@
-export const version = "7c76ac75";
+export const version = "5a3699cc";
 
 export interface ChatMessage {
   /** The number of its event. */
@@ -6,6 +6,8 @@ export interface ChatMessage {
   /** Empty where the room itself spoke. */
   user: string;
   name: string;
+  /** Of whoever was more than a player when they said it. */
+  role?: "host" | "admin";
   text: string;
   at: number;
 }
@@ -13,7 +15,7 @@ export interface ChatState {
   messages: readonly ChatMessage[];
 }
 export type ChatEvent = { by?: string; seq: number; at: number } & (
-  | { n: "said"; d: { name: string; text: string } }
+  | { n: "said"; d: { name: string; text: string; role?: "host" | "admin" | undefined } }
   | { n: "removed"; d: { id: number } }
 );
 
@@ -27,8 +29,9 @@ export function initial(): ChatState {
 export function reduce(state: ChatState, event: ChatEvent): ChatState {
   switch (event.n) {
     case "said": {
-      const { name, text } = event.d;
-      const message = { id: event.seq, user: event.by ?? "", name, text, at: event.at };
+      const { name, text, role } = event.d;
+      const rank = role ? { role } : {};
+      const message = { id: event.seq, user: event.by ?? "", name, ...rank, text, at: event.at };
       return { messages: [...state.messages.slice(1 - KEPT), message] };
     }
     case "removed":

@@ -20,6 +20,8 @@ export const presence = defineFeature({
     set: {
       maxBytes: 1_536,
       rate: rateOf("presence.set"),
+      // Clearing it says nothing, and `data` is for programs.
+      speaks: ({ status }) => status !== undefined && status !== "",
       decide({ state, by, clean }, { status, data }) {
         if (!Object.hasOwn(state.members, by.user)) {
           return refuse(
