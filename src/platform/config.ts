@@ -1,6 +1,7 @@
 import { byteLength } from "../protocol/codec";
-import { type AddressRuleName, addressRates, connectionRates } from "../protocol/rates";
+import { type AddressRuleName, addressRates, connectionRates, userRates } from "../protocol/rates";
 import type { Rate, RoomSettings } from "../room/settings";
+import { readUrl } from "./read-url";
 
 export interface Config {
   authSecret?: string;
@@ -39,7 +40,8 @@ const MAX_ROOMS = 1_000_000;
 
 const fullUrl = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/i;
 const keyUrl = /^(https:\/\/[^\s/?#@]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(\/\S*)?$/i;
-const originUrl = /^https?:\/\/[^\s/?#@,]+$/i;
+/** Each by its name: no page's origin has a `*` in it. */
+const originUrl = /^https?:\/\/[^\s/?#@,*]+\/?$/i;
 
 /**
  * Every variable that a server reads. Pure, so that the commands that start servers judge them by the same rules; ports
@@ -50,6 +52,9 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
   const authSecret = secret("AUTH_SECRET", AUTH_SECRET_BYTES);
   const batchSecret = secret("BATCH_SECRET", BATCH_SECRET_BYTES);
   const batchSecretOld = secret("BATCH_SECRET_OLD", BATCH_SECRET_BYTES);
+  if (batchSecretOld !== undefined && batchSecret === undefined) {
+    problems.push("BATCH_SECRET_OLD must go with BATCH_SECRET, which has no value.");
+  }
   const jwks = readJwks();
   const scoreboardUrl = url("SCOREBOARD_URL");
   const roomsUrl = url("ROOMS_URL");
@@ -103,7 +108,7 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
       );
       return undefined;
     }
-    if (!keyUrl.test(address)) {
+    if (!keyUrl.test(address) || !readUrl(address)) {
       problems.push("AUTH_JWKS_URL must be an https address (http only for this machine's own).");
       return undefined;
     }
@@ -118,6 +123,10 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
       const [, rule, value = ""] =
         /^((?:[a-z][a-z0-9-]*:)?[a-z][a-zA-Z0-9-]*\.[a-zA-Z0-9-]+)=(.*)$/.exec(part) ?? [];
       const read = parseRate(value);
+      if (rule !== undefined && isRuleOfNobody(rule)) {
+        problems.push("RULE_LIMITS must name rules that there are: docs/operations.md lists them.");
+        return {};
+      }
       if (rule !== undefined && read !== undefined) rules[rule] = read;
       else {
         problems.push(
@@ -131,14 +140,23 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
 
   function readOrigins(): string[] {
     const origins = (text("ALLOWED_ORIGINS") ?? "").split(/[\s,]+/).filter((origin) => origin !== "");
-    const plain = origins.map((origin) => origin.replace(/\/$/, "").toLowerCase());
-    if (!plain.every((origin) => originUrl.test(origin))) {
+    // As a browser writes it: in small letters, without the scheme's own port, other alphabets encoded.
+    const plain = origins.map((origin) => (originUrl.test(origin) ? readUrl(origin)?.origin : undefined));
+    const known = plain.filter((origin) => origin !== undefined);
+    if (known.length < plain.length) {
       problems.push(
         "ALLOWED_ORIGINS must be a list of origins with commas between them, such as https://play.example.org.",
       );
     }
-    return plain;
+    return known;
   }
+}
+
+/** Of the features that are ours, a rule is one that they have. Somebody else's feature has rules that nobody knows here. */
+function isRuleOfNobody(rule: string): boolean {
+  const plain = rule.slice(rule.indexOf(":") + 1);
+  const isOurs = Object.keys(userRates).some((known) => known.split(".")[0] === plain.split(".")[0]);
+  return isOurs && !Object.hasOwn(userRates, plain);
 }
 
 /** `undefined` for what is no rate; `null` is off. */
@@ -212,7 +230,7 @@ function reader(env: Readonly<Record<string, unknown>>) {
   function url(name: string): string | undefined {
     const value = text(name);
     if (value === undefined) return undefined;
-    if (fullUrl.test(value)) return value.replace(/\/+$/, "");
+    if (fullUrl.test(value) && readUrl(value)) return value.replace(/\/+$/, "");
     problems.push(
       `${name} must be an address that begins with http:// or https:// and has no user, query or hash.`,
     );

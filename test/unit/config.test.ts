@@ -136,6 +136,12 @@ describe("RULE_LIMITS", () => {
     });
   });
 
+  it("leaves the rules of somebody else's feature to it", () => {
+    expect(config({ RULE_LIMITS: "race.steer=60/1" }).room.rules).toEqual({
+      "race.steer": { count: 60, perMs: 1_000 },
+    });
+  });
+
   it("that makes no sense is answered with a sentence", () => {
     for (const value of [
       "chat.say",
@@ -145,6 +151,9 @@ describe("RULE_LIMITS", () => {
       "chat.say=1/1;x.y=1/1",
       "__proto__=1/1",
       "A:b.c=1/1",
+      "chat.sya=1/1",
+      "main:presence.update=1/1",
+      "scores.toString=1/1",
     ]) {
       expect(problems({ RULE_LIMITS: value }), value).toEqual([
         expect.stringMatching(/^RULE_LIMITS must .*\.$/),
@@ -166,7 +175,12 @@ describe("a value that makes no sense", () => {
         "ftp://a.org",
         "https://user@a.org",
         "null",
+        "https://*.example.org",
+        "https://a.org:99999",
+        "https://[::1",
+        "https://a.org, b.org",
       ],
+      BATCH_SECRET_OLD: ["short", "x".repeat(16)],
       SCOREBOARD_URL: [
         "example.org",
         "ws://a.org",
@@ -174,8 +188,11 @@ describe("a value that makes no sense", () => {
         "https://u:p@a.org",
         "https://a.org?x",
         "https://a b.org",
+        "https://[",
+        "http://a.org:65536",
+        "http://%",
       ],
-      ROOMS_URL: ["//a.org", "https://a.org#x"],
+      ROOMS_URL: ["//a.org", "https://a.org#x", "http://[::1", "http://a:b"],
       IDLE_MS: ["0", "-1", "1.5", "soon", "1e3", "0x10", "2147483648", "NaN", {}],
       RECOVERY_MS: ["-1", "2 min"],
       LEAVE_GRACE_MS: ["5s"],
@@ -250,6 +267,7 @@ describe("a value that makes no sense", () => {
       "http://id.example.org/keys",
       "http://127.0.0.1.evil.org/",
       "http://localhost@evil.org/",
+      "https://id.example.org:123456/",
       "id.example.org",
     ]) {
       expect(problems({ ...rest, AUTH_JWKS_URL: url }), url).toHaveLength(1);
