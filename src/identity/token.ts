@@ -29,6 +29,7 @@ export async function verifyWith(
   lateMs = 0,
 ): Promise<WhoResult> {
   if (token === "") return badToken("The token is empty.");
+  if (!compact.test(token)) return badToken(NOT_OURS);
   let claims: JWTPayload;
   try {
     const verified = await jwtVerify(token, key, {
@@ -69,6 +70,9 @@ export async function signToken(
     .setExpirationTime(Math.floor(expiresAt / 1000))
     .sign(await secretKey(secret));
 }
+
+/** RFC 7515, 7.1. Decoders pass over line ends and padding: one token would have any number of spellings. */
+const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** What jose says of a token is for developers; the person who brought it is told no more than what would mend it. */
 function refusalFor(error: unknown): WhoRefused {

@@ -9,7 +9,11 @@ export interface PlainLetter {
 
 /** Accents of every kind that go on a letter of any script, and what is not seen at all: joiners, direction marks, fillers. */
 const unseen =
-  /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+  /[\u0300-\u036f\u0483-\u0487\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|[\p{Me}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+/** Elsewhere a mark is a vowel, or half a letter; on these it is an ornament, whatever script it was taken from. */
+const ornamented = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}]/u;
+/** Letters in brackets, in a box, in a disc, and of flags: no compatibility form says so, or one with the brackets. */
+const boxed = [0x249c, 0x1f110, 0x1f130, 0x1f150, 0x1f170, 0x1f1e6];
 const latinOf = new Map(
   Object.entries(lookAlikes).flatMap(([letter, others]) =>
     [...others].map((other): [string, string] => [other, letter]),
@@ -22,14 +26,22 @@ export function plainLetters(text: string): PlainLetter[] {
   let from = 0;
   for (const character of text) {
     const to = from + character.length;
-    const seen = isPlain(character) ? character : character.normalize("NFKD").replace(unseen, "");
+    const last = letters.at(-1);
+    const seen = isPlain(character) ? character : lookOf(character, last?.letter ?? "");
     for (const letter of seen) letters.push({ letter, from, to });
     // An accent goes with the letter that bears it.
-    const last = letters.at(-1);
     if (seen === "" && last) last.to = to;
     from = to;
   }
   return letters;
+}
+
+function lookOf(character: string, before: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  const alphabet = boxed.find((first) => code >= first && code < first + 26);
+  if (alphabet !== undefined) return String.fromCharCode(0x61 + code - alphabet);
+  if (/\p{M}/u.test(character) && ornamented.test(before)) return "";
+  return character.normalize("NFKD").replace(unseen, "");
 }
 
 /** ASCII and emoji are all seen, and look like nothing else: most of what people write. */

@@ -10,14 +10,25 @@ const NAMELESS = "Someone";
 const spaces = /[\p{Z}\u2800\u3164\uffa0\u115f\u1160]+/gu;
 /** Direction marks, joiners and all that has no shape of its own, but not what holds an emoji or a script's letters together. */
 const shapeless =
-  /(?<!\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{M}|\p{Script=Arab})\u200d|(?!\u200d)(?!\ufe0f)[\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}]/gu;
+  /(?<!\p{Extended_Pictographic}|\p{Emoji_Modifier}|\p{M}|\p{Script=Arab})\u200d|(?<![\p{Extended_Pictographic}0-9#*])\ufe0f|(?!\u200d)(?!\ufe0f)[\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}]/gu;
 /** More accents than any language puts on a letter: they run over the lines around it. */
 const piled =
   /([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{2})[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+/gu;
 
+/** Other scripts' marks pile up as well: none stands twice in a row, and no syllable needs more than four. */
+const doubled = /([\p{Mn}\p{Me}])(?:\u200d*\1)+/gu;
+const heaped = /((?:[\p{Mn}\p{Me}]\u200d*){4})(?:[\p{Mn}\p{Me}]\u200d*)+/gu;
+
 /** A name as it may be shown beside others: nothing in it is unseen, turns the line round, or runs over its neighbours. */
 export function shownName(name: string): string {
-  const seen = name.normalize("NFC").replace(spaces, " ").replace(shapeless, "").replace(piled, "$1").trim();
+  const seen = name
+    .normalize("NFC")
+    .replace(spaces, " ")
+    .replace(shapeless, "")
+    .replace(piled, "$1")
+    .replace(doubled, "$1")
+    .replace(heaped, "$1")
+    .trim();
   return seen === "" ? NAMELESS : cut(seen, MAX_NAME_CHARS);
 }
 

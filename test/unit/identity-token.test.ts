@@ -98,6 +98,24 @@ describe("a token that nobody with the secret made", () => {
     );
   });
 
+  it("has one spelling: nothing is read past that a decoder would pass over", async () => {
+    const token = forge(claims());
+    const [header, payload, signature] = token.split(".");
+    for (const other of [
+      `${token}=`,
+      ` ${token}`,
+      `${token}\n`,
+      `${token}\t`,
+      `${header}.${payload}.${signature?.slice(0, 9)}\n${signature?.slice(9)}`,
+      `${header}=.${payload}.${signature}`,
+      `${header}. ${payload}.${signature}`,
+      `${token}.`,
+      `${token}..`,
+    ]) {
+      expect(await reason(other), JSON.stringify(other)).toBe("This token was not made for this server.");
+    }
+  });
+
   it("is refused when any character of it is another", async () => {
     const token = forge(claims());
     await fc.assert(

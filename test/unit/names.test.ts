@@ -24,6 +24,11 @@ describe("what a name looks like", () => {
     ["punctuation", "Ann_Lee", "Ann-Lee"],
     ["small capitals", "ann", "ᴀɴɴ"],
     ["Cherokee", "HAT", "ᎻᎪᎢ"],
+    ["marks around it", "Ann", "A\u0489n\u20ddn"],
+    ["a mark of a script that has no such letter", "Ann", "An\u0e47n\u093c"],
+    ["letters in boxes", "Ann", "\u{1f130}\u{1f15d}\u{1f17d}"],
+    ["letters in brackets", "Ann", "\u{1f110}\u24a9n"],
+    ["letters of flags", "Ann", "\u{1f1e6}nn"],
   ])("is the same with %s", (_, one, other) => {
     expect(skeleton(other)).toBe(skeleton(one));
   });
@@ -52,6 +57,12 @@ describe("a name that is shown", () => {
     ["🏳️‍🌈", "🏳️‍🌈"],
     ["A\u0301\u0302\u0303\u0304\u0305", "Á\u0302\u0303"],
     ["क्‍ष", "क्‍ष"],
+    ["བསྒྲུབས", "བསྒྲུབས"],
+    [`\u0e01${"\u0e47".repeat(30)}`, "\u0e01\u0e47"],
+    [`\u0e01${"\u0e47\u200d".repeat(30)}`, "\u0e01\u0e47\u200d"],
+    [`\u0627${"\u064b\u064c\u064d\u0651".repeat(9)}`, "\u0627\u064b\u064c\u064d\u0651"],
+    [`A${"\u0302\ufe0f".repeat(9)}\u0303\u0304`, "\u00c2\u0302"],
+    ["1\ufe0f\u20e3 ❤️", "1\ufe0f\u20e3 ❤️"],
   ])("of %j is %j", (name, shown) => {
     expect(shownName(name)).toBe(shown);
   });

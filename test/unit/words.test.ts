@@ -29,6 +29,9 @@ describe("the filter", () => {
     ["letter by letter", "s h i t happens", "******* happens"],
     ["with dots between", "s.h.i.t", "*******"],
     ["in small capitals", "ꜱʜɪᴛ", "****"],
+    ["in boxes and discs", "\u{1f182}\u{1f177}\u{1f158}\u{1f143}", "****"],
+    ["in flags", "\u{1f1f8}\u{1f1ed}\u{1f1ee}\u{1f1f9}", "****"],
+    ["under marks of other scripts", "s\u0e47h\u0489i\u093ct\u20dd", "*".repeat(8)],
   ])("finds what is written %s", (_, text, told) => {
     expect(mask(text)).toBe(told);
   });
