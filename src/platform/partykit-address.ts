@@ -3,6 +3,7 @@ import { closeCodes } from "../protocol/codes";
 import type { AskAddress } from "./address-desk";
 import { AddressObject } from "./address-object";
 import type { AddressAnswer, AddressAsk } from "./address-windows";
+import { dress } from "./answer-headers";
 import { refusalResponse, refuseHttp } from "./http-refusal";
 import { refuseSocket } from "./refusal";
 
@@ -23,8 +24,9 @@ export function addressParty(): Party.Worker {
       return refuseSocket(closeCodes.notFound, NOT_HERE);
     }
 
-    static onBeforeRequest(): Response {
-      return refusalResponse(refuseHttp(404, "not_found", NOT_HERE));
+    static onBeforeRequest(request: Party.Request): Response {
+      const isSecure = new URL(request.url).protocol === "https:";
+      return dress(refusalResponse(refuseHttp(404, "not_found", NOT_HERE)), { isSecure });
     }
 
     constructor(room: Party.Room) {

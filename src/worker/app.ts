@@ -39,7 +39,7 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
     context.res = answer;
   });
   app.all("/parties/:kind/:room/:what{drain}?", async ({ req, env }) => {
-    const isSocket = req.header("Upgrade")?.toLowerCase() === "websocket";
+    const isSocket = asksForSocket(req.raw);
     const judged = await (isSocket ? doorOf(env).socket(req.raw) : doorOf(env).call(req.raw));
     if (judged instanceof Response) return judged;
     const [, , kind, id] = new URL(judged.url).pathname.split("/");
@@ -57,11 +57,15 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
   // A room that was ended under way (a release, a write that failed) rejects: whoever waits is told to come back.
   app.onError((error, { req }) => {
     console.error(`${req.method} ${req.path} failed:`, error);
-    const isSocket = req.header("Upgrade")?.toLowerCase() === "websocket";
-    if (isSocket) return refuseSocket(closeCodes.draining, FAILED, FAILED_RETRY_MS);
+    if (asksForSocket(req.raw)) return refuseSocket(closeCodes.draining, FAILED, FAILED_RETRY_MS);
     return refusalResponse(refuseHttp(500, "internal", FAILED));
   });
   return app;
+}
+
+/** By RFC 6455 only a GET does: what else claims to is a request like any other. */
+function asksForSocket({ method, headers }: Request): boolean {
+  return method === "GET" && headers.get("Upgrade")?.toLowerCase() === "websocket";
 }
 
 const FAILED = "Something went wrong here. It has been noted.";

@@ -89,6 +89,7 @@ export function browsers(stage: Stage): void {
       ask("/auth/guest", { method: "POST" }),
       ask("/health"),
       ask("/nothing/at/all"),
+      ask("/parties/address/somebodys"),
     ]);
     // PartyKit answers an unknown kind by itself, before any code of ours.
     const ours = answers.filter((_, n) => n !== 2 || stage.platform.can.unknownKindReachesEdge);

@@ -12,8 +12,11 @@ export interface Flood {
 const script = fileURLToPath(new URL("flood-client.mjs", import.meta.url));
 
 /** Floods an address until it is stopped; it ends with this process, however that ends. */
-export function startFlooder(url: string): { stop(): Promise<Flood> } {
-  const child = spawn(process.execPath, [script, url], { stdio: ["pipe", "pipe", "inherit"] });
+export function startFlooder(
+  url: string,
+  what: "lines" | "pings" | "seens" = "lines",
+): { stop(): Promise<Flood> } {
+  const child = spawn(process.execPath, [script, url, what], { stdio: ["pipe", "pipe", "inherit"] });
   let text = "";
   child.stdout.on("data", (chunk) => {
     text += String(chunk);
