@@ -2,7 +2,7 @@ import type { Batch, BatchAnswer } from "../protocol/batch";
 import {
   failStatement,
   receiptStatement,
-  setAsideStatement,
+  setAsideStatements,
   sweepStatement,
   type Writing,
   writeStatements,
@@ -41,14 +41,16 @@ export async function applyBatch(
   // D1 will never take it as it is. What others write meanwhile may change which entries are to blame: then once more.
   const aside = [...rejected];
   let left = entries;
+  let { problem } = first;
   for (let round = 1; round <= MAX_ROUNDS; round += 1) {
-    const { good, bad } = await sift(left, (some) => trial(db, writing(some)));
+    const { good, bad } = await sift(left, problem, (some) => trial(db, writing(some)));
     left = good;
     aside.push(...bad.map(({ item, reason }) => ({ entry: item.entry, reason })));
     const again = await attempt(db, batch, writing(left), aside);
     if (again.answer) return again.answer;
+    problem = again.problem;
   }
-  throw new Error(`Batch ${batch.n} of ${batch.room} could not be sifted: ${first.problem}`);
+  throw new Error(`Batch ${batch.n} of ${batch.room} could not be sifted: ${problem}`);
 }
 
 const MAX_ROUNDS = 3;
@@ -64,7 +66,7 @@ async function attempt(
     const [receipt] = await db.batch<{ refused: string }>([
       receiptStatement(db, writing, batch),
       ...writeStatements(db, writing),
-      setAsideStatement(db, batch, rejected, writing.now),
+      ...setAsideStatements(db, batch, rejected, writing.now),
       sweepStatement(db, writing.now - CLOSED_RECEIPT_MS),
     ]);
     return { answer: { applied: true, refused: refusedIn(receipt?.results[0]?.refused) } };

@@ -1,3 +1,4 @@
+import { byteLength } from "../protocol/codec";
 import { MAX_POINTS } from "../protocol/limits";
 import { bannedSql, CHANGES, inSeasonSql, placeCte } from "./change-sql";
 import type { DealtRow, Place, Rejected } from "./deal";
@@ -19,6 +20,12 @@ const SPLIT_TO = 750;
 const NEARLY_EMPTY = 200;
 /** … so that it is not split again at once. */
 const JOINED = 1000;
+
+/** D1 refuses a parameter of 2 MB. */
+const MAX_ASIDE_BYTES = 1_000_000;
+/** Of an entry that is none, so much is enough to see whose it was; escaped over and over it stays within a parameter. */
+const MAX_ASIDE_CHARS = 40_000;
+const MAX_REASON_CHARS = 500;
 
 const KEY = "score, tie, reached_at, reached_seq, user";
 const key = (alias: string) => KEY.replace(/\w+/g, (column) => `${alias}.${column}`);
@@ -51,20 +58,43 @@ export function writeStatements(db: D1Database, { room, rows, places, now }: Wri
 export function receiptStatement(
   db: D1Database,
   { room, rows, now }: Writing,
-  { epoch, n, closing }: { epoch: string; n: number; closing?: true },
+  { epoch, n, closing, entries }: { epoch: string; n: number; closing?: true; entries: readonly unknown[] },
 ): D1PreparedStatement {
-  return db.prepare(RECEIPT).bind(JSON.stringify(rows), epoch, now, room, n, closing ? now : null);
+  // With points in it, it has to be known for as long as it may be asked about: nobody can say how long that is.
+  const isOver = closing && entries.length === 0;
+  return db.prepare(RECEIPT).bind(JSON.stringify(rows), epoch, now, room, n, isOver ? now : null);
 }
 
-export function setAsideStatement(
+/** One, or where it is more than a parameter may hold as many as it takes: a board that a release dropped rejects all at once. */
+export function setAsideStatements(
   db: D1Database,
   batch: { room: string; epoch: string; n: number; ownOnly?: true },
   rejected: readonly Rejected[],
   now: number,
-): D1PreparedStatement {
-  // Escapes what a database would not keep as it is: a lone surrogate, U+0000.
-  const rows = JSON.stringify(rejected.map(({ entry, reason }) => [JSON.stringify(entry), reason]));
-  return db.prepare(SET_ASIDE).bind(rows, batch.room, batch.epoch, batch.n, batch.ownOnly ? 1 : 0, now);
+): D1PreparedStatement[] {
+  const all: string[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const one of rejected) {
+    const row = asideRow(one);
+    bytes += byteLength(row) + 1;
+    if (bytes > MAX_ASIDE_BYTES) {
+      all.push([]);
+      bytes = byteLength(row);
+    }
+    all.at(-1)?.push(row);
+  }
+  const { room, epoch, n, ownOnly } = batch;
+  return (all.length > 0 ? all : [[]]).map((rows) =>
+    db.prepare(SET_ASIDE).bind(`[${rows.join(",")}]`, room, epoch, n, ownOnly ? 1 : 0, now),
+  );
+}
+
+/** JSON escapes what a database would not keep as it is: a lone surrogate, U+0000. */
+function asideRow({ entry, reason }: Rejected): string {
+  const text = JSON.stringify(entry) ?? "null";
+  if (text.length <= MAX_ASIDE_CHARS) return JSON.stringify([text, reason.slice(0, MAX_REASON_CHARS)]);
+  const beginning = JSON.stringify(text.slice(0, MAX_ASIDE_CHARS));
+  return JSON.stringify([beginning, `Too large to be kept whole. ${reason}`.slice(0, MAX_REASON_CHARS)]);
 }
 
 /** Receipts of epochs that ended so long ago that nothing of them can still be under way. */

@@ -1,6 +1,6 @@
 import { readBytes } from "./http-body";
 import { type HttpRefusal, refuseHttp } from "./http-refusal";
-import { type CallSecrets, SIGNATURE_HEADER, verifyCall } from "./signed-call";
+import { type CallSecrets, readSignature, SIGNATURE_HEADER, verifyCall } from "./signed-call";
 
 /** A word, or an errand of some forty users: far more than any of them needs. */
 const MAX_CALL_BYTES = 256 * 1024;
@@ -16,7 +16,8 @@ export async function readSigned(
     return refuseHttp(503, "unavailable", "This server has no BATCH_SECRET, so it takes no signed calls.");
   }
   const header = request.headers.get(SIGNATURE_HEADER);
-  if (header === null) return refuseHttp(401, "not_allowed", `The call has no ${SIGNATURE_HEADER}.`);
+  const signature = await readSignature(header, secrets, now);
+  if (!signature.ok) return refuseHttp(401, "not_allowed", signature.reason);
   const body = await readBytes(request, maxBytes);
   if (body === undefined) return refuseHttp(413, "too_large", `Such a call has ${maxBytes} bytes at most.`);
   const { pathname, search } = new URL(request.url);

@@ -19,7 +19,8 @@ export interface CallSecrets {
   old?: string;
 }
 
-export type SignatureResult = { ok: true } | { ok: false; reason: string };
+type Refused = { ok: false; reason: string };
+export type SignatureResult = { ok: true } | Refused;
 
 /**
  * The header's value. Calls between our own platforms are signed so; each must bear being made twice, since an answer can be
@@ -38,25 +39,37 @@ export async function verifyCall(
   secrets: CallSecrets,
   now: number,
 ): Promise<SignatureResult> {
+  const read = await readSignature(header, secrets, now);
+  if (!read.ok) return read;
+  const { at, id, hex, secret } = read;
+  // By the runtime, which compares in constant time.
+  const isRight = await crypto.subtle.verify(
+    "HMAC",
+    await secretKey(secret),
+    fromHex(hex),
+    await signedText(call, at, id),
+  );
+  return isRight ? { ok: true } : refuse("The signature does not fit the call.");
+}
+
+/** What can be said of a signature before the call's body is read, which may be large and a stranger's. */
+export async function readSignature(
+  header: string | null,
+  secrets: CallSecrets,
+  now: number,
+): Promise<{ ok: true; at: number; id: string; hex: string; secret: string } | Refused> {
   if (header === null) return refuse(`The call has no ${SIGNATURE_HEADER}.`);
   const [, t, id, hex] = /^t=(\d{1,15}),k=([0-9a-f]{16}),v1=([0-9a-f]{64})$/.exec(header) ?? [];
   if (t === undefined || id === undefined || hex === undefined) {
     return refuse(`The ${SIGNATURE_HEADER} is not t=<ms>,k=<key id>,v1=<hex>.`);
   }
-  if (Math.abs(now - Number(t)) > SIGNATURE_TOLERANCE_MS) {
+  const at = Number(t);
+  if (Math.abs(now - at) > SIGNATURE_TOLERANCE_MS) {
     return refuse("The signature is too old, or the clocks are more than a minute apart.");
   }
   const secret = await secretOf(id, secrets);
   if (secret === undefined) return refuse("The call is signed with a key that is not known here.");
-  const key = await secretKey(secret);
-  // By the runtime, which compares in constant time.
-  const isRight = await crypto.subtle.verify(
-    "HMAC",
-    key,
-    fromHex(hex),
-    await signedText(call, Number(t), id),
-  );
-  return isRight ? { ok: true } : refuse("The signature does not fit the call.");
+  return { ok: true, at, id, hex, secret };
 }
 
 /** Names a secret without telling it. */
@@ -95,6 +108,6 @@ function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
-function refuse(reason: string): SignatureResult {
+function refuse(reason: string): Refused {
   return { ok: false, reason };
 }

@@ -52,7 +52,10 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
     boardRoutes(book, (env, request) => doorOf(env).mayRead(request)),
   );
   app.route("/v1/errands", errandRoutes());
-  app.all("/v1/batches", ({ req, env }) => answerBatch(req.raw, Door.secrets(env), env.DB, book, Date.now()));
+  app.all("/v1/batches", ({ req, env, executionCtx }) => {
+    const later = (work: Promise<unknown>) => executionCtx.waitUntil(work);
+    return answerBatch(req.raw, { secrets: Door.secrets(env), db: env.DB, book, later }, Date.now());
+  });
   app.all("*", ({ req, env }) => doorOf(env).other(req.raw));
   // A room that was ended under way (a release, a write that failed) rejects: whoever waits is told to come back.
   app.onError((error, { req }) => {

@@ -389,7 +389,11 @@ describe("the ledger", () => {
     stage.room.turn(() => stage.room.room.end(stage.room.now));
     stage.hear();
     expect(stage.room.room.isOver).toBe(true);
-    expect(stage.boards.calls).toMatchObject([{ n: 1, closing: true, entries: [{ points: 3 }] }]);
+    expect(stage.boards.calls).toMatchObject([
+      { n: 1, entries: [{ points: 3 }] },
+      { n: 2, closing: true, entries: [] },
+    ]);
+    expect(stage.boards.calls[0]).not.toHaveProperty("closing");
 
     await stage.room.wake();
     const again = stage.join("hanna", "host");
@@ -398,17 +402,41 @@ describe("the ledger", () => {
     stage.pass(6_000);
     stage.room.leave(again);
     // Forgotten, and somebody comes while its last batch is under way.
-    while (stage.room.world.asked.length < 3) stage.room.pass(1_000);
+    while (stage.room.world.asked.length < 4) stage.room.pass(1_000);
     stage.join("ann");
     stage.hear();
     stage.pass(10_000);
     expect(stage.room.room.isOver).toBe(false);
-    expect(stage.boards.calls.slice(1).map(({ n, closing }) => [n, closing])).toEqual([
+    expect(stage.boards.calls.slice(2).map(({ n, closing }) => [n, closing])).toEqual([
       [1, undefined],
       [2, true],
       [3, undefined],
     ]);
     expect([...stage.boards.receipts.values()].map(({ closed }) => closed)).toEqual([true, false]);
+  });
+
+  it("[K7] counts nothing twice in a room that was closed and heard of it only after its receipt had gone", async () => {
+    for (const lost of [1, 2]) {
+      const stage = await ScoreStage.open();
+      const hanna = stage.join("hanna", "host");
+      stage.pass(1_000);
+      stage.award(hanna, "hanna", 3);
+      stage.room.turn(() => stage.room.room.end(stage.room.now));
+      const take = stage.boards.take.bind(stage.boards);
+      stage.boards.take = (ask) => {
+        stage.outside = stage.boards.calls.length + 1 === lost ? "loses" : "answers";
+        return take(ask);
+      };
+      stage.hear();
+      expect(stage.boards.calls).toHaveLength(lost);
+      await stage.room.crash();
+      // Days later: what was said to be over is swept, and nothing else is.
+      stage.room.world.now += 3 * 86_400_000;
+      for (const [life, { closed }] of stage.boards.receipts) if (closed) stage.boards.receipts.delete(life);
+      stage.pass(60_000);
+      expect(stage.room.room.isOver).toBe(true);
+      expect(stage.boards.total("main", "hanna"), `lost ${lost}`).toBe(3);
+    }
   });
 
   it("[K8] of ten thousand players is cheap to fold, and goes in batches that a database takes", () => {

@@ -59,7 +59,8 @@ describe("a batch", () => {
     const first = new Scoring({ life: { combine: "sum" } }, { ...name, epoch: "one" });
     const second = new Scoring({ life: { combine: "sum" } }, { ...name, epoch: "two" });
     await first.apply([entry("life", "ann", 1)]);
-    const last = first.next([entry("life", "ann", 2)], { closing: true });
+    await first.apply([entry("life", "ann", 2)]);
+    const last = first.next([], { closing: true });
     await first.send(last);
     await second.apply([entry("life", "ann", 4)]);
     expect(await first.send(last)).toMatchObject({ applied: false, reason: "duplicate" });
@@ -69,7 +70,7 @@ describe("a batch", () => {
         .raw()
         .then((rows) => rows);
     expect(await receipts()).toEqual([
-      ["one", 2, AT],
+      ["one", 3, AT],
       ["two", 1, null],
     ]);
     await second.apply([entry("life", "ann", 8)], AT + 86_400_001);

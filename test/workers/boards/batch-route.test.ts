@@ -1,5 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { openBoardBook } from "../../../src/boards/board-book";
+import { answerBatch } from "../../../src/platform/batch-route";
 import { scoreboardSink } from "../../../src/platform/scoreboard-sink";
 import { SIGNATURE_HEADER, signCall } from "../../../src/platform/signed-call";
 
@@ -78,6 +80,92 @@ describe("POST /v1/batches", () => {
   it("takes nothing but POST", async () => {
     const response = await exports.default.fetch(`http://tallyroom${path}`);
     expect([response.status, response.headers.get("Allow")]).toEqual([405, "POST"]);
+  });
+});
+
+describe("[S2] a batch that is nearly signed right", () => {
+  const body = batch("nearly");
+  const ask = async (
+    change: { path?: string; method?: string; headers?: [string, string][]; body?: BodyInit } = {},
+  ) => {
+    const signature = await signCall({ method: "POST", path, body }, env.BATCH_SECRET, Date.now());
+    const headers = new Headers({ [SIGNATURE_HEADER]: signature });
+    for (const [name, value] of change.headers ?? []) headers.append(name, value);
+    const { method = "POST" } = change;
+    const response = await exports.default.fetch(`http://tallyroom${change.path ?? path}`, {
+      method,
+      headers,
+      ...(method === "GET" ? {} : { body: change.body ?? body }),
+    });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const streamed = (...parts: string[]) =>
+    new ReadableStream({
+      start(controller) {
+        for (const part of parts) controller.enqueue(new TextEncoder().encode(part));
+        controller.close();
+      },
+    });
+  const gzipped = () => new Response(body).body?.pipeThrough(new CompressionStream("gzip")) ?? "";
+
+  it.each<[string, Parameters<typeof ask>[0], number]>([
+    ["at another path", { path: `${path}?x=1` }, 401],
+    ["by another method", { method: "PUT" }, 405],
+    ["at a path that only looks the same", { path: `${path}/` }, 404],
+    ["twice in its header", { headers: [[SIGNATURE_HEADER, "t=1,k=0000000000000000,v1=00"]] }, 401],
+    ["with a space behind its body", { body: `${body} ` }, 401],
+    ["and compressed", { headers: [["Content-Encoding", "gzip"]], body: gzipped() }, 401],
+    ["with its body cut short in the stream", { body: streamed(body.slice(0, 20)) }, 401],
+  ])("but %s changes nothing", async (_, change, status) => {
+    expect(await ask(change)).toBe(status);
+    expect(await receipts("nearly")).toEqual([]);
+  });
+
+  it("is judged before its body is read, however large that is", async () => {
+    expect((await post("x".repeat(2_000_000), { secret: "somebody else's secret" })).status).toBe(401);
+  });
+
+  it("in pieces is whole, and signed right", async () => {
+    expect(await ask({ body: streamed(body.slice(0, 20), body.slice(20)) })).toBe(200);
+    expect(await receipts("nearly")).toEqual([{ n: 1 }]);
+  });
+});
+
+describe("a database that takes too long", () => {
+  it("is given up in time, is done all the same, and found so when the batch comes again", async () => {
+    let open: () => void = () => {};
+    const stall = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const slow = new Proxy(env.DB, {
+      get(db, name) {
+        if (name === "batch") return (all: D1PreparedStatement[]) => stall.then(() => db.batch(all));
+        const value: unknown = Reflect.get(db, name, db);
+        return typeof value === "function" ? value.bind(db) : value;
+      },
+    });
+    const later: Promise<unknown>[] = [];
+    const body = batch("slow");
+    const signature = await signCall({ method: "POST", path, body }, env.BATCH_SECRET, Date.now());
+    const request = new Request(`http://tallyroom${path}`, {
+      method: "POST",
+      headers: { [SIGNATURE_HEADER]: signature },
+      body,
+    });
+    const intake = {
+      secrets: { present: env.BATCH_SECRET },
+      db: slow,
+      book: openBoardBook([]),
+      later: (work: Promise<unknown>) => void later.push(work),
+    };
+    const answer = await answerBatch(request, intake, Date.now(), 50);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ code: "unavailable", retryAfterMs: expect.any(Number) });
+    expect(await receipts("slow")).toEqual([]);
+    open();
+    await Promise.all(later);
+    expect(await (await post(body)).json()).toMatchObject({ applied: false, reason: "duplicate" });
   });
 });
 

@@ -12,6 +12,8 @@ export class CountedDatabase {
   statements = 0;
   read = 0;
   written = 0;
+  /** How many entries were given to all attempts together, good and vain. */
+  entries = 0;
   /** Called before each call, to make one fail or to look. */
   before: (statements: number) => void = () => {};
   /** Called when a call has been committed, before its answer is heard. */
@@ -19,6 +21,7 @@ export class CountedDatabase {
 
   readonly db = new Proxy(env.DB, {
     get: (db, name) => {
+      if (name === "prepare") return (sql: string) => this.#watched(db.prepare(sql), sql);
       if (name !== "batch") {
         const value: unknown = Reflect.get(db, name, db);
         return typeof value === "function" ? value.bind(db) : value;
@@ -38,8 +41,20 @@ export class CountedDatabase {
     },
   });
 
+  /** The scores' own statement is in every attempt once, with the entries as its first parameter. */
+  #watched(statement: D1PreparedStatement, sql: string): D1PreparedStatement {
+    if (!/^\s*insert into scores\b/.test(sql)) return statement;
+    const bind = statement.bind.bind(statement);
+    statement.bind = (...given: unknown[]) => {
+      const rows: unknown = JSON.parse(String(given[0]));
+      if (Array.isArray(rows)) this.entries += rows.length;
+      return bind(...given);
+    };
+    return statement;
+  }
+
   reset(): void {
-    this.calls = this.statements = this.read = this.written = 0;
+    this.calls = this.statements = this.read = this.written = this.entries = 0;
   }
 }
 
