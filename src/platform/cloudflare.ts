@@ -17,7 +17,7 @@ import { decodeHello, HELLO_HEADER } from "./hello-header";
 import { refusalResponse } from "./http-refusal";
 import { mayBegin } from "./new-room";
 import { refuseSocketFor } from "./refusal";
-import { RoomHost } from "./room-host";
+import { AFTER_FAILURE_MS, RoomHost } from "./room-host";
 import { noSuchRoom } from "./room-http";
 import { noteOf, peerOf } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
@@ -66,6 +66,7 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
             ...(bans ? errandsOf(bans) : aloneErrands),
             "scores/batch": withAlert(databaseSink(env.DB, book)),
           },
+          sync: () => ctx.storage.sync(),
           abandon: () => ctx.abort("The room is made anew from storage."),
           isDebugging: config.debugRooms,
         },
@@ -111,6 +112,16 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
 
     override onAlarm(): Promise<void> {
       return this.#host.alarm();
+    }
+
+    /** partyserver reads storage before it hands the alarm on: where that fails, again and again, the platform would let it go. */
+    override async alarm(): Promise<void> {
+      try {
+        await super.alarm();
+      } catch (error) {
+        console.error("An alarm failed:", error);
+        await this.ctx.storage.setAlarm(Date.now() + AFTER_FAILURE_MS);
+      }
     }
 
     #peer(connection: Connection) {

@@ -80,6 +80,7 @@ export function partyOf(kind: Kind): Party.Worker {
           sockets: () =>
             [...room.getConnections()].map((held) => ({ peer: peerOf(held), note: noteOf(held) })),
           errands: { ...(workerOf(config) ?? { errands: aloneErrands }).errands, ...sinksOf(config) },
+          sync: () => room.storage.sync(),
           // PartyKit gives no way to end an object; everybody comes back to a room made anew from storage.
           abandon: () => sendAway([...room.getConnections()]),
           isDebugging: config.debugRooms,

@@ -15,6 +15,9 @@ import { noteOf, type PlatformConnection } from "./room-socket-peer";
 
 const CANNOT_OPEN = "This room cannot be opened right now. It has been noted.";
 const CANNOT_OPEN_RETRY_MS = 10_000;
+const FAILED = "A room failed and is made anew from storage:";
+/** Soon, but not at once, for it may fail again. */
+export const AFTER_FAILURE_MS = 5_000;
 
 /** What a platform gives for one object. */
 export interface Host {
@@ -26,6 +29,8 @@ export interface Host {
   block<T>(work: () => Promise<T>): Promise<T>;
   /** The sockets that this object holds, also those from before it slept. */
   sockets(): Iterable<{ peer: Peer; note: SocketNote | undefined }>;
+  /** Waits until what was written is durable, whatever becomes of this instance. */
+  sync(): Promise<void>;
   /** What this platform does for a room. */
   errands: ErrandHandlers;
   /** A write failed: what this instance knows is not what is stored. */
@@ -88,23 +93,42 @@ export class RoomHost {
 
   /** Never throws: the platform's own retries end after six times. The wheel, or this, has set the next alarm by then. */
   async alarm(): Promise<void> {
+    const { storage, settings } = this.host;
     const room = await this.#opened();
-    if (room) return this.#guard(() => room.alarm(Date.now()));
     // Its kind is not in this release, or it cannot be restored: the next release may find it.
-    await this.host.storage.setAlarm(Date.now() + this.host.settings.idleMs);
+    if (!room) return storage.setAlarm(Date.now() + settings.idleMs);
+    try {
+      room.alarm(Date.now());
+      if (this.#room === room) return;
+    } catch (error) {
+      console.error(FAILED, error);
+    }
+    const isOurs = this.#room === room;
+    this.#drop();
+    // What it had set before it failed may be undone with it: whatever it owes, somebody has to look again.
+    await storage.setAlarm(Date.now() + AFTER_FAILURE_MS);
+    await this.host.sync();
+    if (isOurs) this.host.abandon();
   }
 
   /** The room, or nothing where it cannot be brought to life; which is noted, and tried again at the next call. */
   async #opened(): Promise<Room | undefined> {
     if (this.#live) return this.#live;
     try {
-      this.#opening ??= this.host.block(() => this.#restore());
+      this.#opening ??= this.host.block(() => this.#tryToRestore());
       return await this.#opening;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  /** Caught within the block: what throws out of one takes the object with it, and in time its alarm. */
+  async #tryToRestore(): Promise<Room | undefined> {
+    try {
+      return await this.#restore();
     } catch (error) {
       console.error("A room could not be brought to life:", error);
       return undefined;
-    } finally {
-      this.#opening = undefined;
     }
   }
 
@@ -171,15 +195,19 @@ export class RoomHost {
     try {
       step();
     } catch (error) {
-      console.error("A room failed and is made anew from storage:", error);
+      console.error(FAILED, error);
       this.#abandon();
     }
   }
 
   #abandon(): void {
+    this.#drop();
+    this.host.abandon();
+  }
+
+  #drop(): void {
     clearTimeout(this.#timer);
     this.#room = undefined;
-    this.host.abandon();
   }
 }
 

@@ -154,6 +154,7 @@ export class Process {
           outside(this, () => keepBans(this.deployment, this.object, "bans", ask)),
       },
       abandon: () => this.object.abandoned(this),
+      sync: async () => {},
       isDebugging: false,
     };
     return new RoomHost(host, (name) => (name === this.kind.name ? this.kind : undefined));

@@ -13,6 +13,7 @@ function host() {
     sockets: () => [],
     errands: {},
     abandon: () => {},
+    sync: async () => {},
     isDebugging: false,
   };
   const kind = labKind();

@@ -1,7 +1,9 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { readConfig } from "../../src/platform/config";
+import { RoomHost } from "../../src/platform/room-host";
+import { Room } from "../../src/room/room";
 import { freshRoom, inside, objectOf, request, stored, Visitor } from "./visit";
 
 const read = readConfig({ ...env });
@@ -20,6 +22,10 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
+
+const failing = () => {
+  throw new Error("It fails.");
+};
 
 /** Two who are in a room, one of whom has just gone: the room knows, and waits for the grace. */
 async function deserted() {
@@ -58,6 +64,26 @@ describe("the alarm of a room that somebody joined", () => {
     expect(await (await request(room)).json()).toMatchObject({ epoch, seq: 1, users: 1, connections: 1 });
     ann.say("1", "still here");
     expect((await ann.heard("chat", "said")).d).toMatchObject({ text: "still here" });
+  });
+
+  it.each<[string, () => MockInstance]>([
+    ["the room's handler fails", () => vi.spyOn(Room.prototype, "alarm").mockImplementation(failing)],
+    ["the room cannot be restored", () => vi.spyOn(Room, "open").mockImplementation(failing)],
+    ["its record cannot be read", () => vi.spyOn(RoomHost.prototype, "alarm").mockImplementation(failing)],
+  ])("[R6] is set again where %s, ten times in a row", async (_, broken) => {
+    const room = freshRoom();
+    await (await Visitor.join(room, {})).welcome();
+    const spy = broken();
+    for (let time = 0; time < 10; time += 1) {
+      // The instance may end with it, as it does on the platform.
+      await ring(room).catch(() => undefined);
+      const at = await vi.waitFor(() => alarmOf(room));
+      expect(at, `time ${time}`).not.toBeNull();
+      expect(at).toBeLessThanOrEqual(Date.now() + idleMs);
+    }
+    spy.mockRestore();
+    expect(await ring(room)).toBe(true);
+    expect(await (await request(room)).json()).toMatchObject({ seq: 1 });
   });
 
   it("[P1] that rings twice when a grace has ended tells of one leaving", async () => {
