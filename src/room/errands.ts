@@ -43,13 +43,11 @@ export class Errands {
     this.kernel.frame().later.push(() => this.#begin(name));
   }
 
-  /** What a restore found: whatever was under way has no one left to be answered to. */
+  /** What a restore found: whatever was under way has no one left to be answered to, and pauses end together that ended while all was down. */
   restored(): void {
     const { memory, now, parts } = this.kernel;
     for (const outstanding of memory.errands.values()) {
-      if (outstanding.at <= now && outstanding.failures === 0) {
-        outstanding.at = now + Math.floor(parts.world.chance() * RESTART_SPREAD_MS);
-      }
+      if (outstanding.at <= now) outstanding.at = now + Math.floor(parts.world.chance() * RESTART_SPREAD_MS);
     }
   }
 
@@ -81,6 +79,7 @@ export class Errands {
     const found = this.#find(name);
     if (!found) return this.#over(name);
     const { feature, errand } = found;
+    const failures = kernel.memory.errands.get(name)?.failures;
     if (underWay.isWantedAgain) this.#again(name);
     else this.#keep(name, null);
     try {
@@ -89,7 +88,7 @@ export class Errands {
       kernel.settle(outcome.urgent || (outcome.ends?.length ?? 0) > 0);
     } catch (error) {
       kernel.parts.world.report(`The answer to ${name} could not be taken, and is asked for again`, error);
-      this.#failed(name);
+      this.#failed(name, failures);
     }
   }
 
@@ -137,9 +136,9 @@ export class Errands {
   }
 
   /** Pauses double, and no two rooms that failed together try again together. The count outlives sleep. */
-  #failed(name: string): void {
+  #failed(name: string, before = this.kernel.memory.errands.get(name)?.failures): void {
     const { kernel } = this;
-    const failures = (kernel.memory.errands.get(name)?.failures ?? 0) + 1;
+    const failures = (before ?? 0) + 1;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
     const at = kernel.now + Math.ceil(pauseMs * (0.5 + kernel.parts.world.chance() / 2));
     this.#underWay.delete(name);

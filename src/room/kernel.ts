@@ -304,8 +304,8 @@ export class Kernel {
 }
 
 const none: readonly never[] = [];
-/** So many awards fit into a frame, whatever people are called. */
-const AWARDS_A_FRAME = 50;
+/** So many awards fit into a frame, whatever people are called, and as many others move up. */
+const AWARDS_A_FRAME = 32;
 
 function privateEvent(n: string, d: unknown, by: string | undefined, at: number): PrivateEvent {
   return by === undefined ? { n, d, at } : { n, d, by, at };

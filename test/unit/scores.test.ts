@@ -236,6 +236,51 @@ describe("points that another feature awards", () => {
     stage.room.check();
   });
 
+  it("[G9] are counted whatever people are called, and however many others move up for it", async () => {
+    const longest = Array.from({ length: 200 }, (_, n) => `${n}`.padStart(3, "0").padEnd(128, '"'));
+    const payday = defineFeature({
+      name: "payday",
+      version: "1",
+      schema: {
+        actions: { pay: z.object({ from: z.int(), to: z.int(), points: z.int() }) },
+        events: { paid: z.object({}) },
+      },
+      shared: { initial: () => 0, reduce: (state: number) => state + 1 },
+      actions: {
+        pay: {
+          maxBytes: 100,
+          rate: { count: 100, perMs: 1_000 },
+          decide: (_, { from, to, points }) => ({
+            events: [{ n: "paid", d: {} }],
+            awards: longest
+              .slice(from, to)
+              .map((user) => ({ user, points, tie: 2 ** 53 - 1, board: "best" })),
+          }),
+        },
+      },
+    });
+    const boards = { best: { combine: "last", tie: "lowest", order: "lowest" } } as const;
+    const stage = await ScoreStage.open({ kind: scoreKind(boards, [payday]) });
+    const hanna = stage.join("hanna", "host");
+    for (const user of longest) {
+      const tab = `tab-${user.slice(0, 3)}`;
+      stage.room.join(user, { name: user.slice(0, 40), tab, expiresAt: stage.room.now + 10 ** 12 });
+    }
+    stage.pass(1_000);
+    const pay = (from: number, to: number, points: number) => {
+      stage.room.do(hanna, "payday", "pay", { from, to, points });
+      stage.pass(300);
+    };
+    pay(0, 200, -1_000_000);
+    pay(0, 100, 1_000_000);
+    expect(hanna.read().nacks).toEqual([]);
+    expect(stage.top(hanna, "best")).toHaveLength(100);
+    expect(stage.top(hanna, "best").every(({ total }) => total === -1_000_000)).toBe(true);
+    stage.room.verify(hanna);
+    stage.pass(100);
+    stage.room.check();
+  });
+
   it("[G9] are all there after a crash or none, also where they need several frames", async () => {
     for (const durable of [0, 1]) {
       const stage = await ScoreStage.open({ kind: scoreKind(undefined, [quiz]) });
