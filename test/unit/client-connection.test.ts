@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Backoff } from "../../src/client/session/backoff";
 import { randomFrom } from "../platforms/random";
+import { busiest } from "../support/busiest";
 import { RoomStage } from "../support/room-stage";
 import { pass, Visitor } from "../support/visitor";
 
@@ -224,21 +225,48 @@ describe("bye", () => {
   });
 });
 
-describe("pauses", () => {
-  it("of a thousand who were cut off at once leave the busiest 250 ms with at most a tenth of them", () => {
-    for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
-      const random = randomFrom(seed);
-      const times = Array.from({ length: 1_000 }, () => new Backoff(() => random.next()).next(1_000)).sort(
-        (a, b) => a - b,
-      );
-      const busiest = Math.max(
-        ...times
-          .map((from, index) => times.slice(index).findIndex((to) => to > from + 250))
-          .filter((count) => count >= 0),
-      );
-      expect(busiest, `seed ${seed}`).toBeLessThanOrEqual(100);
-    }
+describe("somebody who looks at the page again", () => {
+  it.each([
+    [1012, true],
+    [4429, true],
+    [4503, true],
+    [4408, false],
+    [1006, false],
+  ])("[E1] after %i keeps to a time that the room named, unless they ask for it", async (code, isKept) => {
+    const { ann, go } = await meet(() => 0.9);
+    const [link = 0] = ann.links;
+    const named = code === 1006 ? {} : { retryAfterMs: 60_000 };
+    ann.session.parted(link, { code, reason: "Later.", ...named }, ann.now);
+    ann.session.nudge(ann.now, false);
+    go(0);
+    expect(ann.opened).toHaveLength(isKept ? 1 : 2);
+    if (isKept) ann.session.nudge(ann.now);
+    go(100);
+    expect(ann.session.link.is).toBe("live");
   });
+
+  it("a word that names no pause at all is not taken for `at once, and again`", () => {
+    expect(new Backoff(() => 0).after(0, true)).toBeGreaterThan(0);
+    expect(new Backoff(() => 0).after(-1, false)).toBeGreaterThan(0);
+  });
+});
+
+describe("pauses", () => {
+  it.each([0, 1_500, 3_000, 4_500, 6_000, 20_000])(
+    "of a thousand who were cut off at once leave the busiest 250 ms with at most a tenth of them, with the server away for %i ms",
+    (downMs) => {
+      for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+        const random = randomFrom(seed);
+        const tries = Array.from({ length: 1_000 }, () => {
+          const backoff = new Backoff(() => random.next());
+          const times = [backoff.next(1_000)];
+          for (let at = times[0] ?? 0; at < downMs; times.push(at)) at += backoff.next(1_000);
+          return times;
+        });
+        expect(busiest(tries.flat(), 250), `seed ${seed}`).toBeLessThanOrEqual(100);
+      }
+    },
+  );
 
   it("are short for two people and longer for a crowd, grow with each failure, and never pass ten seconds", () => {
     const pauses = (members: number | undefined) => {

@@ -10,10 +10,15 @@ const LEAST_MS = 50;
 
 /**
  * How long to stay away: anywhere in a window that doubles with each failure (full jitter), and that starts as wide as the
- * room is large, so that two people are back within a blink and a thousand do not come in step.
+ * room is large, so that two people are back within a blink and a thousand do not come in step. A window begins where the
+ * one before ends: else those who come again would come among those who come for the first time.
+ *
+ *     cut ├── everybody's first try ──┼──────────── everybody's second ────────────┼─ …
  */
 export class Backoff {
   #failures = 0;
+  /** Of the window in which the last try was, what is left after it. */
+  #restMs = 0;
 
   constructor(private readonly chance: () => number) {}
 
@@ -21,7 +26,10 @@ export class Backoff {
     const first = clamp((members ?? UNKNOWN_MEMBERS) * MS_PER_MEMBER, SHORTEST_WINDOW_MS, LONGEST_WINDOW_MS);
     const window = Math.min(LONGEST_WINDOW_MS, first * 2 ** this.#failures);
     this.#failures++;
-    return Math.max(LEAST_MS, this.chance() * window);
+    const pauseMs = clamp(this.#restMs + this.chance() * window, LEAST_MS, LONGEST_WINDOW_MS);
+    // The widest are wide enough.
+    this.#restMs = window < LONGEST_WINDOW_MS ? Math.max(0, this.#restMs + window - pauseMs) : 0;
+    return pauseMs;
   }
 
   /**
@@ -29,13 +37,13 @@ export class Backoff {
    * say the same to everybody, and chance is added to them.
    */
   after(retryAfterMs: number, isOwn: boolean): number {
-    return isOwn
-      ? retryAfterMs
-      : retryAfterMs + this.chance() * Math.max(SHORTEST_WINDOW_MS, retryAfterMs / 5);
+    const spread = isOwn ? 0 : this.chance() * Math.max(SHORTEST_WINDOW_MS, retryAfterMs / 5);
+    return Math.max(LEAST_MS, retryAfterMs + spread);
   }
 
   restart(): void {
     this.#failures = 0;
+    this.#restMs = 0;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ClockAnswer } from "../../protocol/messages";
+import { LONG_AGO, NEVER } from "./never";
 import { RoomClock } from "./room-clock";
 
 /** A burst when one arrives: the quickest of a few is near the truth. */
@@ -10,7 +11,7 @@ const EVERY_MS = 60_000;
 export class Probes {
   readonly clock = new RoomClock();
   #dueAt: number[] = [];
-  #lastAt = Number.NEGATIVE_INFINITY;
+  #lastAt = LONG_AGO;
 
   greeted(at: number, askedAt: number, now: number): void {
     this.clock.told(at, askedAt, now);
@@ -39,6 +40,6 @@ export class Probes {
   }
 
   nextAt(): number {
-    return this.#dueAt[0] ?? Number.POSITIVE_INFINITY;
+    return this.#dueAt[0] ?? NEVER;
   }
 }

@@ -1,3 +1,5 @@
+import { NEVER } from "./never";
+
 /** Kept probes: a burst's worth, and what came after. */
 const KEPT = 8;
 /** Two good quartz clocks part by a tenth of a millisecond a second at most: so much an old sample is worth less. */
@@ -45,7 +47,7 @@ export class RoomClock {
 
   /** How far off it may be; unknown before the first welcome. */
   get errorMs(): number {
-    return this.#best?.error ?? Number.POSITIVE_INFINITY;
+    return this.#best?.error ?? NEVER;
   }
 
   /** The room's time at a time of ours. */
