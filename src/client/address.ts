@@ -4,8 +4,9 @@ export interface Place {
   isSecure: boolean;
 }
 
-const ROOM_ID = /^[A-Za-z0-9._-]{1,64}$/;
-const KIND = /^[a-z][a-z0-9-]{0,31}$/;
+/** A kind and a room's name, as they stand in the address. */
+const ROOM = /^[a-z][a-z0-9-]{0,31}\/(?!\.\.?$)[\w.-]{1,64}$/;
+const HOST = /^(?:(https?|wss?):\/\/)?(?!\w+:\/\/)([^\s/?#]+[^\s?#]*?)\/*$/;
 /** Machines of one's own and of one's own network, which have no certificate. */
 const LOCAL =
   /^(localhost|127\.[\d.]+|10\.[\d.]+|192\.168\.[\d.]+|172\.(1[6-9]|2\d|3[01])\.[\d.]+|\[::1\]|[^.]+\.local)(:|$)/;
@@ -15,7 +16,9 @@ export function placeOf(host: string | undefined): Place {
   const page = typeof location === "undefined" ? undefined : location;
   const wanted = host ?? page?.host;
   if (!wanted) throw new TypeError("joinRoom needs a `host` where there is no page that came from one.");
-  const [, scheme, rest = ""] = /^(?:(https?|wss?):\/\/)?(.*?)\/*$/.exec(wanted) ?? [];
+  const [, scheme, rest] = HOST.exec(wanted) ?? [];
+  if (rest === undefined)
+    throw new TypeError(`"${wanted}" is no host: it is given as play.example.org, say.`);
   if (scheme) return { host: rest, isSecure: scheme === "https" || scheme === "wss" };
   if (rest === page?.host) return { host: rest, isSecure: page.protocol === "https:" };
   return { host: rest, isSecure: !LOCAL.test(rest) };
@@ -26,9 +29,8 @@ export function httpOf({ host, isSecure }: Place): string {
 }
 
 /** What is wrong with a room's name, if anything is: it stands in the address as it is. */
-export function problemOf(kind: string, room: string): string | undefined {
-  if (!KIND.test(kind)) return "There is no such kind of room.";
-  if (!ROOM_ID.test(room) || room === "." || room === "..")
-    return "A room's name is 1 to 64 letters, digits, dots, dashes and underscores.";
-  return undefined;
+export function problemOf(kind: string, room: string | undefined): string | undefined {
+  const path = `${kind}/${room ?? ""}`;
+  if (ROOM.test(path)) return undefined;
+  return `${path} is no room: a name is 1 to 64 letters, digits, dots, dashes and underscores.`;
 }

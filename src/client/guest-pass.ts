@@ -39,7 +39,10 @@ export async function guestPass(
   const opening =
     flights.get(flight) ??
     open(origin, name ?? kept?.name, kept?.token).then((guest) => {
-      keep(store, key, { ...guest, ...(name === undefined ? {} : { asked: name }) });
+      // Another tab was quicker to open this browser's first: one is enough.
+      const other = kept ? undefined : read(store, key);
+      if (other && other.asked === name) return other;
+      keep(store, key, { ...guest, asked: name });
       return guest;
     });
   flights.set(flight, opening);
@@ -54,31 +57,30 @@ async function open(origin: string, name: string | undefined, old: string | unde
   const response = await fetch(`${origin}/auth/guest`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({
-      ...(name === undefined ? {} : { name }),
-      ...(old === undefined ? {} : { token: old }),
-    }),
+    body: JSON.stringify({ name, token: old }),
     signal: AbortSignal.timeout(ANSWER_MS),
+  }).catch(() => {
+    // What a browser has to say of it is nothing to be read.
+    throw new PassRefused({ code: 1006, reason: "" });
   });
-  const body: unknown = await response.json();
+  const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && isGuest(body)) return body;
   // Too old to be renewed, or signed with a secret that is no more: somebody new, then.
   if (response.status === 401 && old !== undefined) return open(origin, name, undefined);
-  throw new PassRefused(partingOf(response.status, body));
+  throw new PassRefused(partingOf(origin, response.status, body));
 }
 
-/** What is wrong with the request stays wrong; everything else may be better in a while. */
-function partingOf(status: number, body: unknown): Parting {
-  const { message, retryAfterMs } = (body ?? {}) as { message?: unknown; retryAfterMs?: unknown };
-  const reason = typeof message === "string" ? message : `The server answered ${status}.`;
-  const codes: Readonly<Record<number, number>> = { 400: 4400, 401: 4401, 403: 4403, 404: 4404 };
-  const code = codes[status] ?? 1013;
-  return { code, reason, ...(typeof retryAfterMs === "number" ? { retryAfterMs } : {}) };
+/** What is wrong with the request stays wrong; everything else may be better in a while, also what is not our server's word. */
+function partingOf(origin: string, status: number, body: unknown): Parting {
+  const { message, retryAfterMs } = (body ?? {}) as { message?: unknown; retryAfterMs?: number };
+  if (typeof message !== "string") return { code: 1013, reason: `${origin} answered ${status}.` };
+  const code = [400, 401, 403, 404].includes(status) ? 4_000 + status : 1013;
+  return { code, reason: message, retryAfterMs };
 }
 
 interface Kept extends Guest {
   /** The name that was asked for: the server may have given another. */
-  asked?: string;
+  asked?: string | undefined;
 }
 
 function read(store: TokenStore, key: string): Kept | undefined {

@@ -1,5 +1,6 @@
 import { guestPass, PassRefused } from "./guest-pass";
 import type { Parting } from "./session/lifeline";
+import { NEVER } from "./session/never";
 import type { TokenStore } from "./token-store";
 
 /** Who joins: a guest by name, or whoever a token says. */
@@ -28,15 +29,11 @@ export class PassKeeper {
     private readonly store: TokenStore,
   ) {}
 
-  get canRenew(): boolean {
-    return this.who.token === undefined;
-  }
-
   async have(anew: boolean): Promise<Pass> {
     const { who } = this;
     if (who.token !== undefined) return passOf(who.token);
     const held = this.#held;
-    if (held && !anew && (held.endsAt ?? Number.POSITIVE_INFINITY) - Date.now() > SPARE_MS) return held;
+    if (held && !anew && (held.endsAt ?? NEVER) - Date.now() > SPARE_MS) return held;
     if (who.getToken !== undefined) {
       const token = await who.getToken();
       if (typeof token !== "string") throw new TypeError("getToken has to give a text.");

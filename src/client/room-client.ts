@@ -9,7 +9,8 @@ import { Listeners } from "./listeners";
 import { PassKeeper, partingOf, type Who } from "./pass";
 import { type Hearing, Session, type Status, type You } from "./session";
 import type { Verdict } from "./session/checks";
-import type { Outcome } from "./session/outcome";
+import { NEVER } from "./session/never";
+import { type Outcome, type Refusal, UNDER_WAY } from "./session/outcome";
 import { Outlook, type Predictions } from "./session/outlook";
 import type { PendingAction } from "./session/pending";
 import type { FeatureTable, States } from "./session/slices";
@@ -90,7 +91,7 @@ export interface RoomNews {
 export function joinRoom<N extends keyof BuiltInKinds>(
   options: JoinOptions<BuiltInKinds[N]> & { kind: N },
 ): RoomClient<BuiltInKinds[N]>;
-export function joinRoom<K extends AnyKind>(options: JoinOptions<K>): RoomClient<K>;
+export function joinRoom<K extends AnyKind = never>(options: JoinOptions<K>): RoomClient<K>;
 export function joinRoom<K extends AnyKind>(options: JoinOptions<K>): RoomClient<K> {
   const room = new RoomClient<K>(options);
   room.join();
@@ -117,10 +118,12 @@ export class RoomClient<K extends AnyKind> {
   readonly #sockets = new Map<number, PartySocket | undefined>();
   readonly #waiting = new Map<string, { resolve(done: unknown): void; reject(error: ActionError): void }>();
   readonly #verdicts: ((verdict: Verdict) => void)[] = [];
+  /** What a page shows before it knows anything. */
+  readonly initial: StatesOf<K>;
   readonly #tab: string;
   #visit: { place: Place; pass: PassKeeper; unwatch(): void } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #status: { told: Status; shown: Status } | undefined;
+  #status: { told: string; shown: Status } | undefined;
   #states: States | undefined;
   #news: (() => void)[] = [];
   #depth = 0;
@@ -142,11 +145,11 @@ export class RoomClient<K extends AnyKind> {
       Math.random,
       { features, prefix: freshId().slice(0, 12), canRenew: options.token === undefined },
     );
+    this.initial = this.confirmed;
     this.#outlook = new Outlook(
       this.#session.slices,
       (options.optimistic ?? {}) as Predictions,
-      (feature, error) =>
-        this.#tell(() => report(new Error(`A prediction of ${feature} failed`, { cause: error }))),
+      (feature, error) => report(new Error(`A prediction of ${feature} failed`, { cause: error })),
     );
   }
 
@@ -177,10 +180,10 @@ export class RoomClient<K extends AnyKind> {
   get status(): Status {
     const { link, outdated } = this.#session;
     const status: Status = { ...link, outdated };
-    if (!this.#status || !same(this.#status.told, status)) {
-      const aheadMs = Date.now() - this.#now();
-      const shown = status.is === "waiting" ? { ...status, retryAt: status.retryAt + aheadMs } : status;
-      this.#status = { told: status, shown };
+    const told = JSON.stringify(status);
+    if (this.#status?.told !== told) {
+      if (status.is === "waiting") status.retryAt += Date.now() - this.#now();
+      this.#status = { told, shown: status };
     }
     return this.#status.shown;
   }
@@ -221,10 +224,10 @@ export class RoomClient<K extends AnyKind> {
 
   /** Ends the visit. The state stays as it was; `join` takes it up again. */
   leave(): void {
-    this.#happen(() => this.#session.stop());
+    // First, for whoever hears of it may join again at once.
     this.#visit?.unwatch();
     this.#visit = undefined;
-    clearTimeout(this.#timer);
+    this.#happen(() => this.#session.stop());
   }
 
   /** Tries to connect now rather than later, and makes sure of a connection that seems to be there. */
@@ -244,8 +247,11 @@ export class RoomClient<K extends AnyKind> {
     const asking = { ...(options as DoOptions | undefined), f: feature, a: action, d: data };
     const done = new Promise<unknown>((resolve, reject) => {
       this.#happen((now) => {
-        const id = this.#session.do(asking, now);
-        this.#waiting.set(id, { resolve, reject });
+        const { id } = asking;
+        // Nothing is to be learnt of the second that would not be taken for the first.
+        if (id !== undefined && this.#waiting.has(id))
+          return this.#tell(() => this.#refuse(id, UNDER_WAY, reject));
+        this.#waiting.set(this.#session.do(asking, now), { resolve, reject });
       });
     });
     // Whoever does not look at the promise hears of a refusal by `on("refused")`; it is no crash of their program.
@@ -264,25 +270,18 @@ export class RoomClient<K extends AnyKind> {
 
   /** Compares the state with the room's now. */
   verify(): Promise<Verdict> {
-    return new Promise((resolve) => {
-      this.#verdicts.push(resolve);
-      this.#happen((now) => this.#session.verify(now));
+    let told: Verdict | undefined;
+    this.#verdicts.push((verdict) => {
+      told = verdict;
     });
+    const verdict = this.#visiting(() => told);
+    this.#happen((now) => this.#session.verify(now));
+    return verdict;
   }
 
   /** Resolves once the room's state is here, with all that was missed; rejects if the visit ends instead. */
   joined(): Promise<this> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const { status } = this;
-        if (this.#session.isCaughtUp) resolve(this);
-        else if (status.is === "ended") reject(new Error(status.reason));
-        else return;
-        stop();
-      };
-      const stop = this.subscribe(look);
-      look();
-    });
+    return this.#visiting(() => (this.#session.isCaughtUp ? this : undefined));
   }
 
   // ---- listening
@@ -307,7 +306,7 @@ export class RoomClient<K extends AnyKind> {
       throw new TypeError("joinRoom needs a `WebSocket` where there is none: that of `ws`, for one.");
     const place = placeOf(host);
     const pass = new PassKeeper(this.#options, httpOf(place), storage);
-    const unwatch = watchPage(() => this.retryNow());
+    const unwatch = watchPage(() => this.#happen((now) => this.#session.nudge(now, false)));
     return { place, pass, unwatch };
   }
 
@@ -317,9 +316,12 @@ export class RoomClient<K extends AnyKind> {
     try {
       what(this.#now());
     } finally {
-      this.#depth--;
+      // Whatever went wrong, time goes on.
+      if (--this.#depth === 0) this.#happened();
     }
-    if (this.#depth > 0) return;
+  }
+
+  #happened(): void {
     this.#states = undefined;
     const before = this.#status?.shown;
     const after = this.status;
@@ -328,7 +330,7 @@ export class RoomClient<K extends AnyKind> {
     clearTimeout(this.#timer);
     const now = this.#now();
     const wakeAt = this.#session.wakeAt(now);
-    if (wakeAt !== Number.POSITIVE_INFINITY) {
+    if (wakeAt !== NEVER) {
       const afterMs = Math.min(LONGEST_TIMER_MS, Math.max(0, wakeAt - now));
       this.#timer = setTimeout(() => this.#happen((then) => this.#session.tick(then)), afterMs);
     }
@@ -358,7 +360,7 @@ export class RoomClient<K extends AnyKind> {
       },
       checked: (verdict) => {
         this.#counts.checked++;
-        for (const resolve of this.#verdicts.splice(0)) this.#tell(() => resolve(verdict));
+        for (const hear of this.#verdicts.splice(0)) hear(verdict);
         if (verdict.differing.length === 0) return;
         this.#counts.differed++;
         call("differs", verdict);
@@ -375,13 +377,34 @@ export class RoomClient<K extends AnyKind> {
         return waiting?.resolve(outcome.event);
       case "answer":
         return waiting?.resolve({ seq: outcome.seq, answer: outcome.d });
-      case "refused": {
-        const error = new ActionError(id, outcome.refusal);
-        waiting?.reject(error);
-        this.#listeners.call("refused", error);
-        return;
-      }
+      case "refused":
+        return this.#refuse(id, outcome.refusal, waiting?.reject);
     }
+  }
+
+  #refuse(id: string, refusal: Refusal, reject?: (error: ActionError) => void): void {
+    const error = new ActionError(id, refusal);
+    reject?.(error);
+    this.#listeners.call("refused", error);
+  }
+
+  /** Whatever is waited for, the end of the visit ends it. */
+  #visiting<T>(look: () => T | undefined): Promise<T> {
+    const found = new Promise<T>((resolve, reject) => {
+      const see = () => {
+        const value = look();
+        const { over } = this.#session;
+        if (value !== undefined) resolve(value);
+        else if (over !== undefined) reject(new Error(over));
+        else return;
+        stop();
+      };
+      const stop = this.subscribe(see);
+      see();
+    });
+    // As with `do`: nobody has to look at it.
+    found.catch(() => {});
+    return found;
   }
 
   #open(link: number, anew: boolean): void {
@@ -413,7 +436,7 @@ export class RoomClient<K extends AnyKind> {
     };
     // The part of partysocket that keeps one socket; its addresses are made here.
     const socket = new PartySocket(address, [], {
-      ...(WebSocket === undefined ? {} : { WebSocket }),
+      WebSocket,
       startClosed: true,
       // The session says when to try again, with chance in it, and keeps what is to be sent.
       shouldReconnectOnClose: () => false,
@@ -430,7 +453,10 @@ export class RoomClient<K extends AnyKind> {
     const gone = (code: number, reason: string) =>
       heard((now) => this.#session.parted(link, { code, reason }, now));
     // The reason of a close that is not the room's own is some library's English.
-    socket.addEventListener("close", ({ code, reason }) => gone(code, code > 4000 ? reason : ""));
+    // Nor is its 1000, which partysocket says of whatever broke.
+    socket.addEventListener("close", ({ code, reason }) =>
+      gone(code === 1000 ? 1006 : code, code > 4000 ? reason : ""),
+    );
     // An address that cannot be one ends in an error alone, and partysocket would try it again by itself.
     socket.addEventListener("error", () => gone(1006, ""));
     socket.reconnect();
@@ -449,14 +475,6 @@ function freshId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),
   ).join("");
-}
-
-function same(one: object, other: object): boolean {
-  const entries = Object.entries(other);
-  return (
-    entries.length === Object.keys(one).length &&
-    entries.every(([key, value]) => (one as Record<string, unknown>)[key] === value)
-  );
 }
 
 /** For the developer's eyes, without stopping what goes on. */

@@ -1,10 +1,11 @@
 import { byteLength } from "../protocol/codec";
-import { SEEN_EVERY_BYTES } from "../protocol/limits";
+import { PING_MS, SEEN_EVERY_BYTES } from "../protocol/limits";
 import type { Down, Frame, Json, NumberedEvent, Up, Welcome, WireSignal } from "../protocol/messages";
 import { protocolVersion } from "../protocol/version";
 import { Checks, type Verdict } from "./session/checks";
 import { readDown } from "./session/down";
 import { Lifeline, type Link, type Parting, type Wire } from "./session/lifeline";
+import { LONG_AGO, NEVER } from "./session/never";
 import { type Asking, Outbox } from "./session/outbox";
 import type { Outcome } from "./session/outcome";
 import type { PendingAction } from "./session/pending";
@@ -39,6 +40,9 @@ export interface SessionOptions {
 /** A token is renewed when so much of its life is over. */
 const RENEW_AT = 0.75;
 const RENEW_SPREAD = 0.1;
+/** Whoever gives the same token again and again is asked so often and no more. */
+const RENEW_LEAST_MS = 1_000;
+const LEFT = "You have left the room.";
 /** After a second socket failed. */
 const SECOND_AGAIN_MS = 10_000;
 
@@ -64,8 +68,9 @@ export class Session {
   #seq = 0;
   #replayTo: number | undefined;
   #unseenBytes = 0;
-  #renewAt = Number.POSITIVE_INFINITY;
-  #secondNotBefore = Number.NEGATIVE_INFINITY;
+  #renewAt = NEVER;
+  #hasLeft = false;
+  #secondNotBefore = LONG_AGO;
 
   constructor(
     private readonly wire: Wire,
@@ -119,6 +124,12 @@ export class Session {
   get outdated(): boolean {
     return this.#outdated;
   }
+  /** Why nothing more will come of this visit, if that is so. */
+  get over(): string | undefined {
+    const { link } = this.#lifeline;
+    if (link.is === "ended") return link.reason;
+    return this.#hasLeft ? LEFT : undefined;
+  }
   /** Live, and everything that was missed has come. */
   get isCaughtUp(): boolean {
     return this.#lifeline.live !== undefined && this.#replayTo === undefined;
@@ -134,33 +145,40 @@ export class Session {
   // ---- what the person does
 
   start(now: number): void {
+    this.#hasLeft = false;
     this.#lifeline.start(now);
   }
 
   /** Leaves. What waits is settled; the state stays as it was. */
   stop(): void {
-    this.#outbox.end("You have left the room.");
+    this.#hasLeft = true;
+    this.#outbox.end(LEFT);
     this.#signals.drop();
     this.#lifeline.stop();
   }
 
-  nudge(now: number): void {
+  /** `isAsked`: by a person, who may know better than the room when to come back. */
+  nudge(now: number, isAsked = true): void {
     this.#probes.wanted(now);
-    this.#lifeline.nudge(now);
+    this.#lifeline.nudge(now, isAsked);
   }
 
   do(asking: Asking, now: number): string {
     const id = this.#outbox.add(asking, now, this.clock.at(now));
-    const { link } = this.#lifeline;
-    if (link.is === "ended") this.#outbox.end(link.reason);
+    const { over } = this;
+    if (over !== undefined) this.#outbox.end(over);
     else this.#flush(now);
     return id;
   }
 
+  /** Throws where it could never be one: nobody would hear of it otherwise. */
   signal(f: string, n: string, d: Json, now: number): void {
+    const text = JSON.stringify({ t: "sig", f, n, d } satisfies Up);
+    if (this.#outbox.isTooLarge(text)) throw new RangeError("That is too large for a signal.");
     if (!this.isCaughtUp) return;
-    const signal = this.#signals.offer(f, n, d, this.#rules[`${f}.${n}`], now);
-    if (signal) this.#say(signal, now);
+    const path = `${f}.${n}`;
+    this.#signals.offer(path, text, this.#rules[path]);
+    this.#work(now);
   }
 
   /** Asks for checksums as soon as that can be done. */
@@ -180,8 +198,8 @@ export class Session {
   parted(link: number, why: Parting, now: number): void {
     this.#endings.delete(link);
     this.#lifeline.parted(link, why, now);
-    const { link: is } = this.#lifeline;
-    if (is.is === "ended") this.#outbox.end(is.reason);
+    const { over } = this;
+    if (over !== undefined) this.#outbox.end(over);
   }
 
   heard(link: number, text: string, now: number): void {
@@ -216,13 +234,13 @@ export class Session {
     const always = Math.min(this.#lifeline.nextAt(), this.#outbox.endsAt());
     if (link === undefined || !this.isCaughtUp) return always;
     const second = this.#lifeline.hasSecond
-      ? Number.POSITIVE_INFINITY
+      ? NEVER
       : Math.max(this.#secondNotBefore, Math.min(this.#renewAt, this.#checks.freshAt()));
     return Math.min(
       always,
       second,
       this.#outbox.sendsAt(link, now),
-      this.#signals.nextAt(),
+      Math.max(this.#signals.nextAt(), this.#outbox.signalsAt(now)),
       this.#checks.askAt(),
       this.#probes.nextAt(),
     );
@@ -254,7 +272,7 @@ export class Session {
 
   #welcomed(link: number, welcome: Welcome, now: number): void {
     const askedAt = this.#lifeline.askedAt(link) ?? now;
-    if (!this.#lifeline.greeted(link, now, welcome.limits.pingMs)) return;
+    if (!this.#lifeline.greeted(link, now, welcome.limits.pingMs ?? PING_MS)) return;
     const { token: _, ...you } = welcome.you;
     this.#you = you;
     this.#mine = welcome.mine ?? {};
@@ -317,7 +335,7 @@ export class Session {
   #work(now: number): void {
     if (!this.isCaughtUp) return;
     this.#flush(now);
-    for (const signal of this.#signals.take(now)) this.#say(signal, now);
+    this.#signal(now);
     if (this.#probes.take(now)) this.#say({ t: "clock", t0: now }, now);
     if (this.#checks.takeAsk(now)) this.#say({ t: "verify" }, now);
     if (this.#lifeline.hasSecond || now < this.#secondNotBefore) return;
@@ -336,21 +354,30 @@ export class Session {
     for (const text of this.#outbox.flush(standing)) this.wire.send(link, text);
   }
 
-  #say(message: Up, now: number): void {
+  #signal(now: number): void {
+    while (this.#outbox.signalsAt(now) <= now) {
+      const text = this.#signals.take(now);
+      if (text === undefined) return;
+      this.#say(text, now);
+    }
+  }
+
+  #say(message: Up | string, now: number): void {
     this.#outbox.passed(now);
     this.#send(message);
   }
 
-  #send(message: Up): void {
+  #send(message: Up | string): void {
     const link = this.#lifeline.live;
-    if (link !== undefined) this.wire.send(link, JSON.stringify(message));
+    if (link === undefined) return;
+    this.wire.send(link, typeof message === "string" ? message : JSON.stringify(message));
   }
 
   #renewalOf(link: number, now: number): number {
     const endsAt = this.#endings.get(link);
-    if (endsAt === undefined || !this.options.canRenew) return Number.POSITIVE_INFINITY;
+    if (endsAt === undefined || !this.options.canRenew) return NEVER;
     const leftMs = Math.max(0, endsAt - this.clock.at(now));
-    return now + leftMs * (RENEW_AT + RENEW_SPREAD * this.chance());
+    return now + Math.max(RENEW_LEAST_MS, leftMs * (RENEW_AT + RENEW_SPREAD * this.chance()));
   }
 
   #stumbled(feature: string, error: unknown): void {

@@ -31,20 +31,17 @@ export function crc32(text: string): number {
       continue;
     }
     const point = text.codePointAt(i) as number;
-    if (point < 0x800) {
-      eat(0xc0 | (point >> 6));
-      eat(0x80 | (point & 63));
-    } else if (point < 0x10000) {
-      eat(0xe0 | (point >> 12));
+    if (point < 0x800) eat(0xc0 | (point >> 6));
+    else {
+      if (point < 0x10000) eat(0xe0 | (point >> 12));
+      else {
+        i++;
+        eat(0xf0 | (point >> 18));
+        eat(0x80 | ((point >> 12) & 63));
+      }
       eat(0x80 | ((point >> 6) & 63));
-      eat(0x80 | (point & 63));
-    } else {
-      i++;
-      eat(0xf0 | (point >> 18));
-      eat(0x80 | ((point >> 12) & 63));
-      eat(0x80 | ((point >> 6) & 63));
-      eat(0x80 | (point & 63));
     }
+    eat(0x80 | (point & 63));
   }
   return ~crc >>> 0;
 }

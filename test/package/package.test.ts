@@ -140,6 +140,12 @@ describe("docs/client.md, in an empty project with the packed package", () => {
     ["data of another shape", 'await room.do("chat", "say", { words: "x" });', "words"],
     ["data that is left out", 'await room.do("chat", "say");', "Expected"],
     ["a feature that the kind does not have", "room.state.scores;", "scores"],
+    ["a kind that nobody has", 'joinRoom({ kind: "quizzshow", room: "x", name: "x" });', "quizzshow"],
+    [
+      "a prediction of an event that there is not",
+      'joinRoom({ kind: "main", room: "x", name: "x", optimistic: { chat: { say: () => ({ n: "sad", d: {} }) } } });',
+      "sad",
+    ],
     ["a topic that nobody talks of", 'room.on("chat.shouted", () => {});', "chat.shouted"],
     [
       "an event's data of another type",
@@ -149,7 +155,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
   ])("does not compile with %s", async (_, code, word) => {
     write(
       "wrong/wrong.ts",
-      `import type { RoomClient } from "tallyroom/client";\nimport type { quizshow } from "../src/kinds/quizshow";\ndeclare const room: RoomClient<typeof quizshow>;\n${code}\nexport {};\n`,
+      `import { joinRoom, type RoomClient } from "tallyroom/client";\nimport type { quizshow } from "../src/kinds/quizshow";\ndeclare const room: RoomClient<typeof quizshow>;\n${code}\nexport {};\n`,
     );
     write("tsconfig.wrong.json", { extends: "./tsconfig.json", include: ["wrong"] });
     expect(await compile("tsconfig.wrong.json")).toContain(word);

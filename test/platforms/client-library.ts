@@ -80,7 +80,7 @@ export function clientLibrary(stage: Stage): void {
       await expect(bad.joined()).rejects.toThrow(/./);
       expect(bad.status).toMatchObject({ is: "ended", code: 4401 });
       const nowhere = joinRoom({ ...options, room: "no/room", name: "Ann" });
-      await expect(nowhere.joined()).rejects.toThrow("A room's name is");
+      await expect(nowhere.joined()).rejects.toThrow("main/no/room is no room: a name is");
       expect(nowhere.status).toMatchObject({ is: "ended", code: 4404 });
     });
   });

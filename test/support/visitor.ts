@@ -37,7 +37,7 @@ export class Visitor {
   readonly verdicts: Verdict[] = [];
   readonly problems: string[] = [];
   /** Every message that left, with the socket it left by. */
-  readonly said: { link: number; text: string }[] = [];
+  readonly said: { link: number; text: string; at: number }[] = [];
   readonly opened: { link: number; anew: boolean; resumes: boolean; at: number }[] = [];
   /** How its connection stood, message by message. */
   readonly stood: string[] = [];
@@ -66,7 +66,7 @@ export class Visitor {
       {
         open: (link, anew) => void this.#opening.push({ link, anew }),
         send: (link, text) => {
-          this.said.push({ link, text });
+          this.said.push({ link, text, at: stage.now });
           this.#up.push({ link, text });
         },
         close: (link) => this.#closed(link),

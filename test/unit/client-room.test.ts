@@ -162,6 +162,44 @@ describe("a guest", () => {
     expect(room.status).toBe(status);
   });
 
+  it("of a server that cannot be reached, or is none of ours, waits and tells no more than there is to tell", async () => {
+    const status = async (answer: () => Response) => {
+      guests(answer);
+      const { WebSocket } = fakeSockets();
+      const room = keep(joinRoom({ host: HOST, kind: "main", room: "hall", storage: memory(), WebSocket }));
+      await vi.waitFor(() => expect(room.status.is).toBe("waiting"));
+      return room.status;
+    };
+    const unreachable = () => {
+      throw new TypeError("fetch failed");
+    };
+    expect(await status(unreachable)).not.toHaveProperty("reason");
+    for (const code of [200, 404, 502]) {
+      const page = () => new Response("<!doctype html>", { status: code });
+      expect(await status(page)).toMatchObject({ reason: `${HOST} answered ${code}.` });
+    }
+  });
+
+  it("in two tabs that open a browser's first at the same moment is one", async () => {
+    guests();
+    const fake = fakeSockets();
+    const kept: Record<string, string> = {};
+    // Two tabs share what is kept, and nothing else.
+    for (const _ of ["one", "two"])
+      keep(
+        joinRoom({
+          host: HOST,
+          kind: "main",
+          room: "hall",
+          name: "Ann",
+          storage: memory(kept),
+          WebSocket: fake.WebSocket,
+        }),
+      );
+    const tokens = [(await fake.socket(0)).url, (await fake.socket(1)).url].map(tokenIn);
+    expect(new Set(tokens).size).toBe(1);
+  });
+
   it("keeps nothing where nothing can be kept", async () => {
     guests();
     const fake = fakeSockets();
@@ -319,18 +357,85 @@ describe("a room", () => {
     expect(new URL(fake.sockets[1]?.url ?? "").searchParams.get("epoch")).toBe("first");
   });
 
-  it("of an address that cannot be one ends or waits, and never throws", async () => {
+  it("of a socket that cannot be made waits, and of a name that cannot be one ends; neither throws", async () => {
     class Refusing {
       constructor() {
         throw new SyntaxError("That is no address.");
       }
     }
-    const room = keep(
-      joinRoom({ host: "no host", kind: "main", room: "hall", token: "t", WebSocket: Refusing }),
-    );
+    const room = keep(joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: Refusing }));
     await vi.waitFor(() => expect(room.status.is).toBe("waiting"));
-    const odd = keep(joinRoom({ host: HOST, kind: "main", room: "../up", token: "t", WebSocket: Refusing }));
-    expect(odd.status).toMatchObject({ is: "ended", code: 4404 });
+    for (const name of ["../up", "", undefined as unknown as string]) {
+      const odd = keep(joinRoom({ host: HOST, kind: "main", room: name, token: "t", WebSocket: Refusing }));
+      expect(odd.status).toMatchObject({ is: "ended", code: 4404 });
+    }
+  });
+
+  it("hears nothing that is thrown by what it cannot read, and goes on pinging", async () => {
+    const { room, socket } = await open();
+    const odd = [
+      '{"t":"frame","seq":0,"e":[],"s":7}',
+      '{"t":"frame","seq":0,"e":[],"s":null}',
+      '{"t":"bye","code":1012,"reason":"","retryAfterMs":"soon"}',
+      '{"t":"nack","id":"x","code":"muted","message":"","retryAfterMs":{}}',
+    ];
+    for (const text of odd) socket.hear(text);
+    expect(room.status.is).toBe("live");
+  });
+
+  it("[A5] comes again where a handshake of its own that broke arrived all the same, and took its place", async () => {
+    const fake = fakeSockets();
+    const room = keep(
+      joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket }),
+    );
+    (await fake.socket(0)).dispatchEvent(new Event("error"));
+    await vi.waitFor(() => expect(room.status.is).toBe("waiting"));
+    room.retryNow();
+    const second = await fake.socket(1);
+    second.welcome();
+    second.hear({ t: "bye", code: 4409, reason: "Replaced." });
+    expect(room.status.is).toBe("waiting");
+    room.retryNow();
+    const third = await fake.socket(2);
+    third.welcome({ resumed: true });
+    third.hear({ t: "bye", code: 4409, reason: "Replaced." });
+    expect(room.status).toMatchObject({ is: "ended", code: 4409 });
+  });
+
+  it("of a server that tells no pace pings at the usual one", async () => {
+    const fake = fakeSockets();
+    const room = keep(
+      joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket }),
+    );
+    const socket = await fake.socket(0);
+    socket.welcome({ limits: {} as never });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(room.status.is).toBe("live");
+    expect(socket.sent.filter((text) => text === "ping")).toEqual([]);
+  });
+
+  it("throws at a signal that can be none, and has not noticed it afterwards", async () => {
+    const { room, socket } = await open();
+    const odd: unknown[] = [{ n: 1n }, { text: "x".repeat(17_000) }];
+    for (const data of odd)
+      expect(() => room.signal("chat", "typing", data as never)).toThrow(/BigInt|large/);
+    room.signal("chat", "typing");
+    expect(socket.sent.filter((text) => text.includes('"sig"'))).toHaveLength(1);
+    expect(room.status.is).toBe("live");
+  });
+
+  it("whose prediction comes to nothing shows what is known, and doubts only the prediction", async () => {
+    const told = vi.spyOn(console, "error").mockImplementation(() => {});
+    const { room, socket, fake } = await open({
+      optimistic: { chat: { say: () => ({ n: "said", d: null }) } },
+    });
+    void room.do("chat", "say", { text: "Mine" });
+    expect(room.state.chat).toBe(room.confirmed.chat);
+    expect(told.mock.calls.map(([error]) => String(error))).toEqual(["Error: A prediction of chat failed"]);
+    told.mockRestore();
+    socket.frame({ f: "presence", n: "joined", d: { user: "bob", name: "Bob", role: "player" } });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(fake.sockets).toHaveLength(1);
   });
 });
 
@@ -360,6 +465,19 @@ describe("an address", () => {
       "lab.local:1999",
     ])
       expect(placeOf(host).isSecure, host).toBe(false);
+    for (const host of [
+      "no host",
+      "ftp://play.example.org",
+      "https://",
+      "",
+      "play.example.org?x=1",
+      "/rooms",
+    ])
+      expect(() => placeOf(host), host).toThrow(host === "" ? "needs a `host`" : `"${host}" is no host`);
+    expect(placeOf("https://play.example.org/rooms/")).toEqual({
+      host: "play.example.org/rooms",
+      isSecure: true,
+    });
     for (const host of ["localhost.example.org", "172.32.0.1", "100.1.1.1"])
       expect(placeOf(host).isSecure, host).toBe(true);
     expect(() => placeOf(undefined)).toThrow("host");

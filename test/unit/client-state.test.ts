@@ -223,9 +223,37 @@ describe("signals", () => {
     expect(bob.outcomes.size).toBe(0);
   });
 
+  it("[L1] [L2] that stream are never more than their rule nor the connection's, and no action waits behind them", async () => {
+    const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
+    const ann = new Visitor(stage, "ann").start();
+    pass(stage, [ann], 5_000);
+    const asked: string[] = [];
+    const waits: number[] = [];
+    const from = stage.now;
+    for (let n = 0; n < 2_000; n++) {
+      ann.session.signal("lab", "point", { x: n }, ann.now);
+      if (n % 100 === 50) asked.push(ann.do("lab", "nothing"));
+      const before = asked.filter((id) => ann.outcome(id) === undefined).length;
+      waits.push(before);
+      pass(stage, [ann], 5);
+    }
+    expect(asked.map((id) => ann.fate(id))).toEqual(asked.map(() => "answer"));
+    // A round of this loop is 5 ms: none of the actions was under way for more than 60.
+    expect(waits.filter((count) => count > 0).length).toBeLessThanOrEqual(asked.length * 12);
+    const sent = ann.said.filter(({ text }) => text.includes('"sig"')).map(({ at }) => at);
+    expect(sent.length).toBeGreaterThan(((stage.now - from) / 1_000) * 25);
+    for (const at of sent)
+      expect(sent.filter((other) => other > at - 1_000 && other <= at).length).toBeLessThanOrEqual(30);
+    const { texts } = stage.tabs[0]?.peer ?? { texts: [] };
+    expect(texts.filter((text) => text.includes('"nack"'))).toEqual([]);
+  });
+
   it("without a rule go out at once", () => {
     const signals = new OutgoingSignals();
-    for (let x = 0; x < 5; x++) expect(signals.offer("lab", "point", { x }, undefined, 0)).toBeDefined();
+    for (let x = 0; x < 5; x++) {
+      signals.offer("lab.point", String(x), undefined);
+      expect(signals.take(0)).toBe(String(x));
+    }
     expect(signals.nextAt()).toBe(Number.POSITIVE_INFINITY);
   });
 });

@@ -1,4 +1,5 @@
 import type { Checksums } from "../../protocol/messages";
+import { LONG_AGO, NEVER } from "./never";
 import type { Slices } from "./slices";
 
 /** What a comparison with the room has shown. */
@@ -14,15 +15,17 @@ export interface Verdict {
 const FIRST_WITHIN_MS = 15_000;
 /** … and later ones about so often, while anything happens: sums cost the room milliseconds. */
 const EVERY_MS = 120_000;
+/** After sums of another moment, which say nothing. */
+const AGAIN_MS = 1_000;
 /** A state that differs again and again is not fetched more often. */
 const FRESH_EVERY_MS = 60_000;
 
 /** Compares checksums in the background, and says when the state has to be fetched anew. */
 export class Checks {
-  #dueAt = Number.POSITIVE_INFINITY;
+  #dueAt = NEVER;
   #isAsked = false;
-  #notBefore = Number.NEGATIVE_INFINITY;
-  #freshAt = Number.NEGATIVE_INFINITY;
+  #notBefore = LONG_AGO;
+  #freshAt = LONG_AGO;
   #isFreshWanted = false;
 
   constructor(private readonly chance: () => number) {}
@@ -31,23 +34,23 @@ export class Checks {
   greeted(): void {
     const waited = this.#isAsked;
     this.#isAsked = false;
-    if (waited) this.#dueAt = Number.NEGATIVE_INFINITY;
+    if (waited) this.#dueAt = LONG_AGO;
   }
 
   /** Something happened that could have gone wrong. */
   folded(now: number): void {
-    if (this.#dueAt !== Number.POSITIVE_INFINITY || this.#isAsked) return;
+    if (this.#dueAt !== NEVER || this.#isAsked) return;
     this.#dueAt = Math.max(this.#notBefore, now + (0.2 + 0.8 * this.chance()) * FIRST_WITHIN_MS);
   }
 
   ask(): void {
-    this.#dueAt = Number.NEGATIVE_INFINITY;
+    this.#dueAt = LONG_AGO;
   }
 
   /** Whether to ask now. */
   takeAsk(now: number): boolean {
     if (this.#isAsked || now < this.#dueAt) return false;
-    this.#dueAt = Number.POSITIVE_INFINITY;
+    this.#dueAt = NEVER;
     this.#isAsked = true;
     return true;
   }
@@ -69,7 +72,10 @@ export class Checks {
   ): Verdict | undefined {
     this.#isAsked = false;
     this.#notBefore = now + (0.5 + this.chance()) * EVERY_MS;
-    if (seq !== at) return undefined;
+    if (seq !== at) {
+      this.#dueAt = now + AGAIN_MS;
+      return undefined;
+    }
     const features = Object.keys(sums).filter(
       (name) => slices.version(name) !== undefined && slices.version(name) === versions[name],
     );
@@ -93,11 +99,11 @@ export class Checks {
 
   /** When to ask for sums. */
   askAt(): number {
-    return this.#isAsked ? Number.POSITIVE_INFINITY : this.#dueAt;
+    return this.#isAsked ? NEVER : this.#dueAt;
   }
 
   /** When to fetch the state anew. */
   freshAt(): number {
-    return this.#isFreshWanted ? this.#freshAt + FRESH_EVERY_MS : Number.POSITIVE_INFINITY;
+    return this.#isFreshWanted ? this.#freshAt + FRESH_EVERY_MS : NEVER;
   }
 }

@@ -14,10 +14,24 @@ export function readDown(text: string): Down | undefined {
 /** What is relied on, beyond which a room is taken at its word. */
 function isDown(value: unknown): value is Down {
   if (!isTable(value)) return false;
-  const { t, seq, e, you, features, limits, sums, code, f } = value as Readonly<Record<string, unknown>>;
+  const {
+    t,
+    seq,
+    e,
+    s = [],
+    you,
+    features,
+    limits,
+    sums,
+    code,
+    f,
+    retryAfterMs = 0,
+  } = value as Readonly<Record<string, unknown>>;
+  // A pause that is no number would be none at all.
+  if (!isNumber(retryAfterMs)) return false;
   switch (t) {
     case "frame":
-      return isNumber(seq) && Array.isArray(e);
+      return isNumber(seq) && Array.isArray(e) && Array.isArray(s);
     case "welcome":
       return isNumber(seq) && [you, features, limits].every(isTable);
     case "checksum":

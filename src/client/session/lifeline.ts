@@ -1,6 +1,7 @@
 import { closeCodes, isFinal } from "../../protocol/codes";
 import { PING_MS } from "../../protocol/limits";
 import { Backoff } from "./backoff";
+import { NEVER } from "./never";
 
 /** What is asked of whoever has sockets. Each has a number of its own, so that a word from an old one is known as such. */
 export interface Wire {
@@ -24,7 +25,7 @@ export type Link =
 export interface Parting {
   code: number;
   reason: string;
-  retryAfterMs?: number;
+  retryAfterMs?: number | undefined;
 }
 
 type Phase =
@@ -32,7 +33,8 @@ type Phase =
   /** `isHandover`: the room has let the socket before it go for this one, and is about to welcome it. */
   | { is: "connecting"; link: number; askedAt: number; giveUpAt: number; isHandover?: boolean }
   | { is: "live"; link: number; since: number; pingAt: number; pongBy: number }
-  | { is: "waiting"; retryAt: number; anew: boolean; reason?: string }
+  /** `isNamed`: it was the room that said when. */
+  | { is: "waiting"; retryAt: number; anew: boolean; isNamed: boolean; reason: string }
   | { is: "ended"; code: number; reason: string };
 
 /** A second socket that takes over from the live one when it is welcome: nobody notices. */
@@ -139,19 +141,20 @@ export class Lifeline {
     } else if (is !== "connecting" || this.#phase.link !== link) return false;
     this.#again = true;
     this.#pingMs = pingMs;
-    this.#phase = { is: "live", link, since: now, pingAt: now + pingMs, pongBy: Number.POSITIVE_INFINITY };
+    this.#phase = { is: "live", link, since: now, pingAt: now + pingMs, pongBy: NEVER };
     return true;
   }
 
   /** Whatever comes in shows that the other side is there. */
   heard(link: number): void {
-    if (this.#phase.is === "live" && this.#phase.link === link) this.#phase.pongBy = Number.POSITIVE_INFINITY;
+    if (this.#phase.is === "live" && this.#phase.link === link) this.#phase.pongBy = NEVER;
   }
 
-  /** Somebody looks at the page, or the network came back: no reason to wait any longer. */
-  nudge(now: number): void {
-    if (this.#phase.is === "waiting") this.#open(now, this.#phase.anew);
-    else if (this.#phase.is === "live") this.#ping(this.#phase, now, HURRIED_PONG_MS);
+  /** Somebody looks at the page, or the network came back: no reason to wait any longer, unless the room gave one. */
+  nudge(now: number, isAsked: boolean): void {
+    if (this.#phase.is === "waiting") {
+      if (isAsked || !this.#phase.isNamed) this.#open(now, this.#phase.anew);
+    } else if (this.#phase.is === "live") this.#ping(this.#phase, now, HURRIED_PONG_MS);
   }
 
   /** A socket is gone, or its room said goodbye, or there was no token for it. */
@@ -174,11 +177,13 @@ export class Lifeline {
     }
     if (why.code === closeCodes.badToken && this.ports.canRenew && !this.#isTokenSuspect) {
       this.#isTokenSuspect = true;
-      return this.#pause(now, 0, undefined, true);
+      return this.#pause(now, 0, { anew: true });
     }
     if (isFinal(why.code)) return this.#end(why);
-    // A room that moves has a sentence worth reading; a connection that fell silent need not be told that it did.
-    this.#pause(now, this.#pauseMs(why), why.code === closeCodes.silent ? undefined : why.reason);
+    // A room that moves has a sentence worth reading; a connection that fell silent need not be told that it did, nor wait.
+    const isWord = why.code !== closeCodes.silent;
+    const isNamed = isWord && why.retryAfterMs !== undefined;
+    this.#pause(now, this.#pauseMs(why), isWord ? { isNamed, reason: why.reason } : {});
   }
 
   hangUp(now: number): void {
@@ -217,7 +222,7 @@ export class Lifeline {
 
   /** When `tick` has something to do. */
   nextAt(): number {
-    return Math.min(this.#second?.giveUpAt ?? Number.POSITIVE_INFINITY, this.#phaseEndsAt());
+    return Math.min(this.#second?.giveUpAt ?? NEVER, this.#phaseEndsAt());
   }
 
   get link(): Link {
@@ -226,7 +231,7 @@ export class Lifeline {
     if (phase.is === "connecting") return { is: "connecting", again: this.#again };
     if (phase.is !== "waiting") return phase;
     const { retryAt, reason } = phase;
-    return { is: "waiting", again: this.#again, retryAt, ...(reason === undefined ? {} : { reason }) };
+    return { is: "waiting", again: this.#again, retryAt, ...(reason ? { reason } : {}) };
   }
 
   #phaseEndsAt(): number {
@@ -240,7 +245,7 @@ export class Lifeline {
         return phase.retryAt;
       case "idle":
       case "ended":
-        return Number.POSITIVE_INFINITY;
+        return NEVER;
     }
   }
 
@@ -293,8 +298,16 @@ export class Lifeline {
     return this.#backoff.after(why.retryAfterMs, why.code === closeCodes.draining);
   }
 
-  #pause(now: number, pauseMs: number, reason?: string, anew = false): void {
+  #pause(
+    now: number,
+    pauseMs: number,
+    {
+      anew = false,
+      isNamed = false,
+      reason = "",
+    }: { anew?: boolean; isNamed?: boolean; reason?: string } = {},
+  ): void {
     this.#drop();
-    this.#phase = { is: "waiting", retryAt: now + pauseMs, anew, ...(reason ? { reason } : {}) };
+    this.#phase = { is: "waiting", retryAt: now + pauseMs, anew, isNamed, reason };
   }
 }

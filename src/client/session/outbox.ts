@@ -1,7 +1,8 @@
 import { byteLength } from "../../protocol/codec";
 import { MAX_MESSAGE_BYTES, RESEND_MS } from "../../protocol/limits";
 import type { Ack, Json, Nack, NumberedEvent, Welcome } from "../../protocol/messages";
-import { type Outcome, refused, TIMEOUT, UNKNOWN_OUTCOME } from "./outcome";
+import { LONG_AGO, NEVER } from "./never";
+import { type Outcome, refused, TIMEOUT, UNDER_WAY, UNKNOWN_OUTCOME } from "./outcome";
 import { Pacer } from "./pacer";
 import { MAX_PENDING, type PendingAction, PendingActions } from "./pending";
 
@@ -37,7 +38,7 @@ export class Outbox {
   readonly #pacer = new Pacer();
   #maxBytes = MAX_MESSAGE_BYTES;
   #resendMs = RESEND_MS;
-  #holdUntil = Number.NEGATIVE_INFINITY;
+  #holdUntil = LONG_AGO;
   #count = 0;
 
   constructor(
@@ -77,6 +78,11 @@ export class Outbox {
     return id;
   }
 
+  /** Sent all the same, it would cost the connection. */
+  isTooLarge(text: string): boolean {
+    return byteLength(text) > this.#maxBytes;
+  }
+
   follow({ maxBytes, resendMs, rules }: Welcome["limits"]): void {
     this.#maxBytes = maxBytes ?? MAX_MESSAGE_BYTES;
     this.#resendMs = resendMs ?? RESEND_MS;
@@ -86,6 +92,11 @@ export class Outbox {
   /** Anything else that counts against the connection's rate. */
   passed(now: number): void {
     this.#pacer.sent(now);
+  }
+
+  /** When a signal may go out. */
+  signalsAt(now: number): number {
+    return now + this.#pacer.wait(now, true);
   }
 
   /** What goes out now, in order. What may not be sent again is settled. */
@@ -128,7 +139,7 @@ export class Outbox {
 
   /** A new connection: what the old one was told to wait for is over. */
   greeted(): void {
-    this.#holdUntil = Number.NEGATIVE_INFINITY;
+    this.#holdUntil = LONG_AGO;
   }
 
   tick(now: number): void {
@@ -149,17 +160,17 @@ export class Outbox {
 
   /** When one of them is over. */
   endsAt(): number {
-    return Math.min(Number.POSITIVE_INFINITY, ...this.#pending.all.map(({ id }) => this.#endsAt(id)));
+    return Math.min(NEVER, ...this.#pending.all.map(({ id }) => this.#endsAt(id)));
   }
 
   /** When something may go out on this connection. */
   sendsAt(link: number, now: number): number {
-    return this.#pending.toSend(link).length > 0 ? this.#nextSendAt(now) : Number.POSITIVE_INFINITY;
+    return this.#pending.toSend(link).length > 0 ? this.#nextSendAt(now) : NEVER;
   }
 
   #endsAt(id: string): number {
     const held = this.#pending.held(id);
-    if (!held) return Number.POSITIVE_INFINITY;
+    if (!held) return NEVER;
     const { first, timeoutAt } = held;
     // Once it was sent, the time in which it can be asked about is all there is to wait for.
     return first ? Math.min(timeoutAt, first.at + this.#resendMs / 2) : timeoutAt;
@@ -175,11 +186,10 @@ export class Outbox {
   }
 
   #problem(id: string, text: string): Outcome | undefined {
-    if (this.#pending.has(id)) return refused("duplicate", "An action of this id is under way.");
+    if (this.#pending.has(id)) return { is: "refused", refusal: UNDER_WAY };
     // The room would refuse it without saying whose it was.
     if (!OP_ID.test(id)) return refused("bad_message", "An id has 1 to 64 characters.");
-    // Sent all the same, it would cost the connection.
-    if (byteLength(text) > this.#maxBytes)
+    if (this.isTooLarge(text))
       return refused("too_large", `An action may have ${this.#maxBytes} bytes at most.`);
     if (this.#pending.isFull)
       return refused("unavailable", `${MAX_PENDING} actions are waiting for the room already.`);

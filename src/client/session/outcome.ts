@@ -15,6 +15,9 @@ export type Outcome =
   | { is: "answer"; seq: number | undefined; d: Json | undefined }
   | { is: "refused"; refusal: Refusal };
 
+/** Of an id that is its own: whatever is asked under it, asks again. */
+export const UNDER_WAY: Refusal = { code: "duplicate", message: "An action of this id is under way." };
+
 export function refused(code: ActionErrorCode, message: string): Outcome {
   return { is: "refused", refusal: { code, message } };
 }

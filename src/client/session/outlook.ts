@@ -64,9 +64,14 @@ export class Outlook {
     let number = seq;
     for (const { f, a, d, at, id } of pending) {
       if (f !== feature) continue;
-      for (const { n, d: data } of this.#foreseen(feature, a, d, { ...you, at, state })) {
-        const event: NumberedEvent = { f, n, d: data, by: you.user, op: id, seq: ++number, at };
-        state = this.slices.reduced(feature, state, event);
+      try {
+        for (const { n, d: data } of this.#foreseen(feature, a, d, { ...you, at, state })) {
+          const event: NumberedEvent = { f, n, d: data, by: you.user, op: id, seq: ++number, at };
+          state = this.slices.reduced(feature, state, event);
+        }
+      } catch (error) {
+        // A mistake of the prediction's, or what it foresees is no event: the room's own state is not in doubt.
+        this.failed(feature, error);
       }
     }
     this.#held.set(feature, { confirmed, pending, state });
@@ -76,13 +81,8 @@ export class Outlook {
   #foreseen(feature: string, action: string, data: Json, foreseeing: Foreseeing): readonly Foreseen[] {
     const table = this.predictions[feature];
     const predict = table && Object.hasOwn(table, action) ? table[action] : undefined;
-    try {
-      const foreseen = predict?.(data, foreseeing);
-      if (foreseen === undefined) return [];
-      return "n" in foreseen ? [foreseen] : foreseen;
-    } catch (error) {
-      this.failed(feature, error);
-      return [];
-    }
+    const foreseen = predict?.(data, foreseeing);
+    if (foreseen === undefined) return [];
+    return "n" in foreseen ? [foreseen] : foreseen;
   }
 }

@@ -1,36 +1,29 @@
-import type { Json, RateTold, Sig } from "../../protocol/messages";
+import type { RateTold } from "../../protocol/messages";
+import { NEVER } from "./never";
 
 /**
  * Signals on their way out: only the newest of each is worth sending, and no more often than the room takes them. What
  * cannot go is dropped, as signals may be.
  */
 export class OutgoingSignals {
-  readonly #paths = new Map<string, { nextAt: number; waiting?: Sig }>();
+  readonly #paths = new Map<string, { nextAt: number; everyMs: number; waiting?: string }>();
 
-  /** Answers the message if it may go at once; otherwise it waits for its turn, or for a newer one. */
-  offer(f: string, n: string, d: Json, rate: RateTold | undefined, now: number): Sig | undefined {
-    const signal: Sig = { t: "sig", f, n, d };
-    const key = `${f}.${n}`;
-    const path = this.#paths.get(key) ?? { nextAt: 0 };
-    this.#paths.set(key, path);
-    if (path.nextAt > now) {
-      path.waiting = signal;
-      return undefined;
-    }
-    delete path.waiting;
-    path.nextAt = rate ? now + rate.perMs / rate.count : now;
-    return signal;
+  /** Takes the place of the one before, if that still waits. */
+  offer(name: string, text: string, rate: RateTold | undefined): void {
+    const everyMs = rate ? rate.perMs / rate.count : 0;
+    this.#paths.set(name, { nextAt: this.#paths.get(name)?.nextAt ?? 0, everyMs, waiting: text });
   }
 
-  /** Those whose turn it is, taken out. */
-  take(now: number): Sig[] {
-    const due: Sig[] = [];
+  /** One whose turn it is, taken out. */
+  take(now: number): string | undefined {
     for (const path of this.#paths.values()) {
-      if (!path.waiting || path.nextAt > now) continue;
-      due.push(path.waiting);
+      const { waiting } = path;
+      if (waiting === undefined || path.nextAt > now) continue;
       delete path.waiting;
+      path.nextAt = now + path.everyMs;
+      return waiting;
     }
-    return due;
+    return undefined;
   }
 
   drop(): void {
@@ -38,7 +31,7 @@ export class OutgoingSignals {
   }
 
   nextAt(): number {
-    let next = Number.POSITIVE_INFINITY;
+    let next = NEVER;
     for (const { waiting, nextAt } of this.#paths.values()) if (waiting) next = Math.min(next, nextAt);
     return next;
   }

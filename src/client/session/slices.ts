@@ -59,18 +59,17 @@ export class Slices {
     const { f } = event;
     if (!this.has(f)) return;
     const before = this.#states[f];
-    const after = this.reduced(f, before, event);
-    if (after !== before) this.#states = { ...this.#states, [f]: after };
+    try {
+      const after = this.reduced(f, before, event);
+      if (after !== before) this.#states = { ...this.#states, [f]: after };
+    } catch (error) {
+      this.failed(f, error);
+    }
   }
 
   /** A feature's state with one more event, wherever that state comes from. */
   reduced(f: string, state: unknown, event: NumberedEvent): unknown {
-    try {
-      return this.features[f]?.reduce(state as never, event as never);
-    } catch (error) {
-      this.failed(f, error);
-      return state;
-    }
+    return this.features[f]?.reduce(state as never, event as never);
   }
 
   /** A state that did not change keeps its checksum. */

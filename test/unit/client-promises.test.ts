@@ -1,0 +1,118 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { type ActionError, joinRoom, RoomClient } from "../../src/client/room-client";
+import { fakeSockets } from "../support/fake-socket";
+
+const HOST = "http://127.0.0.1:1";
+const rooms: { leave(): void }[] = [];
+
+afterEach(() => {
+  for (const room of rooms.splice(0)) room.leave();
+});
+
+async function open(more: object = {}) {
+  const fake = fakeSockets();
+  const options = { host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket } as const;
+  const room = joinRoom({ ...options, ...more });
+  rooms.push(room);
+  const socket = await fake.socket(0);
+  return { room, socket, fake, options };
+}
+
+/** How a promise stands once everything that can happen by itself has happened. */
+async function fateOf(promise: Promise<unknown>): Promise<string> {
+  const settled = promise.then(
+    () => "done",
+    (error: Error) => ("code" in error ? String(error.code) : error.message),
+  );
+  return Promise.race([settled, new Promise<string>((resolve) => setTimeout(resolve, 20, "open"))]);
+}
+
+describe("a promise is settled, whatever happens:", () => {
+  it("`joined`, when one leaves instead", async () => {
+    const { room } = await open();
+    const joined = room.joined();
+    expect(await fateOf(joined)).toBe("open");
+    room.leave();
+    expect(await fateOf(joined)).toBe("You have left the room.");
+  });
+
+  it("`joined`, by a join that comes later", async () => {
+    const fake = fakeSockets();
+    const room = new RoomClient<never>({
+      host: HOST,
+      kind: "main" as never,
+      room: "hall",
+      token: "t",
+      WebSocket: fake.WebSocket,
+    });
+    rooms.push(room);
+    const joined = room.joined();
+    expect(await fateOf(joined)).toBe("open");
+    room.join();
+    (await fake.socket(0)).welcome();
+    expect(await fateOf(joined)).toBe("done");
+  });
+
+  it("`verify`, when the visit ends, when one leaves, and when it is over already", async () => {
+    const { room, socket, fake } = await open();
+    const early = room.verify();
+    socket.welcome();
+    expect(await fateOf(early)).toBe("open");
+    socket.hear({ t: "bye", code: 4410, reason: "The room was closed." });
+    expect(await fateOf(early)).toBe("The room was closed.");
+    expect(await fateOf(room.verify())).toBe("The room was closed.");
+    room.join();
+    (await fake.socket(1)).welcome();
+    const late = room.verify();
+    room.leave();
+    expect(await fateOf(late)).toBe("You have left the room.");
+  });
+
+  it("`verify`, by another answer where the first was of another moment", async () => {
+    const { room, socket } = await open();
+    socket.welcome();
+    const verdict = room.verify();
+    socket.hear({ t: "checksum", seq: 7, sums: {} });
+    expect(await fateOf(verdict)).toBe("open");
+    await vi.waitUntil(() => socket.sent.filter((text) => text.includes("verify")).length === 2, 3_000);
+    socket.hear({ t: "checksum", seq: 0, sums: {} });
+    expect(await verdict).toMatchObject({ seq: 0, differing: [] });
+  });
+
+  it("`do` under an id that is under way: the second is refused, and the first goes its way", async () => {
+    const { room, socket } = await open();
+    socket.welcome();
+    const refused: ActionError[] = [];
+    room.on("refused", (error) => refused.push(error));
+    const first = room.do("chat", "say", { text: "x" }, { id: "same" });
+    const second = room.do("chat", "say", { text: "x" }, { id: "same" });
+    expect(await fateOf(second)).toBe("duplicate");
+    expect(await fateOf(first)).toBe("open");
+    socket.frame({ f: "chat", n: "said", d: { name: "Ann", text: "x" }, by: "ann", op: "same" });
+    expect(await first).toMatchObject({ n: "said", seq: 1 });
+    expect(refused).toMatchObject([{ code: "duplicate", id: "same" }]);
+  });
+
+  it("`do` after one has left: it was not done, and will not be", async () => {
+    const { room, socket } = await open();
+    socket.welcome();
+    room.leave();
+    expect(await fateOf(room.do("chat", "say", { text: "x" }))).toBe("unavailable");
+    expect(room.pending).toEqual([]);
+  });
+
+  it("`do` before the first join: it waits for it", async () => {
+    const { options, fake } = await open();
+    const room = new RoomClient<never>({ ...options, kind: "main" as never });
+    rooms.push(room);
+    const done = (room as unknown as Awaited<ReturnType<typeof open>>["room"]).do("chat", "say", {
+      text: "x",
+    });
+    room.join();
+    const socket = await fake.socket(1);
+    socket.welcome();
+    expect(socket.asked).toMatchObject([{ f: "chat", a: "say" }]);
+    socket.hear({ t: "ack", id: socket.asked[0]?.id ?? "", seq: 1 });
+    expect(await fateOf(done)).toBe("done");
+  });
+});
