@@ -197,29 +197,39 @@ export interface Hooks<K extends AnyKind> {
   usePending(): readonly PendingAction[];
 }
 
+/** What hooks look at: a room, or one of which nothing is known yet. */
+type Seen = Pick<RoomClient<AnyKind>, "state" | "status" | "pending">;
+const IDLE: Status = { is: "idle", outdated: false };
+const NOTHING: readonly PendingAction[] = [];
+
 /** A value of the room's that React may look at as often as it likes: the same one until it really is another. */
 function useRoomValue<V, T>(
   room: RoomClient<AnyKind>,
-  read: (room: RoomClient<AnyKind>) => V,
+  read: (seen: Seen) => V,
   select: (value: V) => T,
   equal: (one: T, other: T) => boolean,
 ): T {
   // What was on the screen last, so that an equal selection keeps its identity over renderings too.
   const shown = useRef<{ value: T } | undefined>(undefined);
-  const look = useMemo(() => {
-    let last: { from: V; value: T } | undefined;
-    return () => {
-      const from = read(room);
-      if (last && last.from === from) return last.value;
-      const selected = select(from);
-      const before = last ?? shown.current;
-      const value = before && equal(before.value, selected) ? before.value : selected;
-      last = { from, value };
-      return value;
+  const [look, lookFirst] = useMemo(() => {
+    const looking = (seen: Seen) => {
+      let last: { from: V; value: T } | undefined;
+      return () => {
+        const from = read(seen);
+        if (last && last.from === from) return last.value;
+        const selected = select(from);
+        const before = last ?? shown.current;
+        const value = before && equal(before.value, selected) ? before.value : selected;
+        last = { from, value };
+        return value;
+      };
     };
+    // While a page takes over what a server has rendered, the room may be live already: what stands there is what counts.
+    const blank: Seen = { state: room.initial, status: IDLE, pending: NOTHING };
+    return [looking(room), typeof document === "undefined" ? looking(room) : looking(blank)];
   }, [room, read, select, equal]);
   const subscribe = useCallback((changed: () => void) => room.subscribe(changed), [room]);
-  const value = useSyncExternalStore(subscribe, look, look);
+  const value = useSyncExternalStore(subscribe, look, lookFirst);
   useEffect(() => {
     shown.current = { value };
   }, [value]);
@@ -230,12 +240,12 @@ function asItIs<T>(value: T): T {
   return value;
 }
 
-function statusOf(room: RoomClient<AnyKind>): Status {
-  return room.status;
+function statusOf({ status }: Seen): Status {
+  return status;
 }
 
-function pendingOf(room: RoomClient<AnyKind>): readonly PendingAction[] {
-  return room.pending;
+function pendingOf({ pending }: Seen): readonly PendingAction[] {
+  return pending;
 }
 
 /** Options that make a visit what it is. */

@@ -88,10 +88,10 @@ export interface RoomNews {
 }
 
 /** Joins a room of a kind that comes with Tallyroom, or with `joinRoom<typeof quizshow>` one of one's own. */
+export function joinRoom<K extends AnyKind = never>(options: JoinOptions<K>): RoomClient<K>;
 export function joinRoom<N extends keyof BuiltInKinds>(
   options: JoinOptions<BuiltInKinds[N]> & { kind: N },
 ): RoomClient<BuiltInKinds[N]>;
-export function joinRoom<K extends AnyKind = never>(options: JoinOptions<K>): RoomClient<K>;
 export function joinRoom<K extends AnyKind>(options: JoinOptions<K>): RoomClient<K> {
   const room = new RoomClient<K>(options);
   room.join();

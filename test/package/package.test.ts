@@ -108,6 +108,14 @@ describe("docs/client.md, in an empty project with the packed package", () => {
       write(`${folder}example-${index}.${language}`, `${usesRoom ? given : ""}${text}\nexport {};\n`);
     }
     expect(blocks.length).toBeGreaterThan(12);
+    const extending = readFileSync(join(project, "node_modules/tallyroom/docs/extending.md"), "utf8");
+    const feature = [...extending.matchAll(/```ts file=(\S+)\n([\s\S]*?)```/g)];
+    expect(feature).toHaveLength(3);
+    for (const [, file = "", code = ""] of feature)
+      write(
+        file.replace("src/", "src/extending/"),
+        code.replace(/"\.\.\/\.\.\/room\/\w+"/, '"tallyroom/server"'),
+      );
     const options = {
       strict: true,
       exactOptionalPropertyTypes: true,

@@ -1,8 +1,17 @@
 // biome-ignore-all lint/correctness/noComponentHookFactories: each story has components of its own
 // @vitest-environment happy-dom
 /// <reference lib="dom" />
-import { act, createElement, type ReactNode, StrictMode, useState } from "react";
-import { createRoot, type Root } from "react-dom/client";
+import {
+  act,
+  createElement,
+  lazy,
+  type ReactNode,
+  StrictMode,
+  Suspense,
+  startTransition,
+  useState,
+} from "react";
+import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -220,6 +229,113 @@ describe("RoomProvider", () => {
       "<p>idle 0 0</p>",
     );
     expect(fake.sockets).toHaveLength(0);
+  });
+
+  it("takes over what a server has rendered, piece by piece, though it is live in between", async () => {
+    function Count() {
+      const count = useMembers((members) => members.count);
+      return createElement("p", null, `${count}, ${useStatus().is}`);
+    }
+    let arrive: (module: { default: typeof Count }) => void = () => {};
+    const Late = lazy(() => new Promise<{ default: typeof Count }>((resolve) => (arrive = resolve)));
+    const page = (Second: typeof Count | typeof Late) =>
+      createElement(
+        RoomProvider<Main>,
+        props,
+        createElement(Count),
+        createElement(Suspense, null, createElement(Second)),
+      );
+    const fake = fakeSockets();
+    const props = {
+      host: "x",
+      kind: "main",
+      room: "hall",
+      token: "t",
+      WebSocket: fake.WebSocket,
+    } as const;
+    const element = document.createElement("div");
+    element.innerHTML = renderToString(page(Count));
+    const wrong: unknown[] = [];
+    await act(async () => {
+      roots.push(hydrateRoot(element, page(Late), { onRecoverableError: (error) => wrong.push(error) }));
+    });
+    const socket = await fake.socket(0);
+    await act(async () => socket.welcome());
+    await act(async () => socket.frame(joined("ann")));
+    expect([...element.querySelectorAll("p")].map(({ textContent }) => textContent)).toEqual([
+      "1, live",
+      "0, idle",
+    ]);
+    await act(async () => arrive({ default: Count }));
+    expect([...element.querySelectorAll("p")].map(({ textContent }) => textContent)).toEqual([
+      "1, live",
+      "1, live",
+    ]);
+    expect(wrong).toEqual([]);
+  });
+
+  it("goes while it connects, and neither connects nor stays", async () => {
+    const { root, sockets, socket } = await open(createElement("p"), { connects: false });
+    await act(async () => root.unmount());
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(sockets.filter(({ readyState }) => readyState < 2)).toHaveLength(0);
+    if (sockets.length > 0) await act(async () => (await socket(0)).welcome());
+  });
+
+  it("stands beside another, and inside one: each component has the room of the nearest", async () => {
+    const fake = fakeSockets();
+    const Where = () => createElement("i", null, useRoom<Main>().room);
+    const inRoom = (room: string, ...children: ReactNode[]) =>
+      createElement(
+        RoomProvider<Main>,
+        { host: "x", kind: "main", room, token: "t", WebSocket: fake.WebSocket },
+        createElement(Where),
+        ...children,
+      );
+    const element = document.createElement("div");
+    const root = createRoot(element);
+    roots.push(root);
+    await act(async () =>
+      root.render(createElement("div", null, inRoom("one", inRoom("inner")), inRoom("two"))),
+    );
+    expect([...element.querySelectorAll("i")].map(({ textContent }) => textContent)).toEqual([
+      "one",
+      "inner",
+      "two",
+    ]);
+    await fake.socket(2);
+    expect(fake.sockets.map(({ url }) => new URL(url).pathname.split("/").at(-1)).sort()).toEqual([
+      "inner",
+      "one",
+      "two",
+    ]);
+  });
+
+  it("changes rooms within a transition, and never shows one room's messages under another's name", async () => {
+    const pairs = new Set<string>();
+    function Shown() {
+      const { room } = useRoom<Main>();
+      const texts = useFeature("chat", ({ messages }) => messages.map(({ text }) => text).join());
+      pairs.add(`${room}: ${texts}`);
+      return `${room}: ${texts}`;
+    }
+    const fake = fakeSockets();
+    const element = document.createElement("div");
+    const root = createRoot(element);
+    roots.push(root);
+    const props = { host: "x", kind: "main", token: "t", WebSocket: fake.WebSocket } as const;
+    const show = (room: string) =>
+      root.render(createElement(RoomProvider<Main>, { ...props, room }, createElement(Shown)));
+    await act(async () => show("hall"));
+    const hall = await fake.socket(0);
+    await act(async () => hall.welcome());
+    await act(async () => hall.frame(said("in the hall")));
+    await act(async () => startTransition(() => show("yard")));
+    const yard = await fake.socket(1);
+    await act(async () => yard.welcome());
+    await act(async () => yard.frame(said("in the yard")));
+    expect(element.textContent).toBe("yard: in the yard");
+    expect([...pairs]).toEqual(["hall: ", "hall: in the hall", "yard: ", "yard: in the yard"]);
   });
 
   it("takes a room that was joined elsewhere, and leaves it alone", async () => {
