@@ -30,6 +30,7 @@ export const SERVER_VARIABLES = /** @type {const} */ ([
   "GUEST_LIMIT",
   "FAILED_TOKEN_LIMIT",
   "READ_LIMIT",
+  "LIVE_LIMIT",
   "RULE_LIMITS",
   "DEBUG_ROOMS",
 ]);

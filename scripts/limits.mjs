@@ -46,6 +46,7 @@ const refusals = {
   failedToken: "`bye` 4429, HTTP 429",
   read: "HTTP 429",
   readMiss: "HTTP 429",
+  live: "HTTP 429",
 };
 
 /**

@@ -85,6 +85,16 @@ export class AddressDesk {
     return this.#deny(limit, retryAfterMs);
   }
 
+  /** Counts by what this process alone sees of the address, and asks nobody: for what costs less than asking. */
+  takeHere(address: AddressHash | undefined, rule: AddressRuleName): Denial | undefined {
+    const name = address ?? NOWHERE;
+    const take = this.ask ? this.#inForce(rule) : [];
+    const [limit] = take;
+    if (!limit) return undefined;
+    const { answer } = this.#windowsOf(name).ask({ take, look: [] }, this.clock());
+    return answer.ok ? undefined : this.#deny(limit, answer.retryAfterMs);
+  }
+
   #inForce(rule: AddressRuleName, how: { once?: string; always?: true } = {}): AddressRule[] {
     const rate = this.limits[rule];
     return rate ? [{ rule, ...rate, ...how }] : [];

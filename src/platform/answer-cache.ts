@@ -1,10 +1,10 @@
-/** How long an answer of some kind is good. */
-export interface Lifetime {
-  /** From this age on one request fetches it anew, while the others are still given it … */
-  refreshMs: number;
-  /** … and past this nobody is given it, but while it cannot be fetched. */
-  maxMs: number;
-}
+import type { AnswerKind, Lifetime } from "./answer-kinds";
+import { AnswerStore, type Bounds, type Entry } from "./answer-store";
+import type { BoardNews } from "./board-news";
+import { counts } from "./counts";
+import type { DatabaseRest } from "./database-rest";
+import type { PlatformCache } from "./platform-cache";
+import { within } from "./within";
 
 export type Told = "hit" | "miss" | "stale" | "coalesced";
 export interface Cached<T> {
@@ -13,171 +13,183 @@ export interface Cached<T> {
   told: Told;
 }
 
-interface Entry {
-  value: unknown;
-  chars: number;
-  readAt: number;
-  /** Something newer is known to exist: not to be given while it can be fetched. */
-  isOutdated: boolean;
+export interface Question<T> {
+  /** Whose news makes the answer old. */
+  board: string;
+  /** Of validated values alone. */
+  key: string;
+  lifetime: Lifetime;
+  /** Asks the database. */
+  fetch(): Promise<T>;
+  /** Is handed what goes on after the answer. */
+  keepAlive(work: Promise<unknown>): void;
+  /** Before the database is asked in somebody's name: rejects with `NotAdmitted`. What is fetched ahead of time is nobody's. */
+  admit?(): Promise<void>;
 }
 
-interface Flight {
-  isOvertaken: boolean;
-  landing: Promise<Entry>;
+/** Who asks may not have the database asked. That says nothing of the database, nor of anybody else who waits. */
+export class NotAdmitted extends Error {}
+
+/** What caches of several kinds of answer have in common. */
+export interface Common {
+  news: BoardNews;
+  rest: DatabaseRest;
+  shared: PlatformCache;
 }
 
-/** What a cache holds at most, with all that it keeps of each answer. */
-const MAX_ENTRIES = 5_000;
-const MAX_CHARS = 16 * 1024 * 1024;
-/** After a failure the database is left alone for so long, and what there is is given at once. */
-const REST_MS = 1_000;
-/** Nobody waits longer than this for another's flight: whoever began it may have gone, and the flight with them. */
-const FLIGHT_MS = 5_000;
+interface Landed<T> extends Entry<T> {
+  from: "platform" | "database";
+  isStale?: true;
+}
+interface Flight<T> {
+  turn: number;
+  startedAt: number;
+  landing: Promise<Landed<T>>;
+}
+
+/** A call of the database that takes longer has failed. */
+const FETCH_MS = 5_000;
+/** Nobody waits longer for another's flight: whoever began it may have gone, and the flight with them. */
+const FLIGHT_MS = 6_000;
+/** Who can be given something older does not wait that long. */
+const HELD_MS = 1_500;
+/** Whoever waited for somebody who was not admitted asks anew, so often. */
+const MAX_ROUNDS = 3;
 
 /**
- * Answers by key, one flight at a time for each. A flight that was overtaken by news is given to those who waited, and is
- * outdated at once. Time is the caller's.
+ * Answers of one kind by key: memory, then the platform's cache, then the database, one flight at a time for each key. An
+ * age is an answer's own, wherever it has been kept. Time is the caller's.
+ *
+ * ```
+ *                    ┌ young enough, no news ─► hit (past half of its life one request fetches it ahead of time)
+ *  question ─► held? ┤
+ *                    └ flight ─► platform's cache ─► database ─► kept in both
+ *                                                       └ away ─► what is held, however old: stale
+ * ```
  */
-export class AnswerCache {
-  readonly counts: Record<Told, number> = { hit: 0, miss: 0, stale: 0, coalesced: 0 };
-  readonly #entries = new Map<string, Entry>();
-  readonly #flights = new Map<string, Flight>();
-  readonly #failedAt = new Map<string, number>();
-  #chars = 0;
+export class AnswerCache<T> {
+  readonly #store: AnswerStore<T>;
+  readonly #flights = new Map<string, Flight<T>>();
 
-  /**
-   * `fetch` is asked for a value that is not held; `keepAlive` is handed what goes on after the answer. Rejects where
-   * nothing is held and fetching failed.
-   */
-  async get<T>(
-    key: string,
-    lifetime: Lifetime,
-    now: number,
-    fetch: () => Promise<T>,
-    keepAlive: (work: Promise<unknown>) => void,
-  ): Promise<Cached<T>> {
-    const held = this.#entries.get(key);
-    const ageMs = held ? Math.max(0, now - held.readAt) : Number.POSITIVE_INFINITY;
-    if (held && !held.isOutdated && ageMs < lifetime.maxMs) {
-      this.#touch(key, held);
-      if (ageMs >= lifetime.refreshMs && !this.#isResting(key, now)) {
-        keepAlive(this.#fly(key, now, fetch).catch(() => undefined));
+  constructor(
+    private readonly kind: AnswerKind<T>,
+    bounds: Bounds,
+    private readonly common: Common,
+  ) {
+    this.#store = new AnswerStore(bounds);
+  }
+
+  /** Rejects where nothing is held and fetching failed. */
+  async get(question: Question<T>, now: number): Promise<Cached<T>> {
+    const { key, lifetime } = question;
+    for (let round = 1; ; round += 1) {
+      const held = this.#store.get(key);
+      const isResting = this.common.rest.isOn(key, now);
+      const ageMs = held ? Math.max(0, now - held.readAt) : Number.POSITIVE_INFINITY;
+      if (held && held.turn >= this.common.news.turnOf(question.board) && ageMs < lifetime.maxMs) {
+        if (ageMs >= lifetime.refreshMs && !isResting) this.#fly(question, now, false).catch(() => undefined);
+        return this.#told(held, "hit");
       }
-      return this.#told(held, "hit");
-    }
-    if (held && this.#isResting(key, now)) return this.#told(held, "stale");
-    const isFirst = !this.#flights.has(key);
-    const flight = this.#fly(key, now, fetch);
-    keepAlive(flight.catch(() => undefined));
-    try {
-      return this.#told(await withinFlight(flight), isFirst ? "miss" : "coalesced");
-    } catch (error) {
-      if (held) return this.#told(held, "stale");
-      throw error;
-    }
-  }
-
-  /** Whatever is held under keys that begin so is no longer the newest. */
-  outdate(prefix: string): void {
-    for (const [key, entry] of this.#entries) {
-      if (key.startsWith(prefix)) entry.isOutdated = true;
-    }
-    for (const [key, flight] of this.#flights) {
-      if (!key.startsWith(prefix)) continue;
-      // Whoever comes from now on wants what is newer than what it brings.
-      flight.isOvertaken = true;
-      this.#flights.delete(key);
+      const under = this.#under(question, now);
+      if (held && (isResting || (under && now - under.startedAt >= HELD_MS))) {
+        return this.#told(held, "stale");
+      }
+      try {
+        const flight = this.#fly(question, now, true);
+        const landed = await within(flight, held ? HELD_MS : FLIGHT_MS, "The database gave no answer");
+        if (landed.isStale) return this.#told(landed, "stale");
+        return this.#told(landed, landed.from === "platform" ? "hit" : under ? "coalesced" : "miss");
+      } catch (error) {
+        if (error instanceof NotAdmitted) {
+          if (!under || round >= MAX_ROUNDS) throw error;
+          continue;
+        }
+        if (held) return this.#told(held, "stale");
+        throw error;
+      }
     }
   }
 
-  get size(): { entries: number; chars: number } {
-    return { entries: this.#entries.size, chars: this.#chars };
+  get size(): Bounds {
+    return this.#store.size;
   }
 
-  #fly(key: string, now: number, fetch: () => Promise<unknown>): Promise<Entry> {
-    const under = this.#flights.get(key);
+  /** One that news has overtaken, or that began so long ago that it will not land, is nothing to wait for. */
+  #under({ key, board }: Question<T>, now: number): Flight<T> | undefined {
+    const flight = this.#flights.get(key);
+    if (!flight || flight.turn < this.common.news.turnOf(board)) return undefined;
+    return now - flight.startedAt < FLIGHT_MS ? flight : undefined;
+  }
+
+  #fly(question: Question<T>, now: number, isAsked: boolean): Promise<Landed<T>> {
+    const under = this.#under(question, now);
     if (under) return under.landing;
-    const flight = { isOvertaken: false };
-    const landing = this.#land(key, now, flight, fetch);
-    this.#flights.set(key, Object.assign(flight, { landing }));
-    return landing;
-  }
-
-  async #land(
-    key: string,
-    now: number,
-    flight: { isOvertaken: boolean },
-    fetch: () => Promise<unknown>,
-  ): Promise<Entry> {
-    try {
-      const value = await fetch();
-      const entry = {
-        value,
-        chars: JSON.stringify(value)?.length ?? 0,
-        readAt: now,
-        isOutdated: flight.isOvertaken,
-      };
-      this.#failedAt.delete(key);
-      // A newer one may have landed before it.
-      if (!entry.isOutdated || !this.#entries.has(key)) this.#keep(key, entry);
-      return entry;
-    } catch (error) {
-      if (this.#failedAt.size >= MAX_ENTRIES) this.#failedAt.clear();
-      this.#failedAt.set(key, now);
-      throw error;
-    } finally {
+    const { key, keepAlive } = question;
+    const turn = this.common.news.begin();
+    const flight = { turn, startedAt: now, landing: this.#land(question, turn, now, isAsked) };
+    this.#flights.set(key, flight);
+    const over = () => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    keepAlive(flight.landing.then(over, over));
+    return flight.landing;
+  }
+
+  async #land(question: Question<T>, turn: number, now: number, isAsked: boolean): Promise<Landed<T>> {
+    const { key, lifetime, board } = question;
+    const { news, rest, shared } = this.common;
+    const found = lifetime.maxMs > 0 ? await shared.find(this.kind, key) : undefined;
+    const kept = found && { ...found, chars: JSON.stringify(found.value).length, from: "platform" as const };
+    // Ahead of time nothing is gained by an answer that is due itself.
+    const mostMs = isAsked ? lifetime.maxMs : lifetime.refreshMs;
+    if (kept && kept.readAt > news.atOf(board) && now - kept.readAt < mostMs) {
+      counts.fetches.add({ from: "platform" });
+      return this.#keep(key, { ...kept, turn });
+    }
+    try {
+      if (rest.isOn(key, now))
+        throw new Error("The database has just failed, and is left alone for a moment.");
+      if (isAsked) await question.admit?.();
+      const landed = await this.#fetch(question, turn, now);
+      rest.answered(key);
+      return this.#keep(key, landed);
+    } catch (error) {
+      // From another process of this place, and older than it should be: better than nothing.
+      if (error instanceof NotAdmitted) throw error;
+      if (kept && !this.#store.get(key)) return this.#keep(key, { ...kept, turn: 0, isStale: true });
+      counts.fetches.add({ from: "nowhere" });
+      throw error;
     }
   }
 
-  #keep(key: string, entry: Entry): void {
-    this.#drop(key);
-    this.#entries.set(key, entry);
-    this.#chars += entry.chars + key.length;
-    // A map goes through its keys in the order in which they were set: the first is the one unused for longest.
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= MAX_ENTRIES && this.#chars <= MAX_CHARS) break;
-      this.#drop(oldest);
+  async #fetch(
+    { key, fetch, lifetime, keepAlive }: Question<T>,
+    turn: number,
+    now: number,
+  ): Promise<Landed<T>> {
+    const { rest, shared } = this.common;
+    try {
+      const value = await within(fetch(), FETCH_MS, "The database gave no answer");
+      counts.database.add({ for: "read", outcome: "ok" });
+      counts.fetches.add({ from: "database" });
+      const json = JSON.stringify(value);
+      if (lifetime.maxMs > 0) keepAlive(shared.keep(key, json, now));
+      return { value, readAt: now, turn, chars: json.length, from: "database" };
+    } catch (error) {
+      counts.database.add({ for: "read", outcome: "failed" });
+      rest.failed(key, error, now, FETCH_MS);
+      throw error;
     }
   }
 
-  #touch(key: string, entry: Entry): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
+  #keep(key: string, landed: Landed<T>): Landed<T> {
+    // One that began later may have landed before it.
+    if ((this.#store.get(key)?.turn ?? -1) <= landed.turn) this.#store.keep(key, landed);
+    return landed;
   }
 
-  #drop(key: string): void {
-    const entry = this.#entries.get(key);
-    if (!entry) return;
-    this.#entries.delete(key);
-    this.#chars -= entry.chars + key.length;
-  }
-
-  #isResting(key: string, now: number): boolean {
-    const failedAt = this.#failedAt.get(key);
-    return failedAt !== undefined && now - failedAt < REST_MS;
-  }
-
-  #told<T>({ value, readAt }: Entry, told: Told): Cached<T> {
-    this.counts[told] += 1;
-    return { value: value as T, readAt, told };
+  #told({ value, readAt }: Entry<T>, told: Told): Cached<T> {
+    counts.answers.add({ kind: this.kind.name, told });
+    return { value, readAt, told };
   }
 }
-
-async function withinFlight<T>(flight: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`The database gave no answer within ${FLIGHT_MS} ms.`)),
-      FLIGHT_MS,
-    );
-  });
-  try {
-    return await Promise.race([flight, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** What this instance knows of boards: its rooms' batches outdate what its readers are given. */
-export const boardAnswers = new AnswerCache();

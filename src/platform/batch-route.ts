@@ -1,13 +1,12 @@
-import { applyBatch } from "../boards/apply-batch";
 import type { BoardBook } from "../boards/board-book";
 import type { BatchAnswer } from "../protocol/batch";
 import { MAX_BATCH_BYTES } from "../protocol/limits";
 import { batchSchema, readBatch } from "../protocol/schema/batch";
-import type { AskedBatch } from "./batch-errand";
-import { outdateBoards } from "./database-sink";
+import { writeBatch } from "./database-sink";
 import { type HttpRefusal, refusalResponse, refuseHttp } from "./http-refusal";
 import { readSigned } from "./signed-body";
 import type { CallSecrets } from "./signed-call";
+import { within } from "./within";
 
 /** A room waits ten seconds for its answer: later than this nobody hears it. */
 const DEADLINE_MS = 9_000;
@@ -40,25 +39,19 @@ export async function answerBatch(
     const where = issue?.path.join(".") || "the body";
     return refusalResponse(refuseHttp(400, "bad_data", `That is no batch: ${where}: ${issue?.message}.`));
   }
-  const applied = apply(readBatch(batch.data));
+  const applied = writeBatch(db, book, readBatch(batch.data), now);
   // What is nearly done is done, and found so when it comes again: a large batch with a bad entry in it takes a while.
   let isAnswered = false;
   const failed = (error: unknown) =>
     console.error(`Batch ${batch.data.n} of ${batch.data.room} was not applied:`, error);
   later(applied.catch((error) => isAnswered && failed(error)));
   try {
-    return told(await within(deadlineMs, applied));
+    return told(await within(applied, deadlineMs, "The database gave no answer"));
   } catch (error) {
     failed(error);
     return refusalResponse(unavailable());
   } finally {
     isAnswered = true;
-  }
-
-  async function apply(received: AskedBatch): Promise<BatchAnswer> {
-    const answer = await applyBatch(db, book, received, now);
-    outdateBoards(book, received);
-    return answer;
   }
 }
 
@@ -82,16 +75,4 @@ function told(answer: BatchAnswer): Response {
 function unavailable(): HttpRefusal {
   const message = "The database did not take the batch. Send it again.";
   return { ok: false, status: 503, body: { code: "unavailable", message, retryAfterMs: RETRY_MS } };
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`No answer of the database within ${ms} ms.`)), ms);
-  });
-  try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

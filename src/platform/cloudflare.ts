@@ -13,6 +13,7 @@ import { asHttpRefusal } from "./denial";
 import { Door } from "./door";
 import type { ErrandHandlers } from "./errands";
 import { readCall } from "./forwarded-call";
+import { boardAnswers } from "./held-answers";
 import { decodeHello, HELLO_HEADER } from "./hello-header";
 import { refusalResponse } from "./http-refusal";
 import { mayBegin } from "./new-room";
@@ -52,6 +53,7 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
       // Answered by the runtime, without waking anybody.
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
       const config = Door.config(env);
+      boardAnswers.shared.enter(config);
       const bans = keeperOf(env);
       this.#desk = new AddressDesk(config.limits, askAddressOf(env.ADDRESSES), undefined);
       this.#host = new RoomHost(

@@ -90,6 +90,7 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
       read,
       // One variable for both: a read that reaches the database counts ten times.
       readMiss: read && { count: Math.max(1, Math.floor(read.count / 10)), perMs: read.perMs },
+      live: rate("LIVE_LIMIT", addressRates.live),
     },
   };
   return problems.length === 0 ? { ok: true, config } : { ok: false, problems };

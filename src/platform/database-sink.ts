@@ -1,23 +1,56 @@
 import { applyBatch } from "../boards/apply-batch";
 import { type BoardBook, boardsFed } from "../boards/board-book";
-import { boardAnswers } from "./answer-cache";
+import { periodKey } from "../boards/periods";
+import type { BatchAnswer } from "../protocol/batch";
+import { topKey } from "./answer-kinds";
 import { type AskedBatch, batchOf } from "./batch-errand";
+import { counts } from "./counts";
 import type { ErrandHandler } from "./errands";
+import { boardAnswers } from "./held-answers";
 
 /** Where a room's batches go on Cloudflare: into D1, in process. */
 export function databaseSink(db: D1Database, book: BoardBook): ErrandHandler {
-  return async (_, ask) => {
-    const batch = batchOf(ask);
-    const answer = await applyBatch(db, book, batch, Date.now());
-    outdateBoards(book, batch);
+  return async (_, ask) => writeBatch(db, book, batchOf(ask), Date.now());
+}
+
+/** Applies a batch here, counts what became of it, and lets nobody be told here what its boards were before. */
+export async function writeBatch(
+  db: D1Database,
+  book: BoardBook,
+  batch: AskedBatch,
+  now: number,
+): Promise<BatchAnswer> {
+  try {
+    const answer = await applyBatch(db, book, batch, now);
+    counts.database.add({ for: "batch", outcome: "ok" });
+    counts.batches.add({ outcome: answer.applied ? "applied" : answer.reason });
+    if (answer.applied) counts.refusedPlayers.add({}, answer.refused.length);
+    await outdateBoards(book, batch, now);
     return answer;
-  };
+  } catch (error) {
+    counts.database.add({ for: "batch", outcome: "failed" });
+    counts.batches.add({ outcome: "failed" });
+    throw error;
+  }
 }
 
 /** Where a batch was applied, its boards are read anew at once; elsewhere when they have been held long enough. */
-export function outdateBoards(book: BoardBook, { room, ownOnly }: AskedBatch): void {
+export async function outdateBoards(
+  book: BoardBook,
+  { room, ownOnly }: Pick<AskedBatch, "room" | "ownOnly">,
+  now = Date.now(),
+): Promise<void> {
   const kind = room.slice(0, room.indexOf("/"));
-  for (const rules of book.all.filter((one) => one.kind === kind)) {
-    for (const board of boardsFed(rules, room, ownOnly === true)) boardAnswers.outdate(`${board}\n`);
-  }
+  const fed = book.all
+    .filter((one) => one.kind === kind)
+    .flatMap((rules) => boardsFed(rules, room, ownOnly === true).map((board) => ({ rules, board })));
+  await Promise.all(
+    fed.map(({ rules: { periods, timeZone }, board }) => {
+      const present = periods
+        .filter((sort) => sort !== "season")
+        .map((sort) => periodKey(sort, now, timeZone));
+      const firstPages = present.map((period) => topKey(board, period));
+      return boardAnswers.outdate(board, firstPages, now);
+    }),
+  );
 }

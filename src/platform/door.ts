@@ -134,10 +134,15 @@ export class Door {
     return ban ? refuseHttp(403, "not_allowed", farewellOf(ban.scope, ban).reason) : judged;
   }
 
-  /** Whether this address may read once more; the refusal if not. */
-  async mayRead(request: Request): Promise<HttpRefusal | undefined> {
+  /**
+   * Whether this address may read once more, or have the database asked once more; the refusal if not. A read that is answered from
+   * memory costs nobody else anything: it is counted in memory, too.
+   */
+  async mayRead(request: Request, rule: "read" | "readMiss" | "live"): Promise<HttpRefusal | undefined> {
     if (!this.#gate) return refuseHttp(503, "unavailable", this.#problem());
-    const denial = await this.#gate.desk.take(await this.#gate.from(request), [{ rule: "read" }]);
+    const { desk } = this.#gate;
+    const from = await this.#gate.from(request);
+    const denial = rule === "read" ? desk.takeHere(from, rule) : await desk.take(from, [{ rule }]);
     return denial && asHttpRefusal(denial);
   }
 

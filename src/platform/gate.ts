@@ -27,11 +27,15 @@ export interface Gate {
   from(request: Request): Promise<string | undefined>;
 }
 
+/** Reckoning a hash costs more than everything else that a read from memory does. */
+const MAX_HASHES = 1_000;
+
 export function openGate(config: Config, { kinds, addressOf, askAddress }: Grounds): Gate {
   const { authSecret: secret, batchSecret, jwks, limits } = config;
   // With none set (keys of AUTH_JWKS_URL alone) one of this process's own: were there no hash, everybody would be at one address,
   // and any stranger could use up its limits for all.
   const desk = new AddressDesk(limits, askAddress, secret ?? batchSecret ?? randomId());
+  const hashes = new Map<string, Promise<string | undefined>>();
   return {
     config,
     kinds,
@@ -39,7 +43,11 @@ export function openGate(config: Config, { kinds, addressOf, askAddress }: Groun
     desk,
     from(request) {
       const told = addressOf(request);
-      return desk.hash(told === undefined ? undefined : normalAddress(told));
+      if (told === undefined) return desk.hash(undefined);
+      const known = hashes.get(told) ?? desk.hash(normalAddress(told));
+      if (hashes.size >= MAX_HASHES) hashes.clear();
+      hashes.set(told, known);
+      return known;
     },
   };
 }

@@ -65,7 +65,7 @@ export const connectionRates = {
   },
 } as const satisfies Record<string, Limit>;
 
-export type AddressRuleName = "connect" | "newRoom" | "guest" | "failedToken" | "read" | "readMiss";
+export type AddressRuleName = "connect" | "newRoom" | "guest" | "failedToken" | "read" | "readMiss" | "live";
 
 /** Of an address: what one person can have done by opening more sockets, guests and rooms. */
 export const addressRates = {
@@ -102,7 +102,7 @@ export const addressRates = {
     perMs: 60_000,
     variable: "READ_LIMIT",
     what: "reads",
-    why: "GETs of rooms and boards: a page that polls each second, sixteen times over",
+    why: "GETs of rooms and boards: a page that polls each second, sixteen times over. Those of boards are counted by each process for itself, since what is answered from memory costs nobody else anything",
   },
   readMiss: {
     count: 100,
@@ -110,6 +110,13 @@ export const addressRates = {
     variable: "READ_LIMIT",
     what: "reads that no cache could answer",
     why: "of board reads that miss the cache: a tenth of READ_LIMIT, since each reaches the database",
+  },
+  live: {
+    count: 200,
+    perMs: 3_600_000,
+    variable: "LIVE_LIMIT",
+    what: "live streams",
+    why: "streams of boards last an hour at most, so no more than these are open at once; a classroom whose network breaks every ten minutes",
   },
 } as const satisfies Record<AddressRuleName, Limit & { what: string }>;
 

@@ -5,6 +5,7 @@ import { answerBatch } from "../platform/batch-route";
 import type { CloudflareEnv } from "../platform/cloudflare";
 import { askAddressOf, cloudflareAddress } from "../platform/cloudflare-address";
 import { Door } from "../platform/door";
+import { boardAnswers } from "../platform/held-answers";
 import { refusalResponse, refuseHttp } from "../platform/http-refusal";
 import { refuseSocket } from "../platform/refusal";
 import { closeCodes } from "../protocol/codes";
@@ -18,8 +19,10 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
   let door: Door | undefined;
   const doorOf = (env: CloudflareEnv) => {
+    if (door) return door;
+    boardAnswers.shared.enter(Door.config(env));
     const bans = keeperOf(env);
-    door ??= new Door(env, {
+    door = new Door(env, {
       kinds,
       addressOf: cloudflareAddress,
       askAddress: askAddressOf(env.ADDRESSES),
@@ -49,7 +52,7 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
   app.route("/v1/aside", asideRoutes(doorOf, book));
   app.route(
     "/v1/boards",
-    boardRoutes(book, (env, request) => doorOf(env).mayRead(request)),
+    boardRoutes(book, (env, request, rule) => doorOf(env).mayRead(request, rule)),
   );
   app.route("/v1/errands", errandRoutes());
   app.all("/v1/batches", ({ req, env, executionCtx }) => {

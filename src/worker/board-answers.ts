@@ -5,6 +5,26 @@ import { crc32 } from "../protocol/checksum";
 
 const AWAY_RETRY_MS = 2_000;
 
+/** A body as it is sent, with what tells it from others. */
+export class Rendered {
+  readonly tag: string;
+
+  constructor(readonly text: string) {
+    this.tag = `"${crc32(text).toString(16).padStart(8, "0")}-${text.length.toString(36)}"`;
+  }
+}
+
+const lately = new WeakMap<object, { shape: string; body: Rendered }>();
+
+/** Made once for all who ask for the same part of what is held: that is most of the work of an answer. */
+export function rendered(value: object, shape: string, make: () => unknown): Rendered {
+  const known = lately.get(value);
+  if (known?.shape === shape) return known.body;
+  const body = new Rendered(JSON.stringify(make()));
+  lately.set(value, { shape, body });
+  return body;
+}
+
 /** A board's answer with what tells how fresh it is; 304 where that is what the reader has. */
 export function boardAnswer(
   { req }: Context,
@@ -13,8 +33,7 @@ export function boardAnswer(
   now: number,
   maxMs: number,
 ): Response {
-  const text = JSON.stringify(body);
-  const tag = `"${crc32(text).toString(16).padStart(8, "0")}-${text.length.toString(36)}"`;
+  const { text, tag } = body instanceof Rendered ? body : new Rendered(JSON.stringify(body));
   const ageMs = Math.max(0, now - readAt);
   const headers = {
     "Content-Type": "application/json; charset=UTF-8",

@@ -36,6 +36,7 @@ describe("an environment", () => {
         failedToken: { count: 20, perMs: 900_000 },
         read: { count: 1_000, perMs: 60_000 },
         readMiss: { count: 100, perMs: 60_000 },
+        live: { count: 200, perMs: 3_600_000 },
       },
     });
   });
@@ -66,6 +67,7 @@ describe("an environment", () => {
         GUEST_LIMIT: "3/3",
         FAILED_TOKEN_LIMIT: "4/4",
         READ_LIMIT: "5/5",
+        LIVE_LIMIT: "6/6",
       }),
     ).toEqual({
       authSecret: "s".repeat(32),
@@ -94,6 +96,7 @@ describe("an environment", () => {
         failedToken: { count: 4, perMs: 4_000 },
         read: { count: 5, perMs: 5_000 },
         readMiss: { count: 1, perMs: 5_000 },
+        live: { count: 6, perMs: 6_000 },
       },
     });
   });

@@ -166,6 +166,7 @@ const limits: AddressLimits = {
   failedToken: null,
   read: null,
   readMiss: null,
+  live: null,
 };
 
 describe("the desk that asks", () => {

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openBoardBook } from "../../../src/boards/board-book";
 import { outdateBoards } from "../../../src/platform/database-sink";
+import { refuseHttp } from "../../../src/platform/http-refusal";
 import { boardRoutes } from "../../../src/worker/board-routes";
 import { AT, CountedDatabase, entry, Scoring } from "./database";
 
@@ -23,17 +24,23 @@ function stage() {
   const book = openBoardBook([{ name: "main", boards: declared }]);
   const counted = new CountedDatabase();
   const room = new Scoring(declared);
+  /** Reads of each rule that one address may have. */
+  const left = { read: Number.POSITIVE_INFINITY, readMiss: Number.POSITIVE_INFINITY, live: 0 };
   const app = new Hono().route(
     "/v1/boards",
-    boardRoutes(book, async () => undefined),
+    boardRoutes(book, async (_, __, rule) => {
+      left[rule] -= 1;
+      return left[rule] < 0 ? refuseHttp(429, "rate_limited", `Too many (${rule}).`) : undefined;
+    }),
   );
   return {
     board,
+    left,
     counted,
     room,
     async get(path: string, headers: Record<string, string> = {}) {
       const ctx = createExecutionContext();
-      const request = new Request(`http://tallyroom/v1/boards/${path}`, { headers });
+      const request = new Request(`http://tallyroom/v1/boards/${path}`.replace(/\/$/, ""), { headers });
       const response = await app.fetch(request, { ...env, DB: counted.db }, ctx);
       await waitOnExecutionContext(ctx);
       return response;
@@ -42,7 +49,7 @@ function stage() {
     async award(user: string, points: number) {
       const batch = room.next([entry(board, user, points, { firstAt: Date.now(), lastAt: Date.now() })]);
       await room.send(batch, Date.now());
-      outdateBoards(book, batch);
+      await outdateBoards(book, batch);
     },
   };
 }
@@ -106,6 +113,38 @@ describe("GET /v1/boards/<board>", () => {
     expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
     expect(all.filter((one) => one.headers.get("Cache-Status")?.includes("collapsed"))).toHaveLength(999);
   }, 60_000);
+
+  it("counts who has the database asked apart from who is answered from memory", async () => {
+    const { board, get, award, counted, left } = stage();
+    await award("ann", 5);
+    left.readMiss = 2;
+    expect((await get(board)).status).toBe(200);
+    for (let time = 0; time < 9; time += 1) expect((await get(`${board}?limit=3`)).status).toBe(200);
+    expect((await get(`${board}/users/ann`)).status).toBe(200);
+    const refused = await get(`${board}/users/bob`);
+    expect([refused.status, await refused.json()]).toMatchObject([429, { message: "Too many (readMiss)." }]);
+    expect((await get(board)).status).toBe(200);
+    expect(counted.calls).toBe(2);
+    left.read = 0;
+    expect((await get(board)).status).toBe(429);
+  });
+
+  it("tells the list of boards from memory for five minutes, and never past a reset", async () => {
+    const { board, get } = stage();
+    const list = async (at: number) => {
+      vi.setSystemTime(at);
+      const response = await get("");
+      const { boards } = await response.json<{
+        boards: { board: string; periods: { nextReset?: number }[] }[];
+      }>();
+      return [told(response), boards.find((one) => one.board === board)?.periods[1]?.nextReset];
+    };
+    const midnight = Date.UTC(2026, 10, 21);
+    expect(await list(midnight - 120_000)).toEqual(["tallyroom; fwd=miss", midnight]);
+    expect(await list(midnight - 1)).toEqual(["tallyroom; hit", midnight]);
+    expect(await list(midnight)).toEqual(["tallyroom; fwd=miss", midnight + 86_400_000]);
+    expect(await list(midnight + 299_999)).toEqual(["tallyroom; hit", midnight + 86_400_000]);
+  });
 
   it("answers 304 to who has it, and 200 once it has changed", async () => {
     const { board, get, award } = stage();
