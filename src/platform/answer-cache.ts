@@ -170,16 +170,20 @@ export class AnswerCache<T> {
     const { rest, shared } = this.common;
     try {
       const value = await within(fetch(), FETCH_MS, "The database gave no answer");
-      counts.database.add({ for: "read", outcome: "ok" });
+      this.#count("ok");
       counts.fetches.add({ from: "database" });
       const json = JSON.stringify(value);
       if (lifetime.maxMs > 0) keepAlive(shared.keep(key, json, now));
       return { value, readAt: now, turn, chars: json.length, from: "database" };
     } catch (error) {
-      counts.database.add({ for: "read", outcome: "failed" });
+      this.#count("failed");
       rest.failed(key, error, now, FETCH_MS);
       throw error;
     }
+  }
+
+  #count(outcome: "ok" | "failed"): void {
+    if (!this.kind.isMadeHere) counts.database.add({ for: "read", outcome });
   }
 
   #keep(key: string, landed: Landed<T>): Landed<T> {

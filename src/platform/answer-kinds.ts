@@ -16,6 +16,8 @@ export interface Lifetime {
 export interface AnswerKind<T> {
   readonly name: AnswerKindName;
   readonly shape: z.ZodType<T>;
+  /** It is made without asking the database. */
+  readonly isMadeHere?: true;
 }
 
 export const answerKindNames = ["top", "standing", "list"] as const;
@@ -50,7 +52,7 @@ export const standingAnswer: AnswerKind<Standing | null> = {
 };
 
 /** Which boards there are: whatever is told of them is public, and is made here. */
-export const listAnswer: AnswerKind<Json> = { name: "list", shape: z.json() };
+export const listAnswer: AnswerKind<Json> = { name: "list", shape: z.json(), isMadeHere: true };
 
 /** How long an answer is good, by what it is of. Everything that is cached has its lifetime here. */
 const lifetimes = {

@@ -1,5 +1,4 @@
 import { farewellOf } from "../features/moderation/farewells";
-import type { VerifierState } from "../identity/verifier";
 import { closeCodes } from "../protocol/codes";
 import { judgeAdmin } from "./admin-call";
 import { answerPreflight, dress, readerOf } from "./answer-headers";
@@ -11,6 +10,7 @@ import { forwardSocket } from "./forward";
 import { sendCall } from "./forwarded-call";
 import { type Gate, type Grounds, openGate } from "./gate";
 import { type HttpRefusal, refusalResponse, refuseHttp } from "./http-refusal";
+import { type MetricsState, metricsText } from "./metrics";
 import { mayBegin } from "./new-room";
 import { refuseSocket, refuseSocketFor } from "./refusal";
 import type { CallSecrets } from "./signed-call";
@@ -146,10 +146,11 @@ export class Door {
     return denial && asHttpRefusal(denial);
   }
 
-  /** What is no room's: guests, health. */
+  /** What is no room's: guests, health, metrics. */
   async other(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === "/health") return this.#health();
+    if (pathname === "/metrics") return this.#metrics();
     if (pathname === "/auth/guest") return this.#answer((edge) => edge.guest(request, Date.now()));
     if (pathname.startsWith("/parties/") && request.headers.get("Upgrade")) {
       return refuseSocket(closeCodes.notFound, "A room's address is /parties/<kind>/<room>.");
@@ -157,14 +158,33 @@ export class Door {
     return refusalResponse(refuseHttp(404, "not_found", "There is nothing at this address."));
   }
 
-  #health(): Response {
-    const state = this.#gate && { ...this.#gate.verifier.state, addresses: this.#gate.desk.state };
+  /** Answers within seconds whatever is away, and however often somebody asks. */
+  async #health(): Promise<Response> {
+    const state = await this.#state();
     const problems = this.#read.ok ? shortcomings(this.#read.config, state) : this.#read.problems;
+    const { aside, ...database } = state?.database ?? {};
+    const warnings = aside ? [`Entries that were set aside: ${aside}. \`npm run aside\` lists them.`] : [];
+    const told = { ...state, ...(state?.database ? { database, aside } : {}) };
     const status = problems.length === 0 ? 200 : 503;
     return Response.json(
-      { ok: problems.length === 0, problems, ...state },
+      { ok: problems.length === 0, problems, warnings, ...told },
       { status, headers: { "Cache-Control": "no-store" } },
     );
+  }
+
+  async #metrics(): Promise<Response> {
+    const state = await this.#state();
+    if (!state) return refusalResponse(refuseHttp(503, "unavailable", this.#problem()));
+    return new Response(metricsText(state), {
+      headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store" },
+    });
+  }
+
+  async #state(): Promise<MetricsState | undefined> {
+    if (!this.#gate) return undefined;
+    const database = await this.grounds.database?.state();
+    const { verifier, desk } = this.#gate;
+    return { ...verifier.state, addresses: desk.state, ...(database ? { database } : {}) };
   }
 
   async #answer<T extends Request | Response>(step: (edge: Edge) => Promise<T>): Promise<T | Response> {
@@ -183,7 +203,7 @@ export class Door {
 }
 
 /** What the server cannot do its work without. */
-function shortcomings({ authSecret, jwks, guests }: Config, state: VerifierState | undefined): string[] {
+function shortcomings({ authSecret, jwks, guests }: Config, state: MetricsState | undefined): string[] {
   const problems: string[] = [];
   if (authSecret === undefined && jwks === undefined) {
     problems.push("AUTH_SECRET is not set, so nobody can be told from anybody else.");
@@ -192,5 +212,6 @@ function shortcomings({ authSecret, jwks, guests }: Config, state: VerifierState
   }
   // While some are held, the issuer being away keeps nobody out.
   if (state?.keys?.problem !== undefined && state.keys.known === 0) problems.push(state.keys.problem);
+  if (state?.database?.ok === false) problems.push(`The database is away: ${state.database.problem}`);
   return problems;
 }

@@ -4,6 +4,7 @@ import { AddressDesk, type AskAddress } from "./address-desk";
 import type { AskBans } from "./ban-book";
 import { normalAddress } from "./client-address";
 import type { Config } from "./config";
+import type { DatabaseWatch } from "./database-watch";
 
 /** What a platform tells and gives beyond the configuration. */
 export interface Grounds {
@@ -15,6 +16,8 @@ export interface Grounds {
   askBans?: AskBans | undefined;
   /** Absent where there are no objects for addresses: their limits are off. */
   askAddress?: AskAddress | undefined;
+  /** Absent where there is none to be had from here. */
+  database?: DatabaseWatch | undefined;
 }
 
 /** What everybody has at hand who judges whatever comes from outside. One lasts as long as the process. */

@@ -4,6 +4,7 @@ import { keeperOf } from "../platform/banned-address";
 import { answerBatch } from "../platform/batch-route";
 import type { CloudflareEnv } from "../platform/cloudflare";
 import { askAddressOf, cloudflareAddress } from "../platform/cloudflare-address";
+import { DatabaseWatch } from "../platform/database-watch";
 import { Door } from "../platform/door";
 import { boardAnswers } from "../platform/held-answers";
 import { refusalResponse, refuseHttp } from "../platform/http-refusal";
@@ -26,6 +27,7 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
       kinds,
       addressOf: cloudflareAddress,
       askAddress: askAddressOf(env.ADDRESSES),
+      ...(env.DB ? { database: new DatabaseWatch(env.DB) } : {}),
       ...(bans ? { askBans: (user: string, room: string) => bans.ask(user, room) } : {}),
     });
     return door;
