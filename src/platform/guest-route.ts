@@ -44,7 +44,8 @@ async function judgeGuest(request: Request, gate: Gate, now: number): Promise<Op
     return { ok: true, user: await guestId(undefined, secret), name: wanted, secret };
   }
   if (typeof token !== "string") return refuseHttp(400, "bad_data", "A token is a text.");
-  const tooMany = await gate.desk.take(from, [], ["failedToken"]);
+  // Who comes back is no new guest, and costs a signature all the same.
+  const tooMany = await gate.desk.take(from, [{ rule: "read" }], ["failedToken"]);
   if (tooMany) return asHttpRefusal(tooMany);
   const old = await readOldGuest(token, secret, now);
   if (!old.ok) {

@@ -1,6 +1,6 @@
 import { readBytes } from "./http-body";
 import { type HttpRefusal, refuseHttp } from "./http-refusal";
-import { type CallSecrets, readSignature, SIGNATURE_HEADER, verifyCall } from "./signed-call";
+import { type CallSecrets, judgeSignature, readSignature, SIGNATURE_HEADER } from "./signed-call";
 
 /** A word, or an errand of some forty users: far more than any of them needs. */
 const MAX_CALL_BYTES = 256 * 1024;
@@ -15,18 +15,12 @@ export async function readSigned(
   if (!secrets) {
     return refuseHttp(503, "unavailable", "This server has no BATCH_SECRET, so it takes no signed calls.");
   }
-  const header = request.headers.get(SIGNATURE_HEADER);
-  const signature = await readSignature(header, secrets, now);
-  if (!signature.ok) return refuseHttp(401, "not_allowed", signature.reason);
+  const header = await readSignature(request.headers.get(SIGNATURE_HEADER), secrets, now);
+  if (!header.ok) return refuseHttp(401, "not_allowed", header.reason);
   const body = await readBytes(request, maxBytes);
   if (body === undefined) return refuseHttp(413, "too_large", `Such a call has ${maxBytes} bytes at most.`);
   const { pathname, search } = new URL(request.url);
-  const signed = await verifyCall(
-    { method: request.method, path: pathname + search, body },
-    header,
-    secrets,
-    now,
-  );
+  const signed = await judgeSignature({ method: request.method, path: pathname + search, body }, header);
   if (!signed.ok) return refuseHttp(401, "not_allowed", signed.reason);
   try {
     return { ok: true, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(body) };

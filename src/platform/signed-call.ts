@@ -19,8 +19,8 @@ export interface CallSecrets {
   old?: string;
 }
 
-type Refused = { ok: false; reason: string };
-export type SignatureResult = { ok: true } | Refused;
+export type SignatureRefused = { ok: false; reason: string };
+export type SignatureResult = { ok: true } | SignatureRefused;
 
 /**
  * The header's value. Calls between our own platforms are signed so; each must bear being made twice, since an answer can be
@@ -33,31 +33,15 @@ export async function signCall(call: Call, secret: string, now: number): Promise
   return `t=${now},k=${id},v1=${toHex(mac)}`;
 }
 
-export async function verifyCall(
-  call: Call,
-  header: string | null,
-  secrets: CallSecrets,
-  now: number,
-): Promise<SignatureResult> {
-  const read = await readSignature(header, secrets, now);
-  if (!read.ok) return read;
-  const { at, id, hex, secret } = read;
-  // By the runtime, which compares in constant time.
-  const isRight = await crypto.subtle.verify(
-    "HMAC",
-    await secretKey(secret),
-    fromHex(hex),
-    await signedText(call, at, id),
-  );
-  return isRight ? { ok: true } : refuse("The signature does not fit the call.");
-}
+/** What a header says of a call that has not been read yet. */
+export type SignatureHeader = { ok: true; at: number; id: string; hex: string; secret: string };
 
-/** What can be said of a signature before the call's body is read, which may be large and a stranger's. */
+/** Before the body is read: whoever does not know how we sign has us read nothing. */
 export async function readSignature(
   header: string | null,
   secrets: CallSecrets,
   now: number,
-): Promise<{ ok: true; at: number; id: string; hex: string; secret: string } | Refused> {
+): Promise<SignatureHeader | SignatureRefused> {
   if (header === null) return refuse(`The call has no ${SIGNATURE_HEADER}.`);
   const [, t, id, hex] = /^t=(\d{1,15}),k=([0-9a-f]{16}),v1=([0-9a-f]{64})$/.exec(header) ?? [];
   if (t === undefined || id === undefined || hex === undefined) {
@@ -70,6 +54,26 @@ export async function readSignature(
   const secret = await secretOf(id, secrets);
   if (secret === undefined) return refuse("The call is signed with a key that is not known here.");
   return { ok: true, at, id, hex, secret };
+}
+
+export async function verifyCall(
+  call: Call,
+  header: string | null,
+  secrets: CallSecrets,
+  now: number,
+): Promise<SignatureResult> {
+  const signature = await readSignature(header, secrets, now);
+  return signature.ok ? judgeSignature(call, signature) : signature;
+}
+
+export async function judgeSignature(
+  call: Call,
+  { at, id, hex, secret }: SignatureHeader,
+): Promise<SignatureResult> {
+  const key = await secretKey(secret);
+  // By the runtime, which compares in constant time.
+  const isRight = await crypto.subtle.verify("HMAC", key, fromHex(hex), await signedText(call, at, id));
+  return isRight ? { ok: true } : refuse("The signature does not fit the call.");
 }
 
 /** Names a secret without telling it. */
@@ -108,6 +112,6 @@ function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
-function refuse(reason: string): Refused {
+function refuse(reason: string): SignatureRefused {
   return { ok: false, reason };
 }

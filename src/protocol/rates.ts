@@ -102,7 +102,7 @@ export const addressRates = {
     perMs: 60_000,
     variable: "READ_LIMIT",
     what: "reads",
-    why: "GETs of rooms and boards: a page that polls each second, sixteen times over. Those of boards are counted by each process for itself, since what is answered from memory costs nobody else anything",
+    why: "GETs of rooms and boards: a page that polls each second, sixteen times over. Those of boards are counted by each process for itself, since what is answered from memory costs nobody else anything. A guest who is renewed counts as one",
   },
   readMiss: {
     count: 100,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RawClient } from "./sockets";
 import type { Answer, Stage } from "./stage";
+import { bytesUnder } from "./stored-bytes";
 import { pause } from "./waiting";
 
 /** Short windows, so that they can be seen to end. */
@@ -121,6 +122,30 @@ export function addresses(stage: Stage): void {
       } else expect(after.code, "only since the restart took longer").toBe(4401);
     }, 90_000);
 
+    it("[L6] is kept and told nowhere as it is, in no log and in nothing stored", async () => {
+      const seen = ["198.51.100.77", "2001:db8:77:78::9"];
+      const room = stage.room("seen");
+      for (const [nth, address] of seen.entries()) {
+        const headers = { "CF-Connecting-IP": address };
+        const guest = stage.raw({ room, query: `_pk=somebody-from-elsewhere-${nth}`, headers });
+        // Another address on Cloudflare; on PartyKit one and the same, whose guests are as many as may be by now.
+        await guest.until(() => guest.welcomes[0] ?? guest.byes[0], "an answer");
+        await stage.raw({ room, query: `_pk=x&token=bad`, headers }).bye();
+      }
+      const marker = `what is looked for is found ${room}`;
+      const token = await stage.token({ sub: "marker" });
+      const one = stage.raw({ room, query: `_pk=m&token=${token}` });
+      const came = await one.until(() => one.welcomes[0] ?? one.byes[0], "an answer");
+      if (came.t === "welcome") {
+        await one.done(one.say(marker));
+        expect(holds(stage.server.dataDir, marker), "the search finds what is stored").toBe(true);
+      }
+      for (const part of ["198.51.100", "2001:db8:77"]) {
+        expect(stage.log, part).not.toContain(part);
+        expect(holds(stage.server.dataDir, part), part).toBe(false);
+      }
+    }, 20_000);
+
     it("[L6] cannot be claimed by whoever asks, nor its object be reached", async () => {
       const room = stage.room("claimed");
       // Not CF-Connecting-IP: Cloudflare writes it itself, and wrangler's stand-in takes it as it comes.
@@ -129,7 +154,8 @@ export function addresses(stage: Stage): void {
       let refused: RawClient | undefined;
       for (let n = 0; n < 70 && !refused; n++) {
         const headers = Object.fromEntries(claims.map((name) => [name, `203.0.113.${n}`]));
-        const client = stage.raw({ room, query: `_pk=m${n}`, headers });
+        // No guest: a guest may be told to wait longer by another rule.
+        const client = stage.raw({ room, query: `_pk=m${n}&token=${token}`, headers });
         await client.until(() => client.byes[0] ?? client.welcomes[0], "an answer");
         const [bye] = client.byes;
         if (bye && /connect: 60 in 30 s/.test(bye.reason)) refused = client;
@@ -143,4 +169,8 @@ export function addresses(stage: Stage): void {
       }
     }, 30_000);
   });
+}
+
+function holds(directory: string, text: string): boolean {
+  return bytesUnder(directory).some((bytes) => bytes.includes(text) || bytes.includes(text, 0, "utf16le"));
 }

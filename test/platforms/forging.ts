@@ -1,7 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Stage } from "./stage";
+import { bytesUnder } from "./stored-bytes";
 import { mintUnsigned } from "./tokens";
 import { eventually, pause } from "./waiting";
 
@@ -250,19 +249,4 @@ export function leavingNothing(stage: Stage): void {
 function tellingPartsOf(token: string): string[] {
   const signature = token.split(".")[2] ?? "";
   return signature.length < 30 ? [] : [signature.slice(0, 14), signature.slice(14, 28), signature.slice(-14)];
-}
-
-/** All that lies in files, now. A database's side files come and go with rooms that wake and sleep. */
-function bytesUnder(directory: string): Buffer[] {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .flatMap((file) => {
-      try {
-        return [readFileSync(file)];
-      } catch (error) {
-        if (existsSync(file)) throw error;
-        return [];
-      }
-    });
 }
