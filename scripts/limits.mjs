@@ -20,13 +20,14 @@ export async function withLimits(page) {
 
 async function table() {
   const { userRates, connectionRates, addressRates } = await importTypeScript("src/protocol/rates.ts");
+  const CONNECTION = "connection; four times that of a user's together";
   const USER = "`nack` (HTTP: 429) `rate_limited`";
   const rows = [
     ...Object.entries(userRates).map(([rule, limit]) =>
       row(rule, "user, and a guest's address", limit, USER),
     ),
     ...Object.entries(connectionRates).map(([rule, limit]) =>
-      row(rule, "connection", limit, "`nack` `rate_limited`"),
+      row(rule, CONNECTION, limit, "`nack` `rate_limited`"),
     ),
     ...Object.entries(addressRates).map(([rule, limit]) => row(rule, "address", limit, refusals[rule] ?? "")),
   ];
@@ -57,7 +58,7 @@ const refusals = {
  */
 function row(rule, of, { count, perMs, variable, why }, refusal) {
   const set = variable === undefined ? "`RULE_LIMITS`" : `\`${variable}\``;
-  const which = of === "connection" && variable === undefined ? "fixed" : set;
+  const which = of.startsWith("connection") && variable === undefined ? "fixed" : set;
   return `| \`${rule}\` | ${of} | ${count} in ${perMs / 1000} s | ${which} | ${refusal} | ${why} |`;
 }
 

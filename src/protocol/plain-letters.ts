@@ -9,8 +9,7 @@ export interface PlainLetter {
 
 /** Accents of every kind that go on a letter of any script, and what is not seen at all: joiners, direction marks, fillers. */
 const unseen =
-  // biome-ignore lint/suspicious/noMisleadingCharacterClass: the marks themselves are meant, without a letter
-  /[\u0300-\u036f\u0483-\u0487\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|[\p{Me}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+  /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|\p{Me}|[\u0483-\u0487]|[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 /** Elsewhere a mark is a vowel, or half a letter; on these it is an ornament, whatever script it was taken from. */
 const ornamented = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}]/u;
 /** Letters in brackets, in a box, in a disc, and of flags: no compatibility form says so, or one with the brackets. */

@@ -45,7 +45,18 @@ export function rateOf(rule: keyof typeof userRates): { count: number; perMs: nu
   return { count, perMs };
 }
 
-/** Of one socket, whatever its user does elsewhere. */
+/** Somebody with two screens and two tabs on each; past that, more tabs are no more windows. */
+const CONNECTIONS_AT_ONCE = 4;
+
+/** What all connections of a user have together, where one has so much. */
+export function togetherOf({ count, perMs }: { count: number; perMs: number }): {
+  count: number;
+  perMs: number;
+} {
+  return { count: count * CONNECTIONS_AT_ONCE, perMs };
+}
+
+/** Of one socket; those of a user have four times as much together. */
 export const connectionRates = {
   connection: {
     count: 50,

@@ -1,8 +1,6 @@
 import { byteLength } from "../protocol/codec";
 import { type Role, roles } from "../protocol/codes";
-import { MAX_OFFENCES, OFFENCE_MS } from "../protocol/limits";
 import type { Json } from "../protocol/messages";
-import { connectionRates } from "../protocol/rates";
 import type { ActionRule, AnyFeature, Bounds, Refusal, Schema, Schemas, Speaker } from "./feature";
 import type { Kernel } from "./kernel";
 import { boundsOf } from "./kind";
@@ -23,18 +21,11 @@ export type Answer =
   | { ok: true; again: boolean; seq: number | undefined; answer: Json | undefined; urgent: boolean }
   | { ok: false; refused: Refused };
 
-/** No feature's rule: those have a dot in their names. */
-export const TRAFFIC = "connection";
-const UPKEEP = "upkeep";
-const VERIFY = "verify";
-const REFUSED = "refused";
-const REFUSALS: Rate = { count: MAX_OFFENCES, perMs: OFFENCE_MS };
-
 /** Judges what is asked, in the one order: decode, authorise, limit, decide. Committing is the kernel's. */
 export class Actions {
   /** The rates in force, by rule; a rule that is switched off is not in it. */
   readonly rates: ReadonlyMap<string, Rate>;
-  /** Signals leave no trace in storage, and neither do their windows, nor those of a connection. */
+  /** Signals leave no trace in storage, and neither do their windows. */
   readonly #fleeting = new SlidingWindow();
   /** Those of this kind that have a word in what others ask. */
   readonly #permitting: readonly AnyFeature[];
@@ -160,34 +151,6 @@ export class Actions {
     return undefined;
   }
 
-  /** All messages of a connection, whatever they ask. */
-  limitTraffic(connection: string): Refused | undefined {
-    const { actionRate } = this.kernel.parts.settings;
-    return actionRate ? this.#limit(TRAFFIC, connection, actionRate) : undefined;
-  }
-
-  /** What tells that somebody is there and reads: it is work all the same. */
-  limitUpkeep(connection: string): Refused | undefined {
-    return this.#limit(UPKEEP, connection, connectionRates.upkeep);
-  }
-
-  /** Sums of a large state cost milliseconds. */
-  limitVerify(connection: string): Refused | undefined {
-    return this.#limit(VERIFY, connection, connectionRates.verify);
-  }
-
-  /** Counts a refusal, whichever socket of theirs it came through: a new one is no new start. Answers whether it was one too many. */
-  offends(user: string): boolean {
-    const { now } = this.kernel;
-    const isTooMuch = this.#fleeting.wait(REFUSED, user, REFUSALS, now) > 0;
-    this.#fleeting.stamp(REFUSED, user, now);
-    return isTooMuch;
-  }
-
-  forgetTraffic(connection: string): void {
-    for (const rule of [TRAFFIC, UPKEEP, VERIFY]) this.#fleeting.forget(rule, connection);
-  }
-
   /** The longest of them: of a user, and of the address that a guest came from. */
   #wait(windows: SlidingWindow, rule: string, rate: Rate, whose: readonly string[]): number {
     let longest = 0;
@@ -195,26 +158,9 @@ export class Actions {
     return longest;
   }
 
-  #limit(rule: string, connection: string, rate: Rate): Refused | undefined {
-    const { now } = this.kernel;
-    const wait = this.#fleeting.wait(rule, connection, rate, now);
-    if (wait > 0) return rateLimited(rule, rate, wait);
-    this.#fleeting.stamp(rule, connection, now);
-    return undefined;
-  }
-
   /** Old windows go, so that memory follows those who were here lately. */
   sweep(): void {
-    const { actionRate } = this.kernel.parts.settings;
-    const { upkeep, verify } = connectionRates;
-    const fleeting = new Map<string, Rate>([
-      ...this.rates,
-      [UPKEEP, upkeep],
-      [VERIFY, verify],
-      [REFUSED, REFUSALS],
-    ]);
-    if (actionRate) fleeting.set(TRAFFIC, actionRate);
-    this.#fleeting.sweep(fleeting, this.kernel.now);
+    this.#fleeting.sweep(this.rates, this.kernel.now);
     this.kernel.memory.windows.sweep(new Map([...this.rates, [OFFENCE, OFFENCE_RATE]]), this.kernel.now);
   }
 

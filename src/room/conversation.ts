@@ -8,12 +8,14 @@ import type { Speaker } from "./feature";
 import type { Kernel } from "./kernel";
 import { windowsOf } from "./offences";
 import { type Refused, refused } from "./refusals";
+import type { Traffic } from "./traffic";
 
 /** What sockets say, and what each is answered. */
 export class Conversation {
   constructor(
     private readonly kernel: Kernel,
     private readonly actions: Actions,
+    private readonly traffic: Traffic,
   ) {}
 
   hear(connection: Connection, text: unknown): void {
@@ -30,7 +32,7 @@ export class Conversation {
     }
     if (text === "ping") {
       connection.hasPinged = true;
-      const tooOften = this.actions.limitUpkeep(connection.id);
+      const tooOften = this.traffic.limitUpkeep(connection, kernel.now);
       if (tooOften) return this.#refuse(connection, tooOften, {});
       return kernel.delivery.direct(connection, "pong");
     }
@@ -43,11 +45,11 @@ export class Conversation {
   #take(connection: Connection, message: Up): void {
     const { delivery, committed, now } = this.kernel;
     if (message.t === "seen") {
-      const tooOften = this.actions.limitUpkeep(connection.id);
+      const tooOften = this.traffic.limitUpkeep(connection, now);
       if (tooOften) return this.#refuse(connection, tooOften, {});
       return delivery.seen(connection, message.seq, committed, now);
     }
-    const limited = this.actions.limitTraffic(connection.id);
+    const limited = this.traffic.limit(connection, now);
     if (limited) return this.#tooMuch(connection, limited, message);
     switch (message.t) {
       case "do":
@@ -66,7 +68,7 @@ export class Conversation {
       case "clock":
         return delivery.direct(connection, JSON.stringify({ t: "clock", t0: message.t0, t1: now, t2: now }));
       case "verify": {
-        const tooOften = this.actions.limitVerify(connection.id);
+        const tooOften = this.traffic.limitVerify(connection, now);
         if (tooOften) return this.#refuse(connection, tooOften, {});
         return this.#afterFrame(() => delivery.answer(connection, () => this.#checksums(), CHECKSUM_CHARS));
       }
@@ -110,7 +112,7 @@ export class Conversation {
 
   /** Whether this was one too many, in which case it is closed. */
   #offends(connection: Connection): boolean {
-    if (!this.actions.offends(connection.member.user)) return false;
+    if (!this.traffic.offends(connection.member.user, this.kernel.now)) return false;
     this.#close(connection, "Too many of your messages were refused.");
     return true;
   }

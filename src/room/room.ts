@@ -18,6 +18,7 @@ import { type Refused, refused } from "./refusals";
 import { graceAfterCut, restore } from "./restore";
 import type { RoomSettings } from "./settings";
 import { Timekeeping } from "./timekeeping";
+import { Traffic } from "./traffic";
 import { Welcomes } from "./welcome";
 
 export interface RoomSummary {
@@ -36,6 +37,7 @@ export type Sockets = Iterable<{ peer: Peer; note: SocketNote | undefined }>;
 export class Room {
   readonly #kernel: Kernel;
   readonly #actions: Actions;
+  readonly #traffic: Traffic;
   readonly #attendance: Attendance;
   readonly #conversation: Conversation;
   readonly #time: Timekeeping;
@@ -66,7 +68,8 @@ export class Room {
     });
     this.#actions = new Actions(this.#kernel);
     this.#welcomes = new Welcomes(this.#kernel, this.#actions.rates);
-    this.#conversation = new Conversation(this.#kernel, this.#actions);
+    this.#traffic = new Traffic(parts.settings.actionRate);
+    this.#conversation = new Conversation(this.#kernel, this.#actions, this.#traffic);
     this.#attendance = new Attendance(this.#kernel, this.#welcomes, (connection, text) =>
       this.#conversation.hear(connection, text),
     );
@@ -194,6 +197,7 @@ export class Room {
       this.#attendance.sayGoodbye();
       kernel.delivery.reap(kernel.now, this.parts.clock.ahead);
       this.#actions.sweep();
+      this.#traffic.sweep(kernel.now);
       this.parts.log.trim(kernel.now);
       kernel.flush();
       kernel.errands.runDue();
@@ -261,7 +265,7 @@ export class Room {
   }
 
   #gone(connection: Connection): void {
-    this.#actions.forgetTraffic(connection.id);
+    this.#traffic.forget(connection.id);
     this.#attendance.gone(connection);
   }
 

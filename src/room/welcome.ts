@@ -1,9 +1,9 @@
 import { MAX_MESSAGE_BYTES, PING_MS, RESEND_MS, SILENT_MS } from "../protocol/limits";
 import { protocolVersion } from "../protocol/version";
-import { TRAFFIC } from "./actions";
 import type { Connection } from "./connection";
 import type { Kernel } from "./kernel";
 import type { Rate } from "./settings";
+import { TRAFFIC } from "./traffic";
 
 /** Writes welcomes. The state is encoded once a number, whoever asks. */
 export class Welcomes {

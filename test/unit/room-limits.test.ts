@@ -117,6 +117,31 @@ describe("a rule", () => {
     },
   );
 
+  it("[L2] [M8] bounds what all connections of a user do together: more tabs are no more windows", async () => {
+    const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
+    const tabs = Array.from({ length: 40 }, (_, n) => stage.join("ann", { tab: `${n}` }));
+    const bob = stage.join("bob");
+    stage.pass(1_000);
+    const allOf = (say: (tab: RoomTab) => void, times: number) => {
+      for (const tab of tabs) for (let n = 0; n < times; n++) say(tab);
+      return tabs.flatMap((tab) => tab.read().nacks.splice(0));
+    };
+    const refused = allOf((tab) => stage.tell(tab, { t: "clock", t0: 1 }), 20);
+    expect(refused).toHaveLength(40 * 20 - 200);
+    expect(refused[0]).toMatchObject({
+      code: "rate_limited",
+      retryAfterMs: 1_000,
+      info: { rule: "connection", limit: { count: 200, perMs: 1_000 } },
+    });
+    stage.tell(bob, { t: "clock", t0: 1 });
+    expect(bob.read().nacks).toEqual([]);
+    stage.pass(10_000);
+    expect(allOf((tab) => stage.verify(tab), 3)).toHaveLength(120 - 80);
+    stage.pass(10_000);
+    expect(allOf(() => undefined, 0)).toEqual([]);
+    stage.check();
+  });
+
   it("[O1] [L1] what is sent again over HTTP is no more than once against its rule", async () => {
     const stage = await RoomStage.open({ settings: limited });
     for (let n = 0; n < 30; n++)
