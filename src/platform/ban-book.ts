@@ -1,3 +1,5 @@
+import type { Role } from "../protocol/codes";
+
 /** What the edge asks of whoever keeps the bans: those that hold for a user in a room. */
 export type AskBans = (user: string, room: string, signal: AbortSignal) => Promise<BanAnswer>;
 export interface BanAnswer {
@@ -37,7 +39,8 @@ export class BanBook {
     private readonly deadlineMs = DEADLINE_MS,
   ) {}
 
-  async find(user: string, room: string, now: number): Promise<BanVerdict> {
+  /** A room's hosts keep no admin out, whom they may have banned before anybody knew the role. */
+  async find(user: string, room: string, now: number, role: Role = "player"): Promise<BanVerdict> {
     const answer = now < this.#awayUntil ? undefined : await this.#asked(user, room, now);
     // Apart, so that a ban everywhere is known in rooms that its user has not tried yet.
     const keys = { room: `${room}\0${user}`, everywhere: `\0${user}` };
@@ -48,7 +51,10 @@ export class BanBook {
       }
     }
     const known = answer?.bans ?? scopes.flatMap((scope) => this.#known.get(keys[scope]) ?? []);
-    const ban = known.find(({ untilMs }) => untilMs === undefined || untilMs > now);
+    const ban = known.find(
+      ({ scope, untilMs }) =>
+        (untilMs === undefined || untilMs > now) && !(scope === "room" && role === "admin"),
+    );
     return { ...(ban ? { ban } : {}), ...(answer ? { askedAt: answer.askedAt } : {}) };
   }
 

@@ -1,5 +1,7 @@
 import { farewellOf } from "../features/moderation/farewells";
 import { closeCodes } from "../protocol/codes";
+import type { VerifierState } from "../identity/verifier";
+import { closeCodes, type Role } from "../protocol/codes";
 import { judgeAdmin } from "./admin-call";
 import { answerPreflight, dress, readerOf } from "./answer-headers";
 import { BanBook, type BanVerdict } from "./ban-book";
@@ -74,7 +76,7 @@ export class Door {
       const judged = await this.#edge.socket(request, Date.now());
       if (!judged.ok) return refuseSocket(judged.code, judged.reason, judged.retryAfterMs);
       const { kind, id, hello } = judged;
-      const { ban, askedAt } = await this.#verdict(hello.user, `${kind}/${id}`);
+      const { ban, askedAt } = await this.#verdict(hello, `${kind}/${id}`);
       if (ban) return refuseSocket(closeCodes.notAllowed, farewellOf(ban.scope, ban).reason);
       return forwardSocket(kind, id, askedAt === undefined ? hello : { ...hello, askedAt });
     } catch (error) {
@@ -115,14 +117,14 @@ export class Door {
       if (!judged.ok) return refusalResponse(judged);
       const { origin } = readerOf(request, this.#gate?.config);
       if (judged.method === "GET") return sendCall(judged, origin);
-      const { ban } = await this.#verdict(judged.caller.user, `${judged.kind}/${judged.id}`);
+      const { ban } = await this.#verdict(judged.caller, `${judged.kind}/${judged.id}`);
       if (ban) return refusalResponse(refuseHttp(403, "not_allowed", farewellOf(ban.scope, ban).reason));
       return sendCall(judged, origin);
     });
   }
 
-  async #verdict(user: string, room: string): Promise<BanVerdict> {
-    return (await this.#bans?.find(user, room, Date.now())) ?? {};
+  async #verdict({ user, role }: { user: string; role: Role }, room: string): Promise<BanVerdict> {
+    return (await this.#bans?.find(user, room, Date.now(), role)) ?? {};
   }
 
   /** Whoever may administer the deployment, or the refusal. */
@@ -130,7 +132,7 @@ export class Door {
     if (!this.#gate) return refuseHttp(503, "unavailable", this.#problem());
     const judged = await judgeAdmin(request, this.#gate, Date.now());
     if (!judged.ok) return judged;
-    const { ban } = await this.#verdict(judged.user, NO_ROOM);
+    const { ban } = await this.#verdict({ user: judged.user, role: "admin" }, NO_ROOM);
     return ban ? refuseHttp(403, "not_allowed", farewellOf(ban.scope, ban).reason) : judged;
   }
 

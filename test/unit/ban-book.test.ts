@@ -20,6 +20,18 @@ function keeper(bans: Record<string, KnownBan[]> = {}) {
 }
 
 describe("the edge's book of bans", () => {
+  it("[D4] keeps no admin out of a room whose hosts did not know them, and out of everywhere like anybody", async () => {
+    const { state, ask } = keeper({ ada: [{ scope: "room" }] });
+    const book = new BanBook(ask);
+    expect((await book.find("ada", "main/hall", NOW, "host")).ban).toEqual({ scope: "room" });
+    expect((await book.find("ada", "main/hall", NOW, "admin")).ban).toBeUndefined();
+    state.is = "away";
+    expect((await book.find("ada", "main/hall", NOW, "admin")).ban).toBeUndefined();
+    state.is = "there";
+    state.bans = { ada: [{ scope: "room" }, BANNED] };
+    expect((await book.find("ada", "main/hall", NOW + 10_000, "admin")).ban).toEqual(BANNED);
+  });
+
   it("[D5] asks at every join, so that a ban and its end hold at once", async () => {
     const { state, ask } = keeper();
     const book = new BanBook(ask);

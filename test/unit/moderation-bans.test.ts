@@ -246,6 +246,36 @@ describe("a word of a ban everywhere", () => {
   });
 });
 
+describe("an admin whom a host banned and muted before anybody knew the role", () => {
+  it("[D4] comes in, speaks and stays, whoever says it: the room, or whoever keeps the bans", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    const hanna = stage.join("hanna", { role: "host" });
+    stage.pass(100);
+    town.settle();
+    ban(town, hanna, "ada", "room");
+    stage.do(hanna, "moderation", "mute", { user: "ada" });
+    stage.pass(100);
+    town.settle();
+    town.bans = [{ user: "ada", scope: "room" }];
+    expect(isIn(stage.join("ada", { tab: "as a player" }))).toBe(false);
+    for (const isKnown of [true, false]) {
+      const ada = stage.join("ada", { role: "admin", tab: `${isKnown}`, askedAt: stage.now });
+      stage.pass(100);
+      town.settle();
+      expect(isIn(ada)).toBe(true);
+      stage.say(ada, "here I am");
+      stage.pass(100);
+      expect(ada.read().nacks).toEqual([]);
+      stage.do(ada, "moderation", "unban", { user: "ada" });
+      stage.leave(ada);
+      stage.pass(60_000);
+      town.settle();
+    }
+    stage.check();
+  });
+});
+
 describe("what a room decides", () => {
   it("[D5] is owed until it is written, once each, the newest of a user", async () => {
     const town = await Town.open();

@@ -65,7 +65,7 @@ export function holds(ban: Ban | undefined, at: number, askedAt: number | undefi
 }
 
 function learn(
-  { at, private: hidden }: Seen,
+  { at, members, private: hidden }: Seen,
   user: string,
   bans: readonly KnownBan[],
   askedAt: number,
@@ -84,7 +84,8 @@ function learn(
     if (ban && (ban.untilMs ?? Number.POSITIVE_INFINITY) > at) {
       const { untilMs, reason } = ban;
       hides.push({ n: "barred", d: { user, scope, untilMs, reason, askedAt } });
-      ends.push({ user, ...farewellOf(scope, ban) });
+      const isSpared = scope === "room" && members.get(user)?.role === "admin";
+      if (!isSpared) ends.push({ user, ...farewellOf(scope, ban) });
     } else if (!ban && (known || isNews) && scope === "everywhere") {
       hides.push({ n: "lifted", d: { user, scope, askedAt } });
     }

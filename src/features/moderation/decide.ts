@@ -106,17 +106,20 @@ export const moderation = defineFeature({
   },
 
   permits(situation, { isSpeech, by }) {
-    if (!isSpeech || !isMuted(situation, by.user)) return undefined;
+    // Whoever muted an admin did not know who that was: nobody may.
+    if (!isSpeech || by.role === "admin" || !isMuted(situation, by.user)) return undefined;
     const untilMs = situation.state.muted[by.user] as number;
     if (untilMs === FOREVER) return refuse("muted", "You are muted in this room.");
     return refuse("muted", "You are muted in this room for a while.", untilMs - situation.at);
   },
 
-  admits({ at, private: hidden }, { user, askedAt }) {
+  admits({ at, private: hidden }, { user, role, askedAt }) {
     const keptUntil = heldOf(hidden.kept, user) ?? 0;
     if (keptUntil > at) return notYet(keptUntil - at);
     for (const scope of ["everywhere", "room"] as const) {
       const ban = heldOf(hidden[scope], user);
+      // A host decided it before anybody knew who that was: nobody keeps out an equal or higher role.
+      if (scope === "room" && role === "admin") continue;
       // A room knows its own bans best.
       if (holds(ban, at, scope === "room" ? undefined : askedAt)) return farewellOf(scope, ban);
     }
