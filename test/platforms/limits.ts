@@ -50,8 +50,16 @@ export function limits(stage: Stage): void {
       expect(Date.now() - startedAt).toBeGreaterThanOrEqual(6000);
     }, 20_000);
 
-    it("[L1] what was spent before a kill -9 is spent after it", async () => {
+    it("[L1] [D1] [D2] [D3] what was spent or decided before a kill -9 is spent and decided after it", async () => {
       const room = stage.room("limit");
+      const host = await stage.host(room);
+      const moderate = (a: string, user: string) => host.done(host.do("moderation", a, { user }));
+      await stage.member(room, "carl");
+      await moderate("mute", "bob");
+      await moderate("kick", "carl");
+      const kickedAt = Date.now();
+      await moderate("ban", "dora");
+      host.close();
       const ann = await stage.member(room, "ann", { resume: true, tab: "ann's tab, 20 characters" });
       for (const text of ["1", "2", "3"]) {
         await ann.done(ann.say(text));
@@ -67,7 +75,15 @@ export function limits(stage: Stage): void {
       } else {
         expect(Date.now() - spentAt, "accepted only since the restart took longer").toBeGreaterThan(5900);
       }
-    }, 60_000);
+      const bob = await stage.member(room, "bob");
+      expect((await bob.refused(bob.say("hello?"))).code).toBe("muted");
+      const turnedAway = async (user: string) => {
+        const query = `_pk=${user}&token=${await stage.token({ sub: user })}`;
+        return (await stage.raw({ room, query }).bye()).code;
+      };
+      expect(await turnedAway("dora")).toBe(4403);
+      if (Date.now() - kickedAt < 55_000) expect(await turnedAway("carl")).toBe(4403);
+    }, 90_000);
 
     it("[L2] a connection that asks too much is told so, and the others are not", async () => {
       const room = stage.room("flood");
