@@ -1,6 +1,4 @@
 import { farewellOf } from "../features/moderation/farewells";
-import { closeCodes } from "../protocol/codes";
-import type { VerifierState } from "../identity/verifier";
 import { closeCodes, type Role } from "../protocol/codes";
 import { judgeAdmin } from "./admin-call";
 import { answerPreflight, dress, readerOf } from "./answer-headers";
@@ -117,9 +115,10 @@ export class Door {
       if (!judged.ok) return refusalResponse(judged);
       const { origin } = readerOf(request, this.#gate?.config);
       if (judged.method === "GET") return sendCall(judged, origin);
-      const { ban } = await this.#verdict(judged.caller, `${judged.kind}/${judged.id}`);
+      const { caller } = judged;
+      const { ban, askedAt } = await this.#verdict(caller, `${judged.kind}/${judged.id}`);
       if (ban) return refusalResponse(refuseHttp(403, "not_allowed", farewellOf(ban.scope, ban).reason));
-      return sendCall(judged, origin);
+      return sendCall({ ...judged, caller: askedAt === undefined ? caller : { ...caller, askedAt } }, origin);
     });
   }
 

@@ -1,9 +1,10 @@
 import type { Json } from "../protocol/messages";
 import type { Action } from "../room/actions";
+import type { Caller } from "../room/room";
 import { NOWHERE } from "./address-desk";
 import type { Reader } from "./answer-headers";
 import { BEGINS_HEADER } from "./new-room";
-import type { Caller, RoomCall } from "./room-call";
+import type { RoomCall } from "./room-call";
 
 /** What reaches a room of a request that the edge let through. */
 export type ForwardedCall =

@@ -1,6 +1,6 @@
 import { decode } from "../protocol/codec";
-import type { Role } from "../protocol/codes";
 import type { Do } from "../protocol/messages";
+import type { Caller } from "../room/room";
 import { bearerToken } from "./bearer-token";
 import { asHttpRefusal, type Denial, deny } from "./denial";
 import type { Gate } from "./gate";
@@ -11,11 +11,6 @@ import { judgeRequestOrigin } from "./origin";
 import { type RoomAddress, readAddress, readDrain } from "./room-address";
 import { checkToken } from "./token-check";
 
-export interface Caller {
-  user: string;
-  name: string;
-  role: Role;
-}
 /** A request to a room that may go on to it. */
 export type RoomCall =
   | { ok: true; kind: string; id: string; method: "GET" }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../protocol/codes";
+import type { Refused } from "../room/refusals";
 import type { Room } from "../room/room";
 import type { ForwardedCall } from "./forwarded-call";
 import { type HttpRefusal, refusalResponse, refuseHttp } from "./http-refusal";
@@ -27,6 +28,8 @@ export function answerCall(room: Room | undefined, call: ForwardedCall, now: num
   if (!room) return noSuchRoom();
   if (call.method === "DELETE") {
     if (!room.exists) return noSuchRoom();
+    const unwelcome = room.turnsAway(call.caller, now);
+    if (unwelcome) return refusal(unwelcome);
     room.end(now);
     return fresh({ closed: true });
   }
@@ -36,18 +39,19 @@ export function answerCall(room: Room | undefined, call: ForwardedCall, now: num
     return fresh({ heard: room.heard(call.feature, call.word, now) });
   }
   const answer = room.act(call.action, call.caller, now);
-  if (!answer.ok) {
-    const { code, message, retryAfterMs, info } = answer.refused;
-    const body = {
-      code,
-      message,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...(info ? { info } : {}),
-    };
-    return refusalResponse({ ok: false, status: statuses[code], body });
-  }
+  if (!answer.ok) return refusal(answer.refused);
   const { seq, d } = answer;
   return fresh(seq === undefined ? { d } : { seq });
+}
+
+function refusal({ code, message, retryAfterMs, info }: Refused): Response {
+  const body = {
+    code,
+    message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(info ? { info } : {}),
+  };
+  return refusalResponse({ ok: false, status: statuses[code], body });
 }
 
 export function noSuchRoom(): Response {

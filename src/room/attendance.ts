@@ -7,7 +7,7 @@ import {
 } from "../protocol/limits";
 import type { Bye } from "../protocol/messages";
 import { Connection } from "./connection";
-import type { Ending, Farewell } from "./feature";
+import type { Ending, Farewell, Newcomer } from "./feature";
 import type { Hello } from "./hello";
 import type { Kernel } from "./kernel";
 import type { Member } from "./members";
@@ -39,7 +39,7 @@ export class Attendance {
     const connection = new Connection(peer, member, hello.role, hello.tab, expiresAt, 0, now, from);
     const pauseMs = pauseOf(memory.windows, windowsOf(hello.user, from), now);
     if (pauseMs > 0) return delivery.bye(connection, closeCodes.tooMuch, "You did too much here.", pauseMs);
-    const refusal = this.#refusal(hello);
+    const refusal = this.turnsAway(hello);
     if (refusal) return delivery.bye(connection, refusal.code, refusal.reason, refusal.retryAfterMs);
     const name = this.#nameOf(hello, before);
     if (name === undefined)
@@ -212,14 +212,17 @@ export class Attendance {
   }
 
   /** A feature whose word cannot be had lets nobody in: it may be the one that keeps somebody out. */
-  #refusal(hello: Hello): Farewell | undefined {
+  turnsAway(newcomer: Newcomer): Farewell | undefined {
     const { kernel } = this;
     for (const feature of kernel.features.values()) {
       try {
-        const refusal = feature.admits?.(kernel.situation(feature), hello);
+        const refusal = feature.admits?.(kernel.situation(feature), newcomer);
         if (refusal) return refusal;
       } catch (error) {
-        kernel.parts.world.report(`${feature.name} could not say whether ${hello.user} may come in`, error);
+        kernel.parts.world.report(
+          `${feature.name} could not say whether ${newcomer.user} may come in`,
+          error,
+        );
         const retryAfterMs = kernel.comeBack.next(SLOW_RETRY_MS, SLOW_RETRY_MS);
         return { code: closeCodes.draining, reason: "Please come back.", retryAfterMs };
       }

@@ -7,7 +7,7 @@ import type { Connection } from "./connection";
 import { Conversation } from "./conversation";
 import { Drain, type Drained } from "./drain";
 import type { ErrandResult } from "./errands";
-import type { Speaker } from "./feature";
+import type { Newcomer } from "./feature";
 import type { Hello } from "./hello";
 import { Kernel, type Parts } from "./kernel";
 import type { Kind } from "./kind";
@@ -30,6 +30,8 @@ export interface RoomSummary {
   connections: number;
   createdAt: number;
 }
+/** Somebody who asks over HTTP, as the edge knows them. */
+export type Caller = Pick<Newcomer, "user" | "name" | "role" | "askedAt">;
 export type HttpAnswer = { ok: true; seq?: number; d?: unknown } | { ok: false; refused: Refused };
 export type Sockets = Iterable<{ peer: Peer; note: SocketNote | undefined }>;
 
@@ -136,23 +138,33 @@ export class Room {
   }
 
   /** An action over HTTP, in the room's name. The answer may leave once this returns. */
-  act(action: Action, caller: Omit<Speaker, "forRoom">, now: number): HttpAnswer {
+  act(action: Action, caller: Caller, now: number): HttpAnswer {
     const kernel = this.#kernel;
     kernel.clock(now);
     this.#openedBy(false);
     if (this.#isEnded)
       return { ok: false, refused: refused("draining", IS_CLOSING, { retryAfterMs: SLOW_RETRY_MS }) };
     if (this.#drain.isOn) return { ok: false, refused: this.#drain.refusal() };
+    const unwelcome = this.turnsAway(caller, now);
+    if (unwelcome) return { ok: false, refused: unwelcome };
+    const { user, role } = caller;
     const name = shownName(kernel.clean(caller.name) ?? "");
-    const answer = this.#actions.act(
-      action,
-      { ...caller, name, forRoom: true },
-      { as: overHttp(caller.user) },
-    );
+    const answer = this.#actions.act(action, { user, role, name, forRoom: true }, { as: overHttp(user) });
     kernel.flush();
     if (!answer.ok) return answer;
     const { seq, answer: d } = answer;
     return { ok: true, ...(seq === undefined ? { d: d ?? null } : { seq }) };
+  }
+
+  /** Whoever may not come in does nothing from outside either. */
+  turnsAway(caller: Caller, now: number): Refused | undefined {
+    this.#kernel.clock(now);
+    const farewell = this.#attendance.turnsAway({ ...caller, guest: false });
+    if (!farewell) return undefined;
+    const { reason, retryAfterMs } = farewell;
+    return retryAfterMs === undefined
+      ? refused("not_allowed", reason)
+      : refused("unavailable", reason, { retryAfterMs });
   }
 
   /** What the platform tells a feature of the world outside. A word that makes no sense changes nothing, and is reported. */

@@ -194,6 +194,17 @@ describe("two platforms that share a worker", () => {
         await ada.done(ada.do("moderation", "ban", everywhere));
         expect((await fay.bye(REACHES_WITHIN_MS)).code).toBe(4403);
         expect(await lift(everywhere.user)).toMatchObject({ status: 200 });
+        await ada.done(ada.do("moderation", "kick", { user: "otto" }));
+        const otto = await stage.token({ sub: "otto", role: "host", rooms: [`main/${room}`] });
+        const said = await stage.post(
+          room,
+          { id: "1", f: "chat", a: "say", d: { text: "still here" } },
+          otto,
+        );
+        expect(said).toMatchObject({ status: 403, body: { code: "not_allowed" } });
+        const closes = { method: "DELETE", headers: { authorization: `Bearer ${otto}` } };
+        expect(await stage.http(`/parties/main/${room}`, closes)).toMatchObject({ status: 403 });
+        expect((await stage.get(room)).status, "the kicked close no room").toBe(200);
       });
     });
   }

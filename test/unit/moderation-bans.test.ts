@@ -246,6 +246,38 @@ describe("a word of a ban everywhere", () => {
   });
 });
 
+describe("whoever may not come in", () => {
+  it("[D2] [D3] [D5] does nothing over HTTP either, as far as the room knows better than the edge", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    const ada = stage.join("ada", { role: "admin" });
+    const hosts = ["kim", "lee", "max"].map((user) => stage.join(user, { role: "host" }));
+    stage.pass(100);
+    town.settle();
+    stage.do(ada, "moderation", "kick", { user: "kim" });
+    ban(town, ada, "lee", "room");
+    const bannedAt = stage.now;
+    town.bans = [{ user: "max", scope: "everywhere" }];
+    town.word("max", bannedAt);
+    stage.pass(100);
+    expect(hosts.map((tab) => tab.read().byes.length)).toEqual([1, 1, 1]);
+    const act = (user: string, askedAt?: number) => {
+      const caller = { user, name: user, role: "host" as const, ...(askedAt ? { askedAt } : {}) };
+      const action = { id: crypto.randomUUID(), f: "moderation", a: "unban", d: { user: "lee" } };
+      return stage.turn(() => stage.room.act(action, caller, stage.now));
+    };
+    for (const user of ["kim", "lee", "max"]) {
+      expect(act(user), user).toMatchObject({ ok: false, refused: { code: "not_allowed" } });
+      const caller = { user, name: user, role: "host" as const };
+      expect(stage.room.turnsAway(caller, stage.now)?.message, user).toMatch(/You (are banned|were removed)/);
+    }
+    expect(act("max", bannedAt + 1), "lifted, as the edge knows").toMatchObject({ ok: true });
+    stage.pass(60_000);
+    expect(act("kim")).toMatchObject({ ok: true });
+    stage.check();
+  });
+});
+
 describe("an admin whom a host banned and muted before anybody knew the role", () => {
   it("[D4] comes in, speaks and stays, whoever says it: the room, or whoever keeps the bans", async () => {
     const town = await Town.open();
