@@ -36,7 +36,7 @@ export class AddressObject {
     const windows = this.#windows ?? (await this.block(() => this.#restore()));
     const { answer, stamps } = windows.ask(ask, now);
     // Nothing is awaited: the platform holds the answer back until these are durable.
-    for (const stamp of stamps) this.#store(stamp);
+    this.#store(stamps);
     if (stamps.length > 0) this.#letGo(now);
     return answer;
   }
@@ -69,7 +69,17 @@ export class AddressObject {
     return windows;
   }
 
-  #store(stamp: Stamp): void {
+  /** Each record that they touch is written once: a window that is filled has as many stamps as it is wide. */
+  #store(stamps: readonly Stamp[]): void {
+    const touched = new Map<number, Stamp[]>();
+    for (const stamp of stamps) touched.set(this.#add(stamp), this.#open);
+    for (const [n, record] of touched) this.#watch(this.storage.put(keyOf(n), record));
+    const [first] = stamps;
+    if (first && !this.#hasAlarm) this.#watch(this.#wakeAt(first[1] + first[2]));
+  }
+
+  /** Answers the number of its record. */
+  #add(stamp: Stamp): number {
     const [, at, perMs] = stamp;
     let record = this.#records.at(-1);
     if (!record || this.#open.length >= STAMPS_A_RECORD) {
@@ -79,8 +89,7 @@ export class AddressObject {
     }
     this.#open.push(stamp);
     record.until = Math.max(record.until, at + perMs);
-    this.#watch(this.storage.put(keyOf(record.n), this.#open));
-    if (!this.#hasAlarm) this.#watch(this.#wakeAt(at + perMs));
+    return record.n;
   }
 
   /** Records that hold nothing of use any more, but for the one that fills. */

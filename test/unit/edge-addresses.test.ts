@@ -129,6 +129,18 @@ describe("the object of an address", () => {
     expect(refused).toBeLessThan(19_900);
   });
 
+  it("[D7] fills a window as wide as any in one write a record, and knows it over a restart", async () => {
+    const { world, ask, pass, reopen } = place();
+    const guest = rule("guest", 5_000, 60_000);
+    expect((await ask(filling(guest))).ok).toBe(true);
+    expect(world.counts.puts).toBe(50);
+    reopen();
+    await pass(59_999);
+    expect(await ask(take(guest))).toMatchObject({ ok: false, retryAfterMs: 1 });
+    await pass(1);
+    expect((await ask(take(guest))).ok).toBe(true);
+  });
+
   it("[L5] keeps what is inside its windows, whatever ever came, and nothing in the end", async () => {
     const { world, ask, pass, reopen } = place();
     const read = rule("read", 1_000, MINUTE_MS);
