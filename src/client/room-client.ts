@@ -306,7 +306,10 @@ export class RoomClient<K extends AnyKind> {
       throw new TypeError("joinRoom needs a `WebSocket` where there is none: that of `ws`, for one.");
     const place = placeOf(host);
     const pass = new PassKeeper(this.#options, httpOf(place), storage);
-    const unwatch = watchPage(() => this.#happen((now) => this.#session.nudge(now, false)));
+    const unwatch = watchPage(
+      () => this.#happen((now) => this.#session.nudge(now, false)),
+      () => this.#happen((now) => this.#session.doubt(now)),
+    );
     return { place, pass, unwatch };
   }
 

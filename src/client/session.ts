@@ -163,6 +163,11 @@ export class Session {
     this.#lifeline.nudge(now, isAsked);
   }
 
+  /** The machine says that it has no network: it may be right. */
+  doubt(now: number): void {
+    this.#lifeline.doubt(now);
+  }
+
   do(asking: Asking, now: number): string {
     const id = this.#outbox.add(asking, now, this.clock.at(now));
     const { over } = this;

@@ -154,7 +154,12 @@ export class Lifeline {
   nudge(now: number, isAsked: boolean): void {
     if (this.#phase.is === "waiting") {
       if (isAsked || !this.#phase.isNamed) this.#open(now, this.#phase.anew);
-    } else if (this.#phase.is === "live") this.#ping(this.#phase, now, HURRIED_PONG_MS);
+    } else this.doubt(now);
+  }
+
+  /** Something says that the connection may be gone. */
+  doubt(now: number): void {
+    if (this.#phase.is === "live") this.#ping(this.#phase, now, HURRIED_PONG_MS);
   }
 
   /** A socket is gone, or its room said goodbye, or there was no token for it. */
