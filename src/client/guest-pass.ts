@@ -18,6 +18,8 @@ export class PassRefused extends Error {
 /** A token with less time left is not worth opening a socket with. */
 const SPARE_MS = 60_000;
 const ANSWER_MS = 15_000;
+/** What one tab has put into `localStorage` is seen in another some milliseconds later. */
+const SEEN_MS = 100;
 
 /** Rooms that are joined at the same moment are joined by one guest. */
 const underWay = new WeakMap<TokenStore, Map<string, Promise<Guest>>>();
@@ -30,21 +32,21 @@ export async function guestPass(
   store: TokenStore,
 ): Promise<Guest> {
   const key = `tallyroom.guest.${origin}`;
-  const kept = read(store, key);
-  const isOther = name !== undefined && kept?.asked !== name;
-  if (kept && !anew && !isOther && kept.expiresAt - Date.now() > SPARE_MS) return kept;
   const flights = underWay.get(store) ?? new Map<string, Promise<Guest>>();
   underWay.set(store, flights);
   const flight = `${key}\n${name ?? ""}`;
-  const opening =
-    flights.get(flight) ??
-    open(origin, name ?? kept?.name, kept?.token).then((guest) => {
-      // Another tab was quicker to open this browser's first: one is enough.
-      const other = kept ? undefined : read(store, key);
-      if (other && other.asked === name) return other;
-      keep(store, key, { ...guest, asked: name });
-      return guest;
-    });
+  const locks = typeof document === "undefined" ? undefined : navigator.locks;
+  const found = async () => {
+    const kept = read(store, key);
+    const isOther = name !== undefined && kept?.asked !== name;
+    if (kept && !anew && !isOther && kept.expiresAt - Date.now() > SPARE_MS) return kept;
+    const guest = await open(origin, name ?? kept?.name, kept?.token);
+    keep(store, key, { ...guest, asked: name });
+    if (locks && !kept) await new Promise((resolve) => setTimeout(resolve, SEEN_MS));
+    return guest;
+  };
+  // One tab at a time, where tabs can know of each other: a browser's first two are to be one guest.
+  const opening = flights.get(flight) ?? (locks ? locks.request(key, found) : found());
   flights.set(flight, opening);
   try {
     return await opening;

@@ -21,12 +21,9 @@ async function open() {
 }
 type Open = Awaited<ReturnType<typeof open>>;
 
-/** Longer than the shortest pause would be by chance: the room is large. */
-function cut(
-  { room, socket }: Open,
-  bye: { code: number; retryAfterMs?: number } = { code: 4503, retryAfterMs: 60_000 },
-) {
-  socket.hear({ t: "bye", reason: "Later.", ...bye });
+function cut({ room, socket }: Open, retryAfterMs?: number): void {
+  const named = retryAfterMs === undefined ? {} : { retryAfterMs };
+  socket.hear({ t: "bye", code: 4503, reason: "Full.", ...named });
   expect(room.status.is).toBe("waiting");
 }
 const show = (hidden: boolean) => {
@@ -44,7 +41,7 @@ describe("the page says", () => {
   ])("%s: who waits for no reason of the room's tries at once", async (_, say) => {
     const here = await open();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
-    cut(here, { code: 1006 });
+    cut(here);
     say();
     expect(here.room.status.is).toBe("connecting");
   });
@@ -56,14 +53,14 @@ describe("the page says", () => {
   ])("%s: who waits goes on waiting", async (_, say) => {
     const here = await open();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
-    cut(here, { code: 1006 });
+    cut(here);
     say();
     expect(here.room.status.is).toBe("waiting");
   });
 
   it("whatever it says: a time that the room named is kept to, but `retryNow` is not told to wait", async () => {
     const here = await open();
-    cut(here);
+    cut(here, 60_000);
     show(false);
     dispatchEvent(new Event("online"));
     expect(here.room.status.is).toBe("waiting");

@@ -180,26 +180,6 @@ describe("a guest", () => {
     }
   });
 
-  it("in two tabs that open a browser's first at the same moment is one", async () => {
-    guests();
-    const fake = fakeSockets();
-    const kept: Record<string, string> = {};
-    // Two tabs share what is kept, and nothing else.
-    for (const _ of ["one", "two"])
-      keep(
-        joinRoom({
-          host: HOST,
-          kind: "main",
-          room: "hall",
-          name: "Ann",
-          storage: memory(kept),
-          WebSocket: fake.WebSocket,
-        }),
-      );
-    const tokens = [(await fake.socket(0)).url, (await fake.socket(1)).url].map(tokenIn);
-    expect(new Set(tokens).size).toBe(1);
-  });
-
   it("keeps nothing where nothing can be kept", async () => {
     guests();
     const fake = fakeSockets();
