@@ -3,7 +3,6 @@ import type { TokenStore } from "./token-store";
 
 export interface Guest {
   token: string;
-  user: string;
   name: string;
   expiresAt: number;
 }
@@ -104,8 +103,6 @@ function keep(store: TokenStore, key: string, guest: Kept): void {
 }
 
 function isGuest(value: unknown): value is Guest {
-  if (typeof value !== "object" || value === null) return false;
-  const { token, user, name, expiresAt } = value as Record<string, unknown>;
-  const texts = [token, user, name].every((text) => typeof text === "string");
-  return texts && typeof expiresAt === "number";
+  const { token, name, expiresAt } = (value ?? {}) as Partial<Guest>;
+  return typeof token === "string" && typeof name === "string" && typeof expiresAt === "number";
 }

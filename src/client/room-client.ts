@@ -3,7 +3,7 @@ import { closeCodes } from "../protocol/codes";
 import type { Json, NumberedEvent, WireSignal } from "../protocol/messages";
 import { protocolVersion } from "../protocol/version";
 import { ActionError } from "./action-error";
-import { httpOf, type Place, placeOf, problemOf } from "./address";
+import { originOf, problemOf } from "./address";
 import { builtInFeatures } from "./built-in";
 import { Listeners } from "./listeners";
 import { PassKeeper, partingOf, type Who } from "./pass";
@@ -121,7 +121,7 @@ export class RoomClient<K extends AnyKind> {
   /** What a page shows before it knows anything. */
   readonly initial: StatesOf<K>;
   readonly #tab: string;
-  #visit: { place: Place; pass: PassKeeper; unwatch(): void } | undefined;
+  #visit: { origin: string; pass: PassKeeper; unwatch(): void } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #status: { told: string; shown: Status } | undefined;
   #states: States | undefined;
@@ -304,13 +304,13 @@ export class RoomClient<K extends AnyKind> {
     const { host, storage = defaultStore() } = this.#options;
     if (typeof (this.#options.WebSocket ?? globalThis.WebSocket) !== "function")
       throw new TypeError("joinRoom needs a `WebSocket` where there is none: that of `ws`, for one.");
-    const place = placeOf(host);
-    const pass = new PassKeeper(this.#options, httpOf(place), storage);
+    const origin = originOf(host);
+    const pass = new PassKeeper(this.#options, origin, storage);
     const unwatch = watchPage(
       () => this.#happen((now) => this.#session.nudge(now, false)),
       () => this.#happen((now) => this.#session.doubt(now)),
     );
-    return { place, pass, unwatch };
+    return { origin, pass, unwatch };
   }
 
   /** Whatever happens, happens here: with the time, the timer set anew, and everybody told afterwards. */
@@ -420,7 +420,7 @@ export class RoomClient<K extends AnyKind> {
     visit.pass.have(anew).then(
       ({ token, endsAt }) => {
         if (!this.#sockets.has(link)) return;
-        this.#sockets.set(link, this.#socket(link, visit.place, token));
+        this.#sockets.set(link, this.#socket(link, visit.origin, token));
         this.#happen((now) => this.#session.authorised(link, endsAt, now));
       },
       (error) => {
@@ -430,9 +430,9 @@ export class RoomClient<K extends AnyKind> {
     );
   }
 
-  #socket(link: number, { host, isSecure }: Place, token: string): PartySocket {
+  #socket(link: number, origin: string, token: string): PartySocket {
     const { WebSocket } = this.#options;
-    const base = `${isSecure ? "wss" : "ws"}://${host}/parties/${this.kind}/${this.room}?`;
+    const base = `${origin.replace("http", "ws")}/parties/${this.kind}/${this.room}?`;
     const address = () => {
       const resume = this.#session.resumePoint(link);
       return base + new URLSearchParams({ _pk: this.#tab, token, v: String(protocolVersion), ...resume });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { placeOf, problemOf } from "../../src/client/address";
+import { originOf, problemOf } from "../../src/client/address";
 import { type ActionError, joinRoom } from "../../src/client/room-client";
 import { fakeSockets } from "../support/fake-socket";
 
@@ -432,9 +432,11 @@ describe("joinRoom", () => {
 
 describe("an address", () => {
   it("is read as people write it", () => {
-    expect(placeOf("https://play.example.org/")).toEqual({ host: "play.example.org", isSecure: true });
-    expect(placeOf("ws://play.example.org:8080")).toEqual({ host: "play.example.org:8080", isSecure: false });
-    expect(placeOf("play.example.org")).toEqual({ host: "play.example.org", isSecure: true });
+    expect(originOf("https://play.example.org/")).toBe("https://play.example.org");
+    expect(originOf("ws://play.example.org:8080")).toBe("http://play.example.org:8080");
+    expect(originOf("wss://play.example.org")).toBe("https://play.example.org");
+    expect(originOf("play.example.org")).toBe("https://play.example.org");
+    expect(originOf("https://play.example.org/rooms/")).toBe("https://play.example.org/rooms");
     for (const host of [
       "localhost:1999",
       "127.0.0.1:1999",
@@ -444,23 +446,19 @@ describe("an address", () => {
       "[::1]:8787",
       "lab.local:1999",
     ])
-      expect(placeOf(host).isSecure, host).toBe(false);
-    for (const host of [
-      "no host",
-      "ftp://play.example.org",
-      "https://",
-      "",
-      "play.example.org?x=1",
-      "/rooms",
-    ])
-      expect(() => placeOf(host), host).toThrow(host === "" ? "needs a `host`" : `"${host}" is no host`);
-    expect(placeOf("https://play.example.org/rooms/")).toEqual({
-      host: "play.example.org/rooms",
-      isSecure: true,
-    });
+      expect(originOf(host)).toBe(`http://${host}`);
     for (const host of ["localhost.example.org", "172.32.0.1", "100.1.1.1"])
-      expect(placeOf(host).isSecure, host).toBe(true);
-    expect(() => placeOf(undefined)).toThrow("host");
+      expect(originOf(host)).toBe(`https://${host}`);
+    vi.stubGlobal("location", { host: "play.example.org:81", protocol: "http:" });
+    expect(originOf(undefined)).toBe("http://play.example.org:81");
+    expect(originOf("play.example.org:81")).toBe("http://play.example.org:81");
+    expect(originOf("other.example.org")).toBe("https://other.example.org");
+  });
+
+  it("that cannot be one is an error that says so", () => {
+    for (const host of ["no host", "ftp://play.example.org", "https://", "play.example.org?x=1", "/rooms"])
+      expect(() => originOf(host)).toThrow(`"${host}" is no host`);
+    for (const host of ["", undefined]) expect(() => originOf(host)).toThrow("needs a `host`");
   });
 
   it("knows what cannot be a room", () => {
