@@ -75,6 +75,11 @@ describe("the package", () => {
     expect(files.filter((file) => /\.env|\.test\.|secret(?!-key)/.test(file))).toEqual([]);
   });
 
+  it("says that its hooks are a client's, to those who render on a server as well", async () => {
+    const { stdout } = await run("tar", ["-xzOf", tarball, "package/dist/package/client/react.js"]);
+    expect(stdout).toMatch(/^"use client";/);
+  });
+
   it("is right by publint's word", async () => {
     const { stdout } = await run(bin("publint"), ["run", tarball, "--strict"], { cwd: scratch });
     expect(stdout).toContain("All good!");
