@@ -36,11 +36,32 @@ async function run() {
   if (id === undefined) return list(ask, values.all);
   if (!values.apply) return show(await ask(`/${id}`));
 
+  const change = changeOf(values.set);
   const kept = await ask(`/${id}`);
-  const mended = values.set === undefined ? undefined : { ...kept.entry, ...JSON.parse(values.set) };
+  const mended = change && { ...(isObject(kept.entry) ? kept.entry : {}), ...change };
   const applied = await ask(`/${id}`, mended === undefined ? {} : { entry: mended });
   show(applied);
   console.log("applied");
+}
+
+/** @param {string | undefined} text */
+function changeOf(text) {
+  if (text === undefined) return undefined;
+  let change;
+  try {
+    change = JSON.parse(text);
+  } catch {
+    throw new Error(`--set has to be JSON: ${text} is not.`);
+  }
+  if (!isObject(change) || Object.keys(change).length === 0) {
+    throw new Error(`--set has to be an object with what is to be changed: ${text} is not.`);
+  }
+  return change;
+}
+
+/** @param {unknown} value */
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
@@ -66,6 +87,15 @@ function show(entry) {
   console.log(JSON.stringify(entry, null, 2));
 }
 
+/** @param {string} text */
+function jsonOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** @typedef {Awaited<ReturnType<typeof asker>>} Asker */
 
 /**
@@ -77,7 +107,10 @@ async function asker(url) {
   const secret = process.env.AUTH_SECRET || file.AUTH_SECRET;
   if (!secret) throw new Error("AUTH_SECRET is not set: `npm install` writes one into .env.");
   const port = process.env.SCOREBOARD_PORT || file.SCOREBOARD_PORT || "8787";
-  const base = url ?? process.env.SCOREBOARD_URL ?? file.SCOREBOARD_URL ?? `http://127.0.0.1:${port}`;
+  const named = url ?? (process.env.SCOREBOARD_URL || file.SCOREBOARD_URL || `http://127.0.0.1:${port}`);
+  if (!URL.canParse(named) || !/^https?:/.test(named))
+    throw new Error(`${named || "--url"} is no address of a worker.`);
+  const base = named.replace(/\/+$/, "");
   const { signToken } = await importTypeScript("src/identity/token.ts");
   const now = Date.now();
   const token = await signToken({ user: "operator", role: "admin" }, secret, now, now + MINUTE_MS);
@@ -86,8 +119,13 @@ async function asker(url) {
     const response = await fetch(`${base}/v1/aside${path}`, {
       headers: { Authorization: `Bearer ${token}` },
       ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+    }).catch((/** @type {any} */ error) => {
+      throw new Error(`Nobody answers at ${base}: ${error.cause?.message ?? error.message}.`);
     });
-    const answer = /** @type {any} */ (await response.json());
+    const text = await response.text();
+    const answer = /** @type {any} */ (jsonOf(text));
+    if (answer === undefined)
+      throw new Error(`What answers at ${base} is no worker of ours (${response.status}).`);
     if (!response.ok) throw new Error(answer.message ?? `The worker answered ${response.status}.`);
     return answer;
   };
