@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
+import type { Hidden } from "../../src/features/scores/hidden";
 import type { BatchEntry } from "../../src/protocol/batch";
 import { MAX_POINTS } from "../../src/protocol/limits";
 import { defineFeature } from "../../src/room/feature";
@@ -94,6 +95,90 @@ describe("an award", () => {
     expect(hanna.read().nacks.map((nack) => nack.code)).toEqual([code]);
     stage.pass(10_000);
     expect([stage.boards.calls, places(stage, hanna)]).toEqual([[], []]);
+  });
+
+  it("[G4] may be as large as it may be, and no larger, over HTTP as on a socket", async () => {
+    const { stage, hanna } = await game();
+    const edge = 1_000_000;
+    const most = 2 ** 53 - 1;
+    const taken = [
+      { user: "ann", points: edge },
+      { user: "ann", points: -edge },
+      { user: "bob", points: edge, board: "best", tie: most },
+      { user: "bob", points: -edge, board: "last" },
+    ];
+    for (const award of taken) {
+      stage.room.do(hanna, "scores", "award", award);
+      expect(stage.room.post("desk", "scores", "award", award), JSON.stringify(award)).toMatchObject({
+        ok: true,
+      });
+    }
+    const refused = [
+      { user: "ann", points: edge + 1 },
+      { user: "ann", points: -edge - 1 },
+      { user: "ann", points: 0.1 },
+      { user: "ann", points: "1" },
+      { user: "ann", points: null },
+      { user: "ann" },
+      { points: 1 },
+      { user: "", points: 1 },
+      { user: "a".repeat(129), points: 1 },
+      { user: "bob", points: 1, board: "best", tie: most + 1 },
+      { user: "bob", points: 1, board: "__proto__" },
+      { user: "bob", points: 1, board: "constructor" },
+      { user: "bob", points: 1, board: "main:hall" },
+      { user: "bob", points: 1, board: "" },
+    ];
+    for (const award of refused) {
+      stage.room.do(hanna, "scores", "award", award);
+      expect(stage.room.post("desk", "scores", "award", award), JSON.stringify(award)).toMatchObject({
+        ok: false,
+        refused: { code: "bad_data" },
+      });
+    }
+    for (const user of ["__proto__", "constructor", "nobody"]) {
+      expect(stage.room.post("desk", "scores", "award", { user, points: 1 })).toMatchObject({
+        ok: false,
+        refused: { code: "unknown_user" },
+      });
+    }
+    stage.pass(100);
+    expect(hanna.read().nacks.map(({ code }) => code)).toEqual(refused.map(() => "bad_data"));
+    expect([places(stage, hanna), places(stage, hanna, "best"), places(stage, hanna, "last")]).toEqual([
+      ["ann 0"],
+      ["bob 1000000"],
+      ["bob -1000000"],
+    ]);
+    stage.pass(10_000);
+    expect(
+      stage.boards.entries.map(({ board, user, points, tie }) => [board, user, points, tie]).sort(),
+    ).toEqual([
+      ["best", "bob", edge, most],
+      ["last", "bob", -edge, undefined],
+    ]);
+    stage.room.check();
+  });
+
+  it("[G4] to one more than a room counts is refused, and everybody who is counted goes on", async () => {
+    const { stage, hanna } = await game();
+    stage.award(hanna, "ann", 1);
+    stage.pass(100);
+    // As if so many had scored: the table says how many it holds.
+    const { slices } = stage.room.room["parts"].memory;
+    const hidden = slices.private("scores") as Hidden;
+    const full = { ...hidden, standings: { ...hidden.standings, size: 100_000 } };
+    vi.spyOn(slices, "private").mockImplementation(() => full);
+    expect(stage.room.post("desk", "scores", "award", { user: "bob", points: 1 })).toMatchObject({
+      ok: false,
+      refused: { code: "full" },
+    });
+    expect(stage.room.post("desk", "scores", "award", { user: "ann", points: 1 })).toMatchObject({
+      ok: true,
+    });
+    full.standings.size = 99_999;
+    expect(stage.room.post("desk", "scores", "award", { user: "bob", points: 1 })).toMatchObject({
+      ok: true,
+    });
   });
 
   it("[G4] may go to who has left, once they have scored here", async () => {
