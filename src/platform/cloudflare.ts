@@ -6,6 +6,7 @@ import { AddressDesk } from "./address-desk";
 import type { BanKeeper, UserObjects } from "./ban-keeper";
 import { keeperOf } from "./banned-address";
 import { withAlert } from "./batch-errand";
+import type { BoardObject } from "./board-object";
 import { aloneErrands } from "./call-worker";
 import { type Addresses, askAddressOf } from "./cloudflare-address";
 import { databaseSink } from "./database-sink";
@@ -27,6 +28,7 @@ export interface CloudflareEnv {
   ROOMS: DurableObjectNamespace;
   ADDRESSES?: DurableObjectNamespace<Addresses>;
   DB: D1Database;
+  BOARDS?: DurableObjectNamespace<BoardObject>;
   USERS?: UserObjects;
   [variable: string]: unknown;
 }

@@ -14,6 +14,8 @@ import { asideRoutes } from "./aside-routes";
 import { bansRoutes } from "./bans-routes";
 import { boardRoutes } from "./board-routes";
 import { errandRoutes } from "./errand-routes";
+import { liveRoutes } from "./live-routes";
+import type { MayRead } from "./may-read";
 
 /** The worker's routes: rooms by way of the door, and what is no room's. */
 export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
@@ -52,10 +54,9 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
   });
   app.route("/v1/bans", bansRoutes(doorOf));
   app.route("/v1/aside", asideRoutes(doorOf, book));
-  app.route(
-    "/v1/boards",
-    boardRoutes(book, (env, request, rule) => doorOf(env).mayRead(request, rule)),
-  );
+  const mayRead: MayRead = (env, request, rule) => doorOf(env).mayRead(request, rule);
+  app.route("/v1/boards", liveRoutes(book, mayRead));
+  app.route("/v1/boards", boardRoutes(book, mayRead));
   app.route("/v1/errands", errandRoutes());
   app.all("/v1/batches", ({ req, env, executionCtx }) => {
     const later = (work: Promise<unknown>) => executionCtx.waitUntil(work);

@@ -1,7 +1,7 @@
 import { main } from "../kinds/main";
 import { serve } from "./serve";
 
-const { Rooms, Users, Addresses, worker } = serve({ kinds: [main] });
+const { Rooms, Users, Addresses, Boards, worker } = serve({ kinds: [main] });
 
-export { Addresses, Rooms, Users };
+export { Addresses, Boards, Rooms, Users };
 export default worker;

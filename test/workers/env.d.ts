@@ -1,5 +1,5 @@
 import type worker from "../../src/worker/index";
-import type { Addresses, Rooms, Users } from "../../src/worker/index";
+import type { Addresses, Boards, Rooms, Users } from "../../src/worker/index";
 
 declare global {
   namespace Cloudflare {
@@ -8,6 +8,7 @@ declare global {
       ROOMS: DurableObjectNamespace<InstanceType<typeof Rooms>>;
       USERS: DurableObjectNamespace<InstanceType<typeof Users>>;
       ADDRESSES: DurableObjectNamespace<InstanceType<typeof Addresses>>;
+      BOARDS: DurableObjectNamespace<InstanceType<typeof Boards>>;
       DB: D1Database;
       /** The shipped migrations, for test/workers/migrated.ts. */
       MIGRATIONS: import("cloudflare:test").D1Migration[];
@@ -21,8 +22,9 @@ declare global {
         Rooms: typeof Rooms;
         Users: typeof Users;
         Addresses: typeof Addresses;
+        Boards: typeof Boards;
       };
-      durableNamespaces: "Rooms" | "Users" | "Addresses";
+      durableNamespaces: "Rooms" | "Users" | "Addresses" | "Boards";
     }
   }
 }

@@ -54,6 +54,7 @@ function stage() {
   };
 }
 
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const told = (response: Response) => response.headers.get("Cache-Status")?.split(";").slice(0, 2).join(";");
 
 describe("GET /v1/boards/<board>", () => {
@@ -113,6 +114,45 @@ describe("GET /v1/boards/<board>", () => {
     expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
     expect(all.filter((one) => one.headers.get("Cache-Status")?.includes("collapsed"))).toHaveLength(999);
   }, 60_000);
+
+  it("makes one query a change and period of 20,000 reads amid steady awards, and 95 of 100 are hits", async () => {
+    vi.useRealTimers();
+    const { board, get, award, counted } = stage();
+    const paths = [board, `${board}?period=day&limit=10`];
+    await award("ann", 1);
+    for (const path of paths) await get(path);
+    const READERS = 16;
+    const READS = 20_000;
+    let [awards, hits, isOver] = [0, 0, false];
+    const queries = { calls: 0, before: counted.calls };
+    const steady = (async () => {
+      for (; !isOver; awards += 1) {
+        await award(`user-${awards % 50}`, 1);
+        await pause(50);
+      }
+    })();
+    await Promise.all(
+      Array.from({ length: READERS }, async (_, reader) => {
+        for (let at = 0; at < READS / READERS; at += 1) {
+          const response = await get(paths[(reader + at) % paths.length] ?? board);
+          if (response.headers.get("Cache-Status")?.startsWith("tallyroom; hit")) hits += 1;
+          await response.arrayBuffer();
+          // Nobody but the readers would come to their turn.
+          if (at % 5 === 0) await pause(1);
+        }
+      }),
+    );
+    isOver = true;
+    await steady;
+    queries.calls = counted.calls - queries.before;
+    console.log(
+      `${READS} reads of two periods amid ${awards} awards: ${queries.calls} queries, ${((hits / READS) * 100).toFixed(2)} % hits`,
+    );
+    expect(awards).toBeGreaterThan(5);
+    expect(queries.calls).toBeLessThanOrEqual(awards * paths.length);
+    expect(hits / READS).toBeGreaterThanOrEqual(0.95);
+    expect(await (await get(board)).json()).toMatchObject({ version: awards + 1 });
+  }, 120_000);
 
   it("counts who has the database asked apart from who is answered from memory", async () => {
     const { board, get, award, counted, left } = stage();

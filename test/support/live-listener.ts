@@ -1,0 +1,84 @@
+import { get, type IncomingMessage } from "node:http";
+import { foldChange, type LiveChange, type LiveTop } from "../../src/protocol/live";
+
+/**
+ * Listens to a board as a browser's EventSource does, over a connection of its own: comes back after each break with the id that it
+ * heard last, when it was told to, and folds what it is told.
+ */
+export class LiveListener {
+  top: LiveTop | undefined;
+  id: string | undefined;
+  readonly heard = { board: 0, change: 0 };
+  /** How often it has come, and how often it was answered with anything but a stream. */
+  came = 0;
+  refusals: number[] = [];
+  /** What made no sense: a change of a board that was never told. */
+  readonly faults: string[] = [];
+  #retryMs = 3_000;
+  #response: IncomingMessage | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(
+    private readonly url: string,
+    /** The longest that it waits, whatever it is told: a test has no time. */
+    private readonly mostRetryMs = 300,
+  ) {
+    this.#come();
+  }
+
+  leave(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#response?.destroy();
+  }
+
+  #come(): void {
+    this.came += 1;
+    const headers = { Accept: "text/event-stream", ...(this.id ? { "Last-Event-ID": this.id } : {}) };
+    const request = get(this.url, { agent: false, headers }, (response) => {
+      this.#response = response;
+      if (this.#isOver) response.destroy();
+      if (response.statusCode !== 200) this.refusals.push(response.statusCode ?? 0);
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (piece: string) => {
+        const blocks = (text + piece).split("\n\n");
+        // A block that was cut off is no event.
+        text = blocks.pop() ?? "";
+        for (const block of blocks) this.#hear(block);
+      });
+      response.on("error", () => {});
+      response.on("close", () => this.#again());
+    });
+    request.on("error", () => this.#again());
+  }
+
+  #again(): void {
+    if (this.#isOver) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#come(), Math.min(this.#retryMs, this.mostRetryMs) * Math.random());
+  }
+
+  #hear(block: string): void {
+    const fields = new Map<string, string>();
+    for (const line of block.split("\n")) {
+      const colon = line.indexOf(": ");
+      if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 2));
+    }
+    const retry = fields.get("retry");
+    if (retry !== undefined) this.#retryMs = Number(retry);
+    const event = fields.get("event");
+    const data = fields.get("data");
+    if (data === undefined) return;
+    this.id = fields.get("id");
+    if (event === "board") {
+      this.heard.board += 1;
+      const { version, updatedAt, entries } = JSON.parse(data) as LiveTop;
+      this.top = { version, updatedAt, entries };
+    } else if (event === "change" && this.top) {
+      this.heard.change += 1;
+      this.top = foldChange(this.top, JSON.parse(data) as LiveChange);
+    } else this.faults.push(block.slice(0, 200));
+  }
+}

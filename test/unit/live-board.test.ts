@@ -1,0 +1,199 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { LiveBoard } from "../../src/platform/live-board";
+import type { LiveTop } from "../../src/protocol/live";
+
+const AT = Date.UTC(2026, 10, 20, 12);
+const HOUR_MS = 3_600_000;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: AT });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function stage() {
+  const database = { version: 1, points: 5, looks: 0, reads: 0, isAway: false };
+  const ask = <T>(answer: T): Promise<T> =>
+    database.isAway
+      ? Promise.reject(new Error("D1_ERROR: Network connection lost."))
+      : Promise.resolve(answer);
+  const top = (): LiveTop => ({
+    version: database.version,
+    updatedAt: AT,
+    entries: [
+      { rank: 1, user: "ann", name: "Ann", points: database.points },
+      { rank: 2, user: "bob", name: "Bob", points: 1 },
+    ],
+  });
+  const board = new LiveBoard(
+    {
+      board: "main",
+      period: "all",
+      version: () => {
+        database.looks += 1;
+        return ask(database.version);
+      },
+      top: () => {
+        database.reads += 1;
+        return ask(top());
+      },
+    },
+    30_000,
+  );
+  return {
+    board,
+    database,
+    award(points: number) {
+      database.points += points;
+      database.version += 1;
+    },
+    listen(knows?: string, endsAt = AT + HOUR_MS) {
+      const body = board.listen(knows, endsAt);
+      if (!body) throw new Error("It is full.");
+      return listenerOf(body);
+    },
+  };
+}
+
+/** Reads all that comes, until it is told to stop reading or leaves. */
+function listenerOf(body: ReadableStream<Uint8Array>) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  const heard: string[] = [];
+  let isOver = false;
+  let reads = true;
+  void (async () => {
+    while (reads) {
+      const { value, done } = await reader.read();
+      isOver ||= done;
+      if (done) return;
+      heard.push(decoder.decode(value));
+    }
+  })();
+  return {
+    heard,
+    events: () => heard.filter((text) => text.startsWith("event: ")),
+    lastId: () => /^id: (.*)$/m.exec(heard.findLast((text) => text.startsWith("event: ")) ?? "")?.[1],
+    isOver: () => isOver,
+    stopReading: () => {
+      reads = false;
+    },
+    leave: () => reader.cancel(),
+  };
+}
+
+describe("a board that is told live", () => {
+  it("[V1] [V2] begins with the board, tells what has changed as one, and nothing while nothing has", async () => {
+    const { listen, award, database } = stage();
+    const ann = listen();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(ann.heard[0]).toMatch(/^retry: \d{4}\n\n$/);
+    expect(ann.events()).toEqual([
+      expect.stringMatching(/^event: board\nid: 1-[0-9a-f]{8}\ndata: \{"board":"main",/),
+    ]);
+    for (let time = 0; time < 7; time += 1) award(1);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(ann.events()).toHaveLength(2);
+    expect(ann.events()[1]).toMatch(
+      /^event: change\nid: 8-[0-9a-f]{8}\ndata: \{.*"points":12\}\],"gone":\[\]\}\n\n$/,
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ann.events()).toHaveLength(2);
+    expect([database.looks, database.reads]).toEqual([11, 2]);
+    await ann.leave();
+  });
+
+  it("[V3] goes on from what somebody knows: nothing where that is all, a change where it is known, else the whole", async () => {
+    const { listen, award } = stage();
+    const stays = listen();
+    const goes = listen();
+    await vi.advanceTimersByTimeAsync(10);
+    const knows = goes.lastId();
+    await goes.leave();
+    const same = listen(knows);
+    award(1);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const resumed = listen(knows);
+    const stranger = listen("1-00000000");
+    await vi.advanceTimersByTimeAsync(10);
+    expect(same.events()).toEqual([expect.stringMatching(/^event: change\n/)]);
+    expect(resumed.events()).toEqual(same.events());
+    expect(stranger.events()).toEqual([expect.stringMatching(/^event: board\n/)]);
+    const upToDate = listen(stays.lastId());
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(upToDate.events()).toEqual([]);
+    for (const one of [stays, same, resumed, stranger, upToDate]) await one.leave();
+  });
+
+  it("[V2] tells what raises no version, as a ban does, within half a board's age", async () => {
+    const { listen, database } = stage();
+    const ann = listen();
+    await vi.advanceTimersByTimeAsync(10);
+    database.points = 3;
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(ann.events()[1]).toContain('"points":3');
+    await ann.leave();
+  });
+
+  it("[V4] says something every 15 s, and ends after an hour with a time to come back", async () => {
+    const { listen, board } = stage();
+    const ann = listen();
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(ann.heard.filter((text) => text === ":\n\n")).toHaveLength(4);
+    await vi.advanceTimersByTimeAsync(HOUR_MS);
+    expect(ann.isOver()).toBe(true);
+    expect(ann.heard.at(-1)).toMatch(/^retry: \d{4}\n\n$/);
+    expect(board.isAwake).toBe(false);
+  });
+
+  it("[V6] has no timer and asks nothing once nobody listens; whoever comes then is told what is new", async () => {
+    const { listen, award, board, database } = stage();
+    const all = [listen(), listen(), listen()];
+    await vi.advanceTimersByTimeAsync(3_000);
+    for (const one of all) await one.leave();
+    expect([board.isAwake, vi.getTimerCount()]).toEqual([false, 0]);
+    const { looks, reads } = database;
+    award(1);
+    await vi.advanceTimersByTimeAsync(HOUR_MS);
+    expect(database).toMatchObject({ looks, reads });
+    const late = listen(undefined, AT + 3 * HOUR_MS);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(late.events()).toEqual([expect.stringContaining('"points":6')]);
+    await late.leave();
+  });
+
+  it("[V5] opens while the database is away, asks it less and less, and tells the board once it is back", async () => {
+    vi.spyOn(console, "warn").mockImplementation(() => {});
+    const { listen, database } = stage();
+    database.isAway = true;
+    const ann = listen();
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(ann.events()).toEqual([]);
+    expect(ann.heard).toContain(": database-away\n\n");
+    expect(database.reads).toBeLessThan(10);
+    database.isAway = false;
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(ann.events()).toHaveLength(1);
+    await ann.leave();
+  });
+
+  it("[V4] keeps some kilobytes for who does not read, and sends them away after a minute", async () => {
+    const { listen, award, board } = stage();
+    const deaf = listen();
+    await vi.advanceTimersByTimeAsync(10);
+    deaf.stopReading();
+    for (let time = 0; time < 400; time += 1) {
+      award(1);
+      await vi.advanceTimersByTimeAsync(1_000);
+      if (!board.isAwake) break;
+    }
+    expect(board.isAwake, "it was sent away").toBe(false);
+  });
+
+  it("[V4] takes no more than it can serve", () => {
+    const { board } = stage();
+    for (let at = 0; at < 5_000; at += 1) expect(board.listen(undefined, AT + HOUR_MS)).toBeDefined();
+    expect(board.listen(undefined, AT + HOUR_MS)).toBeUndefined();
+  });
+});
