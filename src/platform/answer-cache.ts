@@ -87,7 +87,9 @@ export class AnswerCache<T> {
       const isResting = this.common.rest.isOn(key, now);
       const ageMs = held ? Math.max(0, now - held.readAt) : Number.POSITIVE_INFINITY;
       if (held && held.turn >= this.common.news.turnOf(question.board) && ageMs < lifetime.maxMs) {
-        if (ageMs >= lifetime.refreshMs && !isResting) this.#fly(question, now, false).catch(() => undefined);
+        // A promise that another request waits for is not touched: what hangs on it here would end with this one.
+        const isDue = ageMs >= lifetime.refreshMs && !isResting && !this.#under(question, now);
+        if (isDue) this.#fly(question, now, false).catch(() => undefined);
         return this.#told(held, "hit");
       }
       const under = this.#under(question, now);

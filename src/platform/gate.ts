@@ -38,19 +38,22 @@ export function openGate(config: Config, { kinds, addressOf, askAddress }: Groun
   // With none set (keys of AUTH_JWKS_URL alone) one of this process's own: were there no hash, everybody would be at one address,
   // and any stranger could use up its limits for all.
   const desk = new AddressDesk(limits, askAddress, secret ?? batchSecret ?? randomId());
-  const hashes = new Map<string, Promise<string | undefined>>();
+  const hashes = new Map<string, string>();
   return {
     config,
     kinds,
     verifier: new Verifier({ ...(secret === undefined ? {} : { secret }), ...(jwks ? { jwks } : {}) }),
     desk,
-    from(request) {
+    async from(request) {
       const told = addressOf(request);
-      if (told === undefined) return desk.hash(undefined);
-      const known = hashes.get(told) ?? desk.hash(normalAddress(told));
+      if (told === undefined) return undefined;
+      const known = hashes.get(told);
+      if (known !== undefined) return known;
+      const hash = await desk.hash(normalAddress(told));
       if (hashes.size >= MAX_HASHES) hashes.clear();
-      hashes.set(told, known);
-      return known;
+      // Not the promise: one of a request that is cut off is never kept.
+      if (hash !== undefined) hashes.set(told, hash);
+      return hash;
     },
   };
 }

@@ -21,9 +21,10 @@ export type CacheApi = Pick<Cache, "match" | "put" | "delete">;
  * nothing: there it is left out. What it gives back is judged like anything from outside, and carries when it was read from the database.
  */
 export class PlatformCache {
-  #name: Promise<string> | undefined;
-  #works: Promise<boolean> | undefined;
-  #triedAt = 0;
+  #secret: string | undefined;
+  #name: string | undefined;
+  #works = false;
+  #triedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly open: () => CacheApi | undefined,
@@ -32,8 +33,7 @@ export class PlatformCache {
 
   /** Until it is known whose answers these are it is not used: a zone's deployments share one cache. */
   enter({ authSecret, batchSecret }: Pick<Config, "authSecret" | "batchSecret">): void {
-    const secret = batchSecret ?? authSecret;
-    if (secret !== undefined) this.#name ??= keyedId("answers", secret);
+    this.#secret ??= batchSecret ?? authSecret;
   }
 
   async find<T>(kind: AnswerKind<T>, key: string): Promise<{ value: T; readAt: number } | undefined> {
@@ -62,10 +62,10 @@ export class PlatformCache {
     key: string,
   ): Promise<T | undefined> {
     try {
-      const cache = this.open();
-      if (!cache || !this.#name || !(await this.#isKept(cache))) return undefined;
-      const address = `https://answers.tallyroom.internal/${await this.#name}/${await digestId(key)}`;
-      return await within(step(cache, address), DEADLINE_MS, "The platform's cache gave no answer");
+      const cache = this.#secret === undefined ? undefined : this.open();
+      if (!cache || !(await this.#isKept(cache))) return undefined;
+      const work = this.#address(key).then((address) => step(cache, address));
+      return await within(work, DEADLINE_MS, "The platform's cache gave no answer");
     } catch (error) {
       // A shortcut that is closed: the way round it is always open.
       console.warn("The platform's cache could not be used:", error instanceof Error ? error.message : error);
@@ -73,31 +73,34 @@ export class PlatformCache {
     }
   }
 
-  /** Whether what is put there can be had again: asked once a process, and now and then where it was not so. */
-  #isKept(cache: CacheApi): Promise<boolean> {
-    const now = this.clock();
-    if (this.#works && now - this.#triedAt < TRY_AGAIN_MS) return this.#works;
-    this.#triedAt = now;
-    this.#works = this.#tries(cache).then((works) => {
-      if (works) this.#triedAt = Number.POSITIVE_INFINITY;
-      return works;
-    });
-    return this.#works;
+  async #address(key: string): Promise<string> {
+    this.#name ??= await keyedId("answers", this.#secret ?? "");
+    return `${ORIGIN}/${this.#name}/${await digestId(key)}`;
   }
 
-  async #tries(cache: CacheApi): Promise<boolean> {
-    const address = "https://answers.tallyroom.internal/probe";
+  /**
+   * Whether what is put there can be had again: tried once a process, and now and then where it was not so. Whoever comes
+   * meanwhile goes without: what is under way is another request's, and may end with it.
+   */
+  async #isKept(cache: CacheApi): Promise<boolean> {
+    const now = this.clock();
+    if (this.#works || now - this.#triedAt < TRY_AGAIN_MS) return this.#works;
+    this.#triedAt = now;
     try {
       const probe = async () => {
-        await cache.put(address, stored("null", 0));
-        return (await cache.match(address)) !== undefined;
+        await cache.put(`${ORIGIN}/probe`, stored("null", 0));
+        return (await cache.match(`${ORIGIN}/probe`)) !== undefined;
       };
-      return await within(probe(), DEADLINE_MS, "The platform's cache gave no answer");
+      this.#works = await within(probe(), DEADLINE_MS, "The platform's cache gave no answer");
     } catch {
-      return false;
+      this.#works = false;
     }
+    return this.#works;
   }
 }
+
+/** Nobody's: what is kept under it is reached by this code alone. */
+const ORIGIN = "https://answers.tallyroom.internal";
 
 function stored(json: string, readAt: number): Response {
   return new Response(`{"readAt":${readAt},"value":${json}}`, {
