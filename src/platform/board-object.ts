@@ -9,6 +9,7 @@ import { counts } from "./counts";
 import { Door } from "./door";
 import { refusalResponse } from "./http-refusal";
 import { LiveBoard } from "./live-board";
+import { liveHeaders } from "./live-stream";
 
 /** A page of the most that is ever told. */
 const TOP = 100;
@@ -44,7 +45,7 @@ export class BoardObject extends DurableObject<CloudflareEnv> {
     const { ranking, knows, endsAt } = liveAsk.parse(JSON.parse(await request.text()));
     this.#board ??= this.#open(ranking);
     const body = this.#board.listen(knows, endsAt);
-    if (body) return new Response(body, { headers });
+    if (body) return new Response(body, { headers: liveHeaders });
     counts.live.add({ was: "refused" });
     const message = "Too many listen to this board already.";
     return refusalResponse({
@@ -69,10 +70,3 @@ export class BoardObject extends DurableObject<CloudflareEnv> {
     );
   }
 }
-
-const headers = {
-  "Content-Type": "text/event-stream; charset=UTF-8",
-  // Nobody on the way may keep it, or hold it back until there is enough of it.
-  "Cache-Control": "no-store, no-transform",
-  "X-Accel-Buffering": "no",
-};

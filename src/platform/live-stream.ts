@@ -12,6 +12,18 @@ export function bytesOf(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+export const liveHeaders = {
+  "Content-Type": "text/event-stream; charset=UTF-8",
+  // Nobody on the way may keep it, or hold it back until there is enough of it.
+  "Cache-Control": "no-store, no-transform",
+  "X-Accel-Buffering": "no",
+};
+
+/** A stream that is over at once: an `EventSource` comes back after one, and after an answer of 503 never. */
+export function comeBackStream(why: string, retryMs: number): Response {
+  return new Response(`retry: ${retryMs}\n\n: ${why}\n\n`, { headers: liveHeaders });
+}
+
 /** Somebody who listens: a stream of server-sent events, and what they know. */
 export class LiveStream {
   /** The id of the board that they know. */

@@ -9,8 +9,10 @@ import { aloneErrands, workerOf } from "./call-worker";
 import type { Config } from "./config";
 import { Door } from "./door";
 import type { ErrandHandlers } from "./errands";
+import { forwardRead, isBoardRead } from "./forward-read";
 import { readCall, readReader } from "./forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./hello-header";
+import { refusalResponse } from "./http-refusal";
 import { askAddressOf } from "./partykit-address";
 import { byeText } from "./refusal";
 import { RoomHost } from "./room-host";
@@ -66,6 +68,11 @@ export function partyOf(kind: Kind): Party.Worker {
     static async onFetch(request: Party.Request, lobby: Party.FetchLobby): Promise<Response> {
       const door = doorOf(lobby);
       const asked = plain(request);
+      const { scoreboardUrl } = Door.config(withDefaults(lobby.env));
+      if (scoreboardUrl !== undefined && isBoardRead(asked)) {
+        const denial = await door.mayRead(asked, "read");
+        return door.dress(denial ? refusalResponse(denial) : await forwardRead(asked, scoreboardUrl), asked);
+      }
       return door.dress(door.preflight(asked) ?? (await door.other(asked)), asked);
     }
 

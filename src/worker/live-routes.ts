@@ -8,7 +8,7 @@ import type { CloudflareEnv } from "../platform/cloudflare";
 import { Door } from "../platform/door";
 import { boardAnswers } from "../platform/held-answers";
 import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/http-refusal";
-import { boardsAway } from "./board-answers";
+import { comeBackStream } from "../platform/live-stream";
 import { type MayRead, TooManyMisses } from "./may-read";
 
 type Ctx = Context<{ Bindings: CloudflareEnv }>;
@@ -18,6 +18,7 @@ const PAGE = 100;
 /** A stream ends by itself after an hour, less up to a tenth of it by chance, so that those who came together do not come back together. */
 const HOUR_MS = 3_600_000;
 const SPREAD = 0.1;
+const AWAY_RETRY_MS = 5_000;
 /** After a reset, within so long. */
 const RESET_SPREAD_MS = 5_000;
 
@@ -114,6 +115,6 @@ async function whetherThere(
   } catch (error) {
     if (error instanceof TooManyMisses) return refusalResponse(error.refusal);
     console.error(`The board ${board} could not be read:`, error);
-    return boardsAway();
+    return comeBackStream("database-away", AWAY_RETRY_MS);
   }
 }

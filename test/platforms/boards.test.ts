@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { LiveListener } from "../support/live-listener";
 import { query } from "../support/local-database";
 import { cloudflare, partykit } from "../support/platforms";
 import { freePort } from "../support/ports";
@@ -98,6 +99,29 @@ describe("boards through the cache", () => {
       expect([next.points.get(user), next.cache.split(";")[1]]).toEqual([7, " hit"]);
     });
   }
+
+  it("[K6] rooms' own origin on PartyKit tells what the worker does, live streams too", async () => {
+    const paths = ["main?limit=3", "main/users/nobody", "main?limit=0", ""];
+    for (const path of paths) {
+      const [here, there] = await Promise.all(
+        [far.server, near.server].map(async ({ http }) => {
+          const response = await fetch(`${http}/v1/boards${path && `/${path}`}`);
+          return [response.status, response.headers.get("ETag"), await response.text()];
+        }),
+      );
+      expect(here).toEqual(there);
+    }
+    const tag = (await fetch(`${far.server.http}/v1/boards/main`)).headers.get("ETag") ?? "";
+    const same = await fetch(`${far.server.http}/v1/boards/main`, { headers: { "If-None-Match": tag } });
+    expect(same.status).toBe(304);
+    const live = new LiveListener(`${far.server.http}/v1/boards/main/live`);
+    await eventually(() => live.top, "the board, live, of rooms' own origin");
+    expect(live.top?.entries).toEqual(
+      ((await near.http("/v1/boards/main?limit=100")).body as { entries?: unknown }).entries,
+    );
+    live.leave();
+    expect((await far.http("/v1/batches", { method: "POST" })).status, "reads of boards alone").toBe(404);
+  });
 
   it("[K4] a worker in other processes than room and batch tells it within the age that a board may have, and never older", async () => {
     const room = near.room("elsewhere");
