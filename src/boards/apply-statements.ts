@@ -1,6 +1,6 @@
 import { byteLength } from "../protocol/codec";
 import { MAX_POINTS } from "../protocol/limits";
-import { bannedSql, CHANGES, inSeasonSql, placeCte } from "./change-sql";
+import { bannedSql, CHANGES, erasedSql, inSeasonSql, placeCte } from "./change-sql";
 import type { DealtRow, Place, Rejected } from "./deal";
 import { sought } from "./rank-order";
 
@@ -30,22 +30,30 @@ const MAX_REASON_CHARS = 500;
 const KEY = "score, tie, reached_at, reached_seq, user";
 const key = (alias: string) => KEY.replace(/\w+/g, (column) => `${alias}.${column}`);
 /** Not one of the two that bound a ranking. */
-const INNER = `score between ${-MAX_POINTS} and ${MAX_POINTS}`;
+export const INNER = `score between ${-MAX_POINTS} and ${MAX_POINTS}`;
 const touched = (places: string) => `ranking in (with ${placeCte(places)} select ranking from place)`;
 
 /**
  * The same statements, whatever the number of players: D1 charges calls and rows, and a transaction holds everybody up.
  * Each takes its rows from one JSON parameter.
  */
-export function writeStatements(db: D1Database, { room, rows, places, now }: Writing): D1PreparedStatement[] {
+export function writeStatements(
+  db: D1Database,
+  { room, rows, places, now }: Writing,
+  byHand?: { log: D1PreparedStatement[] },
+): D1PreparedStatement[] {
   const what = JSON.stringify(rows);
   const where = JSON.stringify(places);
   return [
     db.prepare(NAME_RANKINGS).bind(where, now),
     db.prepare(BOUND_RANKINGS).bind(where),
     db.prepare(NAME_PLAYERS).bind(what, now, room),
+    // Of what stands before it is changed.
+    ...(byHand?.log ?? []),
     db.prepare(COUNT).bind(what, where, now, room),
     db.prepare(SCORE).bind(what, where, now, room),
+    // Only by hand is anybody taken off a ranking: a batch does not pay for it.
+    ...(byHand ? [db.prepare(REMOVE).bind(what, where, now, room)] : []),
     db.prepare(SPLIT).bind(where),
     db.prepare(CUT).bind(where),
     db.prepare(JOIN).bind(where),
@@ -139,7 +147,7 @@ where not exists (select 1 from spans where spans.ranking = place.ranking)`;
 const NAME_PLAYERS = `
 insert into players (user, name, at)
 select value ->> 1, value ->> 2, value ->> 6 from json_each(?1)
-where not ${bannedSql("value ->> 1", "?3", "?2")}
+where value ->> 8 is null and not (${bannedSql("value ->> 1", "?3", "?2")} or ${erasedSql()})
 on conflict (user) do update set name = excluded.name, at = excluded.at
 where excluded.name <> players.name and excluded.at >= players.at
   and excluded.at > coalesce(players.erased_at, -1)`;
@@ -152,7 +160,7 @@ move as (
   select ranking, old_score as score, old_tie as tie, old_at as reached_at, old_seq as reached_seq, user, -1 as players
   from change where is_moved and not is_new
   union all
-  select ranking, score, tie, reached_at, reached_seq, user, 1 from change where is_moved
+  select ranking, score, tie, reached_at, reached_seq, user, 1 from change where is_moved and not is_gone
 )
 select span.ranking, ${key("span")}, span.players + sum(move.players)
 from move join spans as span on span.ranking = move.ranking and (${key("span")}) = (
@@ -167,9 +175,12 @@ on conflict do update set players = excluded.players`;
 const SCORE = `
 insert into scores (ranking, user, name, score, tie, reached_at, reached_seq, last_at)
 with ${CHANGES}
-select ranking, user, name, score, tie, reached_at, reached_seq, last_at from change where true
+select ranking, user, name, score, tie, reached_at, reached_seq, last_at from change where not is_gone
 on conflict (ranking, user) do update set name = excluded.name, score = excluded.score, tie = excluded.tie,
   reached_at = excluded.reached_at, reached_seq = excluded.reached_seq, last_at = excluded.last_at`;
+
+const REMOVE = `
+delete from scores where (ranking, user) in (with ${CHANGES} select ranking, user from change where is_gone)`;
 
 /** Stretches of even length, whose number is the span's by `SPLIT_TO`. */
 const LENGTH = `(players + players / ${SPLIT_TO} - 1) / (players / ${SPLIT_TO})`;
@@ -225,6 +236,11 @@ const RENEW = `
 update rankings set version = version + 1, updated_at = ?2
 where id in (with ${placeCte("?1")} select ranking from place)`;
 
+/** Not of the erased, whose names would come back by it. */
 const SET_ASIDE = `
 insert into set_aside (room, epoch, n, own_only, entry, reason, at)
-select ?2, ?3, ?4, ?5, value ->> 0, value ->> 1, ?6 from json_each(?1)`;
+select ?2, ?3, ?4, ?5, value ->> 0, value ->> 1, ?6 from json_each(?1)
+where not exists (
+  select 1 from players where user = value ->> 0 ->> '$.user'
+    and erased_at >= cast(coalesce(value ->> 0 ->> '$.firstAt', 0) as integer)
+)`;

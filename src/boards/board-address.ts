@@ -1,5 +1,6 @@
 import type { BoardBook, BoardRules } from "./board-book";
 import { DAY_MS, isoDate, localDay, mondayOf, periodKey } from "./periods";
+import type { Season } from "./seasons";
 
 /** A ranking that exists by declaration, whether or not anybody has scored on it. */
 export interface BoardAddress {
@@ -20,34 +21,56 @@ export function findBoard(book: BoardBook, board: string): BoardAddress | undefi
   return { rules, board, room: `${rules.kind}/${id}` };
 }
 
+export type PeriodResult =
+  | { ok: true; period: string; isClosed: boolean }
+  | { ok: false; why: "wrong" | "unknown"; problem: string };
+
 /**
- * The stored key of a period that is asked for: `day` is today there, `day:2026-11-20` that day. Answers with a sentence
- * about what is expected where it makes no sense for this board.
+ * The stored key of a period that is asked for: `day` is today there, `day:2026-11-20` that day, `season` the one that is
+ * open. Answers with a sentence about what is expected where it makes no sense for this board. `seasons`: the board's.
  */
 export function readPeriod(
   rules: BoardRules,
   asked: string,
   now: number,
-): { ok: true; period: string; isClosed: boolean } | { ok: false; problem: string } {
+  seasons: readonly Season[],
+): PeriodResult {
   const [sort = "", key, ...more] = asked.split(":");
   const has = rules.periods.find((period) => period === sort);
-  if (!has || more.length > 0) return { ok: false, problem: `period must be one of ${expected(rules)}` };
+  if (!has || more.length > 0) return wrong();
   if (has === "all") return key === undefined ? open("all") : wrong();
-  if (has === "season")
-    return key !== undefined && /^[a-z0-9][a-z0-9-]{0,31}$/.test(key) ? open(asked) : wrong();
+  if (has === "season") return readSeason(key, now, seasons);
   const current = periodKey(has, now, rules.timeZone);
   if (key === undefined || asked === current) return open(current);
   const day = /^\d{4}-\d\d-\d\d$/.test(key) ? Date.parse(`${key}T00:00:00Z`) : Number.NaN;
   const isDay = Number.isFinite(day) && isoDate(day) === key && (has === "day" || mondayOf(day) === day);
   if (!isDay || asked > current || day < FIRST_DAY) return wrong();
-  return { ok: true, period: asked, isClosed: true };
+  const isClosed = asked !== periodKey(has, now - SETTLED_MS, rules.timeZone);
+  return { ok: true, period: asked, isClosed };
 
   function open(period: string) {
     return { ok: true, period, isClosed: false } as const;
   }
   function wrong() {
-    return { ok: false, problem: `period must be one of ${expected(rules)}, and not still to come` } as const;
+    const problem = `period must be one of ${expected(rules)}, and not still to come`;
+    return { ok: false, why: "wrong", problem } as const;
   }
+}
+
+/** A period that has ended may still be given points that were under way; for so long it is read as if it had not. */
+const SETTLED_MS = 3_600_000;
+
+/** One that nobody opened is no period: no key comes of its name. */
+function readSeason(name: string | undefined, now: number, seasons: readonly Season[]): PeriodResult {
+  const found = seasons.find((one) =>
+    name === undefined ? one.opensAt <= now && now < one.closesAt : one.season === name,
+  );
+  if (found) {
+    return { ok: true, period: `season:${found.season}`, isClosed: found.closesAt + SETTLED_MS <= now };
+  }
+  const problem =
+    name === undefined ? "No season of this board is open" : "This board has no season of that name";
+  return { ok: false, why: "unknown", problem };
 }
 
 /** When the current day or week ends there: the first quarter of an hour that lies in the next. */
@@ -76,7 +99,7 @@ function expected({ periods }: BoardRules): string {
       period === "all"
         ? "all"
         : period === "season"
-          ? "season:<name>"
+          ? "season (or season:<name>)"
           : `${period} (or ${period}:YYYY-MM-DD${period === "week" ? ", a Monday" : ""})`,
     )
     .join(", ");

@@ -54,6 +54,12 @@ export function openBoardBook(kinds: readonly { name: string; boards?: Boards }[
   };
 }
 
+/** The rules of a stored board: a kind's, or a room's own. */
+export function rulesOf(book: BoardBook, board: string): BoardRules | undefined {
+  const [name] = board.split(":");
+  return book.all.find((rules) => rules.name === name);
+}
+
 /** Where the points of a room count: the kind's ranking, the room's own, or both. */
 export function boardsFed(rules: BoardRules, room: string, ownOnly: boolean): string[] {
   const own = ownBoard(rules.name, room);

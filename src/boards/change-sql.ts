@@ -7,7 +7,8 @@
  *       places ─► place ──────────────────────────┘  └► ordered (one a ranking and player) ─► change (of what stands)
  * ```
  *
- * Parameters: ?1 entries, ?2 places (both `deal.ts`), ?3 now, ?4 room.
+ * Parameters: ?1 entries, ?2 places (both `deal.ts`), ?3 now, ?4 room. What is written by hand (`corrections.ts`) comes the same
+ * way: an entry that neither a ban nor an erasure stops, `last` to set a score, `remove` to take it away.
  */
 export const CHANGES = `
 ${placeCte("?2")},
@@ -15,7 +16,7 @@ entry as (
   select value ->> 0 as slot, value ->> 1 as user, value ->> 2 as name, value ->> 3 as points,
     value ->> 4 as tie, value ->> 6 as at, value ->> 7 as seq
   from json_each(?1)
-  where not ${bannedSql("value ->> 1", "?4", "?3")} and not ${erasedSql()}
+  where value ->> 8 = 1 or not (${bannedSql("value ->> 1", "?4", "?3")} or ${erasedSql()})
 ),
 placed as (
   select place.*, entry.user, entry.name, points, entry.tie, at, seq,
@@ -65,16 +66,19 @@ compared as (
     case new.combine
       when 'best' then (new.score, new.tie, new.at, new.seq) < (old.score, old.tie, old.reached_at, old.reached_seq)
       when 'last' then new.last_at >= old.last_at
+      when 'remove' then 1
       else (new.at, new.seq) > (old.reached_at, old.reached_seq)
     end as takes
   from ordered as new left join scores as old on old.ranking = new.ranking and old.user = new.user
-  where new.pick = 1 and (new.combine <> 'sum' or new.score <> 0)
+  where new.pick = 1
+    and case new.combine when 'sum' then new.score <> 0 when 'remove' then old.user is not null else 1 end
 ),
 settled as (
   select *,
     case when is_new then score when combine = 'sum' then old_score + score when takes then score else old_score end
       as to_score,
-    case when is_new or takes then tie else old_tie end as to_tie,
+    -- By hand a tie may be left as it is.
+    case when is_new or takes then coalesce(tie, old_tie, 0) else old_tie end as to_tie,
     is_new or takes as is_reached,
     case when is_new or last_at >= old_last_at then name else old_name end as to_name
   from compared
@@ -84,7 +88,7 @@ change as (
     case when is_reached then at else old_at end as reached_at,
     case when is_reached then seq else old_seq end as reached_seq,
     case when is_new then last_at else max(last_at, old_last_at) end as last_at,
-    is_new, old_score, old_tie, old_at, old_seq,
+    is_new, combine = 'remove' as is_gone, old_score, old_tie, old_at, old_seq,
     is_new or is_reached or to_score <> old_score as is_moved
   from settled
   where is_new or is_reached or to_score <> old_score or to_name <> old_name
@@ -119,6 +123,7 @@ export function bannedSql(user: string, room: string, now: string): string {
     or exists (select 1 from bans where scope = ${room} and ${inForce}))`;
 }
 
-function erasedSql(): string {
+/** An entry of somebody who was erased after it had begun. */
+export function erasedSql(): string {
   return "exists (select 1 from players where user = value ->> 1 and erased_at >= value ->> 5)";
 }

@@ -23,15 +23,25 @@ export interface Dealt {
   entry: unknown;
 }
 
-/** What SQL reads by number: slot, user, name, points, tie, firstAt, lastAt, seq. */
-export type DealtRow = readonly [number, string, string, number, number, number, number, number];
+/** What SQL reads by number. By hand neither a ban nor an erasure stops it, and without a tie the old one stays. */
+export type DealtRow = readonly [
+  slot: number,
+  user: string,
+  name: string,
+  points: number,
+  tie: number | null,
+  firstAt: number,
+  lastAt: number,
+  seq: number,
+  isByHand?: 1,
+];
 
 /** Slot, ranking's board, its period, combine, turn, tie's turn, most a day or null, declared board, the quarter's beginning. */
 export type Place = readonly [
   slot: number,
   board: string,
   period: string,
-  combine: BoardRules["combine"],
+  combine: BoardRules["combine"] | "remove",
   turn: 1 | -1,
   tieTurn: 1 | -1 | 0,
   maxPerDay: number | null,

@@ -148,10 +148,35 @@ export const bans = sqliteTable(
   (table) => [primaryKey({ columns: [table.scope, table.user] })],
 );
 
-/** Whoever scored: the name they bore last, and when they were erased, so that points still on their way do not bring them back. */
-export const players = sqliteTable("players", {
-  user: text().primaryKey(),
-  name: text().notNull(),
-  at: integer().notNull(),
-  erasedAt: integer("erased_at"),
-});
+/**
+ * Whoever scored: the name they bore last. Of whom was erased the moment is kept for a while, under no name, so that points
+ * still on their way do not bring them back.
+ */
+export const players = sqliteTable(
+  "players",
+  {
+    user: text().primaryKey(),
+    name: text().notNull(),
+    at: integer().notNull(),
+    erasedAt: integer("erased_at"),
+  },
+  (table) => [index("players_erased").on(table.erasedAt).where(sql`${table.erasedAt} is not null`)],
+);
+
+/** What an admin changed by hand: one row a ranking. Of an erased person the change stays, without whom it was about and why. */
+export const corrections = sqliteTable(
+  "corrections",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    at: integer().notNull(),
+    by: text().notNull(),
+    board: text().notNull(),
+    period: text().notNull(),
+    user: text().notNull(),
+    /** Points as they are told; null: was not, or is no longer, ranked. */
+    before: integer(),
+    after: integer(),
+    reason: text().notNull(),
+  },
+  (table) => [index("corrections_of").on(table.user)],
+);

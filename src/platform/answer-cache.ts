@@ -185,7 +185,7 @@ export class AnswerCache<T> {
   }
 
   #count(outcome: "ok" | "failed"): void {
-    if (!this.kind.isMadeHere) counts.database.add({ for: "read", outcome });
+    counts.database.add({ for: "read", outcome });
   }
 
   #keep(key: string, landed: Landed<T>): Landed<T> {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Place } from "../boards/rank-order";
 import type { Page, Ranked, Standing } from "../boards/read-board";
-import type { Json } from "../protocol/messages";
+import type { Season } from "../boards/seasons";
 import type { Config } from "./config";
 
 /** How long an answer is good. */
@@ -16,11 +16,9 @@ export interface Lifetime {
 export interface AnswerKind<T> {
   readonly name: AnswerKindName;
   readonly shape: z.ZodType<T>;
-  /** It is made without asking the database. */
-  readonly isMadeHere?: true;
 }
 
-export const answerKindNames = ["top", "standing", "list"] as const;
+export const answerKindNames = ["top", "standing", "seasons"] as const;
 export type AnswerKindName = (typeof answerKindNames)[number];
 
 const ranked = z.object({ rank: z.int(), user: z.string(), name: z.string(), points: z.number() });
@@ -51,8 +49,13 @@ export const standingAnswer: AnswerKind<Standing | null> = {
     .nullable(),
 };
 
-/** Which boards there are: whatever is told of them is public, and is made here. */
-export const listAnswer: AnswerKind<Json> = { name: "list", shape: z.json(), isMadeHere: true };
+/** Which seasons there are, of every board at once: the list of boards is made of them, and what a season's name means. */
+export const seasonsAnswer: AnswerKind<Season[]> = {
+  name: "seasons",
+  shape: z.array(z.object({ board: z.string(), season: z.string(), opensAt: z.int(), closesAt: z.int() })),
+};
+/** No board is called so. */
+export const SEASONS = "\nseasons";
 
 /** How long an answer is good, by what it is of. Everything that is cached has its lifetime here. */
 const lifetimes = {
@@ -60,8 +63,8 @@ const lifetimes = {
   open: ({ boardTtlMs }: Pick<Config, "boardTtlMs">) => boardTtlMs,
   /** One that has ended takes no more but those that were still on their way. */
   closed: () => 86_400_000,
-  /** Which boards there are. It changes with a release, and with a reset: that is in its key. */
-  list: () => 300_000,
+  /** Opened hours ahead, and rarely. */
+  seasons: () => 300_000,
 } as const;
 
 /** From half of its life on an answer is fetched anew ahead of time, so that who reads it often never waits. */

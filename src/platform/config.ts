@@ -1,6 +1,7 @@
 import { byteLength } from "../protocol/codec";
 import { type AddressRuleName, addressRates, connectionRates, userRates } from "../protocol/rates";
 import type { Rate, RoomSettings } from "../room/settings";
+import { type BoardRetention, keptByDefault, parseRetention, RETENTION_PROBLEM } from "./board-retention";
 import { readUrl } from "./read-url";
 
 export interface Config {
@@ -15,6 +16,7 @@ export interface Config {
   roomsUrl?: string;
   room: RoomSettings;
   boardTtlMs: number;
+  boardKeepMs: BoardRetention;
   maxRooms: number;
   /** Prints when an instance of a room comes to life. */
   debugRooms: boolean;
@@ -80,6 +82,7 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
       rules: { ...(chat === undefined ? {} : { "chat.say": chat }), ...readRules() },
     },
     boardTtlMs: whole("BOARD_TTL_MS", 60_000, 0, MAX_MS, "milliseconds"),
+    boardKeepMs: readRetention() ?? keptByDefault,
     debugRooms: choice("DEBUG_ROOMS", ["on", "off"], "off") === "on",
     maxRooms: whole("MAX_ROOMS", 10_000, 1, MAX_ROOMS, "rooms"),
     limits: {
@@ -137,6 +140,12 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
       }
     }
     return rules;
+  }
+
+  function readRetention(): BoardRetention | undefined {
+    const read = parseRetention(text("BOARD_RETENTION") ?? "");
+    if (!read) problems.push(RETENTION_PROBLEM);
+    return read;
   }
 
   function readOrigins(): string[] {

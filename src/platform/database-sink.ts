@@ -1,12 +1,10 @@
 import { applyBatch } from "../boards/apply-batch";
 import { type BoardBook, boardsFed } from "../boards/board-book";
-import { periodKey } from "../boards/periods";
 import type { BatchAnswer } from "../protocol/batch";
-import { topKey } from "./answer-kinds";
 import { type AskedBatch, batchOf } from "./batch-errand";
 import { counts } from "./counts";
 import type { ErrandHandler } from "./errands";
-import { boardAnswers } from "./held-answers";
+import { boardAnswers, firstPages } from "./held-answers";
 
 /** Where a room's batches go on Cloudflare: into D1, in process. */
 export function databaseSink(db: D1Database, book: BoardBook): ErrandHandler {
@@ -45,12 +43,6 @@ export async function outdateBoards(
     .filter((one) => one.kind === kind)
     .flatMap((rules) => boardsFed(rules, room, ownOnly === true).map((board) => ({ rules, board })));
   await Promise.all(
-    fed.map(({ rules: { periods, timeZone }, board }) => {
-      const present = periods
-        .filter((sort) => sort !== "season")
-        .map((sort) => periodKey(sort, now, timeZone));
-      const firstPages = present.map((period) => topKey(board, period));
-      return boardAnswers.outdate(board, firstPages, now);
-    }),
+    fed.map(({ rules, board }) => boardAnswers.outdate(board, firstPages(rules, board, now), now)),
   );
 }

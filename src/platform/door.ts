@@ -1,6 +1,6 @@
 import { farewellOf } from "../features/moderation/farewells";
 import { closeCodes, type Role } from "../protocol/codes";
-import { judgeAdmin } from "./admin-call";
+import { type CallerResult, judgeAdmin, judgeSelf } from "./admin-call";
 import { answerPreflight, dress, readerOf } from "./answer-headers";
 import { BanBook, type BanVerdict } from "./ban-book";
 import { type Config, type ConfigResult, readConfig } from "./config";
@@ -127,12 +127,18 @@ export class Door {
   }
 
   /** Whoever may administer the deployment, or the refusal. */
-  async admin(request: Request): Promise<{ ok: true; user: string } | HttpRefusal> {
+  async admin(request: Request): Promise<CallerResult> {
     if (!this.#gate) return refuseHttp(503, "unavailable", this.#problem());
     const judged = await judgeAdmin(request, this.#gate, Date.now());
     if (!judged.ok) return judged;
     const { ban } = await this.#verdict({ user: judged.user, role: "admin" }, NO_ROOM);
     return ban ? refuseHttp(403, "not_allowed", farewellOf(ban.scope, ban).reason) : judged;
+  }
+
+  /** The same, or this user. */
+  async self(request: Request, user: string): Promise<CallerResult> {
+    if (!this.#gate) return refuseHttp(503, "unavailable", this.#problem());
+    return judgeSelf(request, user, this.#gate, Date.now());
   }
 
   /**

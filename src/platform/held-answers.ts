@@ -1,5 +1,7 @@
+import type { BoardRules } from "../boards/board-book";
+import { periodKey } from "../boards/periods";
 import { AnswerCache, type Common } from "./answer-cache";
-import { listAnswer, standingAnswer, topAnswer } from "./answer-kinds";
+import { seasonsAnswer, standingAnswer, topAnswer, topKey } from "./answer-kinds";
 import { BoardNews } from "./board-news";
 import { DatabaseRest } from "./database-rest";
 import { PlatformCache } from "./platform-cache";
@@ -15,7 +17,7 @@ const common: Common = { news: new BoardNews(), rest: new DatabaseRest(), shared
 export const boardAnswers = {
   top: new AnswerCache(topAnswer, { entries: 1_000, chars: 4_000_000 }, common),
   standing: new AnswerCache(standingAnswer, { entries: 5_000, chars: 4_000_000 }, common),
-  list: new AnswerCache(listAnswer, { entries: 10, chars: 1_000_000 }, common),
+  seasons: new AnswerCache(seasonsAnswer, { entries: 1, chars: 1_000_000 }, common),
   shared,
 
   /**
@@ -27,3 +29,10 @@ export const boardAnswers = {
     return Promise.all(firstPages.map((key) => shared.remove(key)));
   },
 } as const;
+
+/** Of a board's present periods: what the platform's cache can be told to forget. */
+export function firstPages({ periods, timeZone }: BoardRules, board: string, now: number): string[] {
+  return periods
+    .filter((sort) => sort !== "season")
+    .map((sort) => topKey(board, periodKey(sort, now, timeZone)));
+}

@@ -1,5 +1,6 @@
 import type { VerifierState } from "../identity/verifier";
 import type { DeskState } from "./address-desk";
+import { answerKindNames } from "./answer-kinds";
 import { counts } from "./counts";
 import type { DatabaseState } from "./database-watch";
 import { boardAnswers } from "./held-answers";
@@ -34,7 +35,7 @@ function counted({ name, help, counts: samples }: (typeof counts)[keyof typeof c
 const OF_PROCESS = "Of one process, since it began.";
 
 function told({ tokens, addresses, database }: MetricsState): Family[] {
-  const sizes = (["top", "standing", "list"] as const).map((kind) => ({ kind, ...boardAnswers[kind].size }));
+  const sizes = answerKindNames.map((kind) => ({ kind, ...boardAnswers[kind].size }));
   const counter = (name: string, help: string, value: number): Family => {
     return {
       name: `tallyroom_${name}`,

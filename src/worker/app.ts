@@ -13,9 +13,13 @@ import { closeCodes } from "../protocol/codes";
 import { asideRoutes } from "./aside-routes";
 import { bansRoutes } from "./bans-routes";
 import { boardRoutes } from "./board-routes";
+import { correctionRoutes } from "./correction-routes";
+import { documentRoutes } from "./document-routes";
 import { errandRoutes } from "./errand-routes";
 import { liveRoutes } from "./live-routes";
 import type { MayRead } from "./may-read";
+import { seasonRoutes } from "./season-routes";
+import { userRoutes } from "./user-routes";
 
 /** The worker's routes: rooms by way of the door, and what is no room's. */
 export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
@@ -55,9 +59,13 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
   app.route("/v1/bans", bansRoutes(doorOf));
   app.route("/v1/aside", asideRoutes(doorOf, book));
   const mayRead: MayRead = (env, request, rule) => doorOf(env).mayRead(request, rule);
+  app.route("/v1/corrections", correctionRoutes(doorOf, book));
+  app.route("/v1/users", userRoutes(doorOf, book));
+  app.route("/v1/boards", seasonRoutes(doorOf, book, mayRead));
   app.route("/v1/boards", liveRoutes(book, mayRead));
   app.route("/v1/boards", boardRoutes(book, mayRead));
   app.route("/v1/errands", errandRoutes());
+  app.route("/", documentRoutes());
   app.all("/v1/batches", ({ req, env, executionCtx }) => {
     const later = (work: Promise<unknown>) => executionCtx.waitUntil(work);
     return answerBatch(req.raw, { secrets: Door.secrets(env), db: env.DB, book, later }, Date.now());

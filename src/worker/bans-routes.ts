@@ -1,23 +1,18 @@
 import { Hono } from "hono";
-import { z } from "zod";
 import type { Ban } from "../boards/bans";
-import { isUserId } from "../identity/user-id";
 import type { BanKeeper } from "../platform/ban-keeper";
 import { keeperOf } from "../platform/banned-address";
 import type { CloudflareEnv } from "../platform/cloudflare";
 import type { Door } from "../platform/door";
-import { readBody } from "../platform/http-body";
 import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/http-refusal";
-import { text } from "../protocol/schema/fields";
+import { tell } from "./admin-route";
+import { badData, readJson, readParams, readQuery } from "./api/asked";
+import { noQuery } from "./api/boards";
+import { userParams } from "./api/by-hand";
+import { banBody, bansQuery } from "./api/upkeep";
 
-const MAX_PAGE = 100;
-const DEFAULT_PAGE = 50;
 const AWAY_RETRY_MS = 5_000;
 
-const wanted = z.strictObject({
-  reason: text(1, 200).optional(),
-  untilMs: z.int().positive().max(8_640_000_000_000_000).optional(),
-});
 /** For whoever deploys: what is missing. */
 export const NO_KEEPER = "This worker keeps no bans: it has no DB and USERS bindings.";
 type Context = { Bindings: CloudflareEnv };
@@ -51,35 +46,33 @@ export function bansRoutes(doorOf: (env: CloudflareEnv) => Door) {
 
   app.get("/", ({ req, env }) =>
     asAdmin(req.raw, env, async (bans, _, now) => {
-      const page = readPage(new URL(req.url).searchParams);
-      if (!page.ok) return refusalResponse(page);
-      const found = await bans.list(page.after, page.limit + 1, now);
-      const shown = found.slice(0, page.limit);
-      const last = found.length > page.limit ? shown.at(-1) : undefined;
+      const query = readQuery(req.raw, bansQuery);
+      if (!query.ok) return refusalResponse(query);
+      const { limit, cursor = "" } = query.value;
+      const found = await bans.list(cursor, limit + 1, now);
+      const shown = found.slice(0, limit);
+      const last = found.length > limit ? shown.at(-1) : undefined;
       return tell({ bans: shown.map(told), ...(last ? { cursor: last.user } : {}) });
     }),
   );
   app.get("/:user", ({ req, env }) =>
     asAdmin(req.raw, env, async (bans, _, now) => {
-      const ban = await bans.find(userOf(req.url), now);
+      const asked = readUser(req.raw);
+      if (!asked.ok) return refusalResponse(asked);
+      const ban = await bans.find(asked.user, now);
       return ban ? tell(told(ban)) : notBanned();
     }),
   );
   app.put("/:user", ({ req, env }) =>
     asAdmin(req.raw, env, async (bans, by, now) => {
-      const user = userOf(req.url);
-      if (!isUserId(user)) return refusalResponse(refuseHttp(400, "bad_data", "That is no user id."));
-      const body = await readBody(req.raw);
+      const asked = readUser(req.raw);
+      if (!asked.ok) return refusalResponse(asked);
+      const body = await readJson(req.raw, banBody);
       if (!body.ok) return refusalResponse(body);
-      const read = wanted.safeParse(body.body);
-      if (!read.success) {
-        const [issue] = read.error.issues;
-        const where = issue?.path.join(".");
-        return refusalResponse(refuseHttp(400, "bad_data", `${where || "The body"}: ${issue?.message}.`));
-      }
-      const { reason, untilMs } = read.data;
+      const { user } = asked;
+      const { reason, untilMs } = body.value;
       if (untilMs !== undefined && untilMs <= now) {
-        return refusalResponse(refuseHttp(400, "bad_data", "A ban ends later than now: untilMs has passed."));
+        return refusalResponse(badData("untilMs must be later than now: it has passed."));
       }
       if (user === by || !(await bans.mayModerate("admin", user))) {
         return refusalResponse(refuseHttp(403, "not_allowed", "Nobody moderates an equal or higher role."));
@@ -91,7 +84,9 @@ export function bansRoutes(doorOf: (env: CloudflareEnv) => Door) {
   );
   app.delete("/:user", ({ req, env }) =>
     asAdmin(req.raw, env, async (bans, by, now) => {
-      return (await bans.lift(userOf(req.url), by, now)) ? tell({ lifted: true }) : notBanned();
+      const asked = readUser(req.raw);
+      if (!asked.ok) return refusalResponse(asked);
+      return (await bans.lift(asked.user, by, now)) ? tell({ lifted: true }) : notBanned();
     }),
   );
   app.all("*", () => {
@@ -99,17 +94,6 @@ export function bansRoutes(doorOf: (env: CloudflareEnv) => Door) {
     return refusalResponse(refuseHttp(405, "bad_action", "Bans answer GET, PUT and DELETE.", allow));
   });
   return app;
-}
-
-/** Who asks is judged first; a database that is away is told as such. */
-function readPage(query: URLSearchParams): { ok: true; after: string; limit: number } | HttpRefusal {
-  const unknown = [...query.keys()].find((name) => name !== "limit" && name !== "cursor");
-  if (unknown !== undefined) return refuseHttp(400, "bad_data", "Only limit and cursor are asked here.");
-  const limit = query.get("limit") ?? String(DEFAULT_PAGE);
-  if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_PAGE) {
-    return refuseHttp(400, "bad_data", `limit is a whole number from 1 to ${MAX_PAGE}.`);
-  }
-  return { ok: true, after: query.get("cursor") ?? "", limit: Number(limit) };
 }
 
 function told({ user, reason, by, at, untilMs }: Omit<Ban, "scope">) {
@@ -123,18 +107,19 @@ function told({ user, reason, by, at, untilMs }: Omit<Ban, "scope">) {
 }
 
 /** Percent-decoded; what cannot be is nobody's id. */
-function userOf(url: string): string {
+function readUser(request: Request): { ok: true; user: string } | HttpRefusal {
+  let user = "";
   try {
-    return decodeURIComponent(new URL(url).pathname.slice("/v1/bans/".length));
+    user = decodeURIComponent(new URL(request.url).pathname.slice("/v1/bans/".length));
   } catch {
-    return "";
+    // As it is: empty.
   }
+  const params = readParams({ user }, userParams);
+  if (!params.ok) return params;
+  const query = readQuery(request, noQuery);
+  return query.ok ? { ok: true, user } : query;
 }
 
 function notBanned(): Response {
   return refusalResponse(refuseHttp(404, "not_found", "That user is not banned everywhere."));
-}
-
-function tell(body: unknown): Response {
-  return Response.json(body, { headers: { "Cache-Control": "no-store" } });
 }

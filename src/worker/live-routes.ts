@@ -1,20 +1,18 @@
-import { type Context, Hono } from "hono";
-import { findBoard, nextReset, readPeriod } from "../boards/board-address";
+import { Hono } from "hono";
+import { nextReset } from "../boards/board-address";
 import type { BoardBook, BoardRules } from "../boards/board-book";
-import { type Ranking, readPage } from "../boards/read-board";
-import { lifetimeOf, topKey } from "../platform/answer-kinds";
+import { readPage } from "../boards/read-board";
+import { topKey } from "../platform/answer-kinds";
 import { liveRequest } from "../platform/board-object";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import { Door } from "../platform/door";
 import { boardAnswers } from "../platform/held-answers";
-import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/http-refusal";
+import { refusalResponse, refuseHttp } from "../platform/http-refusal";
 import { comeBackStream } from "../platform/live-stream";
+import { badData } from "./api/asked";
+import { boardParams, liveQuery, PAGE } from "./api/boards";
+import { type Asked, type Ctx, cached, onBoard } from "./asked-board";
 import { type MayRead, TooManyMisses } from "./may-read";
 
-type Ctx = Context<{ Bindings: CloudflareEnv }>;
-
-/** As many as the object tells; the page is one that everybody reads. */
-const PAGE = 100;
 /** A stream ends by itself after an hour, less up to a tenth of it by chance, so that those who came together do not come back together. */
 const HOUR_MS = 3_600_000;
 const SPREAD = 0.1;
@@ -26,58 +24,30 @@ const RESET_SPREAD_MS = 5_000;
 export function liveRoutes(book: BoardBook, mayRead: MayRead) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
 
-  app.get("/:board/live", async (c) => {
-    const now = Date.now();
-    const asked = judge(c, book, now);
-    if (!asked.ok) return refusalResponse(asked);
-    const { env, req } = c;
-    if (!env.BOARDS) return refusalResponse(refuseHttp(503, "unavailable", NO_OBJECTS));
-    const refusal = await mayRead(env, req.raw, "live");
-    if (refusal) return refusalResponse(refusal);
-    const { ranking, isDeclared, endsAt } = asked;
-    if (!isDeclared) {
-      const missing = await whetherThere(c, ranking, mayRead, now);
-      if (missing) return missing;
-    }
-    const knows = /^\d{1,16}-[0-9a-f]{8}$/.exec(req.header("Last-Event-ID") ?? "")?.[0];
-    const ask = { ranking, endsAt, ...(knows === undefined ? {} : { knows }) };
-    return env.BOARDS.getByName(`${ranking.board}\n${ranking.period}`).fetch(liveRequest(ask));
-  });
+  app.get("/:board/live", (c) =>
+    onBoard(c, book, { params: boardParams, query: liveQuery }, mayRead, async (asked, _, __, now) => {
+      const { env, req } = c;
+      if (!env.BOARDS) return refusalResponse(refuseHttp(503, "unavailable", NO_OBJECTS));
+      const { address, ranking, isClosed } = asked;
+      if (isClosed) return refusalResponse(badData("That period has ended: it is told no more."));
+      const refusal = await mayRead(env, req.raw, "live");
+      if (refusal) return refusalResponse(refusal);
+      // A kind's own board is there by declaration: nobody can make up another.
+      const isDeclared = address.room === undefined && !ranking.period.startsWith("season");
+      if (!isDeclared) {
+        const missing = await whetherThere(c, asked, now);
+        if (missing) return missing;
+      }
+      const knows = /^\d{1,16}-[0-9a-f]{8}$/.exec(req.header("Last-Event-ID") ?? "")?.[0];
+      const endsAt = endOf(ranking.period, address.rules, now);
+      const ask = { ranking, endsAt, ...(knows === undefined ? {} : { knows }) };
+      return env.BOARDS.getByName(`${ranking.board}\n${ranking.period}`).fetch(liveRequest(ask));
+    }),
+  );
   return app;
 }
 
 const NO_OBJECTS = "This worker tells no boards live: it has no BOARDS binding.";
-
-interface LiveAddress {
-  ok: true;
-  ranking: Ranking;
-  /** It is there by declaration: nobody can make up another. */
-  isDeclared: boolean;
-  endsAt: number;
-}
-
-function judge(c: Ctx, book: BoardBook, now: number): LiveAddress | HttpRefusal {
-  const address = findBoard(book, c.req.param("board") ?? "");
-  if (!address) return refuseHttp(404, "not_found", "No kind of room has a board of that name.");
-  const { period: given = [], ...others } = c.req.queries();
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined || given.length > 1) {
-    return refuseHttp(400, "bad_data", "Only period may be given here, and once.");
-  }
-  const { rules, board, room } = address;
-  const asked = given[0] ?? rules.periods[0] ?? "all";
-  const read = readPeriod(rules, asked, now);
-  if (!read.ok) return refuseHttp(400, "bad_data", `${read.problem}.`);
-  if (read.isClosed) return refuseHttp(400, "bad_data", "That period has ended: it is told no more.");
-  const ranking: Ranking = {
-    board,
-    period: read.period,
-    turn: rules.order === "highest" ? -1 : 1,
-    ...(room === undefined ? {} : { room }),
-  };
-  const isDeclared = room === undefined && !asked.startsWith("season");
-  return { ok: true, ranking, isDeclared, endsAt: endOf(read.period, rules, now) };
-}
 
 /** When its period is over a stream is over too: whoever comes back is told the next. */
 function endOf(period: string, { timeZone }: BoardRules, now: number): number {
@@ -88,27 +58,13 @@ function endOf(period: string, { timeZone }: BoardRules, now: number): number {
 }
 
 /** A room's own board, or a season, is there when somebody has scored on it: an answer like any other, from the cache. */
-async function whetherThere(
-  c: Ctx,
-  ranking: Ranking,
-  mayRead: MayRead,
-  now: number,
-): Promise<Response | undefined> {
+async function whetherThere(c: Ctx, asked: Asked, now: number): Promise<Response | undefined> {
+  const { ranking, lifetime, admit } = asked;
   const { board, period } = ranking;
   try {
-    const { value } = await boardAnswers.top.get(
-      {
-        board,
-        key: topKey(board, period),
-        lifetime: lifetimeOf("open", Door.config(c.env)),
-        fetch: () => readPage(c.env.DB, ranking, { limit: PAGE }, now),
-        keepAlive: (work) => c.executionCtx.waitUntil(work),
-        admit: async () => {
-          const refusal = await mayRead(c.env, c.req.raw, "readMiss");
-          if (refusal) throw new TooManyMisses(refusal);
-        },
-      },
-      now,
+    const question = { board, key: topKey(board, period), lifetime, admit };
+    const { value } = await cached(c, boardAnswers.top, question, now, () =>
+      readPage(c.env.DB, ranking, { limit: PAGE }, now),
     );
     if (value.updatedAt !== null) return undefined;
     return refusalResponse(refuseHttp(404, "not_found", "Nobody has scored on that board yet."));

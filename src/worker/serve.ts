@@ -5,11 +5,18 @@ import { Addresses } from "../platform/cloudflare-address";
 import { UserObject } from "../platform/user-object";
 import type { Kind } from "../room/kind";
 import { appOf } from "./app";
+import { clearAway } from "./clear-away";
 
 /** Rooms of these kinds, in one worker: export `Rooms`, `Users`, `Addresses` and `Boards` for their bindings and `worker` as the default. */
 export function serve({ kinds }: { kinds: readonly Kind[] }) {
   const byName = new Map(kinds.map((kind) => [kind.name, kind]));
   if (byName.size < kinds.length) throw new TypeError("Two kinds have the same name.");
   const { fetch } = appOf(new Set(byName.keys()), openBoardBook(kinds));
-  return { Rooms: roomsOf(byName), Users: UserObject, Addresses, Boards: BoardObject, worker: { fetch } };
+  return {
+    Rooms: roomsOf(byName),
+    Users: UserObject,
+    Addresses,
+    Boards: BoardObject,
+    worker: { fetch, scheduled: clearAway },
+  };
 }

@@ -12,6 +12,8 @@ function problems(env: Record<string, unknown>): string[] {
   return read.ok ? [] : read.problems;
 }
 
+const DAY_MS = 86_400_000;
+
 describe("an environment", () => {
   it("with nothing in it gives every default of the protocol, and no guests", () => {
     expect(config({})).toEqual({
@@ -27,6 +29,7 @@ describe("an environment", () => {
         rules: {},
       },
       boardTtlMs: 60_000,
+      boardKeepMs: { day: 90 * DAY_MS, week: 366 * DAY_MS, season: null, room: 30 * DAY_MS },
       maxRooms: 10_000,
       debugRooms: false,
       limits: {
@@ -61,6 +64,7 @@ describe("an environment", () => {
         CHAT_LIMIT: "3/0.5",
         FLUSH_MS: "100",
         BOARD_TTL_MS: "0",
+        BOARD_RETENTION: "day=7, season=400,room=0",
         MAX_ROOMS: "5",
         CONNECT_LIMIT: "1/1",
         NEW_ROOM_LIMIT: "2/2",
@@ -87,6 +91,7 @@ describe("an environment", () => {
         rules: { "chat.say": { count: 3, perMs: 500 } },
       },
       boardTtlMs: 0,
+      boardKeepMs: { day: 7 * DAY_MS, week: 366 * DAY_MS, season: 400 * DAY_MS, room: null },
       maxRooms: 5,
       debugRooms: false,
       limits: {
@@ -201,6 +206,7 @@ describe("a value that makes no sense", () => {
       LEAVE_GRACE_MS: ["5s"],
       FLUSH_MS: ["-0"],
       BOARD_TTL_MS: ["Infinity"],
+      BOARD_RETENTION: ["day", "day=6", "day=-1", "month=30", "day:90", "day=1e3", "day=90;room=30"],
       MAX_USERS: ["0", "32769", "many"],
       MAX_ROOMS: ["0", "1000001"],
     };

@@ -7,7 +7,7 @@ describe("the shipped migrations", () => {
       "select name, sql from sqlite_master where type = 'table' and name not like 'sqlite_%' and name not like '_cf_%' and name <> 'd1_migrations'",
     ).all<{ name: string; sql: string }>();
     const withRowid = results.filter(({ sql }) => !/WITHOUT ROWID$/.test(sql)).map(({ name }) => name);
-    expect(withRowid.sort()).toEqual(["rankings", "set_aside"]);
-    expect(results.length).toBe(8);
+    expect(withRowid.sort()).toEqual(["corrections", "rankings", "set_aside"]);
+    expect(results.length).toBe(9);
   });
 });

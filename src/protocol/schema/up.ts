@@ -9,9 +9,12 @@ const json = z
   .default({});
 const named = text(1, 64);
 
+/** An action; over HTTP it stands alone. */
+export const doSchema = z.object({ t: z.literal("do"), id: text(1, 64), f: named, a: named, d: json });
+
 /** What a client may say. `codec.ts` decodes the same by hand; a test holds the two together. */
 export const up = z.discriminatedUnion("t", [
-  z.object({ t: z.literal("do"), id: text(1, 64), f: named, a: named, d: json }),
+  doSchema,
   z.object({ t: z.literal("sig"), f: named, n: named, d: json }),
   z.object({ t: z.literal("seen"), seq: z.int().nonnegative() }),
   z.object({ t: z.literal("clock"), t0: z.number() }),

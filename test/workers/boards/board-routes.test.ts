@@ -269,14 +269,15 @@ describe("a wrong parameter", () => {
     ["limit=1e1", /limit: /],
     ["limit=", /limit: /],
     ["limit=5&limit=6", /limit may be given once/],
-    ["period=year", /period must be one of all, day/],
+    ["period=year", /period: must be one of all, day/],
     ["period=day:2026-02-30", /period must be one of/],
     ["period=day:2026-11-21", /not still to come/],
     ["period=week:2026-11-17", /a Monday/],
-    ["period=season", /season:<name>/],
+    ["period=season:", /season:<name>/],
+    ["period=season:NO", /season:<name>/],
     ["cursor=nonsense", /cursor must be one/],
-    ["cursor=", /cursor must be one/],
-    ["sort=up", /sort/],
+    ["cursor=", /cursor: must be one/],
+    ["sort=up", /sort is not asked here: only period, limit and cursor are/],
     ["__proto__=1", /__proto__/],
   ])("?%s is 400 with a sentence, and asks the database nothing", async (query, sentence) => {
     const { board, get, counted } = stage();
@@ -295,10 +296,11 @@ describe("a wrong parameter", () => {
     },
   );
 
-  it("as a board that nobody declares, or whose rooms are none, is 404", async () => {
+  it("as a board that nobody declares is 404, and as a name that is none 400", async () => {
     const { board, get, counted } = stage();
-    for (const name of ["nothing", `${board}:`, `${board}:a:b`, `${board}:..`, `${board}%3Ax%2Fy`]) {
-      expect((await get(name)).status).toBe(404);
+    expect((await get("nothing")).status).toBe(404);
+    for (const name of [`${board}:`, `${board}:a:b`, `${board}:..`, `${board}%3Ax%2Fy`, "MAIN"]) {
+      expect((await get(name)).status).toBe(400);
     }
     expect(counted.calls).toBe(0);
   });

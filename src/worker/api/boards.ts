@@ -1,0 +1,157 @@
+import { z } from "zod";
+import { MAX_TIME_MS } from "../../protocol/limits";
+import { board, name, period, points, season, time, user, whole } from "./fields";
+import type { Operation } from "./operation";
+
+/** However many are asked for, this many are read and kept: one key serves every `limit`. */
+export const PAGE = 100;
+export const MAX_AROUND = 25;
+export const MAX_USERS = 20;
+
+export const noQuery = z.strictObject({});
+export const boardParams = z.strictObject({ board });
+export const boardUserParams = z.strictObject({ board, user });
+
+const CURSOR = "must be one that a page of this board ended with";
+export const liveQuery = z.strictObject({ period: period.optional() });
+export const topQuery = z.strictObject({
+  period: period.optional(),
+  limit: whole(1, PAGE, 50).describe("How many"),
+  cursor: z
+    .string({ error: CURSOR })
+    .regex(/^[A-Za-z0-9_-]{1,1024}$/, { error: CURSOR })
+    .optional()
+    .describe("From the page before"),
+});
+export const userQuery = z.strictObject({
+  period: period.optional(),
+  around: whole(0, MAX_AROUND, 5).describe("How many on each side"),
+});
+const IDS = `must be 1 to ${MAX_USERS} user ids with commas between`;
+export const usersQuery = z.strictObject({
+  period: period.optional(),
+  ids: z
+    .string({ error: IDS })
+    .min(1, { error: IDS })
+    .max(4_096, { error: IDS })
+    .describe(`1 to ${MAX_USERS} user ids with commas between`),
+});
+
+export const seasonTold = z
+  .strictObject({
+    season,
+    opensAt: time,
+    closesAt: time.describe("The first moment that is no longer in it"),
+  })
+  .meta({ id: "Season", description: "A span that an admin opened" });
+export const boardTold = z
+  .strictObject({
+    board: z.string(),
+    kind: z.string(),
+    combine: z.enum(["sum", "best", "last"]).describe("What a player's games come to"),
+    order: z.enum(["highest", "lowest"]).describe("Which end is first"),
+    tie: z.enum(["highest", "lowest"]).optional().describe("The second column's, where there is one"),
+    feeds: z.enum(["both", "kind", "room"]).describe("The kind's ranking, each room's own, or both"),
+    timeZone: z.string().describe("Whose midnight ends a day"),
+    periods: z.array(
+      z.strictObject({
+        period: z.enum(["all", "day", "week", "season"]),
+        nextReset: z.int().max(MAX_TIME_MS).optional().describe("When the present one ends"),
+      }),
+    ),
+    seasons: z.array(seasonTold).optional().describe("In the order of time, where the board has any"),
+  })
+  .meta({ id: "Board", description: "A board as a kind declares it" });
+export const ranked = z
+  .strictObject({ rank: z.int().min(1), user: z.string(), name, points })
+  .meta({ id: "Ranked", description: "A player's place" });
+const head = { board: z.string(), period: z.string().describe("As it is stored: `day:2026-11-20`") };
+
+export const listAnswer = z.strictObject({ boards: z.array(boardTold) });
+export const topAnswer = z.strictObject({
+  ...head,
+  version: z.int().min(0).describe("Raised by every change"),
+  updatedAt: time.nullable(),
+  entries: z.array(ranked),
+  cursor: z.string().optional().describe("Absent on the last page"),
+});
+export const userAnswer = z.strictObject({
+  ...head,
+  user: z.string(),
+  rank: z.int().min(1),
+  of: z.int().min(1),
+  points,
+  around: z.array(ranked),
+});
+export const usersAnswer = z.strictObject({
+  ...head,
+  users: z.array(
+    z.strictObject({ user: z.string(), name, rank: z.int().min(1), of: z.int().min(1), points }),
+  ),
+});
+
+const cached =
+  "Told from a cache: `Age` says how old it is, `Cache-Status` how it came, `If-None-Match` gets 304 while it is the same.";
+
+export const boardOperations: readonly Operation[] = [
+  {
+    id: "listBoards",
+    method: "get",
+    path: "/v1/boards",
+    tag: "Boards",
+    summary: "The boards that there are",
+    about: "Order, periods, seasons, and when each period ends.",
+    who: "anyone",
+    query: noQuery,
+    answers: { 200: { about: "Every board that a kind declares", schema: listAnswer } },
+  },
+  {
+    id: "readBoard",
+    method: "get",
+    path: "/v1/boards/{board}",
+    tag: "Boards",
+    summary: "The top of a board, page by page",
+    about: `A cursor goes on behind the last that was shown, whoever moved meanwhile. ${cached}`,
+    who: "anyone",
+    params: boardParams,
+    query: topQuery,
+    answers: { 200: { about: "A page", schema: topAnswer }, 304: { about: "It is what you have" } },
+  },
+  {
+    id: "followBoard",
+    method: "get",
+    path: "/v1/boards/{board}/live",
+    tag: "Boards",
+    summary: "The top of a board as it changes",
+    about:
+      "Server-sent events: `board` tells the first hundred whole, `change` what became of them. `Last-Event-ID` goes on where a stream was cut.",
+    who: "anyone",
+    params: boardParams,
+    query: liveQuery,
+    answers: { 200: { about: "A stream", type: "text/event-stream" } },
+  },
+  {
+    id: "readPlayer",
+    method: "get",
+    path: "/v1/boards/{board}/users/{user}",
+    tag: "Boards",
+    summary: "A player's rank, and who stands around",
+    about: `404 for whoever is not ranked. ${cached}`,
+    who: "anyone",
+    params: boardUserParams,
+    query: userQuery,
+    answers: { 200: { about: "Their place", schema: userAnswer }, 304: { about: "It is what you have" } },
+  },
+  {
+    id: "readPlayers",
+    method: "get",
+    path: "/v1/boards/{board}/users",
+    tag: "Boards",
+    summary: "Several players' ranks at once",
+    about: `Whoever is not ranked is left out. ${cached}`,
+    who: "anyone",
+    params: boardParams,
+    query: usersQuery,
+    answers: { 200: { about: "Their places", schema: usersAnswer }, 304: { about: "It is what you have" } },
+  },
+];

@@ -1,0 +1,256 @@
+import { env } from "cloudflare:workers";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { findBoard } from "../../../src/boards/board-address";
+import { openBoardBook } from "../../../src/boards/board-book";
+import { correct, type HandMove, listCorrections } from "../../../src/boards/corrections";
+import { readStanding } from "../../../src/boards/read-board";
+import { MAX_POINTS } from "../../../src/protocol/limits";
+import type { Board } from "../../../src/room/board";
+import { ask } from "./admin";
+import { AT, CountedDatabase, entry, ranked, Scoring, wrongSpans } from "./database";
+
+async function byHand(
+  name: string,
+  board: Board,
+  what: { user: string; move: HandMove; periods?: string[]; on?: string },
+  now = AT + 1_000,
+) {
+  const address = findBoard(openBoardBook([{ name: "main", boards: { [name]: board } }]), what.on ?? name);
+  if (!address) throw new Error("no such board");
+  const { user, move, periods } = what;
+  return correct(
+    env.DB,
+    { address, user, move, by: "ada", reason: "a typing error", ...(periods ? { periods } : {}) },
+    now,
+  );
+}
+const points = async (board: string, period = "all", turn = -1) =>
+  Object.fromEntries((await ranked(board, period, turn)).map((row) => [row.user, row.points]));
+const version = (board: string) =>
+  env.DB.prepare("select version from rankings where board = ?1 and period = 'all'")
+    .bind(board)
+    .first("version");
+
+describe("[Z3] a correction", () => {
+  it("sets, adds and removes on the rankings that it names, and says what was and what is", async () => {
+    const board: Board = { combine: "sum", periods: ["all", "day"] };
+    const room = new Scoring({ mended: board });
+    await room.apply([entry("mended", "ann", 50), entry("mended", "bob", 40)]);
+    const before = await version("mended");
+    expect(
+      await byHand("mended", board, { user: "ann", move: { what: "set", points: 5 }, periods: ["all"] }),
+    ).toMatchObject({
+      ok: true,
+      corrections: [
+        {
+          board: "mended",
+          period: "all",
+          user: "ann",
+          by: "ada",
+          before: 50,
+          after: 5,
+          reason: "a typing error",
+        },
+      ],
+    });
+    expect(await version("mended")).toBe(Number(before) + 1);
+    expect(await points("mended")).toEqual({ bob: 40, ann: 5 });
+    expect(await points("mended", "day:2026-11-20")).toEqual({ ann: 50, bob: 40 });
+    await byHand("mended", board, {
+      user: "bob",
+      move: { what: "add", points: -10 },
+      periods: ["all", "day:2026-11-20"],
+    });
+    expect(await points("mended", "day:2026-11-20")).toEqual({ ann: 50, bob: 30 });
+    expect(await points(`mended:${room.room.slice(5)}`), "another board").toEqual({ ann: 50, bob: 40 });
+    const removed = await byHand("mended", board, { user: "ann", move: { what: "remove" } });
+    expect(removed).toMatchObject({
+      corrections: [
+        { period: "all", before: 5, after: null },
+        { period: "day:2026-11-20", before: 50, after: null },
+      ],
+    });
+    expect(await points("mended")).toEqual({ bob: 30 });
+    expect(await byHand("mended", board, { user: "ann", move: { what: "remove" } })).toEqual({
+      ok: true,
+      corrections: [],
+    });
+    expect(await wrongSpans()).toEqual([]);
+    const log = await listCorrections(env.DB, { user: "ann", limit: 10 });
+    expect(log.map(({ period, before, after }) => [period, before, after])).toEqual([
+      ["day:2026-11-20", 50, null],
+      ["all", 5, null],
+      ["all", 50, 5],
+    ]);
+  });
+
+  it("goes past a ban and past the most a day, and points after it count as ever", async () => {
+    const board: Board = { combine: "sum", periods: ["all", "day"], maxPerDay: 10 };
+    const room = new Scoring({ past: board });
+    await room.apply([entry("past", "eve", 10)]);
+    await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null)").run();
+    await byHand("past", board, { user: "eve", move: { what: "set", points: 100 }, periods: ["all"] });
+    expect(await points("past")).toEqual({ eve: 100 });
+    await env.DB.prepare("delete from bans where user = 'eve'").run();
+    const later = { firstAt: AT + 86_400_000, lastAt: AT + 86_400_000 };
+    await room.apply([entry("past", "eve", 3, later)]);
+    expect(await points("past")).toEqual({ eve: 103 });
+  });
+
+  it("leaves a tie where it names none, and turns with a board where the fewest win", async () => {
+    const board: Board = { combine: "best", order: "lowest", tie: "highest" };
+    const room = new Scoring({ laps: board });
+    await room.apply([entry("laps", "ann", 61, { tie: 7 }), entry("laps", "bob", 60, { tie: 1 })]);
+    await byHand("laps", board, { user: "ann", move: { what: "set", points: 60 }, periods: ["all"] });
+    expect((await ranked("laps", "all", 1, -1)).map(({ user, points, tie }) => [user, points, tie])).toEqual([
+      ["ann", 60, 7],
+      ["bob", 60, 1],
+    ]);
+    await byHand("laps", board, { user: "bob", move: { what: "set", points: 59, tie: 9 }, periods: ["all"] });
+    expect((await ranked("laps", "all", 1, -1))[0]).toMatchObject({ user: "bob", points: 59, tie: 9 });
+    // A better game than the corrected one counts, a worse one does not.
+    const game = (points: number, ms: number) =>
+      entry("laps", "bob", points, { lastAt: AT + ms, firstAt: AT + ms });
+    await room.apply([game(59.5 * 2, 2_000)]);
+    await room.apply([game(58, 3_000)]);
+    expect((await points("laps", "all", 1)).bob).toBe(58);
+  });
+
+  it("that D1 cannot take changes nothing and says why; of somebody who never scored neither", async () => {
+    const board: Board = { combine: "sum" };
+    const room = new Scoring({ bounds: board });
+    await room.apply([entry("bounds", "ann", MAX_POINTS)]);
+    expect(
+      await byHand("bounds", board, { user: "ann", move: { what: "add", points: 1 }, periods: ["all"] }),
+    ).toMatchObject({ ok: false, why: "refused", message: expect.stringMatching(/2\^53/) });
+    expect(
+      await byHand("bounds", board, { user: "nobody", move: { what: "set", points: 1 }, periods: ["all"] }),
+    ).toMatchObject({ ok: false, why: "unknown" });
+    expect(await points("bounds")).toEqual({ ann: MAX_POINTS });
+    expect(await listCorrections(env.DB, { board: "bounds", limit: 9 })).toEqual([]);
+  });
+
+  it("to add loses no award that comes at the same moment", async () => {
+    const board: Board = { combine: "sum", feeds: "kind" };
+    const rooms = Array.from({ length: 8 }, () => new Scoring({ moment: board }));
+    await rooms[0]?.apply([entry("moment", "ann", 1)]);
+    await Promise.all([
+      ...rooms.map((room) => room.apply([entry("moment", "ann", 1)])),
+      ...[10, 20].map((add) =>
+        byHand("moment", board, { user: "ann", move: { what: "add", points: add }, periods: ["all"] }),
+      ),
+    ]);
+    expect(await points("moment")).toEqual({ ann: 1 + 8 + 30 });
+    const log = await listCorrections(env.DB, { board: "moment", limit: 9 });
+    expect(log.map(({ before, after }) => (after ?? 0) - (before ?? 0)).sort()).toEqual([10, 20]);
+  });
+
+  it("keeps every span's count right, whatever is set, added and removed among batches", async () => {
+    let runs = 0;
+    const step = fc.record({
+      user: fc.integer({ min: 0, max: 7 }),
+      what: fc.constantFrom("award", "set", "add", "remove"),
+      points: fc.integer({ min: -3, max: 5 }).filter((value) => value !== 0),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+        runs += 1;
+        const name = `any-${runs}`;
+        const board: Board = { combine: "sum", feeds: "kind" };
+        const room = new Scoring({ [name]: board });
+        const all = Array.from({ length: 8 }, (_, at) => entry(name, `u${at}`, 10 + at, { seq: at }));
+        await room.apply(all);
+        const model = new Map(all.map(({ user, points }) => [user, points]));
+        for (const [at, { user, what, points }] of steps.entries()) {
+          const who = `u${user}`;
+          if (what === "award")
+            await room.apply([entry(name, who, points, { lastAt: AT + at, firstAt: AT })]);
+          else {
+            const move: HandMove = what === "remove" ? { what } : { what, points };
+            await byHand(name, board, { user: who, move, periods: ["all"] });
+          }
+          if (what === "remove") model.delete(who);
+          else model.set(who, (what === "set" ? 0 : (model.get(who) ?? 0)) + points);
+        }
+        expect(await ranked(name).then((rows) => new Map(rows.map((row) => [row.user, row.points])))).toEqual(
+          new Map([...model].sort((a, b) => b[1] - a[1])),
+        );
+        const [last] = (await ranked(name)).slice(-1);
+        if (last) {
+          const standing = await readStanding(
+            env.DB,
+            { board: name, period: "all", turn: -1 },
+            last.user,
+            1,
+            AT,
+          );
+          expect(standing).toMatchObject({ rank: model.size, of: model.size });
+        }
+      }),
+      { numRuns: 25 },
+    );
+    expect(await wrongSpans()).toEqual([]);
+  }, 60_000);
+
+  it("costs a batch nothing: the statement that removes is the corrections' own", async () => {
+    const counted = new CountedDatabase();
+    const room = new Scoring({ free: { combine: "sum" } }, { db: counted.db });
+    await room.apply([entry("free", "ann", 1)]);
+    expect(counted.statements).toBe(13);
+  });
+});
+
+describe("corrections over HTTP", () => {
+  it("[Z3] [Z4] are an admin's, want a reason, and are logged where an admin may read", async () => {
+    const room = new Scoring({ main: { combine: "sum" } });
+    await room.apply([entry("main", "ann", 50)]);
+    const body = { board: "main", periods: ["all"], user: "ann", set: 7, reason: "counted twice" };
+    for (const as of ["host", "player"] as const) {
+      expect((await ask("/v1/corrections", { as, method: "POST", body })).status).toBe(403);
+      expect((await ask("/v1/corrections", { as })).status).toBe(403);
+    }
+    expect((await ask("/v1/corrections", { as: null, method: "POST", body })).status).toBe(401);
+    expect((await ask("/v1/boards/main/users/ann", { as: null })).body).toMatchObject({ points: 50 });
+    expect(await ask("/v1/corrections", { method: "POST", body })).toMatchObject({
+      status: 200,
+      body: { corrections: [{ by: "ada", before: 50, after: 7, reason: "counted twice" }] },
+    });
+    expect((await ask("/v1/boards/main/users/ann", { as: null })).body, "at once").toMatchObject({
+      points: 7,
+    });
+    for (const add of [1, 2, 3]) {
+      await ask("/v1/corrections", { method: "POST", body: { ...body, set: undefined, add } });
+    }
+    const first = await ask<{ corrections: { after: number }[]; cursor: string }>(
+      "/v1/corrections?limit=3&user=ann&board=main",
+    );
+    expect(first.body.corrections.map(({ after }) => after)).toEqual([13, 10, 8]);
+    const next = await ask(`/v1/corrections?limit=3&user=ann&board=main&cursor=${first.body.cursor}`);
+    expect(next.body).toMatchObject({ corrections: [{ before: 50, after: 7 }] });
+    expect(next.body.cursor).toBeUndefined();
+  });
+
+  const good = { board: "main", periods: ["all"], user: "ann", set: 7, reason: "why" };
+  it.each([
+    [{ ...good, reason: undefined }, 400, /reason/],
+    [{ ...good, reason: "" }, 400, /reason/],
+    [{ ...good, set: undefined }, 400, /one of set, add and remove/],
+    [{ ...good, add: 1 }, 400, /one of set, add and remove/],
+    [{ ...good, set: undefined, add: 0 }, 400, /add: must not be 0/],
+    [{ ...good, set: 1.5 }, 400, /set/],
+    [{ ...good, periods: undefined }, 400, /periods: must name/],
+    [{ ...good, periods: ["season"] }, 400, /period must be one of all/],
+    [{ ...good, periods: ["year"] }, 400, /periods.0: must be one of all/],
+    [{ ...good, board: "nothing" }, 404, /board/],
+    [{ ...good, user: "" }, 400, /user: must be a user id/],
+    [{ ...good, user: "nobody" }, 404, /scored/],
+    [{ ...good, tie: 1, set: undefined, remove: true }, 400, /tie: goes with set/],
+    [{ ...good, more: 1 }, 400, /more is not asked/],
+  ])("POST %j is %i", async (body, status, message) => {
+    expect(await ask("/v1/corrections", { method: "POST", body })).toMatchObject({
+      status,
+      body: { message: expect.stringMatching(message) },
+    });
+  });
+});
