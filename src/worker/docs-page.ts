@@ -2,7 +2,7 @@ import { html } from "hono/html";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { operations } from "./api/document";
 import { type Operation, tags, type Who } from "./api/operation";
-import { fieldsOf, type Json, typeOf } from "./docs-schema";
+import { fieldsOf, type Json, prose, typeOf } from "./docs-schema";
 
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
@@ -102,7 +102,7 @@ function route({ id, method, path, summary, about, who }: Operation, described: 
     <h3>${summary}</h3>
     <p class="docs-route"><span class="docs-method docs-${method}">${method.toUpperCase()}</span> <code>${path}</code></p>
     <p class="docs-who">${whoOf[who]}</p>
-    ${about === undefined ? "" : html`<p>${about}</p>`}
+    ${about === undefined ? "" : html`<p>${prose(about)}</p>`}
     ${
       parameters.length === 0
         ? ""
@@ -113,7 +113,7 @@ function route({ id, method, path, summary, about, who }: Operation, described: 
                 <dt><code>${one.name}</code>${one.required ? "" : html`<span class="docs-optional">optional</span>`}</dt>
                 <dd>
                   <span class="docs-type">${typeOf(one.schema)}</span>
-                  ${one.description ?? ""}
+                  ${prose(one.description)}
                 </dd>
               </div>`,
             )}

@@ -53,11 +53,16 @@ export function fieldsOf(schema: Schema): Html {
         </dt>
         <dd>
           <span class="docs-type">${typeOf(field)}</span>
-          ${field.description ?? ""} ${within(field)}
+          ${prose(field.description)} ${within(field)}
         </dd>
       </div>`,
     )}
   </dl>`;
+}
+
+/** What stands between backticks, as code. */
+export function prose(text = ""): Html {
+  return html`${text.split("`").map((part, at) => (at % 2 === 0 ? part : html`<code>${part}</code>`))}`;
 }
 
 function within(field: Schema): Html | string {

@@ -428,7 +428,7 @@ export interface operations {
       path: {
         /** @description A kind's board (`main`) or a room's own (`main:hall`) */
         board: string;
-        /** @description A user id, percent-encoded */
+        /** @description A user id; percent-encoded in an address */
         user: string;
       };
     };
@@ -714,7 +714,7 @@ export interface operations {
   listCorrections: {
     parameters: {
       query?: {
-        /** @description A user id, percent-encoded */
+        /** @description A user id; percent-encoded in an address */
         user?: string;
         /** @description A kind's board (`main`) or a room's own (`main:hall`) */
         board?: string;
@@ -776,7 +776,7 @@ export interface operations {
         "application/json": {
           /** @description A kind's board (`main`) or a room's own (`main:hall`) */
           board: string;
-          /** @description A user id, percent-encoded */
+          /** @description A user id; percent-encoded in an address */
           user: string;
           /** @description With `remove` it may be absent: every period in which the player stands */
           periods?: string[];
@@ -844,7 +844,7 @@ export interface operations {
   exportPerson: {
     parameters: {
       path: {
-        /** @description A user id, percent-encoded */
+        /** @description A user id; percent-encoded in an address */
         user: string;
       };
     };
@@ -894,7 +894,7 @@ export interface operations {
   erasePerson: {
     parameters: {
       path: {
-        /** @description A user id, percent-encoded */
+        /** @description A user id; percent-encoded in an address */
         user: string;
       };
     };
@@ -1009,7 +1009,7 @@ export interface operations {
   readBan: {
     parameters: {
       path: {
-        /** @description A user id, percent-encoded */
+        /** @description A user id; percent-encoded in an address */
         user: string;
       };
     };
@@ -1066,7 +1066,7 @@ export interface operations {
   ban: {
     parameters: {
       path: {
-        /** @description A user id, percent-encoded */
+        /** @description A user id; percent-encoded in an address */
         user: string;
       };
     };
@@ -1129,7 +1129,7 @@ export interface operations {
   liftBan: {
     parameters: {
       path: {
-        /** @description A user id, percent-encoded */
+        /** @description A user id; percent-encoded in an address */
         user: string;
       };
     };

@@ -46,7 +46,7 @@ const USER = `must be a user id: 1 to ${MAX_USER_CHARS} characters, none of them
 export const user = z
   .string({ error: USER })
   .refine(isUserId, { error: USER })
-  .meta({ minLength: 1, maxLength: MAX_USER_CHARS, description: "A user id, percent-encoded" });
+  .meta({ minLength: 1, maxLength: MAX_USER_CHARS, description: "A user id; percent-encoded in an address" });
 
 const NUMBER = "must be a number of up to 15 digits";
 export const number = z.string({ error: NUMBER }).regex(/^\d{1,15}$/, { error: NUMBER });
