@@ -10,8 +10,8 @@ import type { DatabaseWatch } from "./database-watch";
 export interface Grounds {
   /** The names of the kinds that there are. */
   kinds: ReadonlySet<string>;
-  /** Where a request came from, as the platform itself saw it. */
-  addressOf(request: Request): string | undefined;
+  /** Where a request came from, as the platform itself saw it, or an origin of ours that passed it on. */
+  addressOf(request: Request): string | undefined | Promise<string | undefined>;
   /** Whom to ask who is banned, where there is anybody. */
   askBans?: AskBans | undefined;
   /** Absent where there are no objects for addresses: their limits are off. */
@@ -45,7 +45,7 @@ export function openGate(config: Config, { kinds, addressOf, askAddress }: Groun
     verifier: new Verifier({ ...(secret === undefined ? {} : { secret }), ...(jwks ? { jwks } : {}) }),
     desk,
     async from(request) {
-      const told = addressOf(request);
+      const told = await addressOf(request);
       if (told === undefined) return undefined;
       const known = hashes.get(told);
       if (known !== undefined) return known;

@@ -9,11 +9,11 @@ import { aloneErrands, workerOf } from "./call-worker";
 import type { Config } from "./config";
 import { Door } from "./door";
 import type { ErrandHandlers } from "./errands";
-import { forwardRead, isBoardRead } from "./forward-read";
 import { readCall, readReader } from "./forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./hello-header";
 import { refusalResponse } from "./http-refusal";
 import { askAddressOf } from "./partykit-address";
+import { isWorkers, passOn } from "./pass-on";
 import { byeText } from "./refusal";
 import { RoomHost } from "./room-host";
 import { noteOf, peerOf } from "./room-socket-peer";
@@ -64,16 +64,11 @@ export function partyOf(kind: Kind): Party.Worker {
       return (refused ? door.dress(refused, asked) : judged) as Onward;
     }
 
-    /** Whatever is neither a room's address nor a page. */
+    /** Whatever is neither a room's address nor a page: the worker's, guests, health. */
     static async onFetch(request: Party.Request, lobby: Party.FetchLobby): Promise<Response> {
       const door = doorOf(lobby);
       const asked = plain(request);
-      const { scoreboardUrl } = Door.config(withDefaults(lobby.env));
-      if (scoreboardUrl !== undefined && isBoardRead(asked)) {
-        const denial = await door.mayRead(asked, "read");
-        return door.dress(denial ? refusalResponse(denial) : await forwardRead(asked, scoreboardUrl), asked);
-      }
-      return door.dress(door.preflight(asked) ?? (await door.other(asked)), asked);
+      return door.dress(door.preflight(asked) ?? (await answerElse(asked, door, lobby.env)), asked);
     }
 
     constructor(readonly room: Party.Room) {
@@ -123,6 +118,19 @@ export function partyOf(kind: Kind): Party.Worker {
       return this.#host.alarm();
     }
   };
+}
+
+/** What is the worker's is asked of the worker, once the reader has not asked too much. */
+async function answerElse(
+  asked: Request,
+  door: Door,
+  env: Readonly<Record<string, unknown>>,
+): Promise<Response> {
+  if (!isWorkers(new URL(asked.url).pathname)) return door.other(asked);
+  const isRead = asked.method === "GET" || asked.method === "HEAD";
+  const denial = isRead ? await door.mayRead(asked, "read") : undefined;
+  // PartyKit tells no client's address.
+  return denial ? refusalResponse(denial) : passOn(asked, Door.config(withDefaults(env)), undefined);
 }
 
 /** Without an address or a secret nobody does it: the points wait in their ledger, and the log says so. */

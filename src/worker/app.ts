@@ -9,6 +9,7 @@ import { Door } from "../platform/door";
 import { boardAnswers } from "../platform/held-answers";
 import { refusalResponse, refuseHttp } from "../platform/http-refusal";
 import { refuseSocket } from "../platform/refusal";
+import { toldAddress } from "../platform/told-address";
 import { closeCodes } from "../protocol/codes";
 import { asideRoutes } from "./aside-routes";
 import { bansRoutes } from "./bans-routes";
@@ -31,7 +32,8 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
     const bans = keeperOf(env);
     door = new Door(env, {
       kinds,
-      addressOf: cloudflareAddress,
+      addressOf: async (request: Request) =>
+        (await toldAddress(request, Door.secrets(env), Date.now())) ?? cloudflareAddress(request),
       askAddress: askAddressOf(env.ADDRESSES),
       ...(env.DB ? { database: new DatabaseWatch(env.DB) } : {}),
       ...(bans ? { askBans: (user: string, room: string) => bans.ask(user, room) } : {}),
