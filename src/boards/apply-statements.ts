@@ -31,6 +31,9 @@ const KEY = "score, tie, reached_at, reached_seq, user";
 const key = (alias: string) => KEY.replace(/\w+/g, (column) => `${alias}.${column}`);
 /** Not one of the two that bound a ranking. */
 export const INNER = `score between ${-MAX_POINTS} and ${MAX_POINTS}`;
+/** Named, for SQLite would rather go by the key and read every span of a ranking, a thousand at a million players. */
+const TOO_FULL = `spans indexed by spans_too_full where players > ${FULL}`;
+const TOO_EMPTY = `spans indexed by spans_too_empty where players < ${NEARLY_EMPTY}`;
 const touched = (places: string) => `ranking in (with ${placeCte(places)} select ranking from place)`;
 
 /**
@@ -190,7 +193,7 @@ insert into spans (ranking, ${KEY}, players)
 select ranking, ${KEY}, min(length, players - nth) from (
   select s.ranking, ${key("s")}, f.players, f.length,
     row_number() over (partition by f.ranking, ${key("f")} order by ${key("s")}) - 1 as nth
-  from (select *, ${LENGTH} as length from spans where players > ${FULL} and ${touched("?1")}) as f
+  from (select *, ${LENGTH} as length from ${TOO_FULL} and ${touched("?1")}) as f
   join scores as s on s.ranking = f.ranking and (${key("s")}) >= (${sought("f")}) and (${key("s")}) < (
     select ${key("after")} from spans as after
     where after.ranking = f.ranking and (${key("after")}) > (${sought("f")})
@@ -198,13 +201,14 @@ select ranking, ${KEY}, min(length, players - nth) from (
   )
 ) where nth > 0 and nth % length = 0`;
 
-const CUT = `update spans set players = ${LENGTH} where players > ${FULL} and ${touched("?1")}`;
+const CUT = `
+update spans indexed by spans_too_full set players = ${LENGTH} where players > ${FULL} and ${touched("?1")}`;
 
 /** Every other of those that can be joined, so that none joins one that is itself going. */
 const JOIN = `
 insert into spans (ranking, ${KEY}, players)
 with small as materialized (
-  select * from spans where players < ${NEARLY_EMPTY} and players > 0 and ${INNER} and ${touched("?1")}
+  select * from ${TOO_EMPTY} and players > 0 and ${INNER} and ${touched("?1")}
 ),
 pair as (
   select small.*, ${key("before")
@@ -230,7 +234,7 @@ where true
 on conflict do update set players = excluded.players`;
 
 const CLEAR = `
-delete from spans where players < ${NEARLY_EMPTY} and players = 0 and ${INNER} and ${touched("?1")}`;
+delete from ${TOO_EMPTY} and players = 0 and ${INNER} and ${touched("?1")}`;
 
 const RENEW = `
 update rankings set version = version + 1, updated_at = ?2
