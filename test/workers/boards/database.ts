@@ -131,8 +131,8 @@ export async function wrongSpans(): Promise<unknown[]> {
      )
      select b.*, (
        select count(*) from scores s where s.ranking = b.ranking
-         and (s.score, s.tie, s.reached_at, s.reached_seq, s.user) >= (b.score, b.tie, b.reached_at, b.reached_seq, b.user)
-         and (s.score, s.tie, s.reached_at, s.reached_seq, s.user) < (b.score2, b.tie2, b.at2, b.seq2, b.user2)
+         and (s.score, s.tie, s.reached_at, s.reached_seq, s.user) >= (+b.score, +b.tie, +b.reached_at, +b.reached_seq, +b.user)
+         and (s.score, s.tie, s.reached_at, s.reached_seq, s.user) < (+b.score2, +b.tie2, +b.at2, +b.seq2, +b.user2)
      ) as counted from bounded b where score2 is not null and counted <> players`,
   ).all();
   return results;

@@ -4,6 +4,8 @@ import createClient from "openapi-fetch";
 import { describe, expect, it } from "vitest";
 import { openBoardBook } from "../../../src/boards/board-book";
 import { boardAnswers } from "../../../src/platform/held-answers";
+import { SIGNATURE_HEADER, signCall } from "../../../src/platform/signed-call";
+import { QUARTER_MS } from "../../../src/protocol/batch";
 import { openApiDocument, operations } from "../../../src/worker/api/document";
 import type { Operation } from "../../../src/worker/api/operation";
 import { appOf } from "../../../src/worker/app";
@@ -220,6 +222,86 @@ describe("[C7] the routes", () => {
     for (const [, target] of html.matchAll(/href="#([^"]+)"/g)) expect(ids).toContain(target);
     const moved = await exports.default.fetch("http://tallyroom/docs", { redirect: "manual" });
     expect([moved.status, moved.headers.get("Location")]).toEqual([308, "/v1/docs"]);
+  });
+});
+
+describe("[C7] every answer that the document tells", () => {
+  it("is what is answered, to the field", async () => {
+    const seen = new Set<string>();
+    const room = new Scoring({ main: { combine: "sum", periods: ["all", "season"] } }, { room: "told" });
+    const opensAt = Math.ceil(Date.now() / QUARTER_MS + 1) * QUARTER_MS;
+    const season = JSON.stringify({ opensAt, closesAt: opensAt + QUARTER_MS });
+
+    async function told(id: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+      const operation = operations.find((one) => one.id === id);
+      if (!operation) throw new Error(`no operation ${id}`);
+      const admin = await token({ user: "ada", role: "admin" });
+      const ctx = createExecutionContext();
+      const request = new Request(`http://tallyroom${path}`, {
+        method: operation.method.toUpperCase(),
+        headers: { Authorization: `Bearer ${admin}`, ...headers },
+        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      });
+      const response = await app.fetch(request, { ...env }, ctx);
+      await waitOnExecutionContext(ctx);
+      const answer: unknown = await response.json();
+      expect(response.status, `${id}: ${JSON.stringify(answer)}`).toBe(200);
+      expect(operation.answers[200]?.schema?.safeParse(answer).error, id).toBeUndefined();
+      seen.add(id);
+      return answer;
+    }
+
+    await room.apply([
+      entry("main", "fay", 5),
+      entry("main", "gil", 4),
+      { ...entry("main", "gil", 1), points: 0.5 },
+    ]);
+    await told("openSeason", "/v1/boards/main/seasons/told", season);
+    await told("listSeasons", "/v1/boards/main/seasons");
+    await told("listBoards", "/v1/boards");
+    await told("readBoard", "/v1/boards/main?limit=1");
+    await told("readPlayer", "/v1/boards/main/users/fay");
+    await told("readPlayers", "/v1/boards/main/users?ids=fay,gil");
+    await told("closeSeason", "/v1/boards/main/seasons/told");
+    const change = { board: "main", periods: ["all"], user: "fay", set: 7, reason: "told" };
+    await told("correctPoints", "/v1/corrections", change);
+    await told("correctPoints", "/v1/corrections", {
+      board: "main",
+      user: "gil",
+      remove: true,
+      reason: "told",
+    });
+    await told("listCorrections", "/v1/corrections?limit=1");
+    await told("ban", "/v1/bans/gil", { reason: "told", untilMs: Date.now() + 60_000 });
+    await told("readBan", "/v1/bans/gil");
+    await told("listBans", "/v1/bans");
+    await told("exportPerson", "/v1/users/gil");
+    await told("exportPerson", "/v1/users/ada");
+    await told("liftBan", "/v1/bans/gil");
+    const { entries } = (await told("listAside", "/v1/aside")) as { entries: { id: number }[] };
+    await told("readAside", `/v1/aside/${entries[0]?.id}`);
+    await told("applyAside", `/v1/aside/${entries[0]?.id}`, { entry: entry("main", "gil", 1) });
+    await told("erasePerson", "/v1/users/gil");
+    await told("exportPerson", "/v1/users/gil");
+    await told("act", "/parties/main/told", { id: "1", f: "chat", a: "say", d: { text: "hello" } });
+    await told("readRoom", "/parties/main/told");
+    await told("closeRoom", "/parties/main/told");
+    await told("openGuest", "/auth/guest", { name: "Guest" }, { Authorization: "" });
+    await told("readHealth", "/health");
+    await told("readDocument", "/v1/openapi.json");
+    const batch = JSON.stringify(room.next([]));
+    const signed = await signCall(
+      { method: "POST", path: "/v1/batches", body: batch },
+      env.BATCH_SECRET,
+      Date.now(),
+    );
+    await told("applyBatch", "/v1/batches", batch, { [SIGNATURE_HEADER]: signed });
+
+    // What rooms ask about bans is told in test/workers/bans.test.ts; /metrics is text.
+    const elsewhere = ["runErrand", "readMetrics"];
+    expect(operations.map(({ id }) => id).filter((id) => !seen.has(id) && !elsewhere.includes(id))).toEqual(
+      [],
+    );
   });
 });
 

@@ -107,7 +107,9 @@ describe("the plan of what is asked of D1", () => {
     await applyBatch(db, book, batch(2), AT);
     expect(explained.count()).toBeGreaterThanOrEqual(13);
     expect(explained.scans(...BIG, "b")).toEqual([]);
-    expect(explained.steps().match(/ spans USING INDEX spans_too_(full|empty) \(ranking=\?/g)).toHaveLength(4);
+    expect(explained.steps().match(/ spans USING INDEX spans_too_(full|empty) \(ranking=\?/g)).toHaveLength(
+      4,
+    );
     expect(explained.steps()).toMatch(/SEARCH old USING PRIMARY KEY \(ranking=\? AND user=\?\)/);
     expect(explained.steps()).toMatch(
       /SEARCH rankings? .*rankings_by_name|SEARCH r USING .*rankings_by_name/,
