@@ -1,6 +1,7 @@
 import type { CloudflareEnv } from "../platform/cloudflare";
 import type { Door } from "../platform/door";
 import { refusalResponse } from "../platform/http-refusal";
+import { TooManyMisses } from "./may-read";
 
 export type DoorOf = (env: CloudflareEnv) => Door;
 
@@ -21,6 +22,7 @@ export async function whileReached(work: () => Promise<Response>): Promise<Respo
   try {
     return await work();
   } catch (error) {
+    if (error instanceof TooManyMisses) return refusalResponse(error.refusal);
     console.error("The database could not be reached:", error);
     const message =
       "The database cannot be reached right now. Nothing, or not all of it, may have been changed.";

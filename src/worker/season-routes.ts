@@ -1,13 +1,13 @@
 import { Hono } from "hono";
 import type { BoardBook, BoardRules } from "../boards/board-book";
-import { endSeason, listSeasons, putSeason, type Season, type SeasonResult } from "../boards/seasons";
+import { endSeason, putSeason, type Season, type SeasonResult } from "../boards/seasons";
 import type { CloudflareEnv } from "../platform/cloudflare";
 import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/http-refusal";
 import { asAdmin, type DoorOf, tell, whileReached } from "./admin-route";
 import { badData, readJson, readParams, readQuery } from "./api/asked";
 import { noQuery } from "./api/boards";
 import { seasonBody, seasonParams, seasonsParams } from "./api/seasons";
-import { noSuchBoard } from "./asked-board";
+import { admitted, heldSeasons, noSuchBoard } from "./asked-board";
 import { changedBoards, changedSeasons } from "./changed-boards";
 import type { MayRead } from "./may-read";
 
@@ -15,15 +15,16 @@ import type { MayRead } from "./may-read";
 export function seasonRoutes(doorOf: DoorOf, book: BoardBook, mayRead: MayRead) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
 
-  app.get("/:board/seasons", async ({ req, env }) => {
+  app.get("/:board/seasons", async (c) => {
+    const { req, env } = c;
     const denial = await mayRead(env, req.raw, "read");
     if (denial) return refusalResponse(denial);
-    const rules = judged(readParams(req.param(), seasonsParams), readQuery(req.raw, noQuery), book);
-    if (!rules.ok) return refusalResponse(rules);
-    const { name } = rules.rules;
-    return whileReached(async () =>
-      tell({ board: name, seasons: (await listSeasons(env.DB, name)).map(told) }),
-    );
+    const found = judged(readParams(req.param(), seasonsParams), readQuery(req.raw, noQuery), book);
+    if (!found.ok) return refusalResponse(found);
+    return whileReached(async () => {
+      const held = await heldSeasons(c, found.rules, Date.now(), () => admitted(c, mayRead));
+      return tell({ board: found.rules.name, seasons: held.value.map(told) });
+    });
   });
   app.put("/:board/seasons/:season", ({ req, env }) =>
     asAdmin(doorOf, env, req.raw, async (_, now) => {
