@@ -14,10 +14,18 @@ export function batchOf(ask: Json): AskedBatch {
   return readBatch(read.data);
 }
 
-/** A gap heals by itself, and is the sign of something that does not: receipts that were lost, or a room that was set back. */
+/**
+ * A gap heals by itself, and is the sign of something that does not: receipts that were lost, or a room that was set back.
+ * A duplicate is no fault: it had been applied, and the answer was lost.
+ */
 export function withAlert(sink: ErrandHandler): ErrandHandler {
   return async (room, ask, signal) => {
     const answer = await sink(room, ask, signal);
+    if (duplicateSchema.safeParse(answer).success) {
+      console.log(
+        `${room.kind}/${room.id}: batch ${batchOf(ask).n} had been applied, and its answer was lost.`,
+      );
+    }
     const gap = gapSchema.safeParse(answer);
     if (gap.success) {
       console.error(
@@ -28,4 +36,5 @@ export function withAlert(sink: ErrandHandler): ErrandHandler {
   };
 }
 
+const duplicateSchema = z.object({ reason: z.literal("duplicate") });
 const gapSchema = z.object({ reason: z.literal("gap"), expected: z.number() });

@@ -23,6 +23,8 @@ export interface CuttingProxyOptions {
   delayMs?: number;
   /** How long a `deaf` side is left in its belief before it is reset, too. */
   deafMs?: number;
+  /** Is shown each piece before it goes on, and may do something to its connection first. */
+  sees?: (line: Line, way: Way, piece: Buffer) => void;
 }
 
 /**
@@ -105,19 +107,21 @@ export class Line {
 
   constructor(
     readonly client: Socket,
-    { port, random, delayMs = 0, deafMs = 500 }: CuttingProxyOptions,
+    { port, random, delayMs = 0, deafMs = 500, sees }: CuttingProxyOptions,
     private readonly gone: () => void,
   ) {
     this.#deafMs = deafMs;
     this.#server = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
-    const pipe = (from: Socket, to: Socket) =>
-      new Pipe(
+    const pipe = (from: Socket, to: Socket, way: Way) => {
+      if (sees) from.on("data", (piece: Buffer) => this.isWhole && sees(this, way, piece));
+      return new Pipe(
         from,
         to,
         () => (delayMs === 0 ? 0 : random.next() * delayMs),
         () => this.#tears(),
       );
-    this.#ways = { up: pipe(client, this.#server), down: pipe(this.#server, client) };
+    };
+    this.#ways = { up: pipe(client, this.#server, "up"), down: pipe(this.#server, client, "down") };
     for (const [socket, other] of [
       [client, this.#server],
       [this.#server, client],

@@ -61,7 +61,7 @@ export function startCloudflare(options: ServerOptions = {}): Promise<Server> {
   return start("cloudflare", options);
 }
 
-async function start(kind: Kind, options: ServerOptions): Promise<Server> {
+async function start(kind: Kind, options: ServerOptions, isAgain = false): Promise<Server> {
   // Both commands refuse to start without the folder of pages. `npm install` has built it, unless it was told not to.
   if (!existsSync(join(PROJECT, "dist/web"))) await buildPages();
 
@@ -69,7 +69,7 @@ async function start(kind: Kind, options: ServerOptions): Promise<Server> {
   const dataDir = options.dataDir ?? scratchFolder(kind);
   const port = options.port ?? (await freePort());
   const { main } = options;
-  if (kind === "cloudflare") await migrateLocally(dataDir);
+  if (kind === "cloudflare" && !isAgain) await migrateLocally(dataDir);
   let log = "";
   const group = startGroup(
     commands[kind]({ port, stateDir: dataDir, vars: env, ...(main === undefined ? {} : { main }) }),
@@ -93,12 +93,8 @@ async function start(kind: Kind, options: ServerOptions): Promise<Server> {
     restart: async (again = {}) => {
       await group.stop();
       const other = again.main ?? main;
-      return start(kind, {
-        env: { ...env, ...again.env },
-        dataDir,
-        port,
-        ...(other === undefined ? {} : { main: other }),
-      });
+      const options = { env: { ...env, ...again.env }, dataDir, port };
+      return start(kind, other === undefined ? options : { ...options, main: other }, true);
     },
   };
   await answering(server, group);

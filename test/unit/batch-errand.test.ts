@@ -8,8 +8,8 @@ afterEach(() => {
 
 describe("[K5] an answer that tells of a gap", () => {
   const batch = { v: 1, room: "main/hall", epoch: "e", n: 5, entries: [] };
-  const answered = async (answer: Json) => {
-    const error = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  const answered = async (answer: Json, level: "error" | "log" = "error") => {
+    const error = vi.spyOn(console, level).mockImplementation(() => undefined);
     const sink = withAlert(async () => answer);
     expect(await sink({ kind: "main", id: "hall" }, batch, AbortSignal.timeout(1_000))).toEqual(answer);
     return error.mock.calls.map(([line]) => String(line));
@@ -23,5 +23,11 @@ describe("[K5] an answer that tells of a gap", () => {
   it("and no other is", async () => {
     expect(await answered({ applied: true, refused: [] })).toEqual([]);
     expect(await answered({ applied: false, reason: "duplicate", refused: [] })).toEqual([]);
+  });
+
+  it("that it had been applied is told too, but is no alarm", async () => {
+    const lines = await answered({ applied: false, reason: "duplicate", refused: [] }, "log");
+    expect(lines).toEqual(["main/hall: batch 5 had been applied, and its answer was lost."]);
+    expect(await answered({ applied: true, refused: [] }, "log")).toEqual([]);
   });
 });

@@ -1,0 +1,71 @@
+import { spawnSync } from "node:child_process";
+import { parseArgs } from "node:util";
+
+const USAGE = `npm run chaos -- [--minutes M] [--platform cloudflare|partykit] [--seed S] [--players N] [--people N] [--awards N] [--blows N]
+  points are given out while servers are killed, stalled, restarted, cut off and out of disk; then everybody's three totals have to be one
+  --minutes M   goes on for so long; without it, until --awards and --blows are reached
+  --platform P  on one of the two; on both, one after the other, if absent
+  --seed S      the choices of an earlier run; fresh ones if absent
+  --players N   who get points (200)
+  --people N    who are there all the time with our own client (12)
+  --awards N    at least so many (20000; with --minutes, 1)
+  --blows N     at least so many (30)`;
+
+const platforms = ["cloudflare", "partykit"];
+const options = read();
+const { minutes, platform, seed, players = 200, people = 12, blows = 30 } = options;
+const { awards = minutes === undefined ? 20_000 : 1 } = options;
+const plan = { minutes, platform, seed, players, people, awards, blows };
+const { status } = spawnSync(
+  "npx",
+  ["vitest", "run", "--project", "platforms", "test/platforms/chaos.test.ts", "--disable-console-intercept"],
+  { stdio: "inherit", env: { ...process.env, CHAOS: JSON.stringify(plan) } },
+);
+process.exitCode = status ?? 1;
+
+/** @returns {{ platform?: string } & Partial<Record<"minutes" | "seed" | "players" | "people" | "awards" | "blows", number>>} */
+function read() {
+  const text = { type: /** @type {const} */ ("string") };
+  try {
+    const { values } = parseArgs({
+      options: {
+        minutes: text,
+        platform: text,
+        seed: text,
+        players: text,
+        people: text,
+        awards: text,
+        blows: text,
+        help: { type: "boolean" },
+      },
+    });
+    const { help, platform, ...numbers } = values;
+    if (help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
+    if (platform !== undefined && !platforms.includes(platform)) {
+      throw new Error(`--platform is ${platforms.join(" or ")}; "${platform}" is neither.`);
+    }
+    const given = Object.entries(numbers).map(([name, value]) => [name, positive(name, value)]);
+    return { ...(platform === undefined ? {} : { platform }), ...Object.fromEntries(given) };
+  } catch (problem) {
+    console.error(problem instanceof Error ? problem.message : String(problem));
+    console.error(USAGE);
+    process.exit(2);
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function positive(name, text) {
+  const number = Number(text);
+  if (number > 0 && (name === "minutes" ? number <= 1_440 : Number.isSafeInteger(number))) return number;
+  throw new Error(
+    name === "minutes"
+      ? `--minutes is a number above 0, up to 1440; "${text}" is not.`
+      : `--${name} is a whole number above 0; "${text}" is not.`,
+  );
+}

@@ -1,0 +1,73 @@
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { httpCall } from "../support/http-call";
+
+const WHOLE = JSON.stringify({ d: { total: 1 } });
+
+/** What may become of an answer, by the path that is asked for. */
+const fates: Record<string, (response: ServerResponse) => void> = {
+  whole: (response) => response.end(WHOLE),
+  never: () => {},
+  head: (response) => response.flushHeaders(),
+  half: (response) => response.writeHead(200, { "content-length": "100" }).write("half"),
+  torn: (response) => {
+    response.writeHead(200, { "content-length": "100" }).write("half");
+    setTimeout(() => response.socket?.resetAndDestroy(), 20);
+  },
+  "torn chunks": (response) => {
+    response.write("half");
+    setTimeout(() => response.socket?.destroy(), 20);
+  },
+  reset: (response) => response.socket?.resetAndDestroy(),
+  // The head alone, and the body at about the moment at which somebody runs out of patience.
+  "late and packed": (response) => {
+    response.writeHead(200, { "content-encoding": "gzip" }).flushHeaders();
+    setTimeout(() => response.end(gzipSync(WHOLE)), 1 + Math.random() * 4);
+  },
+};
+
+describe("a call of the chaos run", () => {
+  let server: Server;
+  const ask = (fate: string, patienceMs = 200) => {
+    const { port } = server.address() as AddressInfo;
+    return httpCall(`http://127.0.0.1:${port}/${encodeURIComponent(fate)}`, {
+      method: "POST",
+      body: "{}",
+      patienceMs,
+    });
+  };
+
+  beforeAll(async () => {
+    server = createServer(({ url = "" }, response) => fates[decodeURIComponent(url.slice(1))]?.(response));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  });
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("is told status and text", async () => {
+    expect(await ask("whole")).toEqual({ status: 200, text: WHOLE });
+  });
+
+  it.each(["never", "head", "half", "torn", "torn chunks", "reset"])(
+    "ends with an error: %s",
+    async (fate) => {
+      await expect(ask(fate)).rejects.toThrow(/./);
+    },
+  );
+
+  it("always ends, whenever its time runs out amid a compressed answer: Node's own fetch does not", async () => {
+    const calls = Array.from({ length: 400 }, (_, n) =>
+      ask("late and packed", 1 + (n % 6)).then(
+        () => "answered",
+        () => "given up",
+      ),
+    );
+    const outcomes = await Promise.all(calls);
+    expect(outcomes).toHaveLength(400);
+    expect(outcomes).toContain("given up");
+  });
+});
