@@ -28,6 +28,9 @@ describe("[K5] an answer that tells of a gap", () => {
   it("that it had been applied is told too, but is no alarm", async () => {
     const lines = await answered({ applied: false, reason: "duplicate", refused: [] }, "log");
     expect(lines).toEqual(["main/hall: batch 5 had been applied, and its answer was lost."]);
+  });
+
+  it("what was applied for the first time is not", async () => {
     expect(await answered({ applied: true, refused: [] }, "log")).toEqual([]);
   });
 });

@@ -124,6 +124,33 @@ describe("a guest", () => {
     expect(asked).toHaveLength(1);
   });
 
+  it("whose answer never comes whole tries again, also where the signal that should end it is lost", async () => {
+    vi.useFakeTimers();
+    let calls = 0;
+    // As Node 20's fetch has it: the head came, the end of the body never does, and nobody hears the signal.
+    vi.stubGlobal("fetch", async () => {
+      calls++;
+      return { ok: true, status: 200, json: () => new Promise(() => {}) };
+    });
+    const fake = fakeSockets();
+    const room = keep(
+      joinRoom({
+        host: HOST,
+        kind: "main",
+        room: "hall",
+        name: "Ann",
+        storage: memory(),
+        WebSocket: fake.WebSocket,
+      }),
+    );
+    await vi.advanceTimersByTimeAsync(14_000);
+    expect([calls, room.status.is]).toEqual([1, "connecting"]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(room.status.is).toBe("waiting");
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(calls).toBe(2);
+  });
+
   it("where guests are not welcome hears so, once", async () => {
     const asked = guests(() =>
       Response.json({ code: "not_allowed", message: "Guests are off." }, { status: 403 }),
