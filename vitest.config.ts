@@ -7,7 +7,7 @@ import { buildPages } from "./scripts/pages.mjs";
 const unit: TestProjectConfiguration = {
   test: {
     name: "unit",
-    include: ["test/unit/**/*.test.ts"],
+    include: ["test/unit/**/*.test.ts", "test/fuzz/**/*.test.ts"],
     // What they do takes no time worth measuring; a machine that others share does.
     testTimeout: 30_000,
     sequence: { groupOrder: 0 },

@@ -1,0 +1,30 @@
+import fc from "fast-check";
+
+/** Pieces that readers stumble over. */
+const PIECES = [
+  ...['"', "\\", "{", "}", "[", "]", ",", ":", "-", "1e999", "0x1", "null", "true", "NaN", "\0", "\n", " "],
+  ...["\\u0000", "\\ud800", "\\udc00", "\ud83d", "\ufeff", "__proto__", '"__proto__":', "constructor"],
+  ...["%00", "%2e%2e", "%2F", "../", "//", "?", "#", "&", "=", "+", "💥", "é", "\u202e"],
+];
+
+interface Edit {
+  at: number;
+  gone: number;
+  put: string;
+}
+
+/** A right text with a few things wrong in it. */
+export function spoiled(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  const put = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...PIECES) },
+    { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 4 }) },
+    { weight: 1, arbitrary: fc.constant("") },
+  );
+  const edit = fc.record<Edit>({ at: fc.double({ min: 0, max: 1, noNaN: true }), gone: fc.nat(5), put });
+  return fc.tuple(right, fc.array(edit, { maxLength: 3 })).map(([text, edits]) =>
+    edits.reduce((held, { at, gone, put: piece }) => {
+      const place = Math.floor(at * (held.length + 1));
+      return held.slice(0, place) + piece + held.slice(place + gone);
+    }, text),
+  );
+}

@@ -1,0 +1,146 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { RoomClock } from "../../src/room/clock";
+import type { Rate } from "../../src/room/settings";
+import { SlidingWindow } from "../../src/room/sliding-window";
+import { Wheel } from "../../src/room/wheel";
+import { effort, PATIENCE_MS } from "./effort";
+
+describe("the room's clock", () => {
+  it(
+    "never goes back, goes on as the machine's does, and tells how far it is ahead of it",
+    () => {
+      const moves = fc.array(fc.integer({ min: -100_000, max: 100_000 }), { minLength: 1, maxLength: 60 });
+      fc.assert(
+        fc.property(fc.nat(1_000_000), moves, (start, steps) => {
+          const clock = new RoomClock(start);
+          let machine = start;
+          let before = clock.now;
+          for (const step of steps) {
+            machine += step;
+            const back = clock.read(machine);
+            expect(clock.now).toBeGreaterThanOrEqual(before);
+            expect(clock.now).toBe(machine + clock.ahead);
+            // Forwards it is never ahead by more than it was; backwards by just what the machine went back.
+            expect(clock.now - before).toBe(Math.max(0, step));
+            expect(back).toBe(Math.max(0, -step));
+            before = clock.now;
+          }
+        }),
+        effort(2_000),
+      );
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe("the wheel", () => {
+  it(
+    "never rings late, by the room's clock, whatever waits, rings, and is done to the machine's",
+    () => {
+      const step = fc.oneof(
+        fc.record({ does: fc.constant("wait" as const), ms: fc.integer({ min: 0, max: 5_000 }) }),
+        fc.record({ does: fc.constant("pass" as const), ms: fc.integer({ min: 0, max: 3_000 }) }),
+        fc.record({ does: fc.constant("set back" as const), ms: fc.integer({ min: 1, max: 10_000 }) }),
+      );
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+          let machine = 1_000_000;
+          let stored: number | null = null;
+          const storage = {
+            setAlarm: async (at: number) => {
+              stored = at;
+            },
+          };
+          const clock = new RoomClock(machine);
+          const wheel = new Wheel(storage, clock, (error) => expect(error).toBeUndefined(), null);
+          let waiting: number[] = [];
+          const ring = () => {
+            wheel.rang();
+            stored = null;
+            wheel.wentBack(clock.read(machine));
+            waiting = waiting.filter((at) => at > clock.now);
+            wheel.ensure(Math.min(Number.POSITIVE_INFINITY, ...waiting));
+          };
+          for (const { does, ms } of steps) {
+            if (does === "wait") {
+              wheel.wentBack(clock.read(machine));
+              waiting.push(clock.now + ms);
+              wheel.ensure(clock.now + ms);
+            } else if (does === "set back") {
+              machine -= ms;
+              // Whatever is said to the room then shows it.
+              wheel.wentBack(clock.read(machine));
+            } else {
+              const until = machine + ms;
+              while (stored !== null && stored <= until) {
+                machine = Math.max(machine, stored);
+                ring();
+              }
+              machine = until;
+            }
+            wheel.wentBack(clock.read(machine));
+            const soonest = Math.min(Number.POSITIVE_INFINITY, ...waiting);
+            if (soonest > clock.now && soonest !== Number.POSITIVE_INFINITY) {
+              expect(stored, "an alarm is set").not.toBeNull();
+              expect((stored ?? 0) + clock.ahead).toBeLessThanOrEqual(soonest);
+            }
+            expect(soonest, "nothing is overdue").toBeGreaterThanOrEqual(clock.now);
+          }
+        }),
+        effort(2_000),
+      );
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe("a window", () => {
+  const visit = fc.record({
+    after: fc.nat(400),
+    user: fc.constantFrom("ann", "bob", "__proto__"),
+    sweeps: fc.boolean(),
+    restarts: fc.boolean(),
+  });
+  const rates = fc.record<Rate>({
+    count: fc.integer({ min: 1, max: 6 }),
+    perMs: fc.integer({ min: 1, max: 1_500 }),
+  });
+
+  it(
+    "[L1] is never passed at any moment, tells the exact wait, and outlives sweeps and restarts",
+    () => {
+      fc.assert(
+        fc.property(rates, fc.array(visit, { maxLength: 120 }), (rate, visits) => {
+          let window = new SlidingWindow();
+          const taken = new Map<string, number[]>();
+          let now = 0;
+          for (const { after, user, sweeps, restarts } of visits) {
+            now += after;
+            if (sweeps) window.sweep(new Map([["rule", rate]]), now);
+            if (restarts) {
+              const kept = window.entries();
+              window = new SlidingWindow();
+              for (const [rule, whose, stamps] of kept)
+                for (const at of stamps) window.stamp(rule, whose, at);
+            }
+            const theirs = taken.get(user) ?? [];
+            const inside = (at: number) => theirs.filter((one) => one > at - rate.perMs && one <= at).length;
+            const wait = window.wait("rule", user, rate, now);
+            if (wait === 0) {
+              expect(inside(now)).toBeLessThan(rate.count);
+              window.stamp("rule", user, now);
+              taken.set(user, [...theirs, now]);
+            } else {
+              expect(inside(now)).toBe(rate.count);
+              expect(inside(now + wait)).toBeLessThan(rate.count);
+              expect(inside(now + wait - 1)).toBe(rate.count);
+            }
+          }
+        }),
+        effort(800),
+      );
+    },
+    PATIENCE_MS,
+  );
+});
