@@ -64,7 +64,8 @@ export class Person {
     const { random } = this;
     for (let n = 0; !isOver(); n++) {
       if (this.room.pending.length < 20) {
-        this.promises.push(this.#say(`${this.user} says ${n}`));
+        // In threes: some numbers are not for everybody's eyes, and come back as stars.
+        this.promises.push(this.#say(`${this.user} says ${n.toString(3)}`));
         if (this.isHost) void this.#award(random.pick(players), random.below(9) - 2);
       }
       await pause(100 + random.below(700));

@@ -51,7 +51,7 @@ export class ChaosRun {
   constructor(readonly plan: Plan) {
     this.#random = randomFrom(plan.seed);
     this.deployment = new Deployment(plan.platform, this.#random);
-    this.storm = new Storm(this.deployment, this.#random, plan);
+    this.storm = new Storm(this.deployment, this.#random, plan, () => this.acknowledged.awards);
     this.#players = Array.from({ length: plan.players }, (_, n) => `player-${n}`);
   }
 

@@ -5,6 +5,9 @@ import type { Deployment } from "./deployment";
 
 /** A blow between D1's commit and the room's hearing of it is not left to luck; but others may fall together with it. */
 const TRIES = 5;
+/** Between two blows so many awards at most are acknowledged, so that blows fall amid work; and no longer is waited for them. */
+const AWARDS_BETWEEN = 120;
+const BETWEEN_MS = 15_000;
 /** A room that was killed asks again within a second of being touched. */
 const TOLD_MS = 8_000;
 
@@ -23,6 +26,8 @@ export class Storm {
     private readonly on: Deployment,
     private readonly random: Random,
     private readonly plan: StormPlan,
+    /** Awards acknowledged so far. */
+    private readonly awards: () => number,
   ) {}
 
   get blows(): number {
@@ -34,7 +39,7 @@ export class Storm {
     const endAt = minutes === undefined ? undefined : Date.now() + minutes * 60_000;
     const isEnough = () => (endAt === undefined ? this.blows >= blows : Date.now() >= endAt);
     while (!isEnough()) {
-      await pause(200 + this.random.below(900));
+      await this.#calm();
       await this.#strike(this.#next());
     }
     for (let tries = 0; this.on.lostAnswers === 0 && tries < TRIES; tries++) {
@@ -43,6 +48,12 @@ export class Storm {
       while (this.on.lostAnswers === 0 && Date.now() < toldBy) await pause(100);
     }
     this.isOver = true;
+  }
+
+  async #calm(): Promise<void> {
+    const [until, by] = [this.awards() + this.random.below(AWARDS_BETWEEN), Date.now() + BETWEEN_MS];
+    await pause(100 + this.random.below(900));
+    while (this.awards() < until && Date.now() < by) await pause(10);
   }
 
   async #strike(blow: Blow): Promise<void> {
