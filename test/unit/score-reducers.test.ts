@@ -1,0 +1,176 @@
+import { describe, expect, it } from "vitest";
+import { answered, ask, flush, reopen } from "../../src/features/scores/flush";
+import {
+  type Hidden,
+  type HiddenEvent,
+  hide,
+  ledger,
+  nothingHidden,
+  standings,
+} from "../../src/features/scores/hidden";
+import {
+  initial,
+  isBefore,
+  reduce,
+  type ScoresEvent,
+  type ScoresState,
+  topOf,
+} from "../../src/features/scores/state";
+import { emptyTable, Keyed } from "../../src/features/scores/table";
+import type { Seen } from "../../src/features/scores/tally";
+import { BOARDS } from "../support/score-stage";
+
+type Told<E> = E extends unknown ? Omit<E, "seq" | "at"> : never;
+
+function fold(...events: Told<ScoresEvent>[]): ScoresState {
+  return events.reduce(
+    (state, event, index) => reduce(state, { ...event, seq: index + 1, at: 0 } as ScoresEvent),
+    initial(),
+  );
+}
+const scored = (user: string, total: number, more: object = {}, rule?: object) => ({
+  n: "scored" as const,
+  d: { board: "best", changes: [{ user, name: user, total, ...more }], ...(rule ? { rule } : {}) },
+});
+
+describe("the tops, as everybody folds them", () => {
+  it("[G1] keep the place of who has the same as before, though told again", () => {
+    const state = fold(scored("ann", 5), scored("bob", 5), scored("ann", 5, { name: "Anna" }));
+    expect(topOf(state, "best")).toEqual([
+      { user: "ann", name: "Anna", total: 5, seq: 1 },
+      { user: "bob", name: "bob", total: 5, seq: 2 },
+    ]);
+  });
+
+  it("[G6] break ties by the second column, whichever end of it is better", () => {
+    const least = fold(
+      scored("ann", 5, { tie: 30 }, { tie: "lowest" }),
+      scored("bob", 5, { tie: 20 }, { tie: "lowest" }),
+      scored("cid", 5, { tie: 20 }, { tie: "lowest" }),
+    );
+    expect(topOf(least, "best").map(({ user }) => user)).toEqual(["bob", "cid", "ann"]);
+    const most = { tie: "highest" as const };
+    expect(isBefore({ total: 5, tie: 3, seq: 9 }, { total: 5, tie: 2, seq: 1 }, most)).toBe(true);
+    expect(isBefore({ total: 5, seq: 2 }, { total: 5, tie: 0, seq: 1 }, most)).toBe(false);
+    expect(isBefore({ total: 4, seq: 2 }, { total: 5, seq: 1 }, { order: "lowest" })).toBe(true);
+  });
+
+  it("follow a new name wherever it stands, and pass over what is not theirs", () => {
+    const before = fold(scored("ann", 5), scored("bob", 4));
+    const named = fold(scored("ann", 5), scored("bob", 4), {
+      n: "renamed",
+      d: { user: "bob", name: "Bobby" },
+    });
+    expect(topOf(named, "best").map(({ name }) => name)).toEqual(["ann", "Bobby"]);
+    const refused = fold(scored("ann", 5), scored("bob", 4), {
+      n: "refused",
+      d: { users: ["ann"], count: 1 },
+    });
+    expect(refused).toEqual(before);
+    expect(topOf(before, "toString")).toEqual([]);
+  });
+});
+
+describe("what the room keeps of points", () => {
+  const after = (...events: HiddenEvent[]) => events.reduce<Hidden>(hide, nothingHidden());
+  const event = (n: string, d: object) => ({ n, d, at: 0 }) as HiddenEvent;
+  const added = (user: string, more: object = {}) =>
+    event("added", {
+      board: "own",
+      user,
+      name: user,
+      stands: { total: 3, tie: 0, seq: 1 },
+      owes: { points: 3, firstAt: 0, lastAt: 0, seq: 1 },
+      ...more,
+    });
+  const one = added("ann");
+
+  it("[G3] remembers what a player entered, also before any of it stands", () => {
+    const entered = event("added", { board: "own", user: "ann", name: "ann", own: [[1, 5]] });
+    expect([...standings.rows(after(entered).standings)]).toEqual([
+      { board: "own", user: "ann", name: "ann", total: 0, tie: 0, seq: 0, own: [[1, 5]] },
+    ]);
+    const [row] = standings.rows(after(one, entered).standings);
+    expect(row).toMatchObject({ total: 3, own: [[1, 5]] });
+    expect(after(one, entered).players).toEqual({ own: 1 });
+  });
+
+  it("owes nothing any more of what came back to nothing", () => {
+    const cleared = added("ann", { owes: undefined, clears: 0 });
+    expect(after(one, cleared).ledger.size).toBe(0);
+    expect(after(cleared).ledger.size).toBe(0);
+  });
+
+  it("knows a player by a new name on the boards they are on", () => {
+    const named = event("named", { user: "ann", name: "Anna" });
+    const best = added("bob", { board: "best", owes: undefined });
+    expect([...standings.rows(after(one, best, named).standings)].map(({ name }) => name).sort()).toEqual([
+      "Anna",
+      "bob",
+    ]);
+  });
+
+  it("passes over what a later release may have written, and an end of what is not under way", () => {
+    for (const other of [event("unknown", {}), event("renumbered", { n: 9 })]) {
+      expect(after(one, other)).toEqual(after(one));
+    }
+    const sealed = event("sealed", { n: 1, count: 1, closing: false });
+    expect(after(one, sealed, event("renumbered", { n: 9 }))).toMatchObject({ n: 9, sealed: { n: 9 } });
+  });
+
+  it("[K3] asks for nothing, and hears nothing, when nothing is under way", () => {
+    const seen = (hidden: Hidden): Seen => ({
+      at: 1_000,
+      room: { kind: "main", id: "hall" },
+      state: initial(),
+      private: hidden,
+      members: new Map(),
+      seq: 1,
+      epoch: "e",
+      isGuests: false,
+      boards: BOARDS,
+      flushMs: 5_000,
+      timer: () => undefined,
+      chance: () => 0.5,
+      freshId: () => "id",
+      clean: (text) => text,
+    });
+    expect(ask(seen(nothingHidden()))).toBeUndefined();
+    expect(answered(seen(nothingHidden()), { applied: true, refused: [] })).toEqual({});
+    expect(() => answered(seen(nothingHidden()), { applied: "yes" })).toThrow(/./);
+    expect(flush(seen(nothingHidden()))).toEqual({});
+    const last = after(one, event("sealed", { n: 1, count: 1, closing: true }));
+    // The last one is still under way: what tells that life goes on waits for it.
+    expect(reopen(seen(last))).toEqual({
+      private: [
+        { n: "reopened", d: {} },
+        { n: "flushBy", d: { at: 6_000 } },
+      ],
+    });
+    const closed = hide(last, event("settled", {}));
+    expect(reopen(seen(closed))).toMatchObject({ timers: { flush: 6_000 } });
+    expect(reopen(seen(nothingHidden()))).toEqual({});
+    expect(flush(seen(closed), true)).toEqual({});
+    expect([...ledger.rows(closed.ledger)]).toEqual([]);
+  });
+});
+
+describe("a table", () => {
+  const words = new Keyed<{ key: string }>(({ key }) => key);
+
+  it("is as it was when what is taken out is not in it", () => {
+    const table = words.put(emptyTable, { key: "a" });
+    expect(words.remove(table, "b")).toBe(table);
+    expect(words.remove(emptyTable, "b")).toBe(emptyTable);
+    expect(words.remove(table, "a").size).toBe(0);
+  });
+
+  it("keeps its order over being stored", () => {
+    let table = words.put(emptyTable, { key: "0" });
+    for (let n = 1; n < 300; n++) table = words.put(table, { key: String(n) });
+    const again = JSON.parse(JSON.stringify(table));
+    expect([...words.rows(again)]).toEqual([...words.rows(table)]);
+    expect(words.find(again, "299")).toEqual({ key: "299" });
+    expect(words.find(again, "300")).toBeUndefined();
+  });
+});
