@@ -86,6 +86,18 @@ const browser: TestProjectConfiguration = {
 
 export default defineConfig({
   test: {
+    // `npm run coverage`. Istanbul's, for the workers' runtime has no inspector of Node's to count with.
+    coverage: {
+      provider: "istanbul",
+      include: [
+        "src/{protocol,room,features,boards}/**/*.ts",
+        "src/client/session.ts",
+        "src/client/session/**/*.ts",
+      ],
+      reporter: ["text", "json"],
+      reportsDirectory: ".cache/coverage",
+      thresholds: { branches: 95 },
+    },
     projects: [unit, ...(hasTests("test/workers") ? [await workers()] : []), platforms, packed, browser],
   },
 });

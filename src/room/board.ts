@@ -48,6 +48,10 @@ export function checkBoard(kind: string, name: string, board: Board): void {
   if (own && ![own.points, own.perMinute].every((bound) => Number.isSafeInteger(bound) && bound > 0)) {
     fail("needs whole numbers above 0 for what players may enter.");
   }
+  // It would be let through after a minute's rest, and the minute's bound be none.
+  if (own && board.combine === "sum" && own.points > own.perMinute) {
+    fail("lets players enter more points at once than in a minute.");
+  }
   if (board.combine !== "sum" || board.maxPerDay === undefined) return;
   if (!Number.isSafeInteger(board.maxPerDay) || board.maxPerDay < 1) {
     fail("needs a whole number above 0 as maxPerDay.");

@@ -50,6 +50,20 @@ describe("a definition that makes no sense is refused before any room is", () =>
   });
 });
 
+describe("a minute's bound for what players enter", () => {
+  const boards = (combine: "sum" | "best") => ({ main: { combine, own: { points: 50, perMinute: 25 } } });
+
+  it("[G7] is one for each award too, where points add up", () => {
+    expect(() => defineKind({ name: "main", features: [], boards: boards("sum") })).toThrow(
+      "lets players enter more points at once than in a minute",
+    );
+  });
+
+  it("[G7] counts games where each stands for itself", () => {
+    expect(defineKind({ name: "main", features: [], boards: boards("best") }).boards).toEqual(boards("best"));
+  });
+});
+
 describe("a batch's envelope", () => {
   it("keeps what is said in it and leaves out what is not", () => {
     const batch = { v: 1, room: "main/hall", epoch: "e", n: 1, entries: [] };

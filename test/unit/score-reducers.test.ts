@@ -85,7 +85,7 @@ describe("what the room keeps of points", () => {
     });
   const one = added("ann");
 
-  it("[G3] remembers what a player entered, also before any of it stands", () => {
+  it("[G7] remembers what a player entered, also before any of it stands", () => {
     const entered = event("added", { board: "own", user: "ann", name: "ann", own: [[1, 5]] });
     expect([...standings.rows(after(entered).standings)]).toEqual([
       { board: "own", user: "ann", name: "ann", total: 0, tie: 0, seq: 0, own: [[1, 5]] },
