@@ -15,9 +15,9 @@ export async function report(run: ChaosRun, sums: Sums, startedAt: number): Prom
   return [
     `${plan.platform}, seed ${plan.seed}, ${((Date.now() - startedAt) / 1000).toFixed(0)} s`,
     `  ${whole(run.sent)} awards to ${plan.players} players, ${whole(run.repeats)} sent again; ${acknowledged.unknown} of unknown outcome`,
-    `  ${plan.people} with our own client: ${whole(done)} promises kept, ${refused} refused, ${unknown} of unknown outcome`,
+    `  ${plan.people} with our own client: ${whole(done)} promises kept, ${refused} told that it was not done, ${unknown} of unknown outcome`,
     `  ${storm.blows} blows: ${list(storm.counts)}`,
-    `  ${list(byWay)} of connections (reset, in order, one side left in its belief, amid a message)`,
+    `  connections cut: ${list(byWay)}`,
     typeof disk === "string"
       ? `  not done: a full disk, for ${disk}`
       : `  writes that a full disk refused, as the servers tell: ${deployment.refusedWrites}`,

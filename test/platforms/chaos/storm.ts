@@ -5,13 +5,14 @@ import type { Deployment } from "./deployment";
 
 /** A blow between D1's commit and the room's hearing of it is not left to luck; but others may fall together with it. */
 const TRIES = 5;
-/** Between two blows so many awards at most are acknowledged, so that blows fall amid work; and no longer is waited for them. */
+/** In a run for a given time, so many awards at most between two blows: they fall amid work. No longer is waited for them. */
 const AWARDS_BETWEEN = 120;
 const BETWEEN_MS = 15_000;
 /** A room that was killed asks again within a second of being touched. */
 const TOLD_MS = 8_000;
 
 export interface StormPlan {
+  awards: number;
   blows: number;
   minutes?: number;
 }
@@ -51,7 +52,10 @@ export class Storm {
   }
 
   async #calm(): Promise<void> {
-    const [until, by] = [this.awards() + this.random.below(AWARDS_BETWEEN), Date.now() + BETWEEN_MS];
+    const { awards, blows, minutes } = this.plan;
+    // All through the awards, on the average.
+    const most = minutes === undefined ? Math.ceil((2 * awards) / blows) : AWARDS_BETWEEN;
+    const [until, by] = [this.awards() + this.random.below(most), Date.now() + BETWEEN_MS];
     await pause(100 + this.random.below(900));
     while (this.awards() < until && Date.now() < by) await pause(10);
   }
