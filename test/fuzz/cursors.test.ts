@@ -81,7 +81,7 @@ describe("a cursor of a page", () => {
       fc.assert(
         fc.property(
           fc.string({ unit: "grapheme", maxLength: 60 }),
-          fc.string({ unit: "binary" }),
+          spoiled(fc.constantFrom("eyJ4IjoxfQ", "WzEsMl0")),
           (text, other) => {
             const cursor = textToBase64url(text);
             expect(cursor).toMatch(/^[\w-]*$/);

@@ -17,7 +17,7 @@ interface Edit {
 export function spoiled(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const put = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...PIECES) },
-    { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 4 }) },
+    { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 4 }) },
     { weight: 1, arbitrary: fc.constant("") },
   );
   const edit = fc.record<Edit>({ at: fc.double({ min: 0, max: 1, noNaN: true }), gone: fc.nat(5), put });

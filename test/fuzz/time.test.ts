@@ -27,7 +27,7 @@ describe("the room's clock", () => {
             before = clock.now;
           }
         }),
-        effort(2_000),
+        effort(600),
       );
     },
     PATIENCE_MS,
