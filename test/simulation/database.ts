@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import initSqlJs, { type Database } from "sql.js";
+import initSqlJs, { type Database, type Statement as Prepared } from "sql.js";
 
 const engine = await initSqlJs();
 const migrations = readdirSync("migrations")
@@ -7,66 +7,110 @@ const migrations = readdirSync("migrations")
   .sort()
   .map((name) => readFileSync(`migrations/${name}`, "utf8").replaceAll("--> statement-breakpoint", ""));
 
+type Value = number | string | null;
+export type Row = Record<string, Value | Uint8Array>;
+/** One call of the worker's, and what came of it: to be made again on another engine. */
+export interface Call {
+  statements: { sql: string; given: readonly Value[] }[];
+  /** Of each statement, or what the engine said. */
+  outcome: Row[][] | { error: string };
+}
+
 /** What the worker's statements ask of D1, in process: the shipped migrations in SQLite itself, one transaction a batch. */
 export class SimulatedDatabase {
+  /** Every call so far, where somebody wants them. */
+  calls: Call[] | undefined;
   readonly #sqlite: Database = new engine.Database();
+  /** A statement is compiled once. */
+  readonly #compiled = new Map<string, Prepared>();
 
   constructor() {
     for (const migration of migrations) this.#sqlite.run(migration);
   }
 
   prepare(sql: string): Statement {
-    return new Statement(this.#sqlite, sql);
+    return new Statement(this, sql);
   }
 
-  async batch(statements: readonly Statement[]): Promise<{ results: Row[] }[]> {
+  async batch(statements: readonly Statement[]): Promise<{ results: Row[]; success: true }[]> {
+    return this.run(statements).map((results) => ({ results, success: true }));
+  }
+
+  /** For whoever looks on: nobody is told of it. */
+  rows(sql: string): Row[] {
+    return this.#rows(sql, []);
+  }
+
+  run(statements: readonly Statement[]): Row[][] {
     this.#sqlite.run("begin");
     try {
-      const results = statements.map((statement) => ({ results: statement.rows() }));
+      const outcome = statements.map(({ sql, given }) => this.#rows(sql, given));
       this.#sqlite.run("commit");
-      return results;
+      this.calls?.push({ statements: statements.map(told), outcome });
+      return outcome;
     } catch (error) {
       this.#sqlite.run("rollback");
+      this.calls?.push({ statements: statements.map(told), outcome: { error: String(error) } });
       throw error;
     }
   }
 
-  rows(sql: string): Row[] {
-    return this.prepare(sql).rows();
-  }
-}
-
-type Value = number | string | null;
-export type Row = Record<string, Value | Uint8Array>;
-
-class Statement {
-  constructor(
-    private readonly sqlite: Database,
-    private readonly sql: string,
-    private readonly given: readonly Value[] = [],
-  ) {}
-
-  bind(...given: Value[]): Statement {
-    return new Statement(this.sqlite, this.sql, given);
+  close(): void {
+    for (const statement of this.#compiled.values()) statement.free();
+    this.#sqlite.close();
   }
 
-  rows(): Row[] {
-    const statement = this.sqlite.prepare(this.sql);
+  #rows(sql: string, given: readonly Value[]): Row[] {
+    const statement = this.#compiled.get(sql) ?? this.#sqlite.prepare(sql);
+    this.#compiled.set(sql, statement);
     try {
-      statement.bind([...given(this.given)]);
+      statement.bind([...given]);
       const rows: Row[] = [];
       while (statement.step()) rows.push(statement.getAsObject());
       return rows;
     } finally {
-      statement.free();
+      statement.reset();
     }
-  }
-
-  async first(): Promise<Row | null> {
-    return this.rows()[0] ?? null;
   }
 }
 
-function given(values: readonly Value[]): readonly Value[] {
-  return values.map((value) => value ?? null);
+function told({ sql, given }: Statement): Call["statements"][number] {
+  return { sql, given };
+}
+
+/** As much of D1's as the worker's statements use, drizzle's among them. */
+class Statement {
+  constructor(
+    private readonly database: SimulatedDatabase,
+    readonly sql: string,
+    readonly given: readonly Value[] = [],
+  ) {}
+
+  bind(...given: Value[]): Statement {
+    return new Statement(
+      this.database,
+      this.sql,
+      given.map((value) => value ?? null),
+    );
+  }
+
+  async first(): Promise<Row | null> {
+    return this.#rows()[0] ?? null;
+  }
+
+  async all(): Promise<{ results: Row[]; success: true }> {
+    return { results: this.#rows(), success: true };
+  }
+
+  async run(): Promise<{ results: Row[]; success: true }> {
+    return this.all();
+  }
+
+  async raw(): Promise<(Row[string] | undefined)[][]> {
+    return this.#rows().map((row) => Object.values(row));
+  }
+
+  #rows(): Row[] {
+    return this.database.run([this])[0] ?? [];
+  }
 }

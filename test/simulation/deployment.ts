@@ -1,35 +1,27 @@
-import { chat } from "../../src/features/chat/decide";
-import { moderation } from "../../src/features/moderation/decide";
-import { presence } from "../../src/features/presence/decide";
-import { scores } from "../../src/features/scores/decide";
-import { defineKind, type Kind } from "../../src/room/kind";
+import type { Kind } from "../../src/room/kind";
 import { type Random, randomFrom } from "../platforms/random";
-import { debtFeature } from "../support/errand-feature";
-import { labFeature } from "../support/room-features";
 import { Breach, type Invariant } from "./breach";
+import type { Client } from "./client";
+import { releases } from "./kinds";
+import { Outside } from "./outside";
+import { Page } from "./page";
 import type { Part } from "./part";
 import type { Plan } from "./plan";
 import { RoomObject } from "./room-object";
 import { Tab } from "./tab";
-import { VirtualClock } from "./virtual-clock";
-
-/** The two releases of a room's code that a deployment moves between. Each takes over what the other stored. */
-const releases: readonly [Kind, Kind] = [release("1"), release("2")];
-
-function release(version: string): Kind {
-  return defineKind({
-    name: "main",
-    boards: { main: { combine: "sum" } },
-    features: [presence, chat, moderation, scores, labFeature({ version }), debtFeature()],
-  });
-}
+import { START, VirtualClock } from "./virtual-clock";
 
 /** A whole deployment in one process: rooms, people at their tabs, and what goes wrong between them. */
 export class Deployment {
   readonly clock = new VirtualClock();
   readonly objects: readonly RoomObject[];
-  readonly tabs: Tab[] = [];
-  readonly counts = { alarms: 0, messages: 0, byes: 0, records: 0, errands: 0, faults: 0 };
+  readonly clients: Client[] = [];
+  readonly counts = { joins: 0, messages: 0, records: 0, alarms: 0, errands: 0, byes: 0 };
+  /** What went wrong, by its sort. */
+  readonly went: Record<string, number> = {};
+  /** So long are the next handshakes kept back on their way, as by a proxy that has stalled. */
+  readonly heldBackMs: number[] = [];
+  readonly outside = new Outside(this);
   /** While these are on, things go wrong. */
   faults = true;
   failure: Breach | undefined;
@@ -58,7 +50,7 @@ export class Deployment {
   }
 
   trace(line: () => string): void {
-    this.tell?.(`${((this.clock.now - 1_790_000_000_000) / 1000).toFixed(3).padStart(10)} ${line()}`);
+    this.tell?.(`${((this.clock.now - START) / 1000).toFixed(3).padStart(10)} ${line()}`);
   }
 
   breach(invariant: Invariant, what: string): void {
@@ -74,6 +66,10 @@ export class Deployment {
     this.trace(() => `! ${this.failure?.message}`);
   }
 
+  fault(sort: string): void {
+    this.went[sort] = (this.went[sort] ?? 0) + 1;
+  }
+
   freshId(): string {
     return `${(++this.#ids).toString(36)}-${this.chance.below(2 ** 31).toString(36)}`;
   }
@@ -85,24 +81,48 @@ export class Deployment {
   netMs(): number {
     const { plan, chance, faults } = this;
     if (plan.netMs === 0 || !faults) return 1;
-    return chance.below(plan.netMs + 1) * (chance.below(30) === 0 ? 3 : 1);
+    const ms = chance.below(plan.netMs + 1);
+    if (chance.below(30) > 0) return ms;
+    this.fault("message late");
+    return 3 * ms;
   }
 
   diskMs(): number {
     const { plan, chance, faults } = this;
     if (plan.diskMs === 0 || !faults) return 0;
-    return chance.below(plan.diskMs + 1) * (chance.below(50) === 0 ? 10 : 1);
+    const ms = chance.below(plan.diskMs + 1);
+    if (chance.below(50) > 0) return ms;
+    this.fault("write late");
+    return 10 * ms;
   }
 
   /** Somebody of the few that there are; `undefined` where nobody is as wanted. */
-  anyTab(chance: Random, which: (tab: Tab) => boolean = () => true): Tab | undefined {
-    const those = this.tabs.filter(which);
+  anyone(chance: Random, which: (client: Client) => boolean = () => true): Client | undefined {
+    const those = this.clients.filter(which);
     return those.length === 0 ? undefined : chance.pick(those);
   }
 
-  newTab(object: RoomObject, user: string, tab: string, role: Tab["role"]): Tab {
-    const made = new Tab(this, object, user, tab, role, object.process.kind);
-    this.tabs.push(made);
+  /** One that may say any text. */
+  anyTab(chance: Random, which: (tab: Tab) => boolean = () => true): Tab | undefined {
+    const those = this.clients.filter((client): client is Tab => client instanceof Tab && which(client));
+    return those.length === 0 ? undefined : chance.pick(those);
+  }
+
+  anyPage(chance: Random): Page | undefined {
+    const those = this.clients.filter((client) => client instanceof Page);
+    return those.length === 0 ? undefined : chance.pick(those);
+  }
+
+  /** With the code that is served by now: the room's may be another. */
+  newClient(object: RoomObject, user: string, tab: string, role: Client["role"], chance: Random): Client {
+    const { plan } = this;
+    const { kind } = object.process;
+    const skewMs = chance.below(1_000_000) - 500_000;
+    const made =
+      chance.next() < plan.pages
+        ? new Page(this, object, user, tab, role, kind, skewMs)
+        : new Tab(this, object, user, tab, role, kind);
+    this.clients.push(made);
     return made;
   }
 }

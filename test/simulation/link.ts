@@ -16,7 +16,9 @@ const SILENCE_MS = 600_000;
 export class Link {
   socket: ServerSocket | undefined;
   isOver = false;
-  #isCut = false;
+  /** What would arrive later than this does not: each way breaks for itself. */
+  #upUntil = Number.POSITIVE_INFINITY;
+  #downUntil = Number.POSITIVE_INFINITY;
   /** The other end reads nothing while this is set: texts wait on the way. */
   stalledUntil = 0;
   #upAt = 0;
@@ -31,6 +33,12 @@ export class Link {
   ) {}
 
   open(hello: Omit<Hello, "conn">, conn: string): void {
+    this.deployment.counts.joins++;
+    const heldBackMs = this.deployment.heldBackMs.shift();
+    if (heldBackMs !== undefined) {
+      this.deployment.fault("handshake overtaken");
+      this.#upAt = this.deployment.clock.now + heldBackMs;
+    }
     this.#upward(async () => {
       const { process } = this.object;
       this.deployment.trace(
@@ -39,6 +47,7 @@ export class Link {
       const socket = new ServerSocket(conn, hello.user, process, this);
       this.socket = socket;
       process.sockets.add(socket);
+      if (this.#isCut) this.deployment.clock.in(this.deployment.plan.noticeMs, () => socket.gone());
       await process.deliver((host) => host.join(process.peer(socket), { ...hello, conn }));
     });
   }
@@ -85,12 +94,25 @@ export class Link {
   /** What is on its way is lost. Each end finds out when it does, the room's perhaps never. */
   cut(): void {
     if (this.#isCut) return;
-    this.#isCut = true;
-    this.isOver = true;
     const { clock, chance, plan, faults } = this.deployment;
-    clock.in(chance.below(plan.noticeMs + 1), () => this.end.closed());
+    // Of what is on its way some may still arrive; of what is said from now on nothing.
+    this.#upUntil = clock.now + (chance.below(2) ? chance.below(plan.netMs + 1) : -1);
+    this.#downUntil = clock.now + (chance.below(2) ? chance.below(plan.netMs + 1) : -1);
+    const isHalfOpen = faults && chance.below(6) === 0;
+    if (isHalfOpen) this.deployment.fault("half-open at the client");
+    else {
+      clock.in(chance.below(plan.noticeMs + 1), () => {
+        this.isOver = true;
+        this.end.closed();
+      });
+    }
     const isSilent = faults && chance.below(4) === 0;
+    if (isSilent) this.deployment.fault("half-open at the room");
     clock.in(chance.below(isSilent ? SILENCE_MS : plan.noticeMs + 1), () => this.socket?.gone());
+  }
+
+  get #isCut(): boolean {
+    return this.#upUntil !== Number.POSITIVE_INFINITY;
   }
 
   #trace(what: string, text: string): void {
@@ -100,14 +122,17 @@ export class Link {
   #upward(arrive: () => void | Promise<void>): void {
     const { clock } = this.deployment;
     this.#upAt = Math.max(this.#upAt, clock.now + this.deployment.netMs());
-    clock.at(this.#upAt, () => (this.#isCut ? undefined : arrive()));
+    const at = this.#upAt;
+    clock.at(at, () => (at > this.#upUntil ? this.deployment.fault("message lost") : arrive()));
   }
 
   #downward(arrive: () => void): void {
     const { clock } = this.deployment;
     this.#downAt = Math.max(this.#downAt, clock.now + this.deployment.netMs(), this.stalledUntil);
-    clock.at(this.#downAt, () => {
-      if (!this.isOver) arrive();
+    const at = this.#downAt;
+    clock.at(at, () => {
+      if (at > this.#downUntil) this.deployment.fault("message lost");
+      else if (!this.isOver) arrive();
     });
   }
 }

@@ -21,6 +21,8 @@ export interface Part {
   pointed?(deployment: Deployment, object: RoomObject): void;
   /** The process that may write has done something. */
   turned?(deployment: Deployment, object: RoomObject): void;
+  /** An alarm was heard to its end. */
+  rang?(deployment: Deployment, object: RoomObject): void;
   /** All that was written is durable. */
   stored?(deployment: Deployment, object: RoomObject): void;
   /** Faults have stopped, and there was time for everything. */

@@ -12,6 +12,8 @@ export interface Plan {
   weights: Readonly<Record<string, number>>;
   rooms: number;
   people: number;
+  /** So many of the tabs are pages that run the real session. */
+  pages: number;
   /** The platform answers pings itself, without waking the room. */
   answersPings: boolean;
   netMs: number;
@@ -54,6 +56,7 @@ export function planOf(seed: number, moves: readonly string[]): Plan {
     weights: Object.fromEntries(moves.map((move) => [move, chance.pick([0, 0.3, 1, 1, 1, 4])])),
     rooms: chance.pick([1, 1, 2]),
     people: chance.pick([2, 3, 5, 8]),
+    pages: chance.pick([0, 0.5, 0.5, 1]),
     answersPings: chance.below(2) === 0,
     netMs: chance.pick([0, 5, 40, 400]),
     diskMs: chance.pick([0, 0, 3, 30, 300]),
@@ -61,7 +64,7 @@ export function planOf(seed: number, moves: readonly string[]): Plan {
     timersLateMs: chance.pick([0, 5, 200]),
     alarmsLateMs: chance.pick([0, 50, 60_000]),
     skewMs: chance.pick([0, 0, 50, Math.floor(resendMs / 12)]),
-    mostUnread: 2 * limits.PAUSE_BYTES + 4 * 60_000,
+    mostUnread: 2 * limits.PAUSE_BYTES + 2 * limits.MAX_RECORD_CHARS,
   };
 }
 

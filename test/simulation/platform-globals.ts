@@ -1,17 +1,25 @@
-import type { Process } from "./process";
+import type { Random } from "../platforms/random";
+
+/** Whose clock, timers and chance a piece of the platform runs on. */
+export interface Machine {
+  readonly now: number;
+  readonly chance: Random;
+  setTimeout(run: () => void, ms: number): () => void;
+  complained(said: unknown[]): void;
+}
 
 /**
  * What the platform's code finds as its globals: the bundler puts these in the place of the real ones, so that `RoomHost`
  * runs as it is, on the clock, the timers and the chance of whichever simulated process is running.
  */
-let running: Process | undefined;
+let running: Machine | undefined;
 
-export function runIn<T>(process: Process, work: () => T): T {
-  running = process;
+export function runIn<T>(machine: Machine, work: () => T): T {
+  running = machine;
   return work();
 }
 
-function here(): Process {
+function here(): Machine {
   if (!running) throw new Error("Platform code ran outside of every process.");
   return running;
 }
@@ -30,12 +38,12 @@ export const console = {
 };
 export const crypto = {
   getRandomValues<T extends Uint8Array>(bytes: T): T {
-    for (let at = 0; at < bytes.length; at++) bytes[at] = here().world.random.below(256);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = here().chance.below(256);
     return bytes;
   },
 };
 const SeededMath = Object.assign(Object.create(RealMath) as typeof RealMath, {
-  random: () => here().world.random.next(),
+  random: () => here().chance.next(),
 });
 
 /** An answer over HTTP; its body is had without waiting. */

@@ -5,12 +5,11 @@ import { noteOf, peerOf } from "../../src/platform/room-socket-peer";
 import type { Kind } from "../../src/room/kind";
 import type { Storage } from "../../src/room/ports";
 import { Room } from "../../src/room/room";
+import type { Random } from "../platforms/random";
 import type { MemoryWorld } from "../support/memory-world";
 import type { Deployment } from "./deployment";
-import { keepBans } from "./parts/bans";
-import { outside } from "./parts/errands";
-import { takeBatch } from "./parts/points";
-import { runIn } from "./platform-globals";
+import { errand } from "./parts/errands";
+import { type Machine, runIn } from "./platform-globals";
 import type { RoomObject } from "./room-object";
 import type { ServerSocket } from "./server-socket";
 
@@ -20,12 +19,15 @@ const open = Room.open.bind(Room);
 Room.open = async (...given) => {
   const process = opening;
   const room = await open(...given);
-  if (process) process.room = room;
+  if (process) {
+    process.room = room;
+    process.couldNotRead = false;
+  }
   return room;
 };
 
 /** One process that runs an object's code: a host of rooms, its timers, its machine's clock, and the sockets that reached it. */
-export class Process {
+export class Process implements Machine {
   readonly sockets = new Set<ServerSocket>();
   room: Room | undefined;
   /** It ended: nothing of it runs any more, and its sockets are cut. */
@@ -33,6 +35,8 @@ export class Process {
   /** Time of the last thing that woke it. */
   heardAt = 0;
   storage: Storage | undefined;
+  /** The last time that a room was to come to life here, its disk could not be read. */
+  couldNotRead = false;
   #host: RoomHost | undefined;
   #timers = new Set<() => void>();
 
@@ -47,6 +51,10 @@ export class Process {
 
   get now(): number {
     return Math.floor(this.deployment.clock.now + this.skewMs);
+  }
+
+  get chance(): Random {
+    return this.world.random;
   }
 
   get isAwake(): boolean {
@@ -104,6 +112,7 @@ export class Process {
   setTimeout(run: () => void, ms: number): () => void {
     const { clock, chance, plan, faults } = this.deployment;
     const late = faults && chance.below(20) === 0 ? chance.below(plan.timersLateMs + 1) : 0;
+    if (late > 0) this.deployment.fault("timer late");
     const call = clock.in(Math.ceil(ms) + late, () => {
       this.#timers.delete(cancel);
       return this.deliver(run);
@@ -119,6 +128,7 @@ export class Process {
   complained(said: unknown[]): void {
     const text = said.map(String).join(" ");
     if (this.isDead) return;
+    if (text.startsWith("A room could not be brought to life")) this.couldNotRead = true;
     this.deployment.trace(() => `  ${this.object.name} says: ${text.slice(0, 200)}`);
     if (/The disk (refused|cannot be read)|is dead touched the world/.test(text)) return;
     this.deployment.breach(
@@ -133,7 +143,7 @@ export class Process {
   }
 
   #start(): RoomHost {
-    const { plan } = this.deployment;
+    const { plan, outside } = this.deployment;
     this.deployment.trace(() => `  ${this.object.name} comes to life`);
     this.storage = this.world.ports.storage;
     const host: Host = {
@@ -146,12 +156,10 @@ export class Process {
           .filter(({ isOpen }) => isOpen)
           .map((socket) => ({ peer: this.peer(socket), note: noteOf(socket) })),
       errands: {
-        "debt/pay": (_, ask) => outside(this, () => (ask as { owed: number }).owed),
-        "scores/batch": (_, ask) => outside(this, () => takeBatch(this.deployment, ask)),
-        "moderation/places": (_, ask) =>
-          outside(this, () => keepBans(this.deployment, this.object, "places", ask)),
-        "moderation/bans": (_, ask) =>
-          outside(this, () => keepBans(this.deployment, this.object, "bans", ask)),
+        "debt/pay": (_, ask) => errand(this, async () => (ask as { owed: number }).owed),
+        "scores/batch": ({ id }, ask) => errand(this, (isGhost) => outside.takeBatch(id, ask, isGhost)),
+        "moderation/places": ({ id }, ask) => errand(this, () => outside.tellPlaces(id, ask)),
+        "moderation/bans": ({ id }, ask) => errand(this, () => outside.writeBans(id, ask)),
       },
       abandon: () => this.object.abandoned(this),
       sync: async () => {},

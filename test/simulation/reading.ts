@@ -21,8 +21,9 @@ export class Reading {
 
   told(text: string): void {
     if (text === "pong") return;
-    this.bytes += text.length;
     const message = JSON.parse(text) as Down;
+    // The first message, of whatever size, is nobody's pause.
+    if (message.t !== "welcome") this.bytes += text.length;
     if (this.#isOver) this.#breach(9, `${message.t} after bye`);
     if (!this.#life && message.t !== "welcome" && message.t !== "bye")
       this.#breach(9, `${message.t} before welcome`);

@@ -22,6 +22,7 @@ export class RoomObject {
     this.truth = new Truth(() => this.process.kind, {
       recorded: (life, record) => {
         this.#rings = { since: deployment.clock.now, count: 0 };
+        deployment.counts.records++;
         for (const part of deployment.parts) part.recorded?.(deployment, this, life, record);
       },
       pointed: () => {
@@ -116,6 +117,7 @@ export class RoomObject {
     this.#alarm = undefined;
     if (at === null) return;
     const late = faults && chance.below(8) === 0 ? chance.below(plan.alarmsLateMs + 1) : 0;
+    if (late > 0) this.deployment.fault("alarm late");
     const cancel = clock.at(at - this.process.skewMs + late, () => this.ring());
     this.#alarm = { at, cancel };
   }
@@ -132,6 +134,7 @@ export class RoomObject {
       deployment.breach(6, "more than 60 alarms in a minute that changed nothing");
     if (!isDoubled) process.world.ring();
     await process.deliver((host) => host.alarm());
+    for (const part of deployment.parts) part.rang?.(deployment, this);
     if (this.process.world.pendingTurns === 0) this.settle();
   }
 }

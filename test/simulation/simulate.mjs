@@ -45,7 +45,13 @@ const seeds =
 const from = values.seed === undefined ? Math.floor(Math.random() * 2 ** 30) : whole("seed", values.seed);
 const startedAt = Date.now();
 const seconds = () => (Date.now() - startedAt) / 1000;
-const total = { seeds: 0, steps: 0, simulatedMs: 0, counts: /** @type {Record<string, number>} */ ({}) };
+const total = {
+  seeds: 0,
+  steps: 0,
+  simulatedMs: 0,
+  counts: /** @type {Record<string, number>} */ ({}),
+  went: /** @type {Record<string, number>} */ ({}),
+};
 
 for (let seed = from; seed < from + seeds; seed++) {
   if (values.for !== undefined && seconds() > whole("for", values.for)) break;

@@ -4,11 +4,13 @@ declare module "sql.js" {
     bind(values: readonly (number | string | null)[]): boolean;
     step(): boolean;
     getAsObject(): Record<string, number | string | Uint8Array | null>;
+    reset(): void;
     free(): void;
   }
   export interface Database {
     run(sql: string): void;
     prepare(sql: string): Statement;
+    close(): void;
   }
   export default function initSqlJs(): Promise<{ Database: new () => Database }>;
 }

@@ -23,6 +23,8 @@ export interface Outcome {
   at: number;
   simulatedMs: number;
   counts: Deployment["counts"];
+  /** What went wrong, by its sort. */
+  went: Deployment["went"];
 }
 
 const moves = new Map<string, Move>(
@@ -69,8 +71,9 @@ export async function play({ plan, steps }: Story, tell?: (line: string) => void
   } catch (error) {
     deployment.failed(error);
   }
-  const { failure, clock, counts } = deployment;
-  return { breach: failure, at, simulatedMs: clock.now - from, counts };
+  const { failure, clock, counts, went, outside } = deployment;
+  outside.database.close();
+  return { breach: failure, at, simulatedMs: clock.now - from, counts, went };
 }
 
 async function settle(deployment: Deployment): Promise<void> {
@@ -82,10 +85,8 @@ async function settle(deployment: Deployment): Promise<void> {
     object.process.world.failWrites(0);
     object.process.world.faultReads(Number.POSITIVE_INFINITY, "failing");
   }
-  for (const tab of deployment.tabs) {
-    tab.isMute = false;
-    if (tab.link) tab.link.stalledUntil = 0;
-  }
+  deployment.heldBackMs.length = 0;
+  for (const client of deployment.clients) client.calm();
   const { idleMs } = deployment.plan.settings;
   // A room that crashed unseen finds out who is gone at its next alarm; a socket that was cut without a word takes ten minutes.
   for (let left = idleMs + 700_000; left > 0 && !deployment.isOver; left -= 60_000)
@@ -93,7 +94,7 @@ async function settle(deployment: Deployment): Promise<void> {
   for (const part of parts) if (!deployment.isOver) await part.settled?.(deployment);
   if (deployment.isOver) return;
   deployment.trace(() => "everybody leaves");
-  for (const tab of deployment.tabs) tab.leave();
+  for (const client of deployment.clients) client.leave();
   for (let times = 0; times < 4 && !deployment.isOver; times++) await deployment.pass(idleMs);
   for (const part of parts) if (!deployment.isOver) await part.ended?.(deployment);
 }

@@ -2,6 +2,7 @@ import { closeCodes, isFinal, type Role } from "../../src/protocol/codes";
 import { PING_MS, RESEND_MS, SEEN_EVERY_BYTES, SILENT_MS } from "../../src/protocol/limits";
 import type { Bye, Down, Frame, Json, Welcome } from "../../src/protocol/messages";
 import type { Kind } from "../../src/room/kind";
+import type { Client } from "./client";
 import type { Deployment } from "./deployment";
 import { Link } from "./link";
 import type { RoomObject } from "./room-object";
@@ -16,17 +17,15 @@ interface Asked {
 }
 
 /** Somebody's tab, which does as the protocol tells clients to: it folds, resumes, sends again, says what it has read, and comes back. */
-export class Tab {
+export class Tab implements Client {
   link: Link | undefined;
   slices: Record<string, unknown> = {};
   epoch: string | undefined;
   seq = 0;
   isWelcome = false;
-  /** Wants to be in the room; told for good that it may not be. */
   isWanted = true;
   barredBy: number | undefined;
   readonly asked = new Map<string, Asked>();
-  /** Says nothing of what it has read. */
   isMute = false;
   #versions: Record<string, string> = {};
   #unread = 0;
@@ -47,7 +46,6 @@ export class Tab {
     return this.isWelcome && this.link !== undefined && !this.link.isOver;
   }
 
-  /** Opens a socket, be there one already or not. */
   connect(expiresInMs = 3_600_000): void {
     const { deployment, object, user, tab, role, epoch, seq } = this;
     const since = epoch === undefined ? undefined : { epoch, seq };
@@ -66,6 +64,7 @@ export class Tab {
 
   come(): void {
     this.isWanted = true;
+    this.barredBy = undefined;
     if (this.link && !this.link.isOver) return;
     this.connect();
   }
@@ -77,11 +76,11 @@ export class Tab {
     this.link = undefined;
   }
 
-  do(f: string, a: string, d: Json, id = `p-${this.deployment.freshId()}`): string {
+  do(f: string, a: string, d: Json): void {
+    const id = `p-${this.deployment.freshId()}`;
     const asked: Asked = { text: JSON.stringify({ t: "do", id, f, a, d }) };
     this.asked.set(id, asked);
     if (this.isOnline) this.#send(asked);
-    return id;
   }
 
   /** Any text, as it is. */
@@ -90,10 +89,14 @@ export class Tab {
   }
 
   get unanswered(): string[] {
-    return [...this.asked].filter(([, { outcome }]) => outcome === undefined).map(([id]) => id);
+    return [...this.asked.values()].filter(({ outcome }) => outcome === undefined).map(({ text }) => text);
   }
 
-  /** What it holds is the fold of the log at its number. */
+  calm(): void {
+    this.isMute = false;
+    if (this.link) this.link.stalledUntil = 0;
+  }
+
   check(): void {
     const life = this.epoch === undefined ? undefined : this.object.truth.lives.get(this.epoch);
     const state = life?.states[this.seq];

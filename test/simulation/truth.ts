@@ -36,7 +36,10 @@ export class Life {
   readonly effects = new Map<string, number>();
   n = 0;
   at = 0;
-  firstStored = 1;
+  /** The number that each record ends with. */
+  readonly #numbers: number[] = [0];
+  /** Which code folded, from which number on. */
+  readonly #folded: { from: number; versions: Readonly<Record<string, string>> }[] = [];
 
   constructor(
     readonly epoch: string,
@@ -44,6 +47,7 @@ export class Life {
   ) {
     this.states.push(Object.fromEntries(kind.features.map(({ name, shared }) => [name, shared.initial()])));
     for (const { name, private: hidden } of kind.features) this.hidden.set(name, hidden?.initial());
+    this.#folded.push({ from: 0, versions: versionsOf(kind) });
   }
 
   get seq(): number {
@@ -54,12 +58,18 @@ export class Life {
     return this.states[this.seq] as Slices;
   }
 
+  /** Of the features that folded the state at that number. */
+  versionsAt(seq: number): Readonly<Record<string, string>> {
+    return this.#folded.findLast(({ from }) => from <= seq)?.versions ?? {};
+  }
+
   mine(feature: string, user: string): unknown {
     const { private: hidden } = this.kind.features.find(({ name }) => name === feature) ?? {};
     return hidden?.mine?.(this.state[feature], this.hidden.get(feature), user);
   }
 
-  add(record: FrameRecord, renewedKind: Kind): void {
+  /** `snapshot`: the record that the newest snapshot reaches up to, should other code go on from it. */
+  add(record: FrameRecord, renewedKind: Kind, snapshot: number | undefined): void {
     if (record.n !== this.n + 1) throw new Breach(1, `record ${record.n} after ${this.n}`);
     if (record.at < this.at) throw new Breach(1, `record ${record.n} at ${record.at}, before ${this.at}`);
     const events =
@@ -69,7 +79,8 @@ export class Life {
     if (record.seq !== this.seq + events.length) {
       throw new Breach(1, `${events.length} events up to ${record.seq} after ${this.seq}`);
     }
-    for (const event of events) this.#fold({ ...event, seq: this.seq + 1, at: record.at }, renewedKind);
+    for (const event of events) this.#fold({ ...event, seq: this.seq + 1, at: record.at }, renewedKind, snapshot);
+    this.#numbers[record.n] = record.seq;
     for (const [f, n, d, by, at] of record.p ?? []) {
       const hidden = this.kind.features.find(({ name }) => name === f)?.private;
       const event = { n, d: JSON.parse(d), at, ...(by == null ? {} : { by }) };
@@ -111,9 +122,9 @@ export class Life {
     else this.stamps.set(whose, [at]);
   }
 
-  #fold(event: NumberedEvent, renewedKind: Kind): void {
+  #fold(event: NumberedEvent, renewedKind: Kind, snapshot: number | undefined): void {
     let state = this.state;
-    if (event.f === "room" && event.n === "renewed") state = this.#renew(renewedKind);
+    if (event.f === "room" && event.n === "renewed") state = this.#renew(renewedKind, snapshot);
     const feature = this.kind.features.find(({ name }) => name === event.f);
     this.events.push(event);
     this.states.push(feature ? { ...state, [event.f]: feature.shared.reduce(state[event.f], event) } : state);
@@ -122,19 +133,27 @@ export class Life {
     this.effects.set(key, (this.effects.get(key) ?? 0) + 1);
   }
 
-  /** Other code goes on with what this one left. */
-  #renew(kind: Kind): Slices {
-    const before = new Map(this.kind.features.map((feature) => [feature.name, feature]));
+  /** Other code goes on with what this one left: it takes the snapshot over, and folds by itself what came after. */
+  #renew(kind: Kind, snapshot: number | undefined): Slices {
+    const from = snapshot === undefined ? 0 : (this.#numbers[snapshot] ?? 0);
+    const before = this.versionsAt(from);
     const state: Record<string, unknown> = {};
     for (const { name, version, shared } of kind.features) {
-      const old = before.get(name);
-      const held = this.state[name];
-      state[name] =
-        old && old.version !== version && shared.migrate ? shared.migrate(held, old.version) : held;
+      const held = this.states[from]?.[name];
+      const old = before[name];
+      if (snapshot === undefined || old === undefined) state[name] = shared.initial();
+      else state[name] = old !== version && shared.migrate ? shared.migrate(held, old) : held;
+      for (const event of this.events.slice(from))
+        if (event.f === name) state[name] = shared.reduce(state[name], event);
     }
     this.kind = kind;
+    this.#folded.push({ from: this.seq + 1, versions: versionsOf(kind) });
     return state;
   }
+}
+
+function versionsOf({ features }: Kind): Readonly<Record<string, string>> {
+  return Object.fromEntries(features.map(({ name, version }) => [name, version]));
 }
 
 /** What is durable in one object, told by its disk. Everything that anybody sees is held against this. */
@@ -181,7 +200,7 @@ export class Truth implements DiskWatcher {
       this.#unclaimed.push(record);
       return;
     }
-    this.life.add(record, this.kind());
+    this.life.add(record, this.kind(), this.head?.snapshot?.n);
     this.on.recorded(this.life, record);
   }
 

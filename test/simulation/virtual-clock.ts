@@ -4,9 +4,12 @@ interface Due {
   run: (() => void | Promise<void>) | undefined;
 }
 
+/** Shortly before a midnight: points of two days are the rule. */
+export const START = Date.UTC(2026, 8, 21, 23, 52);
+
 /** The one clock of a simulated world. Nothing happens in it but what stands here, in the order of its time. */
 export class VirtualClock {
-  now = 1_790_000_000_000;
+  now = START;
   #heap: Due[] = [];
   #order = 0;
 

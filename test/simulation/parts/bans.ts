@@ -1,9 +1,9 @@
-import { bansAsk, placesAsk } from "../../../src/features/moderation/outside";
-import type { Json } from "../../../src/protocol/messages";
+import { bannedSql } from "../../../src/boards/change-sql";
+import type { Random } from "../../platforms/random";
+import type { Client } from "../client";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
 import type { RoomObject } from "../room-object";
-import type { Life } from "../truth";
 
 interface Ban {
   scope: "room" | "everywhere";
@@ -11,45 +11,38 @@ interface Ban {
   untilMs?: number;
 }
 
-/** Who moderates whom, and that whoever is banned is gone and stays away. */
+/** Who moderates whom, and that whoever is banned is gone, stays away and scores no more. */
 export const bans: Part = {
   name: "bans",
   moves: {
     mute: {
       weight: 2,
-      go(deployment, chance) {
-        const user = deployment.anyTab(chance)?.user ?? "ann";
-        leader(deployment, chance)?.do("moderation", "mute", { user, forMs: 1 + chance.below(30_000) });
-      },
-    },
-    unmute: {
-      weight: 1,
       go: (deployment, chance) =>
-        void leader(deployment, chance)?.do("moderation", "unmute", {
-          user: deployment.anyTab(chance)?.user ?? "ann",
-        }),
+        moderate(deployment, chance, "mute", () => ({ forMs: 1 + chance.below(30_000) })),
     },
-    kick: {
-      weight: 1,
-      go: (deployment, chance) =>
-        void leader(deployment, chance)?.do("moderation", "kick", {
-          user: deployment.anyTab(chance)?.user ?? "ann",
-        }),
-    },
+    unmute: { weight: 1, go: (deployment, chance) => moderate(deployment, chance, "unmute", () => ({})) },
+    kick: { weight: 1, go: (deployment, chance) => moderate(deployment, chance, "kick", () => ({})) },
     ban: {
-      weight: 1,
-      go: (deployment, chance) =>
-        void leader(deployment, chance)?.do("moderation", "ban", {
-          user: deployment.anyTab(chance)?.user ?? "ann",
-          scope: chance.pick(["room", "room", "everywhere"]),
-        }),
-    },
-    unban: {
       weight: 2,
+      go: (deployment, chance) => moderate(deployment, chance, "ban", () => someBan(deployment, chance)),
+    },
+    unban: { weight: 3, go: (deployment, chance) => moderate(deployment, chance, "unban", () => ({})) },
+    /** The ban and the points are on their way together: which of them the database sees first is nobody's to say. */
+    "ban who has just scored": {
+      weight: 3,
       go(deployment, chance) {
-        leader(deployment, chance)?.do("moderation", "unban", {
-          user: deployment.anyTab(chance)?.user ?? "ann",
-        });
+        const host = leader(deployment, chance);
+        const user = host && someoneWith(deployment, chance, host)?.user;
+        if (!host || user === undefined) return;
+        for (let n = 1 + chance.below(3); n > 0; n--)
+          host.do("scores", "award", { user, points: 1 + chance.below(9), board: "main" });
+        deployment.clock.in(chance.below(6_000), () =>
+          host.do("moderation", "ban", { user, ...someBan(deployment, chance) }),
+        );
+        // Whoever has been banned may still be given points: they are in the room's ledger, and go no further.
+        deployment.clock.in(chance.below(12_000), () =>
+          host.do("scores", "award", { user, points: 1 + chance.below(9), board: "main" }),
+        );
       },
     },
   },
@@ -68,52 +61,61 @@ export const bans: Part = {
   },
 
   settled(deployment) {
-    for (const object of deployment.objects) {
-      for (const user of barredFrom(object.truth.life)) {
-        const there = deployment.tabs.some(
-          (tab) => tab.object === object && tab.user === user && tab.isOnline,
-        );
-        if (there) deployment.breach(19, `${user} is banned from ${object.name} and came back`);
+    const { outside, objects, clients } = deployment;
+    for (const object of objects) {
+      for (const { user } of clients.filter((client) => client.object === object && client.isOnline)) {
+        if (outside.bans.isBanned(user, `main/${object.id}`, outside.now) && isBarred(object, user, deployment))
+          deployment.breach(19, `${user} is banned from ${object.name} and came back`);
       }
+    }
+    for (const { scope, user } of outside.bans.all) {
+      const isMeant = outside.bans.holds(scope, user, outside.now);
+      const [row] = outside.database.rows(
+        `select exists (select 1 from bans where scope = ${quoted(scope)} and user = ${quoted(user)} and (until_ms is null or until_ms > ${outside.now})) as held, ${bannedSql(quoted(user), quoted(scope), String(outside.now))} as banned`,
+      );
+      if (Boolean(row?.held) !== isMeant)
+        deployment.breach(23, `${user} is ${isMeant ? "" : "no longer "}banned from ${scope}, and the database holds otherwise`);
     }
   },
 };
 
-/** Whom a room itself has banned: by its own records, oldest first. */
-export function barredFrom(life: Life | undefined): string[] {
-  const hidden = life?.hidden.get("moderation") as { room: readonly (readonly [string, Ban])[] } | undefined;
-  return (hidden?.room ?? []).map(([user]) => user);
-}
-
-const kept = new WeakMap<Deployment, Map<string, Ban>>();
-
-/** Whoever keeps the bans for all rooms; what it answers is what rooms then know. */
-export function keepBans(
-  deployment: Deployment,
-  object: RoomObject,
-  name: "places" | "bans",
-  ask: Json,
-): Json {
-  const all = kept.get(deployment) ?? new Map<string, Ban>();
-  kept.set(deployment, all);
-  const askedAt = Math.floor(deployment.clock.now);
-  const keyOf = (scope: string, user: string) => `${scope === "everywhere" ? scope : object.name}\0${user}`;
-  if (name === "bans") {
-    const { writes } = bansAsk.parse(ask);
-    for (const { scope, user, untilMs, isLifted } of writes) {
-      if (isLifted) all.delete(keyOf(scope, user));
-      else all.set(keyOf(scope, user), { scope, user, ...(untilMs === undefined ? {} : { untilMs }) });
-    }
-    return { askedAt, done: writes.map(({ n }) => n) };
-  }
-  const { came, gone } = placesAsk.parse(ask);
-  const users = came.map(({ user }) => user);
-  const found = users.flatMap((user) =>
-    ["everywhere", "room"].flatMap((scope) => all.get(keyOf(scope, user)) ?? []).map((ban) => ({ ...ban })),
+/** By the room's own records, or by a ban everywhere that every room was told of. */
+function isBarred({ truth }: RoomObject, user: string, { outside }: Deployment): boolean {
+  if (outside.bans.holds("everywhere", user, outside.now)) return true;
+  const hidden = truth.life?.hidden.get("moderation") as
+    | { room: readonly (readonly [string, Omit<Ban, "user">])[] }
+    | undefined;
+  return (hidden?.room ?? []).some(
+    ([barred, { untilMs }]) =>
+      barred === user && (untilMs ?? Number.POSITIVE_INFINITY) > outside.now + 60_000,
   );
-  return { askedAt, came: users, gone, bans: found };
 }
 
-function leader(deployment: Deployment, chance: Parameters<Deployment["anyTab"]>[0]) {
-  return deployment.anyTab(chance, (tab) => tab.role !== "player");
+function moderate(
+  deployment: Deployment,
+  chance: Random,
+  action: string,
+  more: () => Record<string, string | number>,
+): void {
+  const host = leader(deployment, chance);
+  const user = host && someoneWith(deployment, chance, host)?.user;
+  if (host && user !== undefined) host.do("moderation", action, { user, ...more() });
+}
+
+function someBan(deployment: Deployment, chance: Random): Record<string, string | number> {
+  const scope = chance.pick(["room", "room", "everywhere"]);
+  const now = Math.floor(deployment.clock.now);
+  return chance.below(2) ? { scope } : { scope, untilMs: now + 1_000 + chance.below(120_000) };
+}
+
+function someoneWith(deployment: Deployment, chance: Random, host: Client): Client | undefined {
+  return deployment.anyone(chance, (client) => client.object === host.object && client.user !== host.user);
+}
+
+function leader(deployment: Deployment, chance: Random): Client | undefined {
+  return deployment.anyone(chance, (client) => client.role !== "player" && client.isOnline);
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }

@@ -9,9 +9,7 @@ export const errands: Part = {
     owe: {
       weight: 5,
       go: (deployment, chance) =>
-        void deployment
-          .anyTab(chance)
-          ?.do("debt", "owe", { n: 1 + chance.below(9), now: chance.below(3) > 0 }),
+        deployment.anyone(chance)?.do("debt", "owe", { n: 1 + chance.below(9), now: chance.below(3) > 0 }),
     },
   },
 
@@ -23,23 +21,30 @@ export const errands: Part = {
   },
 };
 
-/** What a process asks of the outside leaves by its gate; whoever is asked may be late, fail, or do it without saying so. */
-export function outside(process: Process, answer: () => Json | Promise<Json>): Promise<Json> {
+const fates = ["done", "done", "done", "done and silent", "not done", "late again"] as const;
+
+/**
+ * What a process asks of the outside leaves by its gate; whoever is asked may be late, fail, do it without saying so, or do it
+ * once more when nobody waits for it (`isGhost`).
+ */
+export function errand(process: Process, work: (isGhost: boolean) => Promise<Json>): Promise<Json> {
   const { deployment, world } = process;
   return new Promise((resolve, reject) => {
     world.release(() => {
       const { chance, faults, clock } = deployment;
-      const fate = faults ? chance.below(6) : 5;
+      const fate = faults ? chance.pick(fates) : "done";
       const ms = faults && chance.below(5) === 0 ? chance.below(30_000) : 1 + chance.below(200);
       deployment.counts.errands++;
+      if (fate !== "done") deployment.fault(`errand ${fate}`);
+      else if (ms > 10_000) deployment.fault("errand answered too late");
+      if (fate === "late again") clock.in(chance.below(60_000), async () => void (await work(true)));
       // It is done in an event of its own: the clock waits for that.
       clock.in(1, async () => {
-        const done = fate === 1 ? null : await answer();
+        const done = fate === "not done" ? null : await work(false);
         clock.in(ms, () =>
           process.deliver(() => {
-            // Nobody is told that it was done; or it could not be done at all.
-            if (fate === 1) reject(new Error("The outside cannot be reached."));
-            else if (fate > 1) resolve(done);
+            if (fate === "not done") reject(new Error("The outside cannot be reached."));
+            else if (fate !== "done and silent") resolve(done);
             return Promise.resolve();
           }),
         );

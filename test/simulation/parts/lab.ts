@@ -6,44 +6,44 @@ export const lab: Part = {
   moves: {
     add: {
       weight: 10,
-      go: (deployment, chance) => void deployment.anyTab(chance)?.do("lab", "add", { n: chance.below(9) }),
+      go: (deployment, chance) => deployment.anyone(chance)?.do("lab", "add", { n: chance.below(9) }),
     },
     deal: {
       weight: 6,
       go(deployment, chance) {
-        const to = [deployment.anyTab(chance)?.user ?? "ann", deployment.anyTab(chance)?.user ?? "bob"];
-        deployment.anyTab(chance)?.do("lab", "deal", { to });
+        const to = [deployment.anyone(chance)?.user ?? "ann", deployment.anyone(chance)?.user ?? "bob"];
+        deployment.anyone(chance)?.do("lab", "deal", { to });
       },
     },
     ask: {
       weight: 6,
       go: (deployment, chance) =>
-        void deployment
-          .anyTab(chance)
+        deployment
+          .anyone(chance)
           ?.do("lab", chance.pick(["peek", "nothing", "both", "urgent", "hide"]), {}),
     },
     "be refused": {
       weight: 1,
-      go: (deployment, chance) => void deployment.anyTab(chance)?.do("lab", "refused", {}),
+      go: (deployment, chance) => deployment.anyone(chance)?.do("lab", "refused", {}),
     },
     "press the small": {
       weight: 3,
       go(deployment, chance) {
-        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        const tab = deployment.anyone(chance, (held) => held.isOnline);
         for (let n = 0; n < 4; n++) tab?.do("lab", "small", { text: "x" });
       },
     },
     fill: {
       weight: 4,
       go: (deployment, chance) =>
-        void deployment
-          .anyTab(chance, (tab) => tab.isOnline)
+        deployment
+          .anyone(chance, (one) => one.isOnline)
           ?.do("lab", "many", { count: 1 + chance.below(5), chars: 1 + chance.below(500) }),
     },
     "set a timer": {
       weight: 5,
       go: (deployment, chance) =>
-        void deployment.anyTab(chance)?.do("lab", "timer", {
+        deployment.anyone(chance)?.do("lab", "timer", {
           name: `t${chance.below(4)}`,
           afterMs: chance.below(4) ? chance.below(chance.pick([100, 9_000, 120_000])) : null,
         }),

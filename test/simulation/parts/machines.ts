@@ -1,6 +1,7 @@
 import type { Random } from "../../platforms/random";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
+import type { Process } from "../process";
 
 /** How long an object is quiet before its memory is taken. */
 const QUIET_MS = 10_000;
@@ -15,15 +16,22 @@ export const machines: Part = {
         const object = anyObject(deployment, chance);
         const turns = chance.below(object.process.world.pendingTurns + 1);
         deployment.trace(() => `  ${object.name} crashes with ${turns} turns durable`);
+        deployment.fault("crash");
         object.crash(turns, anySkew(deployment, chance));
+      },
+    },
+    "die in the middle": {
+      weight: 4,
+      go(deployment, chance) {
+        deployment.fault("crash within a step");
+        anyObject(deployment, chance).process.world.dieAfter(chance.below(12));
       },
     },
     sleep: {
       weight: 10,
       go(deployment, chance) {
         const { process } = anyObject(deployment, chance);
-        const isQuiet = deployment.clock.now - process.heardAt >= QUIET_MS;
-        if (process.maySleep && isQuiet) process.sleep();
+        if (isQuiet(process)) fallAsleep(deployment, process);
       },
     },
     "sleep of all": {
@@ -31,8 +39,21 @@ export const machines: Part = {
       async go(deployment) {
         await deployment.pass(QUIET_MS + 5_000);
         for (const { process } of deployment.objects) {
-          if (process.maySleep && deployment.clock.now - process.heardAt >= QUIET_MS) process.sleep();
+          if (isQuiet(process)) fallAsleep(deployment, process);
         }
+      },
+    },
+    "wake to a disk that cannot be read": {
+      weight: 3,
+      async go(deployment, chance) {
+        await deployment.pass(QUIET_MS + 5_000);
+        const object = anyObject(deployment, chance);
+        if (!isQuiet(object.process)) return;
+        fallAsleep(deployment, object.process);
+        deployment.fault("read failed");
+        object.process.world.faultReads(chance.below(3), "failing");
+        const here = deployment.anyone(chance, (client) => client.object === object && client.isOnline);
+        here?.do("lab", "add", { n: 1 });
       },
     },
     release: {
@@ -41,42 +62,52 @@ export const machines: Part = {
         const object = anyObject(deployment, chance);
         const turns = chance.below(object.process.world.pendingTurns + 1);
         const kind = chance.pick(deployment.kinds);
+        deployment.fault(kind === object.process.kind ? "move to another machine" : "release of other code");
         const old = object.supersede(kind, turns, anySkew(deployment, chance));
+        if (chance.below(2)) {
+          deployment.fault("writes of an old instance fail");
+          old.world.failWrites(Number.POSITIVE_INFINITY, chance.pick(["rejecting", "throwing"]));
+        }
         deployment.clock.in(chance.below(chance.pick([100, 60_000])), () => object.end(old));
       },
     },
     "fail writes": {
       weight: 3,
-      go: (deployment, chance) =>
-        anyObject(deployment, chance).process.world.failWrites(
-          1 + chance.below(2),
-          chance.pick(["rejecting", "throwing"]),
-        ),
+      go(deployment, chance) {
+        deployment.fault("write failed");
+        const { world } = anyObject(deployment, chance).process;
+        world.failWrites(1 + chance.below(2), chance.pick(["rejecting", "throwing"]));
+      },
     },
     "fail reads": {
       weight: 2,
-      go: (deployment, chance) =>
-        anyObject(deployment, chance).process.world.faultReads(
-          chance.below(6),
-          chance.pick(["failing", "dying"]),
-        ),
+      go(deployment, chance) {
+        deployment.fault("read failed");
+        const { world } = anyObject(deployment, chance).process;
+        world.faultReads(chance.below(6), chance.pick(["failing", "dying"]));
+      },
     },
     "crash and fail to read": {
       weight: 3,
       go(deployment, chance) {
         const object = anyObject(deployment, chance);
+        deployment.fault("crash");
+        deployment.fault("read failed");
         object.crash(chance.below(object.process.world.pendingTurns + 1));
         object.process.world.faultReads(chance.below(8), chance.pick(["failing", "dying"]));
       },
     },
     "ring again": {
       weight: 3,
-      go: (deployment, chance) => anyObject(deployment, chance).ring(true),
+      go(deployment, chance) {
+        deployment.fault("alarm doubled");
+        return anyObject(deployment, chance).ring(true);
+      },
     },
     "set a clock": {
       weight: 2,
       go(deployment, chance) {
-        deployment.counts.faults++;
+        deployment.fault("clock set");
         anyObject(deployment, chance).process.skewMs = skew(deployment, chance);
       },
     },
@@ -87,13 +118,18 @@ export const machines: Part = {
     const { world } = process;
     if (world.hasTrouble || process.room === undefined || !world.has("room")) return;
     const { alarmAt } = world;
+    // By the clock as it last had reason to read it: a machine's may be set while nobody says anything.
+    const { clock } = process.room["parts"];
+    const now = clock.now - clock.ahead;
     if (alarmAt === null) deployment.breach(6, `${object.name} stores something and has no alarm`);
-    else if (alarmAt > process.now + deployment.plan.settings.idleMs + 1) {
-      deployment.breach(6, `the alarm of ${object.name} is ${alarmAt - process.now} ms ahead`);
+    else if (alarmAt > now + deployment.plan.settings.idleMs + 1) {
+      deployment.breach(6, `the alarm of ${object.name} is ${alarmAt - now} ms ahead`);
     }
   },
 
   stored(deployment, { process, truth, name }) {
+    // Where the disk could not be read nobody knows whether something is there: one alarm more is to find that out.
+    if (process.couldNotRead) return;
     const isGone = process.room?.isOver && truth.keys.size === 0 && !process.world.hasTrouble;
     if (isGone && process.world.durableAlarmAt !== null)
       deployment.breach(15, `${name} is gone and has an alarm`);
@@ -116,8 +152,16 @@ export const machines: Part = {
   },
 };
 
+function isQuiet(process: Process): boolean {
+  return process.maySleep && process.deployment.clock.now - process.heardAt >= QUIET_MS;
+}
+
+function fallAsleep(deployment: Deployment, process: Process): void {
+  deployment.fault("hibernation");
+  process.sleep();
+}
+
 function anyObject(deployment: Deployment, chance: Random) {
-  deployment.counts.faults++;
   return chance.pick(deployment.objects);
 }
 

@@ -7,20 +7,26 @@ export const net: Part = {
     cut: {
       weight: 8,
       go(deployment, chance) {
-        const tab = deployment.anyTab(chance, (held) => held.link !== undefined && !held.link.isOver);
+        const tab = deployment.anyone(chance, (held) => held.link !== undefined && !held.link.isOver);
         if (!tab) return;
-        deployment.counts.faults++;
+        deployment.fault("connection cut");
         tab.link?.cut();
       },
     },
     "read slowly": {
       weight: 5,
       go(deployment, chance) {
-        const tab = deployment.anyTab(chance, (held) => held.link !== undefined && !held.link.isOver);
+        const tab = deployment.anyone(chance, (held) => held.link !== undefined && !held.link.isOver);
         if (!tab?.link) return;
-        deployment.counts.faults++;
+        deployment.fault("reader stalled");
         tab.link.stalledUntil = deployment.clock.now + chance.below(chance.pick([1_000, 20_000, 60_000]));
       },
+    },
+    /** It arrives after the one that took its place. */
+    "hold back a handshake": {
+      weight: 3,
+      go: (deployment, chance) =>
+        void deployment.heldBackMs.push(chance.below(chance.pick([2_000, 20_000, 40_000]))),
     },
     "say what is read": {
       weight: 5,

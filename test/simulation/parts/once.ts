@@ -19,7 +19,7 @@ export const once: Part = {
     }
   },
   settled(deployment) {
-    for (const tab of deployment.tabs) {
+    for (const tab of deployment.clients) {
       if (tab.barredBy !== undefined && !isFinal(tab.barredBy))
         deployment.breach(14, `${tab.user} stays away`);
     }

@@ -1,7 +1,7 @@
 import { MAX_CONNECTIONS_PER_MEMBER } from "../../../src/protocol/limits";
 import type { Part } from "../part";
 
-const ROLES = ["player", "player", "player", "host", "admin"] as const;
+const ROLES = ["host", "player", "player", "admin", "player"] as const;
 
 /** Who comes and goes, with how many tabs, and who is said to be here. */
 export const people: Part = {
@@ -11,7 +11,7 @@ export const people: Part = {
       weight: 12,
       go(deployment, chance) {
         const { plan, objects } = deployment;
-        const away = deployment.anyTab(chance, (tab) => !tab.isWanted && tab.barredBy === undefined);
+        const away = deployment.anyone(chance, (one) => !one.isWanted && one.barredBy === undefined);
         if (away && chance.below(3) > 0) return away.come();
         const person = chance.below(plan.people);
         const user = ["ann", "bob", "__proto__", "1", "zoë 💥", "constructor", "dan", "eve"][
@@ -19,34 +19,40 @@ export const people: Part = {
         ] as string;
         const tab = `tab${chance.below(3)}`;
         const object = chance.pick(objects);
-        const known = deployment.tabs.find(
+        const known = deployment.clients.find(
           (held) => held.object === object && held.user === user && held.tab === tab,
         );
-        if (known) {
-          known.barredBy = undefined;
-          return known.come();
-        }
-        deployment.newTab(object, user, tab, ROLES[person % ROLES.length] ?? "player").connect();
+        if (known) return known.come();
+        const role = ROLES[person % ROLES.length] ?? "player";
+        deployment.newClient(object, user, tab, role, chance).connect();
       },
     },
     leave: {
       weight: 4,
-      go: (deployment, chance) => deployment.anyTab(chance, (tab) => tab.isWanted)?.leave(),
+      go: (deployment, chance) => deployment.anyone(chance, (one) => one.isWanted)?.leave(),
     },
     renew: {
       weight: 2,
-      // The newer socket comes while the older is open.
+      // The newer socket comes while the older is open. A page does so by itself, when its token is about to end.
       go: (deployment, chance) => deployment.anyTab(chance, (tab) => tab.isOnline)?.connect(),
     },
     "come for a while": {
-      weight: 1,
+      weight: 2,
       go: (deployment, chance) =>
-        deployment.anyTab(chance, (tab) => tab.isOnline)?.connect(1_000 + chance.below(60_000)),
+        deployment.anyone(chance, (one) => one.barredBy === undefined)?.connect(1_000 + chance.below(60_000)),
+    },
+    "look again": { weight: 2, go: (deployment, chance) => deployment.anyPage(chance)?.nudge() },
+    reload: {
+      weight: 2,
+      go(deployment, chance) {
+        const page = deployment.anyPage(chance);
+        page?.reload(page.object.process.kind);
+      },
     },
     "set a status": {
       weight: 3,
       go: (deployment, chance) =>
-        void deployment.anyTab(chance)?.do("presence", "set", { status: `s${chance.below(9)}` }),
+        deployment.anyone(chance)?.do("presence", "set", { status: `s${chance.below(9)}` }),
     },
   },
 
@@ -61,14 +67,14 @@ export const people: Part = {
   settled(deployment) {
     for (const object of deployment.objects) {
       const here = new Set(
-        deployment.tabs.filter((tab) => tab.object === object && tab.isOnline).map(({ user }) => user),
+        deployment.clients.filter((one) => one.object === object && one.isOnline).map(({ user }) => user),
       );
       const told = [...(object.truth.life?.members.keys() ?? [])];
       if (told.length !== here.size || told.some((user) => !here.has(user))) {
         deployment.breach(14, `members of ${object.name} are ${told}; here are ${[...here]}`);
       }
-      for (const tab of deployment.tabs.filter((held) => held.object === object && held.isWanted)) {
-        const theirs = deployment.tabs.filter(
+      for (const tab of deployment.clients.filter((held) => held.object === object && held.isWanted)) {
+        const theirs = deployment.clients.filter(
           (held) => held.object === object && held.user === tab.user && held.isOnline,
         );
         const isFull =

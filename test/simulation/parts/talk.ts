@@ -1,3 +1,4 @@
+import { Page } from "../page";
 import type { Part } from "../part";
 
 const WORDS = ["hi", "💥\u2028", 'a\\"b', "é", "x"];
@@ -9,8 +10,8 @@ export const talk: Part = {
     say: {
       weight: 30,
       go: (deployment, chance) =>
-        void deployment
-          .anyTab(chance, (tab) => tab.isWanted)
+        deployment
+          .anyone(chance, (one) => one.isWanted)
           ?.do("chat", "say", {
             text: chance.pick(WORDS).repeat(1 + chance.below(chance.pick([5, 5, 200]))),
           }),
@@ -18,21 +19,21 @@ export const talk: Part = {
     "say much at once": {
       weight: 4,
       go(deployment, chance) {
-        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        const tab = deployment.anyone(chance, (held) => held.isOnline);
         for (let n = chance.below(12); n > 0; n--) tab?.do("chat", "say", { text: `${n}` });
       },
     },
     remove: {
       weight: 3,
       go(deployment, chance) {
-        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        const tab = deployment.anyone(chance, (held) => held.isOnline);
         tab?.do("chat", "remove", { id: 1 + chance.below(Math.max(1, tab.seq)) });
       },
     },
     type: {
       weight: 5,
       go: (deployment, chance) =>
-        deployment.anyTab(chance, (tab) => tab.isOnline)?.say(signal(chance.pick(["chat", "lab"]), chance)),
+        deployment.anyone(chance, (one) => one.isOnline)?.say(signal(chance.pick(["chat", "lab"]), chance)),
     },
     "say it twice": {
       weight: 6,
@@ -41,7 +42,9 @@ export const talk: Part = {
         const again = tab && [...tab.asked.values()].at(-1 - chance.below(3));
         // A client may send again within half of the time only; this is what a net may deliver twice.
         const age = deployment.clock.now - (again?.sentAt ?? Number.NEGATIVE_INFINITY);
-        if (tab && again && again.epoch === tab.epoch && age < 5_000) tab.say(again.text);
+        if (!tab || !again || again.epoch !== tab.epoch || age >= 5_000) return;
+        deployment.fault("message doubled");
+        tab.say(again.text);
       },
     },
     "give an id a second meaning": {
@@ -74,7 +77,7 @@ export const talk: Part = {
             ]),
           ),
     },
-    verify: { weight: 6, go: (deployment, chance) => deployment.anyTab(chance)?.say('{"t":"verify"}') },
+    verify: { weight: 6, go: (deployment, chance) => deployment.anyone(chance)?.say('{"t":"verify"}') },
     "ask the time": {
       weight: 1,
       go: (deployment, chance) => deployment.anyTab(chance)?.say('{"t":"clock","t0":1}'),
@@ -82,15 +85,14 @@ export const talk: Part = {
   },
 
   settled(deployment) {
-    for (const tab of deployment.tabs) {
-      if (tab.isOnline) tab.check();
-      const [forgotten] = tab.isOnline ? tab.unanswered : [];
-      if (forgotten !== undefined) {
-        deployment.breach(14, `${tab.user} was never answered ${tab.asked.get(forgotten)?.text}`);
-      }
-      const { life } = tab.object.truth;
-      if (tab.isOnline && tab.epoch === life?.epoch && tab.seq !== life?.seq) {
-        deployment.breach(14, `${tab.user} is at ${tab.seq}, ${tab.object.name} at ${life?.seq}`);
+    for (const client of deployment.clients) {
+      if (client instanceof Page) client.settled();
+      else if (client.isOnline) client.check();
+      const [forgotten] = client.isOnline ? client.unanswered : [];
+      if (forgotten !== undefined) deployment.breach(14, `${client.user} was never answered ${forgotten}`);
+      const { life } = client.object.truth;
+      if (client.isOnline && client.epoch === life?.epoch && client.seq !== life?.seq) {
+        deployment.breach(14, `${client.user} is at ${client.seq}, ${client.object.name} at ${life?.seq}`);
       }
     }
   },

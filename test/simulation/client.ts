@@ -1,0 +1,38 @@
+import type { Role } from "../../src/protocol/codes";
+import type { Json } from "../../src/protocol/messages";
+import type { Link } from "./link";
+import type { RoomObject } from "./room-object";
+
+/** Somebody's tab on a room, whichever code it speaks by. */
+export interface Client {
+  readonly object: RoomObject;
+  readonly user: string;
+  readonly tab: string;
+  readonly role: Role;
+  /** The socket that it uses, or used last. */
+  readonly link: Link | undefined;
+  readonly epoch: string | undefined;
+  readonly seq: number;
+  /** Welcome, and it has all that it missed. */
+  readonly isOnline: boolean;
+  /** Wants to be in the room; told for good that it may not be. */
+  readonly isWanted: boolean;
+  barredBy: number | undefined;
+  /** Says nothing of what it has read. */
+  isMute: boolean;
+  /** What it asked for and was told nothing of. */
+  readonly unanswered: readonly string[];
+
+  /** Opens a socket, be there one already or not; what it is let in with is good for so long. */
+  connect(expiresInMs?: number): void;
+  come(): void;
+  leave(): void;
+  /** Asks for something, and means it to be done once. */
+  do(f: string, a: string, d: Json): void;
+  /** Any text, as far as its code would say it. */
+  say(text: string): void;
+  /** What it holds is the fold of the log at its number. */
+  check(): void;
+  /** Faults have stopped. */
+  calm(): void;
+}

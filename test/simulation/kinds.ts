@@ -1,0 +1,31 @@
+import { chat } from "../../src/features/chat/decide";
+import { moderation } from "../../src/features/moderation/decide";
+import { presence } from "../../src/features/presence/decide";
+import { scores } from "../../src/features/scores/decide";
+import type { Boards } from "../../src/room/board";
+import { defineKind, type Kind } from "../../src/room/kind";
+import { debtFeature } from "../support/errand-feature";
+import { type LabState, labFeature } from "../support/room-features";
+
+/** What rooms of both releases feed. */
+export const boards = {
+  main: { combine: "sum", periods: ["all", "day"] },
+  capped: { combine: "sum", maxPerDay: 25, periods: ["all", "day"] },
+  best: { combine: "best", tie: "highest", periods: ["all", "day"] },
+  last: { combine: "last", order: "lowest", periods: ["all", "week"], feeds: "kind" },
+} as const satisfies Boards;
+
+/** The two releases of a room's code that a deployment moves between. Each changes what the other stored. */
+export const releases: readonly [Kind, Kind] = [release("1"), release("2")];
+
+function release(version: string): Kind {
+  const migrate = (old: unknown, from: string) => {
+    const state = old as LabState;
+    return { ...state, rang: [...state.rang, `from ${from}`].slice(-20) };
+  };
+  return defineKind({
+    name: "main",
+    boards,
+    features: [presence, chat, moderation, scores, labFeature({ version, migrate }), debtFeature()],
+  });
+}

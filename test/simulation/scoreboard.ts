@@ -1,0 +1,172 @@
+import type { Hidden } from "../../src/features/scores/hidden";
+import { standings } from "../../src/features/scores/hidden";
+import type { Batch, BatchAnswer, BatchEntry } from "../../src/protocol/batch";
+import type { Json } from "../../src/protocol/messages";
+import { BoardModel } from "../support/board-model";
+import type { BanModel } from "./ban-model";
+import type { SimulatedDatabase } from "./database";
+import type { Deployment } from "./deployment";
+import { boards } from "./kinds";
+
+const DAY_MS = 86_400_000;
+/** 21 September 2026, when every story begins, is a Monday. */
+const A_MONDAY = Date.UTC(2026, 8, 21);
+
+/** What the database has to hold, the plain way: each batch once, without those who were banned by then. */
+export class Scoreboard {
+  readonly #receipts = new Map<string, { n: number; refused: string[] }>();
+  readonly #rankings = new Map<string, BoardModel>();
+  /** By (board, user): what was counted, and what was refused for a ban. */
+  readonly #counted = new Map<string, number>();
+  readonly #forfeited = new Map<string, number>();
+
+  constructor(
+    private readonly deployment: Deployment,
+    private readonly database: SimulatedDatabase,
+    private readonly bans: BanModel,
+  ) {}
+
+  /** A batch was handed to the worker, however often; this is its answer. */
+  applied(ask: Json, told: Json, isGhost: boolean): void {
+    const batch = ask as unknown as Batch;
+    const answer = told as unknown as BatchAnswer;
+    const key = `${batch.room}\0${batch.epoch}`;
+    const receipt = this.#receipts.get(key) ?? { n: 0, refused: [] };
+    const { n } = batch;
+    const life = this.deployment.objects.flatMap(({ truth }) => truth.lives.get(batch.epoch) ?? [])[0];
+    const sealed = life?.hidden.get("scores") as Hidden | undefined;
+    if (!sealed || sealed.n < n)
+      this.deployment.breach(2, `batch ${n} of ${batch.room} was sent, and durable are ${sealed?.n}`);
+    if (n === receipt.n + 1) {
+      const refused = this.#take(batch);
+      this.#receipts.set(key, { n, refused });
+      if (!answer.applied) return this.#breach(`batch ${n} of ${batch.room} was ${answer.reason}, and is due`);
+      this.#sameRefused(answer.refused, refused);
+    } else if (answer.applied) this.#breach(`batch ${n} of ${batch.room} was applied after ${receipt.n}`);
+    else if (n === receipt.n) {
+      if (answer.reason !== "duplicate") return this.#breach(`batch ${n} again is a ${answer.reason}`);
+      this.#sameRefused(answer.refused, receipt.refused);
+    } else if (!isGhost) this.#breach(`batch ${n} of ${batch.room} comes after ${receipt.n}`);
+    this.#compareSums();
+  }
+
+  /** All that rooms gave is counted or forfeited, once, and every ranking is what the plain rules make of it. */
+  ended(): void {
+    const owed = this.#owed();
+    for (const key of new Set([...owed.keys(), ...this.#counted.keys(), ...this.#forfeited.keys()])) {
+      const settled = (this.#counted.get(key) ?? 0) + (this.#forfeited.get(key) ?? 0);
+      if (settled !== (owed.get(key) ?? 0))
+        this.#breach(`${key} has ${settled} in batches, and was given ${owed.get(key) ?? 0}`);
+    }
+    for (const [key, model] of this.#rankings) this.#compareRanking(key, model);
+    const wrong = this.database.rows(WRONG_SPANS);
+    if (wrong.length > 0) this.#breach(`a span is miscounted: ${JSON.stringify(wrong[0])}`);
+  }
+
+  /** Only of the boards that add up: what the others owe is a game, not a sum. */
+  #owed(): Map<string, number> {
+    const owed = new Map<string, number>();
+    for (const { truth } of this.deployment.objects) {
+      for (const { hidden } of truth.lives.values()) {
+        const { standings: all } = hidden.get("scores") as Hidden;
+        for (const { board, user, total } of standings.rows(all)) {
+          if (boards[board as keyof typeof boards].combine !== "sum") continue;
+          add(owed, `${board} of ${user}`, total);
+        }
+      }
+    }
+    return owed;
+  }
+
+  #take({ room, entries }: Batch): string[] {
+    const now = Math.floor(this.deployment.clock.now);
+    const isBanned = ({ user }: BatchEntry) => this.bans.isBanned(user, room, now);
+    for (const entry of entries) {
+      const key = `${entry.board} of ${entry.user}`;
+      if (boards[entry.board as keyof typeof boards].combine === "sum")
+        add(isBanned(entry) ? this.#forfeited : this.#counted, key, entry.points);
+    }
+    const taken = entries.filter((entry) => !isBanned(entry));
+    for (const [name, board] of Object.entries(boards)) {
+      const theirs = taken.filter((entry) => entry.board === name);
+      const fed = "feeds" in board ? [name] : [name, `${name}:${room.slice(room.indexOf("/") + 1)}`];
+      for (const period of board.periods) {
+        const byPeriod = new Map<string, BatchEntry[]>();
+        for (const entry of theirs) {
+          const key = keyOf(period, entry.firstAt);
+          byPeriod.set(key, [...(byPeriod.get(key) ?? []), entry]);
+        }
+        for (const [key, some] of byPeriod) for (const one of fed) this.#ranking(name, one, key).apply(some);
+      }
+    }
+    return [...new Set(entries.filter(isBanned).map(({ user }) => user))];
+  }
+
+  #ranking(name: string, board: string, period: string): BoardModel {
+    const key = `${board}\0${period}`;
+    const held = this.#rankings.get(key) ?? new BoardModel(boards[name as keyof typeof boards]);
+    this.#rankings.set(key, held);
+    return held;
+  }
+
+  #sameRefused(told: readonly string[], meant: readonly string[]): void {
+    if ([...told].sort().join("\0") !== [...meant].sort().join("\0"))
+      this.#breach(`${JSON.stringify(told)} are told to be banned; ${JSON.stringify(meant)} are`);
+  }
+
+  #compareSums(): void {
+    const [row] = this.database.rows(
+      "select coalesce(sum(-score), 0) as points from scores join rankings on id = ranking where board = 'main' and period = 'all'",
+    );
+    let counted = 0;
+    for (const [key, points] of this.#counted) if (key.startsWith("main of ")) counted += points;
+    if (Number(row?.points) !== counted)
+      this.#breach(`the board holds ${row?.points} points, and was given ${counted}`);
+  }
+
+  #compareRanking(key: string, model: BoardModel): void {
+    const [board = "", period = ""] = key.split("\0");
+    const { order, tie } = model.rules;
+    const stored = this.database
+      .rows(
+        `select user, score, s.tie as tie, reached_at, reached_seq from scores s join rankings r on r.id = s.ranking
+         where r.board = '${board}' and r.period = '${period}' order by score, s.tie, reached_at, reached_seq, user`,
+      )
+      .map(({ user, score, tie: second, reached_at, reached_seq }) => [
+        user,
+        (order === "lowest" ? 1 : -1) * Number(score) + 0,
+        (tie === undefined ? 0 : tie === "lowest" ? 1 : -1) * Number(second) + 0,
+        reached_at,
+        reached_seq,
+      ]);
+    const meant = model.ranked().map((row) => [row.user, row.points, row.tie, row.reachedAt, row.reachedSeq]);
+    if (JSON.stringify(stored) !== JSON.stringify(meant))
+      this.#breach(`${board} of ${period} is ${JSON.stringify(stored)}, and should be ${JSON.stringify(meant)}`);
+  }
+
+  #breach(what: string): void {
+    this.deployment.breach(20, what);
+  }
+}
+
+function add(sums: Map<string, number>, key: string, points: number): void {
+  sums.set(key, (sums.get(key) ?? 0) + points);
+}
+
+function keyOf(period: "all" | "day" | "week", at: number): string {
+  if (period === "all") return period;
+  const from = period === "day" ? at : at - ((((at - A_MONDAY) % (7 * DAY_MS)) + 7 * DAY_MS) % (7 * DAY_MS));
+  return `${period}:${new Date(from).toISOString().slice(0, 10)}`;
+}
+
+const WRONG_SPANS = `
+with bounded as (
+  select *, lead(score) over o as score2, lead(tie) over o as tie2, lead(reached_at) over o as at2,
+    lead(reached_seq) over o as seq2, lead(user) over o as user2
+  from spans window o as (partition by ranking order by score, tie, reached_at, reached_seq, user)
+)
+select b.ranking, b.players, (
+  select count(*) from scores s where s.ranking = b.ranking
+    and (s.score, s.tie, s.reached_at, s.reached_seq, s.user) >= (b.score, b.tie, b.reached_at, b.reached_seq, b.user)
+    and (s.score, s.tie, s.reached_at, s.reached_seq, s.user) < (b.score2, b.tie2, b.at2, b.seq2, b.user2)
+) as counted from bounded b where score2 is not null and counted <> players limit 1`;
