@@ -1,6 +1,6 @@
 import { openBoardBook } from "../../src/boards/board-book";
-import { databaseSink } from "../../src/platform/database-sink";
 import { BanKeeper, type UserObjects } from "../../src/platform/ban-keeper";
+import { databaseSink } from "../../src/platform/database-sink";
 import type { Json } from "../../src/protocol/messages";
 import type { Random } from "../platforms/random";
 import { BanModel } from "./ban-model";
@@ -123,4 +123,3 @@ interface Moved {
   came: readonly { user: string }[];
   gone: readonly string[];
 }
-

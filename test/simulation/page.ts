@@ -145,7 +145,10 @@ export class Page implements Client {
     }
     const off = session.clock.at(this.#now) - deployment.clock.now;
     if (Math.abs(off) > session.clock.errorMs + 2)
-      deployment.breach(22, `${this.user} takes it to be ${off} ms later, give or take ${session.clock.errorMs}`);
+      deployment.breach(
+        22,
+        `${this.user} takes it to be ${off} ms later, give or take ${session.clock.errorMs}`,
+      );
   }
 
   #load(): Session {
@@ -170,7 +173,10 @@ export class Page implements Client {
           this.#told = seq;
           const stored = this.object.truth.lives.get(session.epoch ?? "")?.events[seq - 1];
           if (stored?.at !== at)
-            this.deployment.breach(2, `the page of ${this.user} is told ${seq} of ${at}, stored ${stored?.at}`);
+            this.deployment.breach(
+              2,
+              `the page of ${this.user} is told ${seq} of ${at}, stored ${stored?.at}`,
+            );
         },
         signal: () => {},
         settled: (id, outcome) => this.#promises.settle(id, outcome, session.epoch),
@@ -192,7 +198,9 @@ export class Page implements Client {
 
   /** A token is had for it, which takes its time, and then a socket. */
   #open(session: Session, link: number, anew: boolean): void {
-    const { deployment, user, role, tab, object } = this;
+    const { deployment, user, role, object } = this;
+    // Each load of a page is a tab of its own to the room.
+    const pk = `${this.tab}-${this.#loads}`;
     const { clock } = deployment;
     this.#wanted.add(link);
     clock.in(anew ? deployment.netMs() : 1, () => {
@@ -208,7 +216,7 @@ export class Page implements Client {
       });
       this.#links.set(link, made);
       const resume = from ? { epoch: from.epoch, since: from.seq } : {};
-      const hello = { user, name: user, role, guest: false, expiresAt: endsAt, tab, ...resume };
+      const hello = { user, name: user, role, guest: false, expiresAt: endsAt, tab: pk, ...resume };
       made.open(hello, deployment.freshId());
     });
   }

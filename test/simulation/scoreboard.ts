@@ -40,7 +40,8 @@ export class Scoreboard {
     if (n === receipt.n + 1) {
       const refused = this.#take(batch);
       this.#receipts.set(key, { n, refused });
-      if (!answer.applied) return this.#breach(`batch ${n} of ${batch.room} was ${answer.reason}, and is due`);
+      if (!answer.applied)
+        return this.#breach(`batch ${n} of ${batch.room} was ${answer.reason}, and is due`);
       this.#sameRefused(answer.refused, refused);
     } else if (answer.applied) this.#breach(`batch ${n} of ${batch.room} was applied after ${receipt.n}`);
     else if (n === receipt.n) {
@@ -141,7 +142,9 @@ export class Scoreboard {
       ]);
     const meant = model.ranked().map((row) => [row.user, row.points, row.tie, row.reachedAt, row.reachedSeq]);
     if (JSON.stringify(stored) !== JSON.stringify(meant))
-      this.#breach(`${board} of ${period} is ${JSON.stringify(stored)}, and should be ${JSON.stringify(meant)}`);
+      this.#breach(
+        `${board} of ${period} is ${JSON.stringify(stored)}, and should be ${JSON.stringify(meant)}`,
+      );
   }
 
   #breach(what: string): void {

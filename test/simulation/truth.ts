@@ -79,7 +79,8 @@ export class Life {
     if (record.seq !== this.seq + events.length) {
       throw new Breach(1, `${events.length} events up to ${record.seq} after ${this.seq}`);
     }
-    for (const event of events) this.#fold({ ...event, seq: this.seq + 1, at: record.at }, renewedKind, snapshot);
+    for (const event of events)
+      this.#fold({ ...event, seq: this.seq + 1, at: record.at }, renewedKind, snapshot);
     this.#numbers[record.n] = record.seq;
     for (const [f, n, d, by, at] of record.p ?? []) {
       const hidden = this.kind.features.find(({ name }) => name === f)?.private;

@@ -273,7 +273,9 @@ export class MemoryWorld {
   #take(turns: number): Pending[] {
     const wanted = [...new Set(this.#pending.map(({ turn }) => turn))].slice(0, turns);
     const last = wanted.at(-1) ?? Number.NEGATIVE_INFINITY;
-    const count = this.#pending.findIndex(({ turn, is }) => turn > last || is === "refused");
+    // A turn of which one write is refused comes to nothing as a whole: it is one commit.
+    const refused = this.#pending.find(({ is }) => is === "refused")?.turn ?? Number.POSITIVE_INFINITY;
+    const count = this.#pending.findIndex(({ turn }) => turn > last || turn >= refused);
     return this.#pending.splice(0, count < 0 ? this.#pending.length : count);
   }
 

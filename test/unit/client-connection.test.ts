@@ -346,6 +346,21 @@ describe("a token", () => {
     expect(ann.fresh).toBe(1);
   });
 
+  it("[A5] whose second socket broke unheard of is not ended by that one, should it arrive after all", async () => {
+    const stage = await RoomStage.open();
+    const ann = new Visitor(stage, "ann");
+    ann.endsAt = stage.now + 100_000;
+    ann.start();
+    const [live = 0] = ann.links;
+    ann.refusal = { code: 1006, reason: "" };
+    pass(stage, [ann], 95_000);
+    ann.refusal = undefined;
+    ann.endsAt = stage.now + 100_000;
+    ann.session.heard(live, JSON.stringify({ t: "bye", code: 4409, reason: "Replaced." }), ann.now);
+    pass(stage, [ann], 20_000);
+    expect(ann.session.link).toEqual({ is: "live" });
+  });
+
   it("[E1] that is refused is had anew once, and refused again ends it", async () => {
     const { ann, go } = await meet();
     ann.refusal = { code: 4401, reason: "Your token has ended." };

@@ -373,6 +373,17 @@ describe("a handshake that was given up and arrives all the same", () => {
     }
   });
 
+  it("[A5] is one's own also for who left meanwhile and came again", async () => {
+    const room = await SimulatedRoom.open({ seed: 18 });
+    room.heldBackMs.push(20_000);
+    const ann = room.join({ user: "ann" });
+    room.run(100);
+    ann.leave();
+    ann.happen((now) => ann.session.start(now));
+    room.run(2 * MINUTE_MS);
+    expect(ann.session.link).toMatchObject({ is: "live" });
+  });
+
   it("[A5] does not have two of one tab take turns for ever", async () => {
     const room = await SimulatedRoom.open({ seed: 17 });
     const one = room.join({ user: "ann", tab: "same" });

@@ -213,6 +213,24 @@ describe("a ban in a room", () => {
   });
 });
 
+describe("a ban that was lifted", () => {
+  it("[D5] is not set again by the call that set it, should that come late or twice", async () => {
+    const room = freshRoom();
+    const scope = "room" as const;
+    const set = { n: 1, scope, user: "lena", by: "hanna", at: 10, isLifted: false };
+    const lift = { ...set, n: 2, at: 20, isLifted: true };
+    const write = (one: typeof set) =>
+      keeperOf(env as unknown as CloudflareEnv)?.writes({ kind: "main", id: room }, { writes: [one] });
+    for (const one of [set, lift, set]) await write(one);
+    expect(await (await join(room, "lena")).welcome()).toMatchObject({ t: "welcome" });
+    // Nor where the end was heard of first.
+    for (const one of [lift, set]) await write({ ...one, user: "mara" });
+    expect(await (await join(room, "mara")).welcome()).toMatchObject({ t: "welcome" });
+    await write({ ...set, at: 30 });
+    expect(await (await join(room, "lena")).bye()).toMatchObject({ code: 4403 });
+  });
+});
+
 describe("a user's object", () => {
   it("[D5] knows where its user is, and is nothing once they have left", async () => {
     const room = freshRoom();

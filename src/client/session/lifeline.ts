@@ -110,6 +110,9 @@ export class Lifeline {
   }
 
   stop(): void {
+    // Whoever leaves and comes again at once may be overtaken by what they left.
+    if (this.#phase.is === "connecting") this.#ghosts.push(this.#phase.askedAt);
+    if (this.#second) this.#ghosts.push(this.#second.askedAt);
     this.#drop();
     this.#phase = { is: "idle" };
     this.#again = false;
@@ -166,6 +169,7 @@ export class Lifeline {
   parted(link: number, why: Parting, now: number): void {
     if (this.#second?.link === link) {
       this.#second = undefined;
+      if (why.code === NO_CODE) this.#ghosts.push(now);
       this.wire.close(link);
       this.ports.secondFailed(now);
       return;

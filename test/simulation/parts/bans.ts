@@ -64,7 +64,10 @@ export const bans: Part = {
     const { outside, objects, clients } = deployment;
     for (const object of objects) {
       for (const { user } of clients.filter((client) => client.object === object && client.isOnline)) {
-        if (outside.bans.isBanned(user, `main/${object.id}`, outside.now) && isBarred(object, user, deployment))
+        if (
+          outside.bans.isBanned(user, `main/${object.id}`, outside.now) &&
+          isBarred(object, user, deployment)
+        )
           deployment.breach(19, `${user} is banned from ${object.name} and came back`);
       }
     }
@@ -74,7 +77,10 @@ export const bans: Part = {
         `select exists (select 1 from bans where scope = ${quoted(scope)} and user = ${quoted(user)} and (until_ms is null or until_ms > ${outside.now})) as held, ${bannedSql(quoted(user), quoted(scope), String(outside.now))} as banned`,
       );
       if (Boolean(row?.held) !== isMeant)
-        deployment.breach(23, `${user} is ${isMeant ? "" : "no longer "}banned from ${scope}, and the database holds otherwise`);
+        deployment.breach(
+          23,
+          `${user} is ${isMeant ? "" : "no longer "}banned from ${scope}, and the database holds otherwise`,
+        );
     }
   },
 };

@@ -18,9 +18,7 @@ export const lab: Part = {
     ask: {
       weight: 6,
       go: (deployment, chance) =>
-        deployment
-          .anyone(chance)
-          ?.do("lab", chance.pick(["peek", "nothing", "both", "urgent", "hide"]), {}),
+        deployment.anyone(chance)?.do("lab", chance.pick(["peek", "nothing", "both", "urgent", "hide"]), {}),
     },
     "be refused": {
       weight: 1,
