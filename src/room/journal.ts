@@ -124,6 +124,8 @@ export class Journal {
 
   /** A write that fails leaves memory ahead of storage: this instance must not speak again. */
   #watch(write: () => Promise<unknown>): void {
+    // What follows it would be a record after a gap, or a pointer to what is not there.
+    if (this.isBroken) return;
     try {
       write().catch((error) => this.#fail(error));
     } catch (error) {

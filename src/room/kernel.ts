@@ -251,7 +251,7 @@ export class Kernel {
     const frame = this.#frame;
     this.#frame = undefined;
     this.#dueAt = undefined;
-    if (!frame) return;
+    if (!frame || this.parts.journal.isBroken) return;
     if (frame.isDurable || frame.hasSignals) this.#committedAt = this.now;
     const { lean, full } = frame.texts(frame.isDurable ? frame.at : this.now);
     if (frame.isDurable) this.#store(frame, lean);
@@ -276,6 +276,8 @@ export class Kernel {
   /** For what tells of the room at once: nothing is open afterwards, not even what a newcomer's early words began. */
   flush(): void {
     while (this.#frame) this.commit();
+    // Whatever would be told now is of what was lost: whoever asks is told that nothing can be said.
+    if (this.parts.journal.isBroken) throw new Error("A write failed, and nothing of it may be told.");
   }
 
   /** The room is over: what gathered is nobody's. */

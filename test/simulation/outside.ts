@@ -37,7 +37,10 @@ export class Outside implements Machine {
   }
 
   complained(said: unknown[]): void {
-    this.deployment.breach(13, `in the worker: ${said.map(String).join(" ")}`);
+    const text = said.map(String).join(" ");
+    // A room's promise that was refused while the worker had its turn.
+    if (/The disk (refused|cannot be read)/.test(text)) return;
+    this.deployment.breach(13, `in the worker: ${text}`);
   }
 
   setTimeout(run: () => void, ms: number): () => void {

@@ -14,6 +14,8 @@ export interface Plan {
   people: number;
   /** So many of the tabs are pages that run the real session. */
   pages: number;
+  /** As on PartyKit: a room that failed is made anew in the same process, and its sockets are sent away. */
+  abandonsInPlace: boolean;
   /** The platform answers pings itself, without waking the room. */
   answersPings: boolean;
   netMs: number;
@@ -57,6 +59,7 @@ export function planOf(seed: number, moves: readonly string[]): Plan {
     rooms: chance.pick([1, 1, 2]),
     people: chance.pick([2, 3, 5, 8]),
     pages: chance.pick([0, 0.5, 0.5, 1]),
+    abandonsInPlace: chance.below(3) === 0,
     answersPings: chance.below(2) === 0,
     netMs: chance.pick([0, 5, 40, 400]),
     diskMs: chance.pick([0, 0, 3, 30, 300]),

@@ -2,6 +2,7 @@ import { setImmediate as afterMicrotasks } from "node:timers/promises";
 import { type Host, RoomHost } from "../../src/platform/room-host";
 import type { PlatformConnection } from "../../src/platform/room-socket-peer";
 import { noteOf, peerOf } from "../../src/platform/room-socket-peer";
+import { closeCodes } from "../../src/protocol/codes";
 import type { Kind } from "../../src/room/kind";
 import type { Storage } from "../../src/room/ports";
 import { Room } from "../../src/room/room";
@@ -99,6 +100,17 @@ export class Process implements Machine {
     return this.isAwake && !this.hasTimers && this.world.pendingTurns === 0;
   }
 
+  /** Its room failed, and the platform can only send everybody away: whoever comes next finds a new one. */
+  startOver(): void {
+    this.room = undefined;
+    for (const socket of [...this.sockets]) {
+      if (!socket.isOpen) continue;
+      const bye = { t: "bye", code: closeCodes.draining, reason: "Please come back.", retryAfterMs: 1_000 };
+      socket.send(JSON.stringify(bye));
+      socket.close(closeCodes.draining, bye.reason);
+    }
+  }
+
   /** The process ends; its sockets with it. */
   die(): void {
     this.isDead = true;
@@ -130,7 +142,7 @@ export class Process implements Machine {
     if (this.isDead) return;
     if (text.startsWith("A room could not be brought to life")) this.couldNotRead = true;
     this.deployment.trace(() => `  ${this.object.name} says: ${text.slice(0, 200)}`);
-    if (/The disk (refused|cannot be read)|is dead touched the world/.test(text)) return;
+    if (/The disk (refused|cannot be read)|is dead touched the world|A write failed, and/.test(text)) return;
     this.deployment.breach(
       13,
       said.map((part) => (part instanceof Error ? part.stack : String(part))).join(" "),
@@ -138,7 +150,7 @@ export class Process implements Machine {
   }
 
   #threw(error: unknown): void {
-    if (this.isDead || /The disk (refused|cannot be read)/.test(String(error))) return;
+    if (this.isDead || /The disk (refused|cannot be read)|A write failed, and/.test(String(error))) return;
     this.deployment.breach(13, `out of the host: ${error instanceof Error ? error.stack : error}`);
   }
 

@@ -57,6 +57,7 @@ export class RoomObject {
     this.#settling?.();
     this.#settling = undefined;
     this.process.world.settle();
+    if (this.process.world.isDying) return this.crash(0);
     for (const part of this.deployment.parts) part.stored?.(this.deployment, this);
     this.#watchAlarm();
   }
@@ -85,6 +86,7 @@ export class RoomObject {
       process.die();
       return;
     }
+    if (this.deployment.plan.abandonsInPlace) return process.startOver();
     this.crash(this.deployment.chance.below(process.world.pendingTurns + 1));
   }
 

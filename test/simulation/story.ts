@@ -82,6 +82,8 @@ async function settle(deployment: Deployment): Promise<void> {
   deployment.chance = randomFrom(1);
   for (const object of deployment.objects) {
     for (const old of [...object.superseded]) object.end(old);
+    if (object.process.world.isDying) object.crash(0);
+    object.process.world.dieAfter(Number.POSITIVE_INFINITY);
     object.process.world.failWrites(0);
     object.process.world.faultReads(Number.POSITIVE_INFINITY, "failing");
   }

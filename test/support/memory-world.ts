@@ -64,6 +64,8 @@ export class MemoryWorld {
   #failures: { count: number; how: "rejecting" | "throwing" } = { count: 0, how: "rejecting" };
   #isRinging = false;
   #left = Number.POSITIVE_INFINITY;
+  /** Writes that were refused at once: what else was issued in their turns is durable all the same. */
+  thrown = 0;
   /** Writes, sends and calls so far. */
   touches = 0;
 
@@ -219,6 +221,7 @@ export class MemoryWorld {
     const next = new MemoryWorld(this.random.below(2 ** 31));
     next.now = this.now;
     next.watcher = this.watcher;
+    next.thrown = this.thrown;
     next.#disk = new Map(this.#disk);
     next.#seen = new Map(this.#disk);
     next.#diskAlarm = this.#diskAlarm;
@@ -283,7 +286,10 @@ export class MemoryWorld {
     if (this.#failures.count > 0) {
       this.#failures.count--;
       // Refused before it was issued: the gate knows nothing of it.
-      if (this.#failures.how === "throwing") throw new Error("The disk refused.");
+      if (this.#failures.how === "throwing") {
+        this.thrown++;
+        throw new Error("The disk refused.");
+      }
       this.#pending.push({ turn: this.#turn, is: "refused" });
       return Promise.reject(new Error("The disk refused."));
     }

@@ -361,6 +361,23 @@ describe("a token", () => {
     expect(ann.session.link).toEqual({ is: "live" });
   });
 
+  it("[A5] whose end overtakes the second socket is had anew, and that socket ends nothing when it arrives", async () => {
+    const stage = await RoomStage.open();
+    const ann = new Visitor(stage, "ann");
+    ann.endsAt = stage.now + 100_000;
+    ann.start();
+    const [live = 0] = ann.links;
+    pass(stage, [ann], 60_000);
+    ann.session.tick(ann.now + 30_000);
+    ann.session.heard(live, JSON.stringify({ t: "bye", code: 4401, reason: "It has ended." }), ann.now);
+    ann.endsAt = stage.now + 1_000_000;
+    pass(stage, [ann], 5_000);
+    const newest = ann.links.at(-1) ?? 0;
+    ann.session.heard(newest, JSON.stringify({ t: "bye", code: 4409, reason: "Replaced." }), ann.now);
+    pass(stage, [ann], 20_000);
+    expect(ann.session.link).toEqual({ is: "live" });
+  });
+
   it("[E1] that is refused is had anew once, and refused again ends it", async () => {
     const { ann, go } = await meet();
     ann.refusal = { code: 4401, reason: "Your token has ended." };

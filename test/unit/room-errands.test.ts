@@ -49,6 +49,24 @@ describe("an errand", () => {
     expect(debt(ann)).toEqual({ owed: 0, paid: [] });
   });
 
+  it("[R1] is not begun from what a write that failed has lost", async () => {
+    const { stage, ann } = await withAnn();
+    owe(stage, ann, 3);
+    stage.fail(last(stage));
+    owe(stage, ann, 1, false);
+    owe(stage, ann, 1, false);
+    stage.world.failWrites(1, "throwing");
+    stage.world.now = stage.now + 20_000;
+    const ring = () =>
+      stage.world.turn(() => {
+        stage.world.ring();
+        stage.room.alarm(stage.now);
+      });
+    expect(ring).toThrow("A write failed");
+    expect(stage.world.broken).toBeGreaterThan(0);
+    expect(asks(stage)).toEqual([3]);
+  });
+
   it("[R1] ends in the frame that holds what follows from its answer", async () => {
     const { stage, ann } = await withAnn();
     owe(stage, ann, 3);

@@ -112,7 +112,6 @@ export class Lifeline {
   stop(): void {
     // Whoever leaves and comes again at once may be overtaken by what they left.
     if (this.#phase.is === "connecting") this.#ghosts.push(this.#phase.askedAt);
-    if (this.#second) this.#ghosts.push(this.#second.askedAt);
     this.#drop();
     this.#phase = { is: "idle" };
     this.#again = false;
@@ -275,7 +274,10 @@ export class Lifeline {
   }
 
   #drop(): void {
-    if (this.#second) this.wire.close(this.#second.link);
+    if (this.#second) {
+      this.#ghosts.push(this.#second.askedAt);
+      this.wire.close(this.#second.link);
+    }
     this.#second = undefined;
     if ("link" in this.#phase) this.wire.close(this.#phase.link);
   }

@@ -1,20 +1,13 @@
 import { MAX_LOG_BYTES, RESEND_MS, SNAPSHOT_EVERY_FRAMES } from "../../../src/protocol/limits";
 import { chunkKey, recordKey } from "../../../src/room/journal";
-import type { Room } from "../../../src/room/room";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
 import type { RoomObject } from "../room-object";
-
-const lastActedIn = new WeakMap<RoomObject, Room | undefined>();
 
 /** What is stored, and what is held in memory, is what recovery wants. */
 export const storage: Part = {
   name: "storage",
   moves: {},
-
-  recorded(_, object, __, record) {
-    if (record.o) lastActedIn.set(object, object.process.room);
-  },
 
   stored(deployment, object) {
     const { head, life, keys } = object.truth;
@@ -26,8 +19,11 @@ export const storage: Part = {
     for (const [what, { n, chunks }] of all) {
       for (let chunk = 0; chunk < chunks; chunk++) reached.add(chunkKey(what, n, chunk));
     }
+    // Of a snapshot whose pointer was refused at once, the rest is there for nobody until the room goes.
+    const { thrown } = object.process.world;
     for (const key of keys)
-      if (!reached.has(key)) deployment.breach(7, `${object.name} keeps ${key}, which nothing reaches`);
+      if (!reached.has(key) && thrown === 0)
+        deployment.breach(7, `${object.name} keeps ${key}, which nothing reaches`);
     for (const key of reached) if (!keys.has(key)) deployment.breach(7, `${object.name} has lost ${key}`);
     const since = life.n - (head.snapshot?.n ?? 0);
     if (since > SNAPSHOT_EVERY_FRAMES + 1) deployment.breach(7, `${since} records since the last snapshot`);
@@ -47,10 +43,10 @@ function inMemory(deployment: Deployment, object: RoomObject): void {
     deployment.breach(8, `${name} holds ${memory.windows.size} windows of ${users}`);
   if (log.bytes > MAX_LOG_BYTES) deployment.breach(8, `${name} holds ${log.bytes} bytes of log`);
   const { life } = truth;
-  const newest = life?.accepted.at(-1);
-  // Ids are let go by whichever action comes next.
-  if (!life || newest === undefined || lastActedIn.get(object) !== room) return;
-  const recent = life.accepted.filter((at) => at > newest - RESEND_MS).length;
+  const { now } = room["parts"].clock;
+  // Ids are let go by whoever looks for one.
+  memory.operations.find("", "", now);
+  const recent = life?.accepted.filter((at) => at > now - RESEND_MS).length ?? 0;
   if (memory.operations.size > recent) {
     deployment.breach(8, `${name} holds ${memory.operations.size} ids of ${recent}`);
   }
