@@ -91,7 +91,7 @@ export class RoomHost {
     return response;
   }
 
-  /** Never throws: the platform's own retries end after six times. The wheel, or this, has set the next alarm by then. */
+  /** Throws only where no alarm can be set: the platform's own retries end after six times. */
   async alarm(): Promise<void> {
     const { storage, settings } = this.host;
     const room = await this.#opened();

@@ -10,7 +10,7 @@ export interface LinkEnd {
 }
 
 /** How long a platform may take to find out that nobody is at the other end. */
-const SILENCE_MS = 600_000;
+const SILENCE_MS = 120_000;
 
 /** One connection between a tab and a room: in order both ways, late by as much as the net pleases, until it is cut. */
 export class Link {

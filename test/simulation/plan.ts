@@ -74,7 +74,7 @@ export function planOf(seed: number, moves: readonly string[]): Plan {
 function roomSettings(chance: Random): RoomSettings {
   return {
     ...settings,
-    idleMs: chance.pick([60_000, 200_000, 900_000]),
+    idleMs: chance.pick([60_000, 120_000, 300_000]),
     recoveryMs: chance.pick([3_000, 20_000, 120_000]),
     leaveGraceMs: chance.pick([0, 1_000, 5_000]),
     maxUsers: chance.pick([2, 1_000, 1_000]),

@@ -12,6 +12,7 @@ export class RoomObject {
   readonly superseded = new Set<Process>();
   #settling: (() => void) | undefined;
   #alarm: { at: number; cancel: () => void } | undefined;
+  #retries = 0;
   #rings: { since: number; count: number } = { since: 0, count: 0 };
 
   constructor(
@@ -124,6 +125,15 @@ export class RoomObject {
     this.#alarm = { at, cancel };
   }
 
+  /** As platforms do for a handler that threw: soon, and not for ever. */
+  #retry({ world }: Process, dueAt: number | null): void {
+    world.unring(dueAt);
+    const at = world.durableAlarmAt;
+    if (at === null || ++this.#retries > 6) return;
+    const cancel = this.deployment.clock.in(1_000 * 2 ** this.#retries, () => this.ring());
+    this.#alarm = { at, cancel };
+  }
+
   async ring(isDoubled = false): Promise<void> {
     const { process, deployment } = this;
     deployment.trace(() => `  the alarm of ${this.name}${isDoubled ? " again" : ""}`);
@@ -135,7 +145,18 @@ export class RoomObject {
     if (++this.#rings.count > 60)
       deployment.breach(6, "more than 60 alarms in a minute that changed nothing");
     if (!isDoubled) process.world.ring();
-    await process.deliver((host) => host.alarm());
+    const dueAt = process.world.durableAlarmAt;
+    let threw = false;
+    await process.deliver(async (host) => {
+      try {
+        await host.alarm();
+      } catch (error) {
+        threw = true;
+        throw error;
+      }
+    });
+    if (threw && !isDoubled && process === this.process) return this.#retry(process, dueAt);
+    this.#retries = 0;
     for (const part of deployment.parts) part.rang?.(deployment, this);
     if (this.process.world.pendingTurns === 0) this.settle();
   }

@@ -90,8 +90,8 @@ async function settle(deployment: Deployment): Promise<void> {
   deployment.heldBackMs.length = 0;
   for (const client of deployment.clients) client.calm();
   const { idleMs } = deployment.plan.settings;
-  // A room that crashed unseen finds out who is gone at its next alarm; a socket that was cut without a word takes ten minutes.
-  for (let left = idleMs + 700_000; left > 0 && !deployment.isOver; left -= 60_000)
+  // A room that crashed unseen finds out who is gone at its next alarm; a socket that was cut without a word takes minutes.
+  for (let left = idleMs + 220_000; left > 0 && !deployment.isOver; left -= 60_000)
     await deployment.pass(60_000);
   for (const part of parts) if (!deployment.isOver) await part.settled?.(deployment);
   if (deployment.isOver) return;

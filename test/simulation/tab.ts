@@ -32,6 +32,8 @@ export class Tab implements Client {
   #heardAt = 0;
   #frames = 0;
   #isComing = false;
+  /** Sockets that a newer one was opened beside: let go once that is welcome. */
+  #older: Link[] = [];
 
   constructor(
     private readonly deployment: Deployment,
@@ -50,6 +52,7 @@ export class Tab implements Client {
     const { deployment, object, user, tab, role, epoch, seq } = this;
     const since = epoch === undefined ? undefined : { epoch, seq };
     this.isWelcome = false;
+    if (this.link && !this.link.isOver) this.#older.push(this.link);
     const link: Link = new Link(deployment, object, user, since, {
       heard: (text) => this.link === link && this.#heard(text),
       closed: () => this.link === link && this.#lost(),
@@ -74,6 +77,7 @@ export class Tab implements Client {
     this.isWelcome = false;
     this.link?.close();
     this.link = undefined;
+    this.#letGo();
   }
 
   do(f: string, a: string, d: Json): void {
@@ -156,6 +160,7 @@ export class Tab implements Client {
       this.seq = seq;
     }
     this.isWelcome = true;
+    this.#letGo();
     this.check();
     for (const asked of this.asked.values()) {
       if (asked.outcome !== undefined) continue;
@@ -187,9 +192,17 @@ export class Tab implements Client {
     this.isWelcome = false;
     link?.close();
     this.deployment.counts.byes++;
-    const isBarred = isFinal(code) && code !== closeCodes.badToken && code !== closeCodes.roomClosed;
+    // One of its own came after the one that took its place.
+    const isHaunted = code === closeCodes.replaced && this.#letGo();
+    const isBarred = !isHaunted && isFinal(code) && code !== closeCodes.badToken && code !== closeCodes.roomClosed;
     if (isBarred) this.barredBy = code;
     else this.#comeBack(retryAfterMs);
+  }
+
+  #letGo(): boolean {
+    const older = this.#older.splice(0);
+    for (const link of older) link.close();
+    return older.length > 0;
   }
 
   #lost(): void {

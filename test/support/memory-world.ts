@@ -171,6 +171,13 @@ export class MemoryWorld {
     this.#isRinging = true;
   }
 
+  /** The alarm's handler threw: the platform will call it again. */
+  unring(dueAt: number | null): void {
+    this.#isRinging = false;
+    this.#diskAlarm ??= dueAt;
+    this.#alarm = this.#diskAlarm;
+  }
+
   /** The next writes fail as a full or unreachable disk does. */
   failWrites(count: number, how: "rejecting" | "throwing" = "rejecting"): void {
     this.#failures = { count, how };

@@ -34,6 +34,25 @@ function socket() {
   };
 }
 
+describe("a room that fails in its alarm", () => {
+  it("has another set for it, where the platform goes on with the same object", async () => {
+    const { world, host: it } = host();
+    const caller = { user: "hanna", name: "hanna", role: "host" as const };
+    const action = { id: "1", f: "lab", a: "add", d: { n: 1 } };
+    await it.answer({ method: "POST", caller, action });
+    world.settle();
+    world.ring();
+    world.failWrites(1, "throwing");
+    await it.alarm();
+    world.settle();
+    expect(world.alarmAt).not.toBeNull();
+    // Where that cannot be done either, the platform's own retries are what is left.
+    world.ring();
+    world.failWrites(2, "throwing");
+    await expect(it.alarm()).rejects.toThrow();
+  });
+});
+
 describe("a room that cannot be read from storage", () => {
   it("sends away whoever speaks in it, to come back and say it again", async () => {
     const { world, host: it } = host();
