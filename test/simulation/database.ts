@@ -2,10 +2,18 @@ import { readdirSync, readFileSync } from "node:fs";
 import initSqlJs, { type Database, type Statement as Prepared } from "sql.js";
 
 const engine = await initSqlJs();
-const migrations = readdirSync("migrations")
-  .filter((name) => name.endsWith(".sql"))
-  .sort()
-  .map((name) => readFileSync(`migrations/${name}`, "utf8").replaceAll("--> statement-breakpoint", ""));
+/** A database as it is shipped, made once: every story begins with a copy. */
+const migrated = migrate();
+
+function migrate(): Uint8Array {
+  const database = new engine.Database();
+  const names = readdirSync("migrations").filter((name) => name.endsWith(".sql"));
+  for (const name of names.sort())
+    database.run(readFileSync(`migrations/${name}`, "utf8").replaceAll("--> statement-breakpoint", ""));
+  const bytes = database.export();
+  database.close();
+  return bytes;
+}
 
 type Value = number | string | null;
 export type Row = Record<string, Value | Uint8Array>;
@@ -20,13 +28,9 @@ export interface Call {
 export class SimulatedDatabase {
   /** Every call so far, where somebody wants them. */
   calls: Call[] | undefined;
-  readonly #sqlite: Database = new engine.Database();
+  readonly #sqlite: Database = new engine.Database(migrated);
   /** A statement is compiled once. */
   readonly #compiled = new Map<string, Prepared>();
-
-  constructor() {
-    for (const migration of migrations) this.#sqlite.run(migration);
-  }
 
   prepare(sql: string): Statement {
     return new Statement(this, sql);

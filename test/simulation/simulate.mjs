@@ -1,13 +1,17 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { bundle } from "./bundle.mjs";
+import { playSeeds } from "./seeds.mjs";
 
-const USAGE = `npm run simulate -- [--seeds N] [--seed S] [--steps K] [--trace] [--story file] [--for seconds]
+const USAGE = `npm run simulate -- [--seeds N] [--seed S] [--steps K] [--jobs J] [--for seconds] [--trace] [--story file]
   --seeds N   so many seeds, from S on (100)
   --seed S    where to begin; a fresh one if absent
   --steps K   moves a seed (300)
+  --jobs J    threads that play seeds side by side (one a core)
   --for T     no new seed after T seconds
-  --trace     every step on a line
+  --trace     every step on a line, of one seed
   --story F   plays a story that a failing run left`;
 
 const { values } = parseArgs({
@@ -15,7 +19,8 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "100" },
     seed: { type: "string" },
     steps: { type: "string", default: "300" },
-    for: { type: "string" },
+    jobs: { type: "string", default: String(availableParallelism()) },
+    for: { type: "string", default: "0" },
     story: { type: "string" },
     trace: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -28,8 +33,12 @@ if (values.help) {
 
 const folder = ".cache/simulation";
 mkdirSync(folder, { recursive: true });
-await bundle(`${folder}/simulate.mjs`);
-const { invariants, play, shrink, storyOf } = await import(`${process.cwd()}/${folder}/simulate.mjs`);
+// Its own, so that two runs side by side do not take each other's code away.
+const bundled = `${folder}/simulate-${process.pid}.mjs`;
+const file = pathToFileURL(bundled).href;
+await bundle(bundled);
+process.on("exit", () => rmSync(bundled, { force: true }));
+const { invariants, play, shrink, storyOf } = await import(file);
 const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
 
 if (values.story !== undefined) {
@@ -38,51 +47,63 @@ if (values.story !== undefined) {
 }
 
 const steps = whole("steps", values.steps);
-const seeds =
-  values.trace && process.argv.every((given) => !given.startsWith("--seeds"))
-    ? 1
-    : whole("seeds", values.seeds);
 const from = values.seed === undefined ? Math.floor(Math.random() * 2 ** 30) : whole("seed", values.seed);
-const startedAt = Date.now();
-const seconds = () => (Date.now() - startedAt) / 1000;
-const total = {
-  seeds: 0,
-  steps: 0,
-  simulatedMs: 0,
-  counts: /** @type {Record<string, number>} */ ({}),
-  went: /** @type {Record<string, number>} */ ({}),
-};
+if (values.trace) {
+  const { breach } = await play(storyOf(from, steps), print);
+  finish(breach);
+}
 
-for (let seed = from; seed < from + seeds; seed++) {
-  if (values.for !== undefined && seconds() > whole("for", values.for)) break;
-  const story = storyOf(seed, steps);
-  const { breach, at, simulatedMs, counts } = await play(story, values.trace ? print : undefined);
-  total.seeds++;
-  total.steps += at;
-  total.simulatedMs += simulatedMs;
-  for (const [name, count] of Object.entries(counts))
-    total.counts[name] = (total.counts[name] ?? 0) + Number(count);
-  if (!breach) continue;
-  print(`\nSeed ${seed} breaks ${breach.invariant}: ${invariants[breach.invariant]}\n  ${breach.what}\n`);
-  const short = await shrink(story, breach.invariant);
-  const file = `${folder}/${seed}.json`;
-  writeFileSync(file, `${JSON.stringify(short, null, 1)}\n`);
+const startedAt = Date.now();
+let toldAt = startedAt;
+const { total, found } = await playSeeds({
+  file,
+  from,
+  count: whole("seeds", values.seeds),
+  steps,
+  jobs: Math.max(1, whole("jobs", values.jobs)),
+  seconds: whole("for", values.for) || Number.POSITIVE_INFINITY,
+  // A long run tells how far it has come.
+  tell(soFar) {
+    if (Date.now() - toldAt < 60_000) return;
+    toldAt = Date.now();
+    print(`${soFar.seeds} seeds …`);
+  },
+});
+if (found) await showBreach(found);
+const seconds = (Date.now() - startedAt) / 1000;
+const hours = total.simulatedMs / 3_600_000;
+const { user, system } = process.cpuUsage();
+print(
+  `${number(total.seeds)} seeds from ${from}, ${number(total.steps)} steps, ${number(hours)} simulated hours in ${seconds.toFixed(1)} s (${((user + system) / 1e6).toFixed(0)} s of processor): ${number((hours * 3600) / seconds)} times real time. No breach.`,
+);
+print(`  ${list(total.counts)}`);
+print(`  faults: ${list(total.went)}`);
+
+/** @param {{ seed: number, invariant: number, what: string }} breach */
+async function showBreach(breach) {
+  const { seed, invariant, what } = breach;
+  print(`\nSeed ${seed} breaks ${invariant}: ${invariants[/** @type {keyof typeof invariants} */ (invariant)]}\n  ${what}\n`);
+  const short = await shrink(storyOf(seed, steps), invariant);
+  const left = `${folder}/${seed}.json`;
+  writeFileSync(left, `${JSON.stringify(short, null, 1)}\n`);
   print(`${short.steps.length} of ${steps} steps are enough:\n`);
   await play(short, print);
   print(
-    `\nAgain:  npm run simulate -- --seed ${seed} --seeds 1 --steps ${steps}\nShort:  npm run simulate -- --story ${file}`,
+    `\nAgain:  npm run simulate -- --seed ${seed} --seeds 1 --steps ${steps}\nShort:  npm run simulate -- --story ${left}`,
   );
   finish(breach);
 }
 
-const hours = total.simulatedMs / 3_600_000;
-print(
-  `${total.seeds} seeds from ${from}, ${total.steps} steps, ${Object.entries(total.counts)
-    .map(([name, count]) => `${count} ${name}`)
-    .join(
-      ", ",
-    )}\n${hours.toFixed(0)} simulated hours in ${seconds().toFixed(1)} s: ${Math.round((hours * 3600) / seconds()).toLocaleString("en")} times real time. No breach.`,
-);
+function list(/** @type {Record<string, number>} */ counts) {
+  return Object.entries(counts)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, count]) => `${number(count)} ${name}`)
+    .join(", ");
+}
+
+function number(/** @type {number} */ value) {
+  return Math.round(value).toLocaleString("en");
+}
 
 function finish(/** @type {{ invariant: number, what: string } | undefined} */ breach) {
   if (breach) print(`\n[${breach.invariant}] ${breach.what}`);
@@ -90,8 +111,8 @@ function finish(/** @type {{ invariant: number, what: string } | undefined} */ b
 }
 
 function whole(/** @type {string} */ name, /** @type {string} */ text) {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
   console.error(`--${name} is a whole number; "${text}" is not.\n${USAGE}`);
   process.exit(2);
 }

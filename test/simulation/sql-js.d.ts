@@ -10,7 +10,8 @@ declare module "sql.js" {
   export interface Database {
     run(sql: string): void;
     prepare(sql: string): Statement;
+    export(): Uint8Array;
     close(): void;
   }
-  export default function initSqlJs(): Promise<{ Database: new () => Database }>;
+  export default function initSqlJs(): Promise<{ Database: new (bytes?: Uint8Array) => Database }>;
 }

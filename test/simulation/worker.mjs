@@ -1,0 +1,30 @@
+import { parentPort, workerData } from "node:worker_threads";
+
+/** One of those that play seeds side by side: it is told a few at a time, and says what came of them. */
+const { play, storyOf } = await import(workerData.file);
+const port = parentPort;
+if (!port) throw new Error("It is run by `seeds.mjs`.");
+port.on("message", async (/** @type {{ from: number, to: number, steps: number }} */ { from, to, steps }) => {
+  const total = {
+    seeds: 0,
+    steps: 0,
+    simulatedMs: 0,
+    counts: /** @type {Record<string, number>} */ ({}),
+    went: /** @type {Record<string, number>} */ ({}),
+  };
+  for (let seed = from; seed < to; seed++) {
+    const { breach, at, simulatedMs, counts, went } = await play(storyOf(seed, steps));
+    total.seeds++;
+    total.steps += at;
+    total.simulatedMs += simulatedMs;
+    for (const [name, count] of Object.entries(counts))
+      total.counts[name] = (total.counts[name] ?? 0) + Number(count);
+    for (const [sort, count] of Object.entries(went))
+      total.went[sort] = (total.went[sort] ?? 0) + Number(count);
+    if (breach) {
+      const { invariant, what } = breach;
+      return port.postMessage({ from, total, breach: { seed, invariant, what } });
+    }
+  }
+  port.postMessage({ from, total });
+});
