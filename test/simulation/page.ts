@@ -65,6 +65,11 @@ export class Page implements Client {
     return this.#promises.open;
   }
 
+  /** Whether it asked for the action of that id. */
+  asks(id: string): boolean {
+    return this.#promises.asks(id);
+  }
+
   connect(expiresInMs = TOKEN_MS): void {
     this.#lifeMs = expiresInMs;
     this.come();

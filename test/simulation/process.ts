@@ -140,7 +140,10 @@ export class Process implements Machine {
   complained(said: unknown[]): void {
     const text = said.map(String).join(" ");
     if (this.isDead) return;
-    if (text.startsWith("A room could not be brought to life")) this.couldNotRead = true;
+    if (text.startsWith("A room could not be brought to life")) {
+      this.couldNotRead = true;
+      this.room = undefined;
+    }
     this.deployment.trace(() => `  ${this.object.name} says: ${text.slice(0, 200)}`);
     if (/The disk (refused|cannot be read)|is dead touched the world|A write failed, and/.test(text)) return;
     this.deployment.breach(

@@ -27,6 +27,10 @@ export class Promises {
     return [...this.#asked.values()].filter(({ outcome }) => !outcome).map(({ what }) => what);
   }
 
+  asks(id: string): boolean {
+    return this.#asked.has(id);
+  }
+
   /** Something is about to be asked; answers how to tell its id once that is known. */
   begin(): (id: string, what: string) => void {
     this.#early = [];

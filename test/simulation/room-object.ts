@@ -87,7 +87,8 @@ export class RoomObject {
       process.die();
       return;
     }
-    if (this.deployment.plan.abandonsInPlace) return process.startOver();
+    // A gate that a refused write has broken is the end of any object.
+    if (this.deployment.plan.abandonsInPlace && !process.world.hasRefused) return process.startOver();
     this.crash(this.deployment.chance.below(process.world.pendingTurns + 1));
   }
 

@@ -82,7 +82,9 @@ print(`  faults: ${list(total.went)}`);
 /** @param {{ seed: number, invariant: number, what: string }} breach */
 async function showBreach(breach) {
   const { seed, invariant, what } = breach;
-  print(`\nSeed ${seed} breaks ${invariant}: ${invariants[/** @type {keyof typeof invariants} */ (invariant)]}\n  ${what}\n`);
+  print(
+    `\nSeed ${seed} breaks ${invariant}: ${invariants[/** @type {keyof typeof invariants} */ (invariant)]}\n  ${what}\n`,
+  );
   const short = await shrink(storyOf(seed, steps), invariant);
   const left = `${folder}/${seed}.json`;
   writeFileSync(left, `${JSON.stringify(short, null, 1)}\n`);

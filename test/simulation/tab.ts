@@ -194,7 +194,8 @@ export class Tab implements Client {
     this.deployment.counts.byes++;
     // One of its own came after the one that took its place.
     const isHaunted = code === closeCodes.replaced && this.#letGo();
-    const isBarred = !isHaunted && isFinal(code) && code !== closeCodes.badToken && code !== closeCodes.roomClosed;
+    const isBarred =
+      !isHaunted && isFinal(code) && code !== closeCodes.badToken && code !== closeCodes.roomClosed;
     if (isBarred) this.barredBy = code;
     else this.#comeBack(retryAfterMs);
   }

@@ -4,6 +4,7 @@ import type { Client } from "../client";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
 import type { RoomObject } from "../room-object";
+import type { Life } from "../truth";
 
 interface Ban {
   scope: "room" | "everywhere";
@@ -71,6 +72,12 @@ export const bans: Part = {
           deployment.breach(19, `${user} is banned from ${object.name} and came back`);
       }
     }
+    for (const { id, truth } of objects) {
+      for (const user of barredFrom(truth.life, outside.now)) {
+        if (!outside.bans.holds(`main/${id}`, user, outside.now))
+          deployment.breach(23, `${id} has banned ${user}, and the database was not told`);
+      }
+    }
     for (const { scope, user } of outside.bans.all) {
       const isMeant = outside.bans.holds(scope, user, outside.now);
       const [row] = outside.database.rows(
@@ -88,13 +95,17 @@ export const bans: Part = {
 /** By the room's own records, or by a ban everywhere that every room was told of. */
 function isBarred({ truth }: RoomObject, user: string, { outside }: Deployment): boolean {
   if (outside.bans.holds("everywhere", user, outside.now)) return true;
-  const hidden = truth.life?.hidden.get("moderation") as
+  return barredFrom(truth.life, outside.now).includes(user);
+}
+
+/** Whom a room itself has banned, by its own records, and for longer than a clock may be wrong. */
+function barredFrom(life: Life | undefined, now: number): string[] {
+  const hidden = life?.hidden.get("moderation") as
     | { room: readonly (readonly [string, Omit<Ban, "user">])[] }
     | undefined;
-  return (hidden?.room ?? []).some(
-    ([barred, { untilMs }]) =>
-      barred === user && (untilMs ?? Number.POSITIVE_INFINITY) > outside.now + 60_000,
-  );
+  return (hidden?.room ?? [])
+    .filter(([, { untilMs }]) => (untilMs ?? Number.POSITIVE_INFINITY) > now + 60_000)
+    .map(([user]) => user);
 }
 
 function moderate(

@@ -28,6 +28,27 @@ export const net: Part = {
       go: (deployment, chance) =>
         void deployment.heldBackMs.push(chance.below(chance.pick([2_000, 20_000, 40_000]))),
     },
+    /** A paused reader comes to the end of what it missed just while something of its own gathers. */
+    "fall behind and catch up": {
+      weight: 3,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        const other = tab && deployment.anyone(chance, (one) => one.object === tab.object && one.isOnline);
+        if (!tab || !other) return;
+        tab.isMute = true;
+        const { clock } = deployment;
+        for (let n = 0; n < 4 + chance.below(40); n++) other.do("lab", "many", { count: 4, chars: 700 });
+        for (let n = 0; n < 40; n++) {
+          clock.in(500 + 7 * n + chance.below(5), () => {
+            if (n % 4 === 0) other.do("lab", "deal", { to: [tab.user, other.user] });
+            if (tab.isOnline) tab.say(JSON.stringify({ t: "seen", seq: tab.seq }));
+          });
+        }
+        clock.in(900, () => {
+          tab.isMute = false;
+        });
+      },
+    },
     "say what is read": {
       weight: 5,
       go(deployment, chance) {

@@ -1,4 +1,5 @@
 import { boundsOf } from "../../../src/room/kind";
+import { OFFENCE, OFFENCE_RATE } from "../../../src/room/offences";
 import type { Rate } from "../../../src/room/settings";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
@@ -18,6 +19,19 @@ export const rates: Part = {
       for (let n = stamps.length - 1; n >= 0 && (stamps[n] as number) > at - rate.perMs; n--) inside++;
       if (inside > rate.count)
         deployment.breach(5, `${user} did ${rule} ${inside} times in ${rate.perMs} ms`);
+    }
+  },
+
+  /** An alarm lets go of what has aged out. Read from inside: nothing on the wire tells. */
+  rang(deployment, { process, name }) {
+    const { room, world } = process;
+    if (!room?.exists || world.hasTrouble || process.couldNotRead) return;
+    const { memory, clock } = room["parts"];
+    for (const [rule, user, stamps] of memory.windows.entries()) {
+      const perMs = rule === OFFENCE ? OFFENCE_RATE.perMs : (ratesOf(deployment).get(rule)?.perMs ?? 0);
+      const newest = stamps.at(-1) ?? 0;
+      if (newest + perMs < clock.now)
+        deployment.breach(8, `${name} holds what ${user} did of ${rule} ${clock.now - newest} ms ago`);
     }
   },
 };
