@@ -1,3 +1,3 @@
 export { invariants } from "./breach";
 export { shrink } from "./shrink";
-export { play, storyOf } from "./story";
+export { callsOf, play, storyOf, TABLES } from "./story";

@@ -1,6 +1,7 @@
 import { randomFrom } from "../platforms/random";
 import type { Breach } from "./breach";
 import { Deployment } from "./deployment";
+import type { Call, Row, SimulatedDatabase } from "./database";
 import type { Move } from "./part";
 import { parts } from "./parts/all";
 import { type Plan, planOf } from "./plan";
@@ -52,10 +53,47 @@ export function storyOf(seed: number, count: number): Story {
   return { plan, steps };
 }
 
+/** Somebody looks at the database of a story. */
+interface DatabaseWatch {
+  begins(database: SimulatedDatabase): void;
+  ends(database: SimulatedDatabase): void;
+}
+
+/** Every call that a story makes of its database, and what it leaves there. */
+export async function callsOf(story: Story): Promise<{ calls: Call[]; tables: Record<string, Row[]> }> {
+  const calls: Call[] = [];
+  const tables: Record<string, Row[]> = {};
+  await play(story, undefined, {
+    begins: (database) => {
+      database.calls = calls;
+    },
+    ends: (database) => {
+      for (const [table, sql] of Object.entries(TABLES)) tables[table] = database.rows(sql);
+    },
+  });
+  return { calls, tables };
+}
+
+/** All of it, in an order of its own. */
+export const TABLES = {
+  rankings: "select * from rankings order by id",
+  scores: "select * from scores order by ranking, user",
+  spans: "select * from spans order by ranking, score, tie, reached_at, reached_seq, user",
+  receipts: "select * from receipts order by room, epoch",
+  players: "select * from players order by user",
+  bans: "select * from bans order by scope, user",
+  set_aside: "select * from set_aside order by id",
+} as const;
+
 /** Plays a story to its end: its steps, then time without faults for everything to settle, then time for everybody to be gone. */
-export async function play({ plan, steps }: Story, tell?: (line: string) => void): Promise<Outcome> {
+export async function play(
+  { plan, steps }: Story,
+  tell?: (line: string) => void,
+  watch?: DatabaseWatch,
+): Promise<Outcome> {
   setLimits(plan.limits);
   const deployment = new Deployment(plan, parts, tell);
+  watch?.begins(deployment.outside.database);
   const from = deployment.clock.now;
   let at = 0;
   try {
@@ -72,6 +110,7 @@ export async function play({ plan, steps }: Story, tell?: (line: string) => void
     deployment.failed(error);
   }
   const { failure, clock, counts, went, outside } = deployment;
+  watch?.ends(outside.database);
   outside.database.close();
   return { breach: failure, at, simulatedMs: clock.now - from, counts, went };
 }

@@ -27,6 +27,15 @@ export const http: Part = {
         for (let n = 0; n < 3; n++) deployment.clock.in(1 + chance.below(30), () => look(deployment, object));
       },
     },
+    "look while something gathers": {
+      weight: 2,
+      go(deployment, chance) {
+        const client = deployment.anyone(chance, (one) => one.isOnline);
+        if (!client) return;
+        for (let n = 0; n < 4; n++) client.do("lab", "add", { n });
+        for (let n = 1; n < 6; n++) deployment.clock.in(n, () => look(deployment, client.object));
+      },
+    },
     post: {
       weight: 6,
       async go(deployment, chance) {

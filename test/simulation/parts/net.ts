@@ -37,14 +37,16 @@ export const net: Part = {
         if (!tab || !other) return;
         tab.isMute = true;
         const { clock } = deployment;
-        for (let n = 0; n < 4 + chance.below(40); n++) other.do("lab", "many", { count: 4, chars: 700 });
+        for (let n = 4 + chance.below(30); n > 0; n--) other.do("lab", "many", { count: 4, chars: 700 });
         for (let n = 0; n < 40; n++) {
-          clock.in(500 + 7 * n + chance.below(5), () => {
-            if (n % 4 === 0) other.do("lab", "deal", { to: [tab.user, other.user] });
+          clock.in(500 + 9 * n, () => {
+            // The first is committed at once, and what follows gathers.
+            for (let deals = n < 20 ? 0 : 2; deals > 0; deals--)
+              other.do("lab", "deal", { to: [tab.user, other.user] });
             if (tab.isOnline) tab.say(JSON.stringify({ t: "seen", seq: tab.seq }));
           });
         }
-        clock.in(900, () => {
+        clock.in(1_000, () => {
           tab.isMute = false;
         });
       },

@@ -1,0 +1,78 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { getPlatformProxy } from "wrangler";
+import type { applyBatch } from "../../src/boards/apply-batch";
+import { isOutOfStep, problemWithContent } from "../../src/boards/database-errors";
+import { bundle } from "../simulation/bundle.mjs";
+import type * as simulate from "../simulation/simulate";
+import { freshSeed } from "./random";
+
+type D1 = Parameters<typeof applyBatch>[0];
+type Call = Awaited<ReturnType<typeof simulate.callsOf>>["calls"][number];
+
+const fresh = freshSeed();
+const migrations = readdirSync("migrations")
+  .filter((name) => name.endsWith(".sql"))
+  .sort()
+  .flatMap((name) => readFileSync(`migrations/${name}`, "utf8").split("--> statement-breakpoint"));
+
+let simulation: typeof simulate;
+let folder: string;
+let proxy: Awaited<ReturnType<typeof getPlatformProxy<{ DB: D1 }>>>;
+
+beforeAll(async () => {
+  mkdirSync(".cache/simulation", { recursive: true });
+  folder = mkdtempSync(".cache/simulation/engines-");
+  await bundle(`${folder}/simulate.mjs`);
+  simulation = await import(pathToFileURL(`${folder}/simulate.mjs`).href);
+  proxy = await getPlatformProxy({ configPath: "wrangler.toml", persist: false, envFiles: [] });
+}, 120_000);
+
+afterAll(async () => {
+  await proxy?.dispose();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** What the worker makes of an error: nothing else of it matters. */
+function meaningOf(error: unknown) {
+  return { isOutOfStep: isOutOfStep(error), problem: problemWithContent(error) };
+}
+
+async function anew(db: D1): Promise<void> {
+  const { results } = await db
+    .prepare(
+      "select name from sqlite_master where type = 'table' and name not like 'sqlite%' and name not like '\\_cf%' escape '\\'",
+    )
+    .all<{ name: string }>();
+  if (results.length > 0) await db.batch(results.map(({ name }) => db.prepare(`drop table "${name}"`)));
+  await db.batch(migrations.map((sql) => db.prepare(sql)));
+}
+
+async function outcomeOf(db: D1, { statements }: Call): Promise<Call["outcome"] | { error: unknown }> {
+  const prepared = statements.map(({ sql, given }) => db.prepare(sql).bind(...given));
+  try {
+    return (await db.batch<Record<string, string | number | null>>(prepared)).map(({ results }) => results);
+  } catch (error) {
+    return { error };
+  }
+}
+
+describe("the database of the simulation, and D1", () => {
+  it.each([1, 2, 3, 4, fresh])("answer every call of a story alike, and hold the same after it (seed %i)", async (seed) => {
+    const { DB: db } = proxy.env;
+    await anew(db);
+    const { calls, tables } = await simulation.callsOf(simulation.storyOf(seed, 300));
+    expect(calls.length).toBeGreaterThan(0);
+    for (const [at, call] of calls.entries()) {
+      const outcome = await outcomeOf(db, call);
+      const meant = call.outcome;
+      if ("error" in meant) {
+        expect("error" in outcome && meaningOf(outcome.error), `call ${at}`).toEqual(meaningOf(meant.error));
+      } else expect(outcome, `call ${at}`).toEqual(meant);
+    }
+    for (const [table, sql] of Object.entries(simulation.TABLES)) {
+      expect((await db.prepare(sql).all()).results, table).toEqual(tables[table]);
+    }
+  });
+});
