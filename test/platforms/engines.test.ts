@@ -2,13 +2,22 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { getPlatformProxy } from "wrangler";
-import type { applyBatch } from "../../src/boards/apply-batch";
 import { isOutOfStep, problemWithContent } from "../../src/boards/database-errors";
 import { bundle } from "../simulation/bundle.mjs";
 import type * as simulate from "../simulation/simulate";
 import { freshSeed } from "./random";
 
-type D1 = Parameters<typeof applyBatch>[0];
+type Row = Record<string, string | number | null>;
+/** As much of D1 as is used here: this folder knows no workers' types. */
+interface Prepared {
+  bind(...given: unknown[]): Prepared;
+  all(): Promise<{ results: Row[] }>;
+}
+interface D1 {
+  prepare(sql: string): Prepared;
+  batch(statements: Prepared[]): Promise<{ results: Row[] }[]>;
+}
+
 type Call = Awaited<ReturnType<typeof simulate.callsOf>>["calls"][number];
 
 const fresh = freshSeed();
@@ -44,7 +53,7 @@ async function anew(db: D1): Promise<void> {
     .prepare(
       "select name from sqlite_master where type = 'table' and name not like 'sqlite%' and name not like '\\_cf%' escape '\\'",
     )
-    .all<{ name: string }>();
+    .all();
   if (results.length > 0) await db.batch(results.map(({ name }) => db.prepare(`drop table "${name}"`)));
   await db.batch(migrations.map((sql) => db.prepare(sql)));
 }
@@ -52,27 +61,32 @@ async function anew(db: D1): Promise<void> {
 async function outcomeOf(db: D1, { statements }: Call): Promise<Call["outcome"] | { error: unknown }> {
   const prepared = statements.map(({ sql, given }) => db.prepare(sql).bind(...given));
   try {
-    return (await db.batch<Record<string, string | number | null>>(prepared)).map(({ results }) => results);
+    return (await db.batch(prepared)).map(({ results }) => results);
   } catch (error) {
     return { error };
   }
 }
 
 describe("the database of the simulation, and D1", () => {
-  it.each([1, 2, 3, 4, fresh])("answer every call of a story alike, and hold the same after it (seed %i)", async (seed) => {
-    const { DB: db } = proxy.env;
-    await anew(db);
-    const { calls, tables } = await simulation.callsOf(simulation.storyOf(seed, 300));
-    expect(calls.length).toBeGreaterThan(0);
-    for (const [at, call] of calls.entries()) {
-      const outcome = await outcomeOf(db, call);
-      const meant = call.outcome;
-      if ("error" in meant) {
-        expect("error" in outcome && meaningOf(outcome.error), `call ${at}`).toEqual(meaningOf(meant.error));
-      } else expect(outcome, `call ${at}`).toEqual(meant);
-    }
-    for (const [table, sql] of Object.entries(simulation.TABLES)) {
-      expect((await db.prepare(sql).all()).results, table).toEqual(tables[table]);
-    }
-  });
+  it.each([3, 6, 7, fresh])(
+    "answer every call of a story alike, and hold the same after it (seed %i)",
+    async (seed) => {
+      const { DB: db } = proxy.env;
+      await anew(db);
+      const { calls, tables } = await simulation.callsOf(simulation.storyOf(seed, 150));
+      if (seed !== fresh) expect(calls.length).toBeGreaterThan(5);
+      for (const [at, call] of calls.entries()) {
+        const outcome = await outcomeOf(db, call);
+        const meant = call.outcome;
+        if ("error" in meant) {
+          expect("error" in outcome && meaningOf(outcome.error), `call ${at}`).toEqual(
+            meaningOf(meant.error),
+          );
+        } else expect(outcome, `call ${at}`).toEqual(meant);
+      }
+      for (const [table, sql] of Object.entries(simulation.TABLES)) {
+        expect((await db.prepare(sql).all()).results, table).toEqual(tables[table]);
+      }
+    },
+  );
 });

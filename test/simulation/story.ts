@@ -1,7 +1,7 @@
 import { randomFrom } from "../platforms/random";
 import type { Breach } from "./breach";
-import { Deployment } from "./deployment";
 import type { Call, Row, SimulatedDatabase } from "./database";
+import { Deployment } from "./deployment";
 import type { Move } from "./part";
 import { parts } from "./parts/all";
 import { type Plan, planOf } from "./plan";
