@@ -21,7 +21,7 @@ export class Delivery {
     private readonly log: EventLog,
     private readonly comeBack: ComeBack,
     private readonly on: {
-      /** A reader who has just caught up may have missed its private slices. */
+      /** A reader who has just caught up is owed answers, and may have missed its private slices. */
       caughtUp(connection: Connection): void;
       /** A reader stands at a cursor, and is to be looked at again by this time. */
       held(until: number): void;
@@ -131,8 +131,6 @@ export class Delivery {
     while (connection.cursor !== undefined) {
       if (connection.cursor >= committed) {
         connection.cursor = undefined;
-        connection.owedChars = 0;
-        for (const tell of connection.owed.splice(0)) this.direct(connection, tell());
         this.on.caughtUp(connection);
         return;
       }
@@ -144,6 +142,14 @@ export class Delivery {
       this.#send(connection, isWhole ? frame.text : tailOf(frame.text, connection.cursor));
       connection.cursor = frame.seq;
     }
+  }
+
+  /** What a reader asked for while it was held, once it has all that this follows from. */
+  pay(connection: Connection): void {
+    const owed = connection.owed.splice(0);
+    connection.owedChars = 0;
+    for (const tell of owed) this.direct(connection, tell());
+    if (owed.length > 0 && !connection.isClosed) connection.note();
   }
 
   bye(connection: Connection, code: CloseCode, reason: string, retryAfterMs?: number): void {

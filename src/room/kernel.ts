@@ -87,7 +87,7 @@ export class Kernel {
     this.errands = new Errands(this);
     this.comeBack = new ComeBack(parts.world.chance);
     this.delivery = new Delivery(parts.log, this.comeBack, {
-      caughtUp: (connection) => this.#tellMine(connection),
+      caughtUp: (connection) => this.#tellMissed(connection),
       held: (until) => parts.wheel.ensure(until),
       gone: on.gone,
     });
@@ -264,10 +264,13 @@ export class Kernel {
     if (journal.wantsSnapshot) journal.snapshot(this.memory, log, this.now);
   }
 
-  /** What gathers is in the slices already, and nobody may know of it before it is durable. */
-  #tellMine(connection: Connection): void {
+  /** What gathers is in the slices already, and nobody may know of it before it is durable, not by its checksum either. */
+  #tellMissed(connection: Connection): void {
     const tell = () => {
-      if (connection.cursor === undefined) this.mine.sendTo(this.delivery, connection);
+      // It may have fallen behind again meanwhile: then it is told when it comes on.
+      if (connection.cursor !== undefined) return;
+      this.delivery.pay(connection);
+      this.mine.sendTo(this.delivery, connection);
     };
     if (this.#frame?.isDurable) this.#frame.after.push(tell);
     else tell();

@@ -77,6 +77,22 @@ describe("a reader who falls behind", () => {
     expect([shown(), folded()]).toEqual([3, 3]);
   });
 
+  it("[F1] is told no checksum, on catching up, of a frame that still gathers", async () => {
+    const { stage, talker, deaf } = await audience();
+    talkOn(stage, talker, 2 * PAUSE_BYTES);
+    stage.verify(deaf);
+    stage.pass(100);
+    expect(deaf.read().sums).toEqual([]);
+    for (let n = 0; n < 3; n++) {
+      stage.do(talker, "lab", "urgent");
+      stage.do(talker, "lab", "add", { n: 1 });
+      stage.seen(deaf);
+      stage.pass(10);
+    }
+    expect(deaf.read().sums).toHaveLength(1);
+    stage.check();
+  });
+
   it("[F6] is brought on by what it says it has seen, from where it stood and without a gap, and is live again", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, 4 * PAUSE_BYTES);
