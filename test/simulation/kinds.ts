@@ -10,7 +10,7 @@ import { type LabState, labFeature } from "../support/room-features";
 /** What rooms of both releases feed. */
 export const boards = {
   main: { combine: "sum", periods: ["all", "day"] },
-  capped: { combine: "sum", maxPerDay: 25, periods: ["all", "day"] },
+  capped: { combine: "sum", maxPerDay: 8, periods: ["all", "day"] },
   best: { combine: "best", tie: "highest", periods: ["all", "day"] },
   last: { combine: "last", order: "lowest", periods: ["all", "week"], feeds: "kind" },
 } as const satisfies Boards;

@@ -283,7 +283,7 @@ export const mutants = [
     "let the banned score",
     "boards/change-sql",
     'where not ${bannedSql("value ->> 1", "?4", "?3")} and not ${erasedSql()}',
-    "where not ${erasedSql()}",
+    'where (1 or not ${bannedSql("value ->> 1", "?4", "?3")}) and not ${erasedSql()}',
   ),
   of("apply a batch twice", "boards/apply-statements", "= ?5 - 1 then ?5 end", ">= ?5 - 1 then ?5 end"),
   of("forget the receipt", "boards/apply-statements", "set n = excluded.n,", "set n = receipts.n,"),
@@ -297,7 +297,7 @@ export const mutants = [
     "take a ban from one room for one from all",
     "boards/change-sql",
     "exists (select 1 from bans where scope = ${room} and ${inForce})",
-    "exists (select 1 from bans where ${inForce})",
+    "exists (select 1 from bans where (1 or scope = ${room}) and ${inForce})",
   ),
   of(
     "count points for the day after",
@@ -324,10 +324,10 @@ export const mutants = [
     "0 as had",
   ),
   of(
-    "count nobody out of a span",
+    "count nobody into a span",
     "boards/apply-statements",
     "having sum(move.players) <> 0",
-    "having sum(move.players) > 0",
+    "having sum(move.players) < 0",
   ),
   of(
     "let an older word of a ban win",

@@ -97,6 +97,24 @@ export const machines: Part = {
         object.process.world.faultReads(chance.below(8), chance.pick(["failing", "dying"]));
       },
     },
+    /** Whatever the next alarm is to write, the disk refuses once or twice. */
+    "refuse the next alarm": {
+      weight: 2,
+      go(deployment, chance) {
+        const object = anyObject(deployment, chance);
+        const { world, skewMs } = object.process;
+        const at = world.durableAlarmAt;
+        if (at === null) return;
+        if (chance.below(2) && isQuiet(object.process)) fallAsleep(deployment, object.process);
+        const count = 1 + chance.below(2);
+        const how = chance.pick(["rejecting", "throwing", "throwing"] as const);
+        deployment.clock.at(at - skewMs - 1, () => {
+          if (!deployment.faults || object.process.world !== world) return;
+          deployment.fault("write failed");
+          world.failWrites(count, how);
+        });
+      },
+    },
     "ring again": {
       weight: 3,
       go(deployment, chance) {

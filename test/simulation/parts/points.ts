@@ -1,6 +1,6 @@
 import type { Part } from "../part";
 
-const BOARDS = ["main", "main", "main", "capped", "best", "last"] as const;
+const BOARDS = ["main", "main", "capped", "capped", "best", "last"] as const;
 
 /** Points, on their way from a room to the database by the worker's own statements. */
 export const points: Part = {
