@@ -151,7 +151,6 @@ export class RoomHost {
       if (name) console.error(`${name.kind}/${name.id}: no kind of this release bears that name.`);
       return undefined;
     }
-    let isBroken = false;
     const world = {
       storage: this.host.storage,
       chance: Math.random,
@@ -160,10 +159,7 @@ export class RoomHost {
       errand: (asked: AskedErrand) => void this.#errand(name, asked, () => room),
       report: (problem: string, error: unknown) =>
         console.error(`${name.kind}/${name.id}: ${problem}:`, error),
-      broken: () => {
-        isBroken = true;
-        this.#abandon();
-      },
+      broken: () => this.#abandon(),
       filter: englishFilter,
     };
     const room: Room = await Room.open(
@@ -174,7 +170,6 @@ export class RoomHost {
       this.host.sockets(),
       Date.now(),
     );
-    if (isBroken) throw new Error("A write failed, and with it this life.");
     if (this.host.isDebugging) console.log(`restored ${name.kind}/${name.id}`);
     this.#room = room;
     return room;

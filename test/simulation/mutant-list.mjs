@@ -256,12 +256,6 @@ export const mutants = [
   ),
   of("write on after a write that failed", "room/journal", "if (this.isBroken) return;", ""),
   of(
-    "let a room live that failed while it came to life",
-    "platform/room-host",
-    'if (isBroken) throw new Error("A write failed, and with it this life.");',
-    "void isBroken;",
-  ),
-  of(
     "set no alarm where a room fails in its own",
     "platform/room-host",
     "if (this.#room) return;",

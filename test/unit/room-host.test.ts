@@ -48,7 +48,7 @@ describe("a room that fails in its alarm", () => {
     expect(world.alarmAt).not.toBeNull();
     // Where that cannot be done either, the platform's own retries are what is left.
     world.ring();
-    world.failWrites(2, "throwing");
+    world.failWrites(3, "throwing");
     await expect(it.alarm()).rejects.toThrow();
   });
 });

@@ -62,15 +62,33 @@ export const http: Part = {
     },
     close: {
       weight: 0.5,
-      async go(deployment, chance) {
-        const object = chance.pick(deployment.objects);
-        if (!object.truth.life) return;
-        const caller = { user: "hanna", name: "hanna", role: "host" as const };
-        await object.process.deliver((host) => host.answer({ method: "DELETE", caller }));
+      go: (deployment, chance) => close(chance.pick(deployment.objects)),
+    },
+    /** Somebody's action is done, they never hear of it, and come back to a room that begins anew. */
+    "close while somebody is cut off": {
+      weight: 1,
+      go(deployment, chance) {
+        const page = deployment.anyPage(chance);
+        const { link } = page ?? {};
+        if (!page?.isOnline || !link) return;
+        const { clock } = deployment;
+        link.stalledUntil = clock.now + 5_000;
+        page.do("lab", "add", { n: 1 });
+        clock.in(1_500, () => close(page.object));
+        clock.in(2_000, () => {
+          deployment.fault("connection cut");
+          link.cut();
+        });
       },
     },
   },
 };
+
+async function close({ truth, process }: RoomObject): Promise<void> {
+  if (!truth.life) return;
+  const caller = { user: "hanna", name: "hanna", role: "host" as const };
+  await process.deliver((host) => host.answer({ method: "DELETE", caller }));
+}
 
 function of(deployment: Deployment): Posted[] {
   const held = posted.get(deployment) ?? [];

@@ -145,6 +145,13 @@ export const machines: Part = {
     }
   },
 
+  /** Whatever became of the alarm, there is another: also where its room failed in it. */
+  rang(deployment, { process, name }) {
+    const { world } = process;
+    if (world.has("room") && world.alarmAt === null && !world.hasTrouble && !world.isSuperseded)
+      deployment.breach(6, `${name} stores something, and its alarm was the last`);
+  },
+
   stored(deployment, { process, truth, name }) {
     // Where the disk could not be read nobody knows whether something is there: one alarm more is to find that out.
     if (process.couldNotRead) return;

@@ -41,6 +41,21 @@ export const people: Part = {
       go: (deployment, chance) =>
         deployment.anyone(chance, (one) => one.barredBy === undefined)?.connect(1_000 + chance.below(60_000)),
     },
+    /** What was on its way when somebody left arrives after they have come again. */
+    "leave and come again at once": {
+      weight: 2,
+      go(deployment, chance) {
+        const page = deployment.anyPage(chance);
+        if (!page?.isWanted || page.barredBy !== undefined) return;
+        const again = () => {
+          page.leave();
+          page.come();
+        };
+        deployment.heldBackMs.push(1_000 + chance.below(20_000));
+        again();
+        deployment.clock.in(5, again);
+      },
+    },
     "look again": { weight: 2, go: (deployment, chance) => deployment.anyPage(chance)?.nudge() },
     reload: {
       weight: 2,
