@@ -48,7 +48,7 @@ describe("a period that is asked for", () => {
   const read = (asked: string, board = "main") => {
     const address = findBoard(book, board);
     if (!address) throw new Error(board);
-    return readPeriod(address.rules, asked, NOW);
+    return readPeriod(address.rules, asked, NOW, []);
   };
 
   it.each([
@@ -149,11 +149,11 @@ describe("sifting", () => {
   const isOdd = async (some: readonly number[]) => (some.some((one) => one % 2 === 1) ? "odd" : undefined);
 
   it("of nothing finds nothing", async () => {
-    expect(await sift([], isOdd)).toEqual({ good: [], bad: [] });
+    expect(await sift([], "odd", isOdd)).toEqual({ good: [], bad: [] });
   });
 
   it("tells the bad from the good, and what is bad only together", async () => {
-    expect(await sift([2, 3, 4, 5], isOdd)).toEqual({
+    expect(await sift([2, 3, 4, 5], "odd", isOdd)).toEqual({
       good: [2, 4],
       bad: [
         { item: 3, reason: "odd" },
@@ -162,7 +162,7 @@ describe("sifting", () => {
     });
     const isTooMuch = async (some: readonly number[]) =>
       some.reduce((sum, one) => sum + one, 0) > 10 ? "too much" : undefined;
-    const { good, bad } = await sift([6, 1, 6, 2], isTooMuch);
+    const { good, bad } = await sift([6, 1, 6, 2], "too much", isTooMuch);
     expect([good.reduce((sum, one) => sum + one, 0), bad]).toEqual([9, [{ item: 6, reason: "too much" }]]);
   });
 });

@@ -41,7 +41,7 @@ describe("a line to the room", () => {
     const { line, did } = lifeline();
     expect([line.link, line.nextAt(), line.askedAt(1)]).toEqual([{ is: "idle" }, NEVER, undefined]);
     line.tick(5);
-    line.nudge(5);
+    line.nudge(5, true);
     line.hangUp(5);
     line.openSecond(5, false);
     expect(did).toEqual([]);
