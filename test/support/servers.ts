@@ -117,8 +117,8 @@ async function answering(server: Server, group: ProcessGroup): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  await group.kill();
   const what = ended === undefined ? `did not answer within ${START_MS / 1_000} s` : `ended ${ended}`;
+  await group.kill();
   throw new Error(`${server.kind} on port ${server.port} ${what}. It said:\n${server.log()}`);
 }
 
