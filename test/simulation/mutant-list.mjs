@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: pieces of source, as they stand there
 /** Each fault alone, as a change of one exact piece of the core. A piece that is no longer there fails loudly. */
 const of = (
   /** @type {string} */ what,
