@@ -58,7 +58,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const told = (response: Response) => response.headers.get("Cache-Status")?.split(";").slice(0, 2).join(";");
 
 describe("GET /v1/boards/<board>", () => {
-  it("tells the top, ranked, and pages on", async () => {
+  it("[C1] [C3] tells the top, ranked, and pages on", async () => {
     const { board, get, award } = stage();
     for (const [user, points] of [
       ["ann", 5],
@@ -169,7 +169,7 @@ describe("GET /v1/boards/<board>", () => {
     expect((await get(board)).status).toBe(429);
   });
 
-  it("tells the list of boards from memory for five minutes, and never past a reset", async () => {
+  it("tells the list of boards without asking anybody, and never a reset that has passed", async () => {
     const { board, get } = stage();
     const list = async (at: number) => {
       vi.setSystemTime(at);
@@ -180,13 +180,13 @@ describe("GET /v1/boards/<board>", () => {
       return [told(response), boards.find((one) => one.board === board)?.periods[1]?.nextReset];
     };
     const midnight = Date.UTC(2026, 10, 21);
-    expect(await list(midnight - 120_000)).toEqual(["tallyroom; fwd=miss", midnight]);
+    expect(await list(midnight - 120_000)).toEqual(["tallyroom; hit", midnight]);
     expect(await list(midnight - 1)).toEqual(["tallyroom; hit", midnight]);
-    expect(await list(midnight)).toEqual(["tallyroom; fwd=miss", midnight + 86_400_000]);
+    expect(await list(midnight)).toEqual(["tallyroom; hit", midnight + 86_400_000]);
     expect(await list(midnight + 299_999)).toEqual(["tallyroom; hit", midnight + 86_400_000]);
   });
 
-  it("answers 304 to who has it, and 200 once it has changed", async () => {
+  it("[C5] answers 304 to who has it, and 200 once it has changed", async () => {
     const { board, get, award } = stage();
     await award("ann", 5);
     const tag = (await get(board)).headers.get("ETag") ?? "";
@@ -196,7 +196,7 @@ describe("GET /v1/boards/<board>", () => {
     expect((await get(board, { "If-None-Match": tag })).status).toBe(200);
   });
 
-  it("is never older than a minute: fetched anew from half of that, waited for past it", async () => {
+  it("[C4] is never older than a minute: fetched anew from half of that, waited for past it", async () => {
     const { board, get, award, counted, room } = stage();
     await award("ann", 5);
     await get(board);
@@ -214,7 +214,7 @@ describe("GET /v1/boards/<board>", () => {
     expect([told(late), late.headers.get("Age")]).toEqual(["tallyroom; fwd=miss", "0"]);
   });
 
-  it("is told stale and marked while D1 is away; what was never read is 503, with a time to come back", async () => {
+  it("[C4] is told stale and marked while D1 is away; what was never read is 503, with a time to come back", async () => {
     const { board, get, award, counted } = stage();
     await award("ann", 5);
     await get(board);
@@ -237,7 +237,7 @@ describe("GET /v1/boards/<board>", () => {
 });
 
 describe("GET /v1/boards/<board>/users", () => {
-  it("tells a player's rank among how many, and who stands around; absent ones are kept too", async () => {
+  it("[C2] tells a player's rank among how many, and who stands around; absent ones are kept too", async () => {
     const { board, get, award, counted } = stage();
     for (let at = 1; at <= 9; at += 1) await award(`user-${at}`, at);
     expect(await (await get(`${board}/users/user-5?around=1`)).json()).toMatchObject({
@@ -262,7 +262,7 @@ describe("GET /v1/boards/<board>/users", () => {
   });
 });
 
-describe("a wrong parameter", () => {
+describe("[C6] a wrong parameter", () => {
   it.each([
     ["limit=0", /limit: must be a whole number from 1 to 100/],
     ["limit=101", /limit: /],

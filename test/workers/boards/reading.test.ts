@@ -19,7 +19,7 @@ async function fill(board: string, count: number, points: (at: number) => number
 }
 
 describe("a page of a board", () => {
-  it("goes on where the last one ended, skips nobody who did not move and shows none of them twice", async () => {
+  it("[C3] goes on where the last one ended, skips nobody who did not move and shows none of them twice", async () => {
     const room = await fill("paged", 95, (at) => 1 + (at % 10));
     const all = (await ranked("paged")).map(({ user }) => user);
     const moved = new Set<string>();
@@ -38,7 +38,7 @@ describe("a page of a board", () => {
     expect(still(seen)).toEqual(still(all));
   });
 
-  it("hides the banned, for as long as they are, and ranks the others as if they were not there", async () => {
+  it("[C2] hides the banned, for as long as they are, and ranks the others as if they were not there", async () => {
     await fill("hiding", 30, (at) => 100 - at);
     await env.DB.prepare(
       "insert into bans values ('everywhere', 'user-3', null, 'x', 0, ?1), ('main/r', 'user-5', null, 'x', 0, null)",
@@ -65,7 +65,7 @@ describe("a page of a board", () => {
 });
 
 describe("a player's standing", () => {
-  it("is what a plain count says, for everybody, also where half share one score", async () => {
+  it("[C2] is what a plain count says, for everybody, also where half share one score", async () => {
     await fill("standing", 4_000, (at) => (at % 2 ? 77 : 1 + (at % 300)));
     const all = await ranked("standing");
     for (let at = 0; at < all.length; at += 97) {
