@@ -93,6 +93,20 @@ describe("a promise is settled, whatever happens:", () => {
     expect(refused).toMatchObject([{ code: "duplicate", id: "same" }]);
   });
 
+  it("`do` of a room that is about to move, which did not look at it: it goes out again by itself, under its id", async () => {
+    const { room, socket } = await open();
+    socket.welcome();
+    const done = room.do("chat", "say", { text: "x" });
+    const id = socket.asked[0]?.id ?? "";
+    socket.hear({ t: "nack", id, code: "draining", message: "The room is moving.", retryAfterMs: 30 });
+    expect(await fateOf(done)).toBe("open");
+    expect(room.pending).toMatchObject([{ id, isSent: false }]);
+    await vi.waitUntil(() => socket.asked.length === 2, 3_000);
+    expect(socket.asked[1]).toEqual(socket.asked[0]);
+    socket.frame({ f: "chat", n: "said", d: { name: "Ann", text: "x" }, by: "ann", op: id });
+    expect(await done).toMatchObject({ n: "said" });
+  });
+
   it("`do` after one has left: it was not done, and will not be", async () => {
     const { room, socket } = await open();
     socket.welcome();
