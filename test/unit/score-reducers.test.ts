@@ -72,7 +72,7 @@ describe("the tops, as everybody folds them", () => {
 });
 
 describe("what the room keeps of points", () => {
-  const after = (...events: HiddenEvent[]) => events.reduce<Hidden>(hide, nothingHidden());
+  const hiddenBy = (...events: HiddenEvent[]) => events.reduce<Hidden>(hide, nothingHidden());
   const event = (n: string, d: object) => ({ n, d, at: 0 }) as HiddenEvent;
   const added = (user: string, more: object = {}) =>
     event("added", {
@@ -87,24 +87,24 @@ describe("what the room keeps of points", () => {
 
   it("[G7] remembers what a player entered, also before any of it stands", () => {
     const entered = event("added", { board: "own", user: "ann", name: "ann", own: [[1, 5]] });
-    expect([...standings.rows(after(entered).standings)]).toEqual([
+    expect([...standings.rows(hiddenBy(entered).standings)]).toEqual([
       { board: "own", user: "ann", name: "ann", total: 0, tie: 0, seq: 0, own: [[1, 5]] },
     ]);
-    const [row] = standings.rows(after(one, entered).standings);
+    const [row] = standings.rows(hiddenBy(one, entered).standings);
     expect(row).toMatchObject({ total: 3, own: [[1, 5]] });
-    expect(after(one, entered).players).toEqual({ own: 1 });
+    expect(hiddenBy(one, entered).players).toEqual({ own: 1 });
   });
 
   it("owes nothing any more of what came back to nothing", () => {
     const cleared = added("ann", { owes: undefined, clears: 0 });
-    expect(after(one, cleared).ledger.size).toBe(0);
-    expect(after(cleared).ledger.size).toBe(0);
+    expect(hiddenBy(one, cleared).ledger.size).toBe(0);
+    expect(hiddenBy(cleared).ledger.size).toBe(0);
   });
 
   it("knows a player by a new name on the boards they are on", () => {
     const named = event("named", { user: "ann", name: "Anna" });
     const best = added("bob", { board: "best", owes: undefined });
-    expect([...standings.rows(after(one, best, named).standings)].map(({ name }) => name).sort()).toEqual([
+    expect([...standings.rows(hiddenBy(one, best, named).standings)].map(({ name }) => name).sort()).toEqual([
       "Anna",
       "bob",
     ]);
@@ -112,10 +112,10 @@ describe("what the room keeps of points", () => {
 
   it("passes over what a later release may have written, and an end of what is not under way", () => {
     for (const other of [event("unknown", {}), event("renumbered", { n: 9 })]) {
-      expect(after(one, other)).toEqual(after(one));
+      expect(hiddenBy(one, other)).toEqual(hiddenBy(one));
     }
     const sealed = event("sealed", { n: 1, count: 1, closing: false });
-    expect(after(one, sealed, event("renumbered", { n: 9 }))).toMatchObject({ n: 9, sealed: { n: 9 } });
+    expect(hiddenBy(one, sealed, event("renumbered", { n: 9 }))).toMatchObject({ n: 9, sealed: { n: 9 } });
   });
 
   it("[K3] asks for nothing, and hears nothing, when nothing is under way", () => {
@@ -139,7 +139,7 @@ describe("what the room keeps of points", () => {
     expect(answered(seen(nothingHidden()), { applied: true, refused: [] })).toEqual({});
     expect(() => answered(seen(nothingHidden()), { applied: "yes" })).toThrow(/./);
     expect(flush(seen(nothingHidden()))).toEqual({});
-    const last = after(one, event("sealed", { n: 1, count: 1, closing: true }));
+    const last = hiddenBy(one, event("sealed", { n: 1, count: 1, closing: true }));
     // The last one is still under way: what tells that life goes on waits for it.
     expect(reopen(seen(last))).toEqual({
       private: [
