@@ -110,7 +110,10 @@ export class Delivery {
   /** The reader has told how far it has read. */
   seen(connection: Connection, seq: number, committed: number, now: number): void {
     connection.seen = Math.max(connection.seen, Math.min(seq, connection.cursor ?? committed));
-    connection.readTo = this.log.positionOf(connection.seen);
+    // Where that lies is known as long as what follows it is kept; and who is behind even that has read no more than before.
+    if (connection.seen >= committed || this.log.reaches(connection.seen)) {
+      connection.readTo = this.log.positionOf(connection.seen);
+    }
     if (connection.cursor !== undefined) {
       connection.pausedAt = now;
       this.pump(connection, committed);

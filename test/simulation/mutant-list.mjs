@@ -397,4 +397,34 @@ export const mutants = [
     "offset: (t1 - t0 + t2 - now) / 2",
     "offset: (t0 - t1 + now - t2) / 2",
   ),
+  of(
+    "forget the second socket that broke",
+    "client/session/lifeline",
+    "if (why.code === NO_CODE) this.#ghosts.push(now);",
+    "",
+  ),
+  of(
+    "forget the second socket that was let go",
+    "client/session/lifeline",
+    "this.#ghosts.push(this.#second.askedAt);",
+    "",
+  ),
+  of(
+    "pay what is owed before the frame",
+    "room/delivery",
+    "this.on.caughtUp(connection);\n        return;",
+    "this.pay(connection);\n        this.on.caughtUp(connection);\n        return;",
+  ),
+  of(
+    "throw where an alarm is refused at once",
+    "room/wheel",
+    "// Whoever waits has done its work by now: it must not be told that it failed.\n      this.failed(error);",
+    "throw error;",
+  ),
+  of(
+    "forget that a ban was lifted",
+    "boards/bans",
+    "const lifted = { reason: null, by, at, untilMs: OVER };",
+    "const lifted = { reason: null, by, at: 0, untilMs: OVER };",
+  ),
 ];

@@ -1,18 +1,17 @@
 import { Session } from "../../src/client/session";
 import type { Parting } from "../../src/client/session/lifeline";
-import type { FeatureTable } from "../../src/client/session/slices";
 import { closeCodes, type Role } from "../../src/protocol/codes";
 import type { Json } from "../../src/protocol/messages";
 import type { Kind } from "../../src/room/kind";
 import type { Client } from "./client";
 import type { Deployment } from "./deployment";
+import { tableOf } from "./feature-table";
 import { Link } from "./link";
 import { Promises } from "./promises";
 import type { RoomObject } from "./room-object";
 import { textOf } from "./truth";
+import { Waking } from "./waking";
 
-/** A session that wants to be called again and again at one moment would hang a page. */
-const MOST_CALLS_AT_ONCE = 1_000;
 const TOKEN_MS = 3_600_000;
 
 /** A page that somebody has open: the real session, on a clock of its own, over sockets that break. */
@@ -30,8 +29,7 @@ export class Page implements Client {
   /** The newest number that its reader was told of. */
   #told = 0;
   #lifeMs = TOKEN_MS;
-  #wakesAt = Number.POSITIVE_INFINITY;
-  #calls = { at: 0, count: 0 };
+  readonly #waking: Waking;
   #heard = 0;
 
   constructor(
@@ -47,6 +45,12 @@ export class Page implements Client {
     this.#kind = kind;
     this.#promises = new Promises(deployment, object, user);
     this.session = this.#load();
+    this.#waking = new Waking(
+      deployment,
+      () => this.session.wakeAt(this.#now) - this.skewMs,
+      () => this.#happen((now) => this.session.tick(now)),
+      `the page of ${user}`,
+    );
   }
 
   get link(): Link | undefined {
@@ -247,47 +251,12 @@ export class Page implements Client {
       if (link.code === closeCodes.replaced)
         this.deployment.breach(14, `the page of ${this.user}/${this.tab} ends for one of its own sockets`);
     }
-    this.#sleepOn();
-  }
-
-  #sleepOn(): void {
-    const { clock } = this.deployment;
-    const wakeAt = Math.max(clock.now, this.session.wakeAt(this.#now) - this.skewMs);
-    if (wakeAt >= this.#wakesAt) return;
-    this.#wakesAt = wakeAt;
-    clock.at(wakeAt, () => {
-      if (this.#wakesAt !== wakeAt) return;
-      this.#wakesAt = Number.POSITIVE_INFINITY;
-      if (this.session.wakeAt(this.#now) > this.#now) return this.#sleepOn();
-      this.#calls = this.#calls.at === clock.now ? this.#calls : { at: clock.now, count: 0 };
-      if (++this.#calls.count > MOST_CALLS_AT_ONCE)
-        return this.deployment.breach(14, `the page of ${this.user} wants to be called without end`);
-      this.#happen((now) => this.session.tick(now));
-    });
+    this.#waking.set();
   }
 
   get #now(): number {
     return this.deployment.clock.now + this.skewMs;
   }
-}
-
-const tables = new WeakMap<Kind, FeatureTable>();
-
-function tableOf(kind: Kind): FeatureTable {
-  const held =
-    tables.get(kind) ??
-    Object.fromEntries(
-      kind.features.map(({ name, version, shared }) => [
-        name,
-        {
-          version,
-          initial: () => shared.initial(),
-          reduce: (state: unknown, event: Parameters<typeof shared.reduce>[1]) => shared.reduce(state, event),
-        },
-      ]),
-    );
-  tables.set(kind, held);
-  return held;
 }
 
 function readUp(text: string): { t?: unknown; f?: unknown; n?: unknown; d?: Json } {

@@ -16,6 +16,13 @@ export interface paths {
      */
     get: operations["readBoard"];
   };
+  "/v1/boards/{board}/live": {
+    /**
+     * The top of a board as it changes
+     * @description Server-sent events: `board` tells the first hundred whole, `change` what became of them. `Last-Event-ID` goes on where a stream was cut.
+     */
+    get: operations["followBoard"];
+  };
   "/v1/boards/{board}/users/{user}": {
     /**
      * A player's rank, and who stands around
@@ -114,6 +121,13 @@ export interface paths {
      * @description Everybody is told 4410, and nothing of it stays.
      */
     delete: operations["closeRoom"];
+  };
+  "/parties/{kind}/{room}/drain": {
+    /**
+     * Drain a room before its process goes
+     * @description What it owes goes off, everybody is told 1012 with a time of their own to come back, and nobody is let in until then. Again until `owes` is 0.
+     */
+    post: operations["drainRoom"];
   };
   "/auth/guest": {
     /** Come as a guest, or stay the same one */
@@ -386,6 +400,54 @@ export interface operations {
       /** @description It is what you have */
       304: {
         content: never;
+      };
+      /** @description It makes no sense */
+      400: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description There is none */
+      404: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Too much from this address */
+      429: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Anything else */
+      default: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+    };
+  };
+  /**
+   * The top of a board as it changes
+   * @description Server-sent events: `board` tells the first hundred whole, `change` what became of them. `Last-Event-ID` goes on where a stream was cut.
+   */
+  followBoard: {
+    parameters: {
+      query?: {
+        /** @description `all`, `day`, `week`, `season` (the present ones), `day:2026-11-20`, `week:2026-11-16`, `season:<name>` */
+        period?: string;
+      };
+      path: {
+        /** @description A kind's board (`main`) or a room's own (`main:hall`) */
+        board: string;
+      };
+    };
+    responses: {
+      /** @description A stream */
+      200: {
+        content: {
+          "text/event-stream": string;
+        };
       };
       /** @description It makes no sense */
       400: {
@@ -1544,6 +1606,65 @@ export interface operations {
       };
     };
   };
+  /**
+   * Drain a room before its process goes
+   * @description What it owes goes off, everybody is told 1012 with a time of their own to come back, and nobody is let in until then. Again until `owes` is 0.
+   */
+  drainRoom: {
+    parameters: {
+      path: {
+        /** @description The kind of room: `main` */
+        kind: string;
+        /** @description The room's id */
+        room: string;
+      };
+    };
+    responses: {
+      /** @description It is drained */
+      200: {
+        content: {
+          "application/json": {
+            /** @description Who was sent away */
+            connections: number;
+            /** @description What is still under way to the outside */
+            owes: number;
+            /** @description When it takes people again */
+            retryAfterMs: number;
+          };
+        };
+      };
+      /** @description It makes no sense */
+      400: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description No token, or a bad one */
+      401: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Not an admin */
+      403: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description There is none */
+      404: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Anything else */
+      default: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+    };
+  };
   /** Come as a guest, or stay the same one */
   openGuest: {
     requestBody: {
@@ -1728,6 +1849,8 @@ export interface operations {
             ok: boolean;
             /** @description What is wrong, each a sentence */
             problems: string[];
+            /** @description What can wait till morning */
+            warnings: string[];
             [key: string]: unknown;
           };
         };
@@ -1757,6 +1880,8 @@ export interface operations {
             ok: boolean;
             /** @description What is wrong, each a sentence */
             problems: string[];
+            /** @description What can wait till morning */
+            warnings: string[];
             [key: string]: unknown;
           };
         };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS } from "../../src/protocol/limits";
 import type { LabState } from "../support/room-features";
-import { RoomStage } from "../support/room-stage";
+import { RoomStage, settings } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
 /** A talker, a reader who reads, and one who says nothing of what it has read. */
@@ -211,6 +211,18 @@ describe("a reader who falls behind", () => {
     for (let n = 0; n < 10 && deaf.read().seq < reader.read().seq; n++) stage.seen(deaf);
     expect(deaf.seq).toBe(reader.seq);
     stage.check();
+  });
+
+  it("[F6] that says again what it said long ago has read nothing of what recovery has let go since", async () => {
+    const { stage, talker, deaf } = await audience();
+    const { seq } = deaf.read();
+    const { bytes } = deaf.peer;
+    for (let n = 0; n < 6; n++) {
+      talkOn(stage, talker, PAUSE_BYTES / 3);
+      stage.pass(settings.recoveryMs + 1_000);
+      stage.tell(deaf, { t: "seen", seq });
+    }
+    expect(deaf.peer.bytes - bytes).toBeLessThan(PAUSE_BYTES + 60_000);
   });
 
   it("[F6] costs the others nothing: they have every event and signal", async () => {
