@@ -21,6 +21,7 @@ export const SERVER_VARIABLES = /** @type {const} */ ([
   "RECOVERY_MS",
   "LEAVE_GRACE_MS",
   "BOARD_TTL_MS",
+  "BOARD_RETENTION",
   "MAX_USERS",
   "MAX_ROOMS",
   "CHAT_LIMIT",

@@ -48,7 +48,8 @@ describe("a period that is asked for", () => {
   const read = (asked: string, board = "main") => {
     const address = findBoard(book, board);
     if (!address) throw new Error(board);
-    return readPeriod(address.rules, asked, NOW, []);
+    const season = { board, season: "winter-2", opensAt: NOW - DAY_MS, closesAt: NOW + DAY_MS };
+    return readPeriod(address.rules, asked, NOW, [season]);
   };
 
   it.each([
@@ -57,6 +58,7 @@ describe("a period that is asked for", () => {
     ["day:2026-11-25", "day:2026-11-25"],
     ["week", "week:2026-11-23"],
     ["season:winter-2", "season:winter-2"],
+    ["season", "season:winter-2"],
   ])("%s is the one under way", (asked, period) => {
     expect(read(asked)).toEqual({ ok: true, period, isClosed: false });
   });
@@ -66,10 +68,14 @@ describe("a period that is asked for", () => {
   });
 
   it.each([
-    ...["", "year", "all:1", "season", "season:", "season:Winter", "day:", "day:today", "day:2026-02-30"],
+    ...["", "year", "all:1", "season:winter-2:1", "day:", "day:today", "day:2026-02-30"],
     ...["day:2026-11-26", "day:2025-12-31", "week:2026-11-24", "week:2026-11-30", "day:2026-11-24:1"],
   ])("%s is none, and what is expected is told", (asked) => {
     expect(read(asked)).toMatchObject({ ok: false, problem: expect.stringContaining("season:<name>") });
+  });
+
+  it.each(["season:", "season:Winter", "season:winter"])("%s is a season that nobody opened", (asked) => {
+    expect(read(asked)).toMatchObject({ ok: false, why: "unknown" });
   });
 
   it("is only one that the board has", () => {

@@ -167,7 +167,7 @@ describe("comparing with the room", () => {
       checks.judge({ t: "checksum", seq: 2, sums: { lab: "x" } }, 3, { lab: "1" }, slices, 0),
     ).toBeUndefined();
     checks.folded(0);
-    expect(checks.askAt()).toBe(60_000);
+    expect(checks.askAt()).toBe(1_000);
     expect(
       checks.judge({ t: "checksum", seq: 3, sums: { lab: "x" } }, 3, { lab: "1" }, slices, 0),
     ).toMatchObject({
