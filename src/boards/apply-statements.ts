@@ -103,9 +103,35 @@ export function setAsideStatements(
 /** JSON escapes what a database would not keep as it is: a lone surrogate, U+0000. */
 function asideRow({ entry, reason }: Rejected): string {
   const text = JSON.stringify(entry) ?? "null";
-  if (text.length <= MAX_ASIDE_CHARS) return JSON.stringify([text, reason.slice(0, MAX_REASON_CHARS)]);
+  const whose = ownerOf(entry);
+  if (text.length <= MAX_ASIDE_CHARS && !isDeep(text)) {
+    return JSON.stringify([text, reason.slice(0, MAX_REASON_CHARS), ...whose]);
+  }
   const beginning = JSON.stringify(text.slice(0, MAX_ASIDE_CHARS));
-  return JSON.stringify([beginning, `Too large to be kept whole. ${reason}`.slice(0, MAX_REASON_CHARS)]);
+  return JSON.stringify([
+    beginning,
+    `Too large to be kept whole. ${reason}`.slice(0, MAX_REASON_CHARS),
+    ...whose,
+  ]);
+}
+
+/** Whom it is about and since when, where that can be told. */
+function ownerOf(entry: unknown): [user: string | null, firstAt: number | null] {
+  const { user, firstAt } = (entry ?? {}) as { user?: unknown; firstAt?: unknown };
+  return [typeof user === "string" ? user : null, typeof firstAt === "number" ? firstAt : null];
+}
+
+/** SQLite reads JSON that nests a thousand deep and no deeper, and what is set aside is read by its fields. */
+const MAX_ASIDE_DEPTH = 500;
+
+function isDeep(text: string): boolean {
+  let depth = 0;
+  for (const character of text) {
+    if (character === "[" || character === "{") depth++;
+    else if (character === "]" || character === "}") depth--;
+    if (depth > MAX_ASIDE_DEPTH) return true;
+  }
+  return false;
 }
 
 /** Receipts of epochs that ended so long ago that nothing of them can still be under way. */
@@ -244,7 +270,4 @@ where id in (with ${placeCte("?1")} select ranking from place)`;
 const SET_ASIDE = `
 insert into set_aside (room, epoch, n, own_only, entry, reason, at)
 select ?2, ?3, ?4, ?5, value ->> 0, value ->> 1, ?6 from json_each(?1)
-where not exists (
-  select 1 from players where user = value ->> 0 ->> '$.user'
-    and erased_at >= cast(coalesce(value ->> 0 ->> '$.firstAt', 0) as integer)
-)`;
+where not exists (select 1 from players where user = value ->> 2 and erased_at >= coalesce(value ->> 3, 0))`;

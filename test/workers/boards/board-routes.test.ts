@@ -169,7 +169,7 @@ describe("GET /v1/boards/<board>", () => {
     expect((await get(board)).status).toBe(429);
   });
 
-  it("tells the list of boards without asking anybody, and never a reset that has passed", async () => {
+  it("asks for seasons once in five minutes to tell the list of boards, and never tells a reset that has passed", async () => {
     const { board, get } = stage();
     const list = async (at: number) => {
       vi.setSystemTime(at);
@@ -180,10 +180,10 @@ describe("GET /v1/boards/<board>", () => {
       return [told(response), boards.find((one) => one.board === board)?.periods[1]?.nextReset];
     };
     const midnight = Date.UTC(2026, 10, 21);
-    expect(await list(midnight - 120_000)).toEqual(["tallyroom; hit", midnight]);
+    expect(await list(midnight - 120_000)).toEqual(["tallyroom; fwd=miss", midnight]);
     expect(await list(midnight - 1)).toEqual(["tallyroom; hit", midnight]);
     expect(await list(midnight)).toEqual(["tallyroom; hit", midnight + 86_400_000]);
-    expect(await list(midnight + 299_999)).toEqual(["tallyroom; hit", midnight + 86_400_000]);
+    expect(await list(midnight + 300_000)).toEqual(["tallyroom; fwd=miss", midnight + 86_400_000]);
   });
 
   it("[C5] answers 304 to who has it, and 200 once it has changed", async () => {

@@ -285,6 +285,7 @@ describe("[C7] every answer that the document tells", () => {
     await told("exportPerson", "/v1/users/gil");
     await told("act", "/parties/main/told", { id: "1", f: "chat", a: "say", d: { text: "hello" } });
     await told("readRoom", "/parties/main/told");
+    await told("drainRoom", "/parties/main/told/drain");
     await told("closeRoom", "/parties/main/told");
     await told("openGuest", "/auth/guest", { name: "Guest" }, { Authorization: "" });
     await told("readHealth", "/health");
@@ -297,8 +298,8 @@ describe("[C7] every answer that the document tells", () => {
     );
     await told("applyBatch", "/v1/batches", batch, { [SIGNATURE_HEADER]: signed });
 
-    // What rooms ask about bans is told in test/workers/bans.test.ts; /metrics is text.
-    const elsewhere = ["runErrand", "readMetrics"];
+    // What rooms ask about bans is told in test/workers/bans.test.ts; /metrics is text, and live boards are streams.
+    const elsewhere = ["runErrand", "readMetrics", "followBoard"];
     expect(operations.map(({ id }) => id).filter((id) => !seen.has(id) && !elsewhere.includes(id))).toEqual(
       [],
     );
