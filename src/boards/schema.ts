@@ -118,20 +118,27 @@ export const seasons = sqliteTable(
 );
 
 /** Entries that could not be written as they were, for an operator to mend and apply, each once. */
-export const setAside = sqliteTable("set_aside", {
-  id: integer().primaryKey({ autoIncrement: true }),
-  room: text().notNull(),
-  epoch: text().notNull(),
-  n: integer().notNull(),
-  /** The room fed only its own board. */
-  ownOnly: integer("own_only", { mode: "boolean" }).notNull(),
-  /** JSON, as it came. */
-  entry: text().notNull(),
-  reason: text().notNull(),
-  at: integer().notNull(),
-  /** Null until it was applied; never applied again after. */
-  appliedAt: integer("applied_at"),
-});
+export const setAside = sqliteTable(
+  "set_aside",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    room: text().notNull(),
+    epoch: text().notNull(),
+    n: integer().notNull(),
+    /** The room fed only its own board. */
+    ownOnly: integer("own_only", { mode: "boolean" }).notNull(),
+    /** JSON, as it came. */
+    entry: text().notNull(),
+    reason: text().notNull(),
+    at: integer().notNull(),
+    /** Null until it was applied; never applied again after. */
+    appliedAt: integer("applied_at"),
+  },
+  (table) => [
+    // How many wait is asked every few seconds, however many were applied.
+    index("set_aside_waiting").on(table.id).where(sql`${table.appliedAt} is null`),
+  ],
+);
 
 /** Who is kept out: `everywhere`, or from one room (`kind/id`). */
 export const bans = sqliteTable(

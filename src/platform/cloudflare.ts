@@ -86,8 +86,13 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
       const denial = exists ? undefined : await mayBegin(request, this.#desk);
       if (denial) return isSocket ? refuseSocketFor(denial) : refusalResponse(asHttpRefusal(denial));
       const response = await super.fetch(request);
-      if (!exists && !isSocket && !(await this.#isStored())) await this.ctx.storage.deleteAll();
+      if (!exists && !isSocket) await this.ctx.blockConcurrencyWhile(() => this.#clearUnopened());
       return response;
+    }
+
+    /** Blocked, for whoever opens the room meanwhile must not lose what they did. */
+    async #clearUnopened(): Promise<void> {
+      if (!(await this.#isStored())) await this.ctx.storage.deleteAll();
     }
 
     async #isStored(): Promise<boolean> {

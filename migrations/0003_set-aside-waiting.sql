@@ -1,0 +1,1 @@
+CREATE INDEX `set_aside_waiting` ON `set_aside` (`id`) WHERE "set_aside"."applied_at" is null;
