@@ -427,4 +427,10 @@ export const mutants = [
     "const lifted = { reason: null, by, at, untilMs: OVER };",
     "const lifted = { reason: null, by, at: 0, untilMs: OVER };",
   ),
+  of(
+    "take who says it again to have read what is gone",
+    "room/delivery",
+    "if (connection.seen >= committed || this.log.reaches(connection.seen)) {",
+    "if (committed >= 0) {",
+  ),
 ];
