@@ -260,8 +260,6 @@ export class Kernel {
     for (const [feature, users] of frame.mine) this.mine.tell(this.delivery, feature, users);
     for (const step of frame.after) step();
     for (const step of frame.later) step();
-    const { journal, log } = this.parts;
-    if (journal.wantsSnapshot) journal.snapshot(this.memory, log, this.now);
   }
 
   /** What gathers is in the slices already, and nobody may know of it before it is durable, not by its checksum either. */
@@ -296,9 +294,11 @@ export class Kernel {
     this.commits++;
     journal.append(frame.record(n, text));
     wheel.ensure(this.now + settings.idleMs);
-    if (text === undefined) return;
     const seq = frame.before + frame.count;
-    log.add({ first: frame.before + 1, seq, at: frame.at, text, bytes: byteLength(text), record: n });
+    if (text !== undefined)
+      log.add({ first: frame.before + 1, seq, at: frame.at, text, bytes: byteLength(text), record: n });
+    // Here, where memory is what storage holds: what follows from this frame may open the next, which nobody has stored.
+    if (journal.wantsSnapshot) journal.snapshot(this.memory, log, this.now);
   }
 
   #makeRoom(chars: number): void {

@@ -8,6 +8,21 @@ const of = (
 ) => ({ what, changes: [{ file: `src/${file}.ts`, find, put }] });
 
 export const mutants = [
+  {
+    what: "snapshot what has just begun",
+    changes: [
+      {
+        file: "src/room/kernel.ts",
+        find: "for (const step of frame.later) step();",
+        put: "for (const step of frame.later) step();\n    const { journal, log } = this.parts;\n    if (journal.wantsSnapshot) journal.snapshot(this.memory, log, this.now);",
+      },
+      {
+        file: "src/room/kernel.ts",
+        find: "which nobody has stored.\n    if (journal.wantsSnapshot) journal.snapshot(this.memory, log, this.now);",
+        put: "",
+      },
+    ],
+  },
   of(
     "send before the write",
     "room/kernel",
@@ -195,8 +210,8 @@ export const mutants = [
   of(
     "say goodbye to one who has another tab",
     "room/attendance",
-    "if (!member || kernel.delivery.of(user).size > 0) return;\n    this.change({ ...member, leavesAt: kernel.now + kernel.parts.settings.leaveGraceMs });",
-    "if (!member) return;\n    this.change({ ...member, leavesAt: kernel.now + kernel.parts.settings.leaveGraceMs });",
+    "if (!member || kernel.delivery.of(user).size > 0) return;\n    this.change({ ...member, leavesAt: this.#leavesAt() });",
+    "if (!member) return;\n    this.change({ ...member, leavesAt: this.#leavesAt() });",
   ),
   of(
     "give nobody a grace after a crash",
@@ -259,7 +274,7 @@ export const mutants = [
   of(
     "set no alarm where a room fails in its own",
     "platform/room-host",
-    "if (this.#room) return;",
+    "if (this.#room === room) return;",
     "if (room) return;",
   ),
   of(
@@ -277,8 +292,8 @@ export const mutants = [
   of(
     "let the banned score",
     "boards/change-sql",
-    'where not ${bannedSql("value ->> 1", "?4", "?3")} and not ${erasedSql()}',
-    'where (1 or not ${bannedSql("value ->> 1", "?4", "?3")}) and not ${erasedSql()}',
+    'not (${bannedSql("value ->> 1", "?4", "?3")} or ${erasedSql()})',
+    'not ((0 and ${bannedSql("value ->> 1", "?4", "?3")}) or ${erasedSql()})',
   ),
   of("apply a batch twice", "boards/apply-statements", "= ?5 - 1 then ?5 end", ">= ?5 - 1 then ?5 end"),
   of("forget the receipt", "boards/apply-statements", "set n = excluded.n,", "set n = receipts.n,"),
@@ -424,8 +439,8 @@ export const mutants = [
   of(
     "forget that a ban was lifted",
     "boards/bans",
-    "const lifted = { reason: null, by, at, untilMs: OVER };",
-    "const lifted = { reason: null, by, at: 0, untilMs: OVER };",
+    "const over = { by, at, reason: null, untilMs: OVER };",
+    "const over = { by, at: 0, reason: null, untilMs: OVER };",
   ),
   of(
     "take who says it again to have read what is gone",

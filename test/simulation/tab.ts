@@ -87,6 +87,12 @@ export class Tab implements Client {
     if (this.isOnline) this.#send(asked);
   }
 
+  /** Says it before it was greeted, and thus not knowing in which life of the room. */
+  sayOnOpening(f: string, a: string, d: Json): void {
+    const id = `e-${this.deployment.freshId()}`;
+    this.link?.up(JSON.stringify({ t: "do", id, f, a, d }));
+  }
+
   /** Any text, as it is. */
   say(text: string): void {
     this.link?.up(text);

@@ -163,6 +163,8 @@ export class Truth implements DiskWatcher {
   life: Life | undefined;
   readonly keys = new Set<string>();
   head: Head | undefined;
+  /** The parts of snapshots, as they are stored. */
+  readonly snapshots = new Map<string, string>();
   #unclaimed: FrameRecord[] = [];
 
   constructor(
@@ -178,7 +180,8 @@ export class Truth implements DiskWatcher {
   put(key: string, value: () => unknown): void {
     this.keys.add(key);
     try {
-      if (key.startsWith("j/")) this.#record(value() as FrameRecord);
+      if (key.startsWith("s/")) this.snapshots.set(key, String(value()));
+      else if (key.startsWith("j/")) this.#record(value() as FrameRecord);
       else if (key === "room") this.#point(value() as Head);
     } catch (breach) {
       this.on.breach(breach);
@@ -187,10 +190,12 @@ export class Truth implements DiskWatcher {
 
   delete(key: string): void {
     this.keys.delete(key);
+    this.snapshots.delete(key);
   }
 
   clear(): void {
     this.keys.clear();
+    this.snapshots.clear();
     this.life = undefined;
     this.head = undefined;
     this.#unclaimed = [];

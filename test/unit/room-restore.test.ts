@@ -179,6 +179,41 @@ describe("the journal", () => {
     stage.check();
   });
 
+  it.each(["lost with its process", "stored, and read again"])(
+    "snapshots nothing of a frame that the one before has opened, be it %s",
+    async (fate) => {
+      const stage = await RoomStage.open();
+      const ann = stage.join("ann");
+      for (let n = 2; n < SNAPSHOT_EVERY_FRAMES; n++) {
+        stage.pass(100);
+        stage.say(ann, "x");
+      }
+      // The last record before a snapshot gathers, and so does a welcome; what bob says before it begins the next frame.
+      stage.say(ann, "y");
+      const bob = stage.join("bob");
+      stage.do(bob, "lab", "add", { n: 1 });
+      stage.tick();
+      expect(stage.world.value("room")).toMatchObject({ snapshot: { n: SNAPSHOT_EVERY_FRAMES } });
+      expect(stage.world.timerAt, "the next frame gathers").toBeDefined();
+      if (fate === "lost with its process") await stage.crash();
+      else {
+        stage.pass(100);
+        await stage.sleep();
+      }
+      stage.rejoin(ann, { epoch: "another" });
+      stage.pass(100);
+      const { seq, slices } = ann.read();
+      expect((slices.lab as LabState).total).toBe(fate === "lost with its process" ? 0 : 1);
+      expect(
+        stage.world
+          .keys("j/")
+          .map((key) => stage.world.value(key))
+          .at(-1),
+      ).toMatchObject({ seq });
+      stage.check();
+    },
+  );
+
   it("drops records that neither a snapshot nor recovery wants, and only then", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
     const ann = stage.join("ann");

@@ -1,13 +1,40 @@
 import { MAX_LOG_BYTES, RESEND_MS, SNAPSHOT_EVERY_FRAMES } from "../../../src/protocol/limits";
 import { chunkKey, recordKey } from "../../../src/room/journal";
+import type { Snapshot } from "../../../src/room/memory";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
 import type { RoomObject } from "../room-object";
+import { textOf } from "../truth";
 
 /** What is stored, and what is held in memory, is what recovery wants. */
 export const storage: Part = {
   name: "storage",
   moves: {},
+
+  /** A snapshot is the fold of the records up to it, and of nothing that is not stored. */
+  pointed(deployment, { name, truth: { head, life, snapshots } }) {
+    if (!head?.snapshot || head.snapshot.n !== life?.n) return;
+    const { n, chunks } = head.snapshot;
+    const text = Array.from({ length: chunks }, (_, chunk) => snapshots.get(chunkKey("s", n, chunk))).join(
+      "",
+    );
+    const { seq, slices, members, timers, errands } = JSON.parse(text) as Snapshot;
+    const pairs: [string, unknown, unknown][] = [
+      ["the number", seq, life.seq],
+      ["members", members.map(({ user }) => user).sort(), [...life.members.keys()].sort()],
+      ["timers", [...timers].sort(), [...life.timers].sort()],
+      ["errands", errands?.map(([errand]) => errand).sort(), [...life.errands].sort()],
+    ];
+    for (const [feature, { s, p }] of Object.entries(slices))
+      pairs.push([feature, s, life.state[feature]], [`what ${feature} hides`, p, life.hidden.get(feature)]);
+    for (const [what, held, meant] of pairs) {
+      if (textOf(held) !== textOf(meant))
+        deployment.breach(
+          7,
+          `in the snapshot at ${n} of ${name} ${what}: ${textOf(held)}; the records make ${textOf(meant)}`,
+        );
+    }
+  },
 
   stored(deployment, object) {
     const { head, life, keys } = object.truth;

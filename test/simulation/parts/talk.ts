@@ -35,6 +35,19 @@ export const talk: Part = {
       go: (deployment, chance) =>
         deployment.anyone(chance, (one) => one.isOnline)?.say(signal(chance.pick(["chat", "lab"]), chance)),
     },
+    /** Whoever speaks on opening is heard with its welcome, and what it does then begins a frame of its own. */
+    "speak on opening": {
+      weight: 3,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance, (held) => held.barredBy === undefined && !held.isWelcome);
+        const other = tab && deployment.anyone(chance, (one) => one.object === tab.object && one.isOnline);
+        if (!tab) return;
+        for (let n = 1 + chance.below(3); n > 0; n--) other?.do("lab", "add", { n });
+        tab.isWanted = true;
+        tab.connect();
+        for (let n = 1 + chance.below(3); n > 0; n--) tab.sayOnOpening("lab", "add", { n });
+      },
+    },
     "say it twice": {
       weight: 6,
       go(deployment, chance) {
