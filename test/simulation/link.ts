@@ -39,6 +39,7 @@ export class Link {
       this.deployment.fault("handshake overtaken");
       this.#upAt = this.deployment.clock.now + heldBackMs;
     }
+    this.#breakUnheard();
     this.#upward(async () => {
       const { process } = this.object;
       this.deployment.trace(
@@ -109,6 +110,22 @@ export class Link {
     const isSilent = faults && chance.below(4) === 0;
     if (isSilent) this.deployment.fault("half-open at the room");
     clock.in(chance.below(isSilent ? SILENCE_MS : plan.noticeMs + 1), () => this.socket?.gone());
+  }
+
+  /** The handshake is on its way when the client hears that it broke, and arrives. */
+  #breakUnheard(): void {
+    const { clock, breaksUnheard, faults } = this.deployment;
+    const isSecond = [...this.object.process.sockets].some(
+      ({ user, isOpen }) => user === this.user && isOpen,
+    );
+    if (!faults || !isSecond || !breaksUnheard.delete(this.user)) return;
+    this.deployment.fault("handshake overtaken");
+    this.#upAt = clock.now + 1_500;
+    clock.in(100, () => {
+      this.isOver = true;
+      this.end.closed();
+    });
+    clock.in(6_000, () => this.socket?.gone());
   }
 
   get #isCut(): boolean {

@@ -1,5 +1,6 @@
 import type { Part } from "../part";
 import { bans } from "./bans";
+import { coincidences } from "./coincidences";
 import { errands } from "./errands";
 import { http } from "./http";
 import { lab } from "./lab";
@@ -26,4 +27,5 @@ export const parts: readonly Part[] = [
   rates,
   once,
   storage,
+  coincidences,
 ];

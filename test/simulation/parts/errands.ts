@@ -32,12 +32,14 @@ export function errand(process: Process, work: (isGhost: boolean) => Promise<Jso
   return new Promise((resolve, reject) => {
     world.release(() => {
       const { chance, faults, clock } = deployment;
-      const fate = faults ? chance.pick(fates) : "done";
+      const isAgain = clock.now < deployment.callsAgainUntil;
+      const fate = !faults ? "done" : isAgain ? "late again" : chance.pick(fates);
       const ms = faults && chance.below(5) === 0 ? chance.below(30_000) : 1 + chance.below(200);
       deployment.counts.errands++;
       if (fate !== "done") deployment.fault(`errand ${fate}`);
       else if (ms > 10_000) deployment.fault("errand answered too late");
-      if (fate === "late again") clock.in(chance.below(60_000), async () => void (await work(true)));
+      if (fate === "late again")
+        clock.in((isAgain ? 20_000 : 0) + chance.below(40_000), async () => void (await work(true)));
       // It is done in an event of its own: the clock waits for that.
       clock.in(1, async () => {
         const done = fate === "not done" ? null : await work(false);

@@ -1,0 +1,78 @@
+import type { Part } from "../part";
+
+/** Two or three rare things that meet: by chance alone they would in one story of thousands. */
+export const coincidences: Part = {
+  name: "coincidences",
+  moves: {
+    /** The room hears of a second socket after the page has heard that it broke. */
+    "second socket breaks unheard": {
+      weight: 2,
+      go(deployment, chance) {
+        const page = deployment.anyPage(chance);
+        if (!page || page.barredBy !== undefined) return;
+        page.leave();
+        // Its token is renewed within the minute, beside the socket that is live.
+        page.connect(20_000 + chance.below(20_000));
+        deployment.breaksUnheard.add(page.user);
+      },
+    },
+    "checksums while something gathers": {
+      weight: 2,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        const other = tab && deployment.anyone(chance, (one) => one.object === tab.object && one.isOnline);
+        if (!tab || !other) return;
+        const { clock } = deployment;
+        tab.isMute = true;
+        for (let n = 4 + chance.below(30); n > 0; n--) other.do("lab", "many", { count: 4, chars: 700 });
+        for (let n = 0; n < 40; n++) {
+          clock.in(500 + 9 * n, () => {
+            if (n % 10 === 0) tab.say('{"t":"verify"}');
+            for (let adds = n < 10 ? 0 : 2; adds > 0; adds--) other.do("lab", "add", { n: adds });
+            if (tab.isOnline) tab.say(JSON.stringify({ t: "seen", seq: tab.seq }));
+          });
+        }
+        clock.in(1_000, () => {
+          tab.isMute = false;
+        });
+      },
+    },
+    /** The call that set the ban is made once more when it has been lifted. */
+    "ban, unban, and the ban again": {
+      weight: 2,
+      go(deployment, chance) {
+        const host = deployment.anyone(chance, (one) => one.role !== "player" && one.isOnline);
+        const other =
+          host && deployment.anyone(chance, (one) => one.object === host.object && one.role === "player");
+        if (!host || !other) return;
+        const { user } = other;
+        deployment.callsAgainUntil = deployment.clock.now + 10_000;
+        host.do("moderation", "ban", { user, scope: "room" });
+        deployment.clock.in(3_000 + chance.below(4_000), () =>
+          host.do("moderation", "unban", { user, scope: "room" }),
+        );
+      },
+    },
+    /** Somebody says honestly, again and again, what they read long ago, and reads nothing more. */
+    "say what was read long ago": {
+      weight: 2,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        const other =
+          tab && deployment.anyone(chance, (one) => one !== tab && one.object === tab.object && one.isOnline);
+        if (!tab || !other) return;
+        const { seq } = tab;
+        tab.isMute = true;
+        for (let n = 0; n < 60; n++) {
+          deployment.clock.in(70 * n, () => {
+            other.do("lab", "many", { count: 4, chars: 700 });
+            tab.say(JSON.stringify({ t: "seen", seq }));
+          });
+        }
+        deployment.clock.in(6_000, () => {
+          tab.isMute = false;
+        });
+      },
+    },
+  },
+};
