@@ -25,10 +25,10 @@ export const coincidences: Part = {
         const { clock } = deployment;
         tab.isMute = true;
         for (let n = 4 + chance.below(30); n > 0; n--) other.do("lab", "many", { count: 4, chars: 700 });
-        for (let n = 0; n < 40; n++) {
-          clock.in(500 + 9 * n, () => {
-            if (n % 10 === 0) tab.say('{"t":"verify"}');
-            for (let adds = n < 10 ? 0 : 2; adds > 0; adds--) other.do("lab", "add", { n: adds });
+        for (let n = 0; n < 60; n++) {
+          clock.in(450 + 9 * n, () => {
+            if (n % 3 === 0 && n < 12) tab.say('{"t":"verify"}');
+            for (let deals = 2; deals > 0; deals--) other.do("lab", "deal", { to: [other.user] });
             if (tab.isOnline) tab.say(JSON.stringify({ t: "seen", seq: tab.seq }));
           });
         }
