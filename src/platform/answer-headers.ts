@@ -22,7 +22,7 @@ export interface Reader {
 
 export function readerOf(request: Request, config: Config | undefined): Reader {
   const origin = request.headers.get("Origin");
-  const isSecure = new URL(request.url).protocol === "https:";
+  const isSecure = request.url.startsWith("https:");
   const isAllowed = origin !== null && config !== undefined && isAllowedOrigin(origin, request.url, config);
   return isAllowed ? { origin, isSecure } : { isSecure };
 }
@@ -30,7 +30,7 @@ export function readerOf(request: Request, config: Config | undefined): Reader {
 /** The answer with what a browser has to know of it. A socket's answer stays what it is. */
 export function dress(response: Response, { origin, isSecure }: Reader): Response {
   if (response.status === 101) return response;
-  const dressed = new Response(response.body, response);
+  const dressed = changeable(response);
   const { headers } = dressed;
   for (const [name, value] of Object.entries(always)) if (!headers.has(name)) headers.set(name, value);
   if (isSecure) headers.set("Strict-Transport-Security", "max-age=31536000");
@@ -40,6 +40,16 @@ export function dress(response: Response, { origin, isSecure }: Reader): Respons
   headers.set("Access-Control-Allow-Origin", origin);
   headers.set("Access-Control-Expose-Headers", "Retry-After, ETag, Age, Cache-Status");
   return dressed;
+}
+
+/** What came from elsewhere may not be changed; copying what is our own would cost as much as making it. */
+function changeable(response: Response): Response {
+  try {
+    response.headers.set("X-Content-Type-Options", "nosniff");
+    return response;
+  } catch {
+    return new Response(response.body, response);
+  }
 }
 
 /** `undefined` where the browser does not ask beforehand. */

@@ -21,6 +21,9 @@ const NO_ROOM = "";
 /** How long whoever comes waits while somebody mends the configuration. */
 const MISCONFIGURED_RETRY_MS = 30_000;
 
+/** A platform hands the same variables to every request; reading them costs more than answering from memory does. */
+const configs = new WeakMap<object, Config>();
+
 /**
  * What stands before the rooms on either platform: the edge's judgement made into requests that go on and answers that
  * do not. Nothing thrown here reaches a client.
@@ -55,9 +58,12 @@ export class Door {
 
   /** A deployment's word on its rooms; the defaults while that makes no sense, so that no alarm is lost for a typing error. */
   static config(env: Readonly<Record<string, unknown>>): Config {
+    const held = configs.get(env);
+    if (held) return held;
     const read = readConfig(env);
     const known = read.ok ? read : readConfig({});
     if (!known.ok) throw new Error(`The defaults make no sense: ${known.problems.join(" ")}`);
+    configs.set(env, known.config);
     return known.config;
   }
 

@@ -5,11 +5,16 @@ import { crc32 } from "../protocol/checksum";
 
 const AWAY_RETRY_MS = 2_000;
 
+const encoder = new TextEncoder();
+
 /** A body as it is sent, with what tells it from others. */
 export class Rendered {
   readonly tag: string;
+  /** As it goes out: for each reader anew it would be encoded anew. */
+  readonly bytes: Uint8Array;
 
-  constructor(readonly text: string) {
+  constructor(text: string) {
+    this.bytes = encoder.encode(text);
     this.tag = `"${crc32(text).toString(16).padStart(8, "0")}-${text.length.toString(36)}"`;
   }
 }
@@ -33,7 +38,7 @@ export function boardAnswer(
   now: number,
   maxMs: number,
 ): Response {
-  const { text, tag } = body instanceof Rendered ? body : new Rendered(JSON.stringify(body));
+  const { bytes, tag } = body instanceof Rendered ? body : new Rendered(JSON.stringify(body));
   const ageMs = Math.max(0, now - readAt);
   const headers = {
     "Content-Type": "application/json; charset=UTF-8",
@@ -45,7 +50,7 @@ export function boardAnswer(
   };
   const known = req.header("If-None-Match");
   if (known !== undefined && matches(known, tag)) return new Response(null, { status: 304, headers });
-  return new Response(text, { headers });
+  return new Response(bytes, { headers });
 }
 
 /** The database gives no answer, and nothing is held that could be told instead. */
