@@ -17,6 +17,11 @@ const NOISE = [
   /^env\.\S+ \(.*\)\s+\S.*\s(local|not supported)$/,
   /^🪵 {2}Logs were written to ".+"$/u,
   /^GET \/health 200 OK \(\d+ms\)$/,
+  // What the trigger does is told in docs/operations.md; nothing has to be done about it here.
+  /^▲ \[WARNING\] Scheduled Workers are not automatically triggered during local development\.$/,
+  /^To manually trigger a scheduled event, run:$/,
+  /^curl "http:\/\/\S+\/cdn-cgi\/handler\/scheduled"$/,
+  /^For more details, see https:\/\/developers\.cloudflare\.com\/\S+#test-cron-triggers-locally$/,
   /^✨ Parsed \d+ valid header rules?\.$/u,
 ];
 

@@ -145,9 +145,8 @@ describe("a guest", () => {
     );
     await vi.advanceTimersByTimeAsync(14_000);
     expect([calls, room.status.is]).toEqual([1, "connecting"]);
-    await vi.advanceTimersByTimeAsync(2_000);
-    expect(room.status.is).toBe("waiting");
-    await vi.advanceTimersByTimeAsync(10_000);
+    // The deadline, and a pause by chance.
+    await vi.advanceTimersByTimeAsync(4_000);
     expect(calls).toBe(2);
   });
 

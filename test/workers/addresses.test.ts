@@ -12,8 +12,9 @@ const stored = (name: string) =>
 
 it("[L6] an address's object counts what many ask at once, and tells the exact wait", async () => {
   const answers = await Promise.all(Array.from({ length: 5 }, () => ask("many")));
-  expect(answers.map(({ ok }) => ok)).toEqual([true, true, true, false, false]);
-  const last = answers.at(-1);
+  // Which of them come first is nobody's to say.
+  expect(answers.filter(({ ok }) => ok)).toHaveLength(3);
+  const last = answers.find(({ ok }) => !ok);
   if (!last || last.ok) throw new Error("let through");
   expect(last.rule).toBe("read");
   expect(last.retryAfterMs).toBeGreaterThan(59_000);

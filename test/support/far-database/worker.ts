@@ -1,6 +1,6 @@
 import { Rooms as RoomsNearby } from "../../../src/worker/index";
 
-export { Addresses, default, Users } from "../../../src/worker/index";
+export { Addresses, Boards, default, Users } from "../../../src/worker/index";
 
 /** As long as an ocean is wide, there and back, with a database that has much to do. */
 const FAR_MS = 300;
