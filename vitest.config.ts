@@ -54,6 +54,8 @@ const platforms: TestProjectConfiguration = {
     name: "platforms",
     include: ["test/platforms/**/*.test.ts"],
     fileParallelism: false,
+    // They hold servers to times, on a machine that others share: there, one second look. The report tells who needed it.
+    retry: process.env.CI ? 1 : 0,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     sequence: { groupOrder: 2 },
