@@ -70,7 +70,8 @@ export class Desk {
       body: JSON.stringify({ id, f: "scores", a: "award", d: { user, points } }),
       patienceMs,
     });
-    if (status >= 500) throw new Error(`${status} ${text}`);
+    // Too fast, or away: it is sent again, as by anybody who wants the points to count.
+    if (status >= 500 || status === 429) throw new Error(`${status} ${text}`);
     if (status !== 200) throw new Refused(`${status} ${text}`);
     return (JSON.parse(text) as { d?: { total?: number } }).d?.total;
   }
