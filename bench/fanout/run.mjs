@@ -148,7 +148,7 @@ function readOptions(args) {
     fixedOnly: values["fixed-only"],
     throughProxy: values["through-proxy"],
     json: values.json,
-    fixed: quick ? { warmMs: 500, windowMs: 2000 } : { warmMs: 1000, windowMs: 5000 },
+    fixed: quick ? { warmMs: 500, windowMs: 2000 } : { warmMs: 5000, windowMs: 5000 },
     probe: quick ? { warmMs: 400, windowMs: 1600 } : { warmMs: 800, windowMs: 3200 },
     precision: quick ? 1.25 : 1.08,
   };

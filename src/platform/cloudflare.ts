@@ -49,6 +49,7 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
     static override options = { hibernate: true };
     readonly #host: RoomHost;
     readonly #desk: AddressDesk;
+    readonly #met = new WeakSet<WebSocket>();
 
     constructor(ctx: DurableObjectState, env: CloudflareEnv) {
       super(ctx, env);
@@ -100,10 +101,18 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
     }
 
     override onConnect(connection: Connection, { request }: ConnectionContext): Promise<void> {
+      this.#met.add(connection);
       return this.#host.join(this.#peer(connection), decodeHello(request.headers.get(HELLO_HEADER)));
     }
 
+    /** partyserver reads the socket's attachment for each message, and waits; of a socket that a live room has met, nothing is to be found out. */
+    override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): Promise<void> {
+      if (!this.#host.isLive || !this.#met.has(socket)) return super.webSocketMessage(socket, message);
+      return this.#host.hear(socket as Connection, message) ?? nothingToWaitFor;
+    }
+
     override onMessage(connection: Connection, message: unknown): void | Promise<void> {
+      this.#met.add(connection);
       return this.#host.hear(connection, message);
     }
 
@@ -143,3 +152,6 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
     }
   };
 }
+
+/** For the runtime, which then does not wait. */
+const nothingToWaitFor = undefined as unknown as Promise<void>;

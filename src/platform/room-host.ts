@@ -1,15 +1,14 @@
-import { closeCodes } from "../protocol/codes";
 import type { Hello } from "../room/hello";
 import { HEAD, type Head } from "../room/journal";
 import type { Kind } from "../room/kind";
 import type { AskedErrand, Peer, SocketNote, Storage } from "../room/ports";
 import { Room } from "../room/room";
+import { sendAway } from "../room/send-away";
 import type { RoomSettings } from "../room/settings";
 import { englishFilter } from "../words/english-filter";
 import { carryOut, type ErrandHandlers } from "./errands";
 import type { ForwardedCall } from "./forwarded-call";
 import { refusalResponse, refuseHttp } from "./http-refusal";
-import { byeText } from "./refusal";
 import { answerCall } from "./room-http";
 import { noteOf, type PlatformConnection } from "./room-socket-peer";
 
@@ -59,14 +58,14 @@ export class RoomHost {
     const room = await this.#opened();
     if (!hello) return peer.close(1011, "Not by way of the edge.");
     if (room) return this.#guard(() => room.join(peer, hello, Date.now()));
-    sendAway(peer);
+    sendAway(peer, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS);
   }
 
   /** Whoever cannot be heard is told so, and comes back to say it again. */
   hear(connection: PlatformConnection, text: unknown): void | Promise<void> {
     return this.#with(
       (room) => room.receive(connection.id, text, Date.now()),
-      () => sendAway(connection),
+      () => sendAway(connection, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS),
     );
   }
 
@@ -208,15 +207,6 @@ export class RoomHost {
   #drop(): void {
     clearTimeout(this.#timer);
     this.#room = undefined;
-  }
-}
-
-function sendAway(socket: Pick<Peer, "send" | "close">): void {
-  try {
-    socket.send(byeText(closeCodes.draining, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS));
-    socket.close(closeCodes.draining, CANNOT_OPEN);
-  } catch {
-    // It is closing already.
   }
 }
 

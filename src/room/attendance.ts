@@ -5,7 +5,6 @@ import {
   RESTART_GRACE_MS,
   SLOW_RETRY_MS,
 } from "../protocol/limits";
-import type { Bye } from "../protocol/messages";
 import { Connection } from "./connection";
 import type { Ending, Farewell, Newcomer } from "./feature";
 import type { Hello } from "./hello";
@@ -14,6 +13,7 @@ import type { Member } from "./members";
 import { shownName } from "./names";
 import { pauseOf, windowsOf } from "./offences";
 import type { Peer, SocketNote } from "./ports";
+import { sendAway } from "./send-away";
 import type { Welcomes } from "./welcome";
 
 /** Who is here: sockets that come and go, and the members that they are. */
@@ -83,7 +83,7 @@ export class Attendance {
     const member = kernel.memory.members.numbered(note.m);
     const role = roles[note.r];
     if (!member || !role) {
-      return sendAway(peer, kernel.comeBack.ofCrowd(of));
+      return sendAway(peer, "Please come back.", kernel.comeBack.ofCrowd(of));
     }
     const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h, note.a);
     connection.hasPinged = note.g === 1;
@@ -257,17 +257,5 @@ export class Attendance {
     delivery.welcome(connection, this.welcomes.text(connection, resumes, token));
     if (isBehind) delivery.pump(connection, memory.seq);
     connection.note();
-  }
-}
-
-/** A socket of nobody's. */
-function sendAway(peer: Peer, retryAfterMs: number): void {
-  const reason = "Please come back.";
-  const code = closeCodes.draining;
-  try {
-    peer.send(JSON.stringify({ t: "bye", code, reason, retryAfterMs } satisfies Bye));
-    peer.close(code, reason);
-  } catch {
-    // It is closing already: no reason for a room not to come to life.
   }
 }

@@ -3,6 +3,8 @@ import { PING_MS, SIGNAL_NACK_MS, SILENT_MS } from "../protocol/limits";
 import type { Member } from "./members";
 import type { Peer, SocketNote } from "./ports";
 
+const MOST_HEAPS = 64;
+
 /** One socket of a member. */
 export class Connection {
   /** Read up to this position of the event log (bytes, not numbers): what is unread is a difference. */
@@ -25,6 +27,9 @@ export class Connection {
   owedChars = 0;
   /** Texts that came before its welcome was out. */
   readonly early: unknown[] = [];
+  /** What it was sent apart from the log, by the position after which that came: read at the earliest with what is before it. */
+  #apart: { at: number; bytes: number }[] = [];
+  #apartBytes = 0;
   #notedAt: number;
   #signalNackAt = Number.NEGATIVE_INFINITY;
 
@@ -55,6 +60,28 @@ export class Connection {
     const answeredAt = this.peer.pingedAt?.();
     if (!this.hasPinged && answeredAt === undefined) return false;
     return now - Math.max(this.heardAt, (answeredAt ?? 0) + ahead) > SILENT_MS;
+  }
+
+  /** It is sent so many bytes besides the log, of which it has been sent so much. */
+  owe(at: number, bytes: number): void {
+    const last = this.#apart.at(-1);
+    // In a few heaps: what is put to a later one counts as unread for a little longer.
+    if (last && (last.at === at || this.#apart.length >= MOST_HEAPS)) {
+      last.at = at;
+      last.bytes += bytes;
+    } else this.#apart.push({ at, bytes });
+    this.#apartBytes += bytes;
+  }
+
+  /** It has read the log up to here, and what came before that. */
+  hasRead(to: number): void {
+    this.readTo = to;
+    while (this.#apart[0] && this.#apart[0].at <= to) this.#apartBytes -= this.#apart.shift()?.bytes ?? 0;
+  }
+
+  /** Bytes that it has not read, where it was sent the log up to here. */
+  unread(sentTo: number): number {
+    return sentTo - this.readTo + this.#apartBytes;
   }
 
   get id(): string {

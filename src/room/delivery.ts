@@ -82,14 +82,14 @@ export class Delivery {
   /** To one socket alone. It counts as unread like anything else. */
   direct(connection: Connection, text: string): void {
     if (connection.isClosed) return;
-    connection.readTo -= byteLength(text);
+    connection.owe(this.#sentTo(connection), byteLength(text));
     if (connection.isWelcome && this.#unread(connection) > 2 * PAUSE_BYTES) this.#tooSlow(connection);
     else this.#send(connection, text);
   }
 
   /** Its first message, of whatever size: what it has not read of it counts, and closes nobody who has yet to begin. */
   welcome(connection: Connection, text: string): void {
-    connection.readTo -= byteLength(text);
+    connection.owe(this.#sentTo(connection), byteLength(text));
     this.#send(connection, text);
   }
 
@@ -112,7 +112,7 @@ export class Delivery {
     connection.seen = Math.max(connection.seen, Math.min(seq, connection.cursor ?? committed));
     // Where that lies is known as long as what follows it is kept; and who is behind even that has read no more than before.
     if (connection.seen >= committed || this.log.reaches(connection.seen)) {
-      connection.readTo = this.log.positionOf(connection.seen);
+      connection.hasRead(this.log.positionOf(connection.seen));
     }
     if (connection.cursor !== undefined) {
       connection.pausedAt = now;
@@ -140,7 +140,7 @@ export class Delivery {
       const frame = this.log.after(connection.cursor);
       if (!frame) return this.#tooSlow(connection);
       const startsAt = frame.end - frame.bytes;
-      if (frame.end - connection.readTo > PAUSE_BYTES && startsAt > connection.readTo) return;
+      if (connection.unread(frame.end) > PAUSE_BYTES && connection.unread(startsAt) > 0) return;
       const isWhole = frame.first === connection.cursor + 1;
       this.#send(connection, isWhole ? frame.text : tailOf(frame.text, connection.cursor));
       connection.cursor = frame.seq;
@@ -191,8 +191,12 @@ export class Delivery {
   }
 
   /** What was sent to it and not yet read, in bytes. */
-  #unread({ cursor, readTo }: Connection): number {
-    return (cursor === undefined ? this.log.end : this.log.positionOf(cursor)) - readTo;
+  #unread(connection: Connection): number {
+    return connection.unread(this.#sentTo(connection));
+  }
+
+  #sentTo({ cursor }: Connection): number {
+    return cursor === undefined ? this.log.end : this.log.positionOf(cursor);
   }
 
   #tooSlow(connection: Connection): void {

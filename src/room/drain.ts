@@ -1,10 +1,10 @@
 import { closeCodes } from "../protocol/codes";
 import { DRAIN_MS, MAX_COME_BACK_MS, RESTART_GRACE_MS } from "../protocol/limits";
-import type { Bye } from "../protocol/messages";
 import type { Attendance } from "./attendance";
 import type { Kernel } from "./kernel";
 import type { Peer } from "./ports";
 import { type Refused, refused } from "./refusals";
+import { sendAway } from "./send-away";
 import type { Timekeeping } from "./timekeeping";
 
 export interface Drained {
@@ -55,10 +55,7 @@ export class Drain {
 
   /** A socket that comes too soon. */
   turnAway(peer: Peer): void {
-    const code = closeCodes.draining;
-    const retryAfterMs = this.#retryAfterMs(this.kernel.memory.members.size);
-    peer.send(JSON.stringify({ t: "bye", code, reason: IS_DRAINING, retryAfterMs } satisfies Bye));
-    peer.close(code, IS_DRAINING);
+    sendAway(peer, IS_DRAINING, this.#retryAfterMs(this.kernel.memory.members.size));
   }
 
   /** An action that comes too soon. */

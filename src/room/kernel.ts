@@ -135,9 +135,9 @@ export class Kernel {
     op?: Accepted,
   ): number | undefined {
     const { name } = feature;
+    const { events = none, errands = none, ends = none } = outcome;
+    const timers = outcome.timers ? Object.entries(outcome.timers) : none;
     const user = by && !by.forRoom ? by.user : undefined;
-    const events = outcome.events ?? none;
-    const timers = Object.entries(outcome.timers ?? {});
     // What is undefined is left out of the text.
     const texts = events.map(({ n, d }, at) =>
       JSON.stringify({ f: name, n, d, by: user, op: at === events.length - 1 ? op?.id : undefined }),
@@ -147,7 +147,7 @@ export class Kernel {
     for (const text of texts) chars += text.length + 1;
     for (const { n, data } of hidden) chars += privateChars(name, n, data, user);
     for (const [timer] of timers) chars += timerChars(`${name}/${timer}`);
-    for (const errand of outcome.errands ?? none) chars += errandChars(`${name}/${errand}`);
+    for (const errand of errands) chars += errandChars(`${name}/${errand}`);
     this.#makeRoom(chars);
     const frame = this.frame();
     const privates = hidden.map(({ n, data }) => privateEvent(n, JSON.parse(data), user, frame.at));
@@ -157,10 +157,10 @@ export class Kernel {
     for (const { n, data } of hidden) frame.addPrivate(name, n, data, user);
     for (const someone of concerned) frame.touchMine(name, someone);
     for (const [timer, at] of timers) this.setTimer(`${name}/${timer}`, at);
-    for (const errand of outcome.errands ?? none) this.errands.want(`${name}/${errand}`);
+    for (const errand of errands) this.errands.want(`${name}/${errand}`);
     const seq = texts.length > 0 ? this.memory.seq : undefined;
     if (op) this.#accept(op, seq);
-    for (const ending of outcome.ends ?? []) this.on.ends(ending);
+    for (const ending of ends) this.on.ends(ending);
     if (outcome.awards) this.#award(outcome.awards);
     return seq;
   }
@@ -233,7 +233,11 @@ export class Kernel {
   settle(urgent = false): void {
     if (!this.#frame) return;
     const window = this.#pace.windowMs(this.delivery.size);
-    if (urgent || this.now - this.#committedAt >= window) return this.commit();
+    if (urgent) return this.commit();
+    if (this.now - this.#committedAt >= window) {
+      this.#pace.wasQuiet();
+      return this.commit();
+    }
     if (this.#dueAt !== undefined) return;
     this.#dueAt = this.#committedAt + window;
     this.parts.world.wake(this.#dueAt - this.now);

@@ -5,13 +5,15 @@ import type { MemberChange } from "./members";
 import type { Operation } from "./operations";
 import { type FrameRecord, storeOperation } from "./record";
 
+const none: readonly never[] = [];
 /** What structured clone adds to a small tuple. */
 const TUPLE_CHARS = 40;
 
 /** The frame that is gathering. Nothing in it has been seen by anybody. */
 export class OpenFrame {
   readonly #events: string[] = [];
-  readonly #signals = new Map<string, string>();
+  /** Nearly every frame is without them. */
+  #signals: Map<string, string> | undefined;
   readonly #private: NonNullable<FrameRecord["p"]> = [];
   readonly #operations: Operation[] = [];
   readonly #members: MemberChange[] = [];
@@ -23,8 +25,7 @@ export class OpenFrame {
   readonly after: (() => void)[] = [];
   /** What was said too early to be heard: only once all of those are out, for it may begin a frame. */
   readonly later: (() => void)[] = [];
-  /** (feature, user) whose private slice changed. */
-  readonly mine = new Map<string, Set<string>>();
+  #mine: Map<string, Set<string>> | undefined;
 
   constructor(
     /** Of its first event; a signal or a failed decision before it does not count. */
@@ -43,7 +44,7 @@ export class OpenFrame {
   }
 
   get hasSignals(): boolean {
-    return this.#signals.size > 0;
+    return this.#signals !== undefined;
   }
 
   fits(chars: number): boolean {
@@ -89,13 +90,20 @@ export class OpenFrame {
   }
 
   addSignal(signal: WireSignal): void {
+    this.#signals ??= new Map();
     this.#signals.set(`${signal.f}\0${signal.n}\0${signal.by}`, JSON.stringify(signal));
   }
 
   touchMine(feature: string, user: string): void {
-    const users = this.mine.get(feature);
+    this.#mine ??= new Map();
+    const users = this.#mine.get(feature);
     if (users) users.add(user);
-    else this.mine.set(feature, new Set([user]));
+    else this.#mine.set(feature, new Set([user]));
+  }
+
+  /** (feature, users) whose private slice changed. */
+  get mine(): Iterable<[feature: string, users: ReadonlySet<string>]> {
+    return this.#mine ?? none;
   }
 
   /** The text of the events; and the same with the signals, which is not stored and which slow readers are spared. */
@@ -103,7 +111,7 @@ export class OpenFrame {
     const seq = this.before + this.#events.length;
     const head = `{"t":"frame","seq":${seq},"at":${at},"e":[${this.#events.join(",")}]`;
     const lean = this.#events.length > 0 ? `${head}}` : undefined;
-    if (this.#signals.size === 0) return { lean, full: lean ?? `${head}}` };
+    if (!this.#signals) return { lean, full: lean ?? `${head}}` };
     return { lean, full: `${head},"s":[${[...this.#signals.values()].join(",")}]}` };
   }
 

@@ -1,6 +1,6 @@
 import { closeCodes } from "../protocol/codes";
 import { PING_MS, SLOW_RETRY_MS } from "../protocol/limits";
-import type { Bye, Json } from "../protocol/messages";
+import type { Json } from "../protocol/messages";
 import { type Action, Actions } from "./actions";
 import { Attendance } from "./attendance";
 import type { Connection } from "./connection";
@@ -16,6 +16,7 @@ import { overHttp } from "./operations";
 import type { Peer, SocketNote, World } from "./ports";
 import { type Refused, refused } from "./refusals";
 import { graceAfterCut, restore } from "./restore";
+import { sendAway } from "./send-away";
 import type { RoomSettings } from "./settings";
 import { Timekeeping } from "./timekeeping";
 import { Traffic } from "./traffic";
@@ -116,7 +117,8 @@ export class Room {
   /** A socket that the edge let through. */
   join(peer: Peer, hello: Hello, now: number): void {
     this.#reap(this.#kernel.clock(now));
-    if (this.#isEnded) return turnAway(peer);
+    // The name is free again as soon as the room that had it owes nothing.
+    if (this.#isEnded) return sendAway(peer, IS_CLOSING, SLOW_RETRY_MS);
     if (this.#drain.isOn) return this.#drain.turnAway(peer);
     this.#openedBy(hello.guest);
     this.#attendance.join(peer, hello);
@@ -303,10 +305,3 @@ export class Room {
 }
 
 const IS_CLOSING = "This room is being closed.";
-
-/** The name is free again as soon as the room that had it owes nothing. */
-function turnAway(peer: Peer): void {
-  const bye: Bye = { t: "bye", code: closeCodes.draining, reason: IS_CLOSING, retryAfterMs: SLOW_RETRY_MS };
-  peer.send(JSON.stringify(bye));
-  peer.close(bye.code, bye.reason);
-}

@@ -11,9 +11,9 @@ const matcher = new RegExpMatcher({ ...englishDataset.build(), ...englishRecomme
  */
 export const englishFilter: WordFilter = {
   find(said) {
+    if (isHarmless(said)) return [];
     const text = withoutNumbers(said);
-    // Plain ASCII is what it looks like: most messages are done with here.
-    if (isAscii(text) && !mayBeSpelled.test(text) && !isWorthALook(text)) return [];
+    if (text !== said && isHarmless(text)) return [];
     const letters = asLatin(plainLetters(text));
     return merged([
       ...matches(letters),
@@ -23,6 +23,11 @@ export const englishFilter: WordFilter = {
     ]).filter(({ from, to }) => !isNumbers.test(text.slice(from, to)));
   },
 };
+
+/** Plain ASCII is what it looks like: most messages are done with here. */
+function isHarmless(text: string): boolean {
+  return isAscii(text) && !mayBeSpelled.test(text) && !isWorthALook(text);
+}
 
 /** Digits stand for letters in words, and for themselves in numbers: 455 is a score. One alone may be part of `s h 1 t`. */
 const numbers = /(?<![^\s.,:;?/()#%"'+-])\d{2,}(?![^\s.,:;?/()#%"'+-])/g;

@@ -12,7 +12,9 @@ const steps = [
   resolveLeetSpeakTransformer(),
   toAsciiLowerCaseTransformer(),
 ].map(({ transform }) => transform);
-const resolved = new Map<number, number | undefined>();
+const resolved = new Map<number, string>();
+/** The same for what most messages are made of, looked up faster. */
+const plainAscii = Array.from({ length: 128 }, (_, code) => resolve(code));
 
 const needed = new RegExp(
   [...new Set(englishDataset.build().blacklistedTerms.map(({ pattern }) => loosely(pattern)))].join("|"),
@@ -24,25 +26,30 @@ const needed = new RegExp(
  */
 export function isWorthALook(text: string): boolean {
   let plain = "";
-  let last: number | undefined;
+  let last = "";
   for (let at = 0; at < text.length; at++) {
-    const code = resolve(text.charCodeAt(at));
+    const code = text.charCodeAt(at);
+    const letter = code < 128 ? (plainAscii[code] as string) : resolve(code);
     // Letters that are doubled count as one, here as in the patterns.
-    if (code === last) continue;
-    last = code;
-    if (code !== undefined) plain += String.fromCharCode(code);
+    if (letter === last) continue;
+    last = letter;
+    plain += letter;
   }
   return needed.test(plain);
 }
 
-function resolve(code: number): number | undefined {
-  if (!resolved.has(code)) {
-    resolved.set(
+/** The letter it stands for; nothing where it stands for none. */
+function resolve(code: number): string {
+  let letter = resolved.get(code);
+  if (letter === undefined) {
+    const plain = steps.reduce<number | undefined>(
+      (held, step) => (held === undefined ? held : step(held)),
       code,
-      steps.reduce<number | undefined>((held, step) => (held === undefined ? held : step(held)), code),
     );
+    letter = plain === undefined ? "" : String.fromCharCode(plain);
+    resolved.set(code, letter);
   }
-  return resolved.get(code);
+  return letter;
 }
 
 /** The pattern, where letters that are doubled count as one: a letter that may be the same as one before it may be missing. */

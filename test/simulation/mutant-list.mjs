@@ -448,4 +448,10 @@ export const mutants = [
     "if (connection.seen >= committed || this.log.reaches(connection.seen)) {",
     "if (committed >= 0) {",
   ),
+  of(
+    "take who says it again to have read the answers after that",
+    "room/connection",
+    "this.#apart[0].at <= to",
+    "this.#apart[0].at >= 0",
+  ),
 ];

@@ -9,14 +9,28 @@ export class Reading {
   #at = 0;
   #life: Life | undefined;
   #isOver = false;
-  /** Where each number ends, in bytes. */
+  /** Where each number ends, in bytes, of all that the room has said to it, be it through the gate or not. */
   #ends: { seq: number; bytes: number }[] = [];
+  #said = { seq: 0, bytes: 0 };
   #readBytes = 0;
 
   constructor(private readonly socket: ServerSocket) {}
 
   get isGreeted(): boolean {
     return this.#life !== undefined;
+  }
+
+  /**
+   * The room has said it; the gate may hold it. Whoever tells meanwhile how far they have read is taken to have read this
+   * too where it has no number of its own: a room knows nothing of its gate.
+   */
+  said(text: string): void {
+    if (text === "pong") return;
+    const seq = /^\{"t":"frame","seq":(\d+)/.exec(text)?.[1];
+    if (seq !== undefined) this.#said.seq = Number(seq);
+    if (text.startsWith('{"t":"welcome"')) this.#said.seq = this.#standsAt(JSON.parse(text) as Welcome);
+    else this.#said.bytes += text.length;
+    this.#ends.push({ ...this.#said });
   }
 
   told(text: string): void {
@@ -60,7 +74,6 @@ export class Reading {
         this.#isOver = true;
         break;
     }
-    this.#ends.push({ seq: this.seq, bytes: this.bytes });
     const unread = this.bytes - this.#readBytes;
     const { mostUnread } = this.socket.process.deployment.plan;
     if (unread > mostUnread + text.length) this.#breach(17, `${unread} characters sent and not read`);
@@ -100,7 +113,6 @@ export class Reading {
       if (state) this.#breach(9, "resumed, and a state");
       if (since === undefined || since.epoch !== epoch || since.seq > seq)
         this.#breach(9, `resumed at ${seq}`);
-      this.seq = since?.seq ?? 0;
     } else {
       if (!state) this.#breach(9, "not resumed, and no state");
       for (const [feature, slice] of Object.entries(life.states[seq] ?? {})) {
@@ -111,9 +123,14 @@ export class Reading {
           );
         }
       }
-      this.seq = seq;
     }
+    this.seq = this.#standsAt({ resumed, seq });
     for (const [feature, slice] of Object.entries(mine ?? {})) this.#mine(feature, slice);
+  }
+
+  /** The number up to which a welcome leaves it told. */
+  #standsAt({ resumed, seq }: Pick<Welcome, "resumed" | "seq">): number {
+    return resumed ? (this.socket.link.since?.seq ?? 0) : seq;
   }
 
   #frame({ seq, at, e, s }: Frame): void {

@@ -127,8 +127,7 @@ export class RoomObject {
   }
 
   /** As platforms do for a handler that threw: soon, and not for ever. */
-  #retry({ world }: Process, dueAt: number | null): void {
-    world.unring(dueAt);
+  #retry({ world }: Process): void {
     const at = world.durableAlarmAt;
     if (at === null || ++this.#retries > 6) return;
     const cancel = this.deployment.clock.in(1_000 * 2 ** this.#retries, () => this.ring());
@@ -152,11 +151,13 @@ export class RoomObject {
       try {
         await host.alarm();
       } catch (error) {
-        threw = true;
+        threw = !isDoubled && process === this.process;
+        // Before anybody looks: what its handler left undone the platform has not forgotten.
+        if (threw) process.world.unring(dueAt);
         throw error;
       }
     });
-    if (threw && !isDoubled && process === this.process) return this.#retry(process, dueAt);
+    if (threw && process === this.process) return this.#retry(process);
     this.#retries = 0;
     for (const part of deployment.parts) part.rang?.(deployment, this);
     if (this.process.world.pendingTurns === 0) this.settle();

@@ -27,6 +27,7 @@ export class ServerSocket implements PlatformConnection {
   send(text: string): void {
     if (!this.isOpen || this.process.isDead)
       throw new TypeError("The socket cannot be sent to after it was closed.");
+    this.reading.said(text);
     this.process.world.release(() => {
       if (this.isGone) return;
       this.reading.told(text);

@@ -331,6 +331,23 @@ describe("what a room decides", () => {
     expect(stage.world.asked.slice(calls).filter(({ name }) => name === "moderation/bans")).toEqual([]);
   });
 
+  it("[D5] has a time of its own, so that none decided in one millisecond is taken for another", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    const hanna = stage.join("hanna", { role: "host" });
+    stage.pass(1_000);
+    const told = () =>
+      stage.world.asked
+        .filter(({ name }) => name === "moderation/bans")
+        .flatMap(({ ask }) => (ask as { writes: { at: number }[] }).writes.map(({ at }) => at));
+    ban(town, hanna, "ann", "room");
+    stage.do(hanna, "moderation", "unban", { user: "ann", scope: "room" });
+    stage.pass(100);
+    town.settle();
+    const [first = 0] = told();
+    expect(told()).toEqual([first, first + 1]);
+  });
+
   it("[D5] stands against an older answer from outside while it is on its way", async () => {
     const town = await Town.open();
     const { stage } = town;

@@ -93,6 +93,24 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
+  it("[F6] has not read the answers that came after what it says again to have read", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    const { seq } = deaf.read();
+    const bytes = { deaf: deaf.peer.bytes, reader: reader.peer.bytes };
+    stage.say(talker, "which the deaf one never tells to have read");
+    stage.pass(1_000);
+    for (let n = 0; n < 150; n++) {
+      for (const tab of [deaf, reader]) stage.do(tab, "lab", "echo", { text: "x".repeat(10_000) });
+      stage.tell(deaf, { t: "seen", seq });
+      stage.pass(10);
+    }
+    expect(deaf.read().byes).toEqual([expect.objectContaining({ code: 4408 })]);
+    expect(deaf.peer.bytes - bytes.deaf).toBeLessThanOrEqual(2 * PAUSE_BYTES + 20_000);
+    expect(reader.read().byes).toEqual([]);
+    expect(reader.peer.bytes - bytes.reader).toBeGreaterThan(1_500_000);
+    stage.check();
+  });
+
   it("[F6] is brought on by what it says it has seen, from where it stood and without a gap, and is live again", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, 4 * PAUSE_BYTES);

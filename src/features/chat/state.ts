@@ -1,4 +1,4 @@
-export const version = "5a3699cc";
+export const version = "639acf43";
 
 export interface ChatMessage {
   /** The number of its event. */
@@ -30,9 +30,9 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
   switch (event.n) {
     case "said": {
       const { name, text, role } = event.d;
-      const rank = role ? { role } : {};
-      const message = { id: event.seq, user: event.by ?? "", name, ...rank, text, at: event.at };
-      return { messages: [...state.messages.slice(1 - KEPT), message] };
+      const message: ChatMessage = { id: event.seq, user: event.by ?? "", name, text, at: event.at };
+      if (role) message.role = role;
+      return { messages: state.messages.slice(1 - KEPT).concat(message) };
     }
     case "removed":
       return { messages: state.messages.filter(({ id }) => id !== event.d.id) };

@@ -24,6 +24,8 @@ export interface Hidden {
   /** What the database has still to be told, oldest first, the newest of each user and scope. */
   owed: readonly Owed[];
   lastOwed: number;
+  /** The time of the newest of all of them; absent in what was stored before it was kept. */
+  lastOwedAt?: number;
   /** Of whom it is known outside that they are here. */
   here: readonly string[];
   isEnded: boolean;
@@ -94,10 +96,12 @@ export function hide(hidden: Hidden, event: HiddenEvent): Hidden {
   }
 }
 
+/** No two words have one time: a ban, lifted in its own millisecond, would come back with a late call. */
 function owing(hidden: Hidden, { askedAt: _, ...write }: Omit<Owed, "n"> & { askedAt?: unknown }): Hidden {
   const n = hidden.lastOwed + 1;
+  const at = Math.max(write.at, (hidden.lastOwedAt ?? 0) + 1);
   const others = hidden.owed.filter(({ user, scope }) => user !== write.user || scope !== write.scope);
-  return { ...hidden, owed: [...others, { ...write, n }], lastOwed: n };
+  return { ...hidden, owed: [...others, { ...write, at, n }], lastOwed: n, lastOwedAt: at };
 }
 
 /** From now on the outside knows better of bans everywhere than this room does. */

@@ -52,7 +52,8 @@ export const bans: Part = {
   recorded(deployment, object, _, record) {
     for (const [f, n, d] of record.p ?? []) {
       if (f !== "moderation" || n !== "barred") continue;
-      const { user } = JSON.parse(d) as Ban;
+      const { user, scope } = JSON.parse(d) as Ban;
+      if (scope === "room" && isAdmin(deployment, user)) continue;
       for (const socket of object.process.sockets) {
         if (socket.user === user && socket.isOpen && socket.reading.isGreeted) {
           deployment.breach(19, `${user} is banned from ${object.name} and still there`);
@@ -93,9 +94,16 @@ export const bans: Part = {
 };
 
 /** By the room's own records, or by a ban everywhere that every room was told of. */
-function isBarred({ truth }: RoomObject, user: string, { outside }: Deployment): boolean {
+function isBarred({ truth }: RoomObject, user: string, deployment: Deployment): boolean {
+  const { outside } = deployment;
   if (outside.bans.holds("everywhere", user, outside.now)) return true;
+  if (isAdmin(deployment, user)) return false;
   return barredFrom(truth.life, outside.now).includes(user);
+}
+
+/** Whom no ban in a room holds for: a host banned them before the room knew who that was. */
+function isAdmin({ clients }: Deployment, user: string): boolean {
+  return clients.some((client) => client.user === user && client.role === "admin");
 }
 
 /** Whom a room itself has banned, by its own records, and for longer than a clock may be wrong. */
