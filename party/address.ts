@@ -1,3 +1,3 @@
-import { addressParty } from "../src/platform/partykit-address";
+import { addressParty } from "../src/platform/addresses/partykit-address";
 
 export default addressParty();

@@ -107,7 +107,7 @@ class Scoreboard {
       // In force, so that counting is part of what is measured, and out of reach.
       READ_LIMIT: "100000/1",
     });
-    const { signCall, SIGNATURE_HEADER } = await importTypeScript("src/platform/signed-call.ts");
+    const { signCall, SIGNATURE_HEADER } = await importTypeScript("src/platform/calls/signed-call.ts");
     return new Scoreboard(worker, async (path, body) => ({
       "Content-Type": "application/json",
       [SIGNATURE_HEADER]: await signCall({ method: "POST", path, body }, secret, Date.now()),

@@ -3,22 +3,22 @@ import { closeCodes } from "../protocol/codes";
 import { addressRates } from "../protocol/rates";
 import { ComeBack } from "../room/come-back";
 import type { Kind } from "../room/kind";
-import { dress } from "./answer-headers";
-import { withAlert } from "./batch-errand";
-import { aloneErrands, workerOf } from "./call-worker";
+import { askAddressOf } from "./addresses/partykit-address";
+import { aloneErrands, workerOf } from "./calls/call-worker";
+import { isWorkers, passOn } from "./calls/pass-on";
 import type { Config } from "./config";
-import { Door } from "./door";
+import { dress } from "./edge/answer-headers";
+import { Door } from "./edge/door";
+import { readCall, readReader } from "./edge/forwarded-call";
+import { decodeHello, HELLO_HEADER } from "./edge/hello-header";
+import { refusalResponse } from "./edge/http-refusal";
+import { byeText } from "./edge/refusal";
 import type { ErrandHandlers } from "./errands";
-import { readCall, readReader } from "./forwarded-call";
-import { decodeHello, HELLO_HEADER } from "./hello-header";
-import { refusalResponse } from "./http-refusal";
-import { askAddressOf } from "./partykit-address";
-import { isWorkers, passOn } from "./pass-on";
-import { byeText } from "./refusal";
+import { withAlert } from "./points/batch-errand";
+import { scoreboardSink } from "./points/scoreboard-sink";
 import { RoomHost } from "./room-host";
 import { noteOf, peerOf } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
-import { scoreboardSink } from "./scoreboard-sink";
 
 /**
  * A kind of room as a party. True of PartyKit alone:

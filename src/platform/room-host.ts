@@ -6,9 +6,9 @@ import { Room } from "../room/room";
 import { sendAway } from "../room/send-away";
 import type { RoomSettings } from "../room/settings";
 import { englishFilter } from "../words/english-filter";
+import type { ForwardedCall } from "./edge/forwarded-call";
+import { refusalResponse, refuseHttp } from "./edge/http-refusal";
 import { carryOut, type ErrandHandlers } from "./errands";
-import type { ForwardedCall } from "./forwarded-call";
-import { refusalResponse, refuseHttp } from "./http-refusal";
 import { answerCall } from "./room-http";
 import { noteOf, type PlatformConnection } from "./room-socket-peer";
 

@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../protocol/codes";
 import type { Refused } from "../room/refusals";
 import type { Room } from "../room/room";
-import type { ForwardedCall } from "./forwarded-call";
-import { type HttpRefusal, refusalResponse, refuseHttp } from "./http-refusal";
+import type { ForwardedCall } from "./edge/forwarded-call";
+import { type HttpRefusal, refusalResponse, refuseHttp } from "./edge/http-refusal";
 
 const statuses: Record<ErrorCode, number> = {
   bad_message: 400,

@@ -1,5 +1,5 @@
 import type { Peer, SocketNote } from "../room/ports";
-import { closeReason } from "./refusal";
+import { closeReason } from "./edge/refusal";
 
 /** A connection as partyserver and PartyKit give it. */
 export interface PlatformConnection {

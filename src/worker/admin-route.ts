@@ -1,6 +1,6 @@
 import type { CloudflareEnv } from "../platform/cloudflare";
-import type { Door } from "../platform/door";
-import { refusalResponse } from "../platform/http-refusal";
+import type { Door } from "../platform/edge/door";
+import { refusalResponse } from "../platform/edge/http-refusal";
 import { TooManyMisses } from "./may-read";
 
 export type DoorOf = (env: CloudflareEnv) => Door;

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { type AsideEntry, applyAside, findAside, listAside } from "../boards/aside";
 import type { BoardBook } from "../boards/board-book";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import { refusalResponse, refuseHttp } from "../platform/http-refusal";
+import { refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
 import { asAdmin, type DoorOf, tell } from "./admin-route";
 import { readJson, readParams, readQuery } from "./api/asked";
 import { noQuery } from "./api/boards";

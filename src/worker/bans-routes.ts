@@ -1,10 +1,10 @@
 import { Hono } from "hono";
 import type { Ban } from "../boards/bans";
-import type { BanKeeper } from "../platform/ban-keeper";
-import { keeperOf } from "../platform/banned-address";
+import type { BanKeeper } from "../platform/bans/ban-keeper";
+import { keeperOf } from "../platform/bans/banned-address";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import type { Door } from "../platform/door";
-import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/http-refusal";
+import type { Door } from "../platform/edge/door";
+import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
 import { tell } from "./admin-route";
 import { badData, readJson, readParams, readQuery } from "./api/asked";
 import { noQuery } from "./api/boards";

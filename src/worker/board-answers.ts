@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import type { Cached } from "../platform/answer-cache";
-import { refusalResponse } from "../platform/http-refusal";
+import type { Cached } from "../platform/answers/answer-cache";
+import { refusalResponse } from "../platform/edge/http-refusal";
 import { crc32 } from "../protocol/checksum";
 
 const AWAY_RETRY_MS = 2_000;

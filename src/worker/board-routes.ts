@@ -7,11 +7,11 @@ import { readPage, readStanding } from "../boards/read-board";
 import type { Season } from "../boards/seasons";
 import { base64urlToText, textToBase64url } from "../identity/base64url";
 import { isUserId } from "../identity/user-id";
-import { lifetimeOf, standingKey, topKey } from "../platform/answer-kinds";
+import { lifetimeOf, standingKey, topKey } from "../platform/answers/answer-kinds";
+import { boardAnswers } from "../platform/answers/held-answers";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import { Door } from "../platform/door";
-import { boardAnswers } from "../platform/held-answers";
-import { refusalResponse, refuseHttp } from "../platform/http-refusal";
+import { Door } from "../platform/edge/door";
+import { refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
 import { badData, readQuery } from "./api/asked";
 import {
   boardParams,

@@ -1,7 +1,7 @@
 import { findBoard } from "../boards/board-address";
 import type { BoardBook } from "../boards/board-book";
-import { SEASONS } from "../platform/answer-kinds";
-import { boardAnswers, firstPages } from "../platform/held-answers";
+import { SEASONS } from "../platform/answers/answer-kinds";
+import { boardAnswers, firstPages } from "../platform/answers/held-answers";
 
 /** What is held of these boards is no longer the newest: somebody changed them by hand. */
 export async function changedBoards(book: BoardBook, boards: Iterable<string>, now: number): Promise<void> {

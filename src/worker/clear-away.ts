@@ -1,6 +1,6 @@
 import { sweepBoards } from "../boards/retention";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import { Door } from "../platform/door";
+import { Door } from "../platform/edge/door";
 
 /** 5,000 scores each: what one run deletes of a large board, well within the time and the calls that a run has. */
 const PIECES = 20;

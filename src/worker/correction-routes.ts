@@ -5,7 +5,7 @@ import type { BoardBook } from "../boards/board-book";
 import { correct, type HandMove, listCorrections } from "../boards/corrections";
 import { listSeasons } from "../boards/seasons";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/http-refusal";
+import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
 import { asAdmin, type DoorOf, tell } from "./admin-route";
 import { badData, readJson, readQuery } from "./api/asked";
 import { noQuery } from "./api/boards";

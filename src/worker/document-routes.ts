@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import { refusalResponse, refuseHttp } from "../platform/http-refusal";
+import { refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
 import { readQuery } from "./api/asked";
 import { noQuery } from "./api/boards";
 import { openApiDocument } from "./api/document";

@@ -1,10 +1,10 @@
 import { Hono } from "hono";
-import { askCall, errandCall } from "../platform/ban-calls";
-import { keeperOf } from "../platform/banned-address";
+import { askCall, errandCall } from "../platform/bans/ban-calls";
+import { keeperOf } from "../platform/bans/banned-address";
+import { readSigned } from "../platform/calls/signed-body";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import { Door } from "../platform/door";
-import { refusalResponse, refuseHttp } from "../platform/http-refusal";
-import { readSigned } from "../platform/signed-body";
+import { Door } from "../platform/edge/door";
+import { refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
 import { NO_KEEPER } from "./bans-routes";
 
 /** What PartyKit's rooms and their edge ask, signed: the same that rooms here ask in process. */

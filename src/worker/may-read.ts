@@ -1,6 +1,6 @@
-import { NotAdmitted } from "../platform/answer-cache";
+import { NotAdmitted } from "../platform/answers/answer-cache";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import type { HttpRefusal } from "../platform/http-refusal";
+import type { HttpRefusal } from "../platform/edge/http-refusal";
 
 /** Whether whoever asks has not asked too much, had the database asked too much, or opened too many live streams. */
 export type MayRead = (

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import type { BoardBook, BoardRules } from "../boards/board-book";
 import { endSeason, putSeason, type Season, type SeasonResult } from "../boards/seasons";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/http-refusal";
+import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
 import { asAdmin, type DoorOf, tell, whileReached } from "./admin-route";
 import { badData, readJson, readParams, readQuery } from "./api/asked";
 import { noQuery } from "./api/boards";

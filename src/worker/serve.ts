@@ -1,8 +1,8 @@
 import { openBoardBook } from "../boards/board-book";
-import { BoardObject } from "../platform/board-object";
+import { Addresses } from "../platform/addresses/cloudflare-address";
+import { BoardObject } from "../platform/answers/board-object";
+import { UserObject } from "../platform/bans/user-object";
 import { roomsOf } from "../platform/cloudflare";
-import { Addresses } from "../platform/cloudflare-address";
-import { UserObject } from "../platform/user-object";
 import type { Kind } from "../room/kind";
 import { appOf } from "./app";
 import { clearAway } from "./clear-away";

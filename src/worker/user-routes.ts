@@ -3,7 +3,7 @@ import type { BoardBook } from "../boards/board-book";
 import { erase } from "../boards/erasure";
 import { readPerson } from "../boards/person";
 import type { CloudflareEnv } from "../platform/cloudflare";
-import { refusalResponse, refuseHttp } from "../platform/http-refusal";
+import { refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
 import { asAdmin, type DoorOf, tell, whileReached } from "./admin-route";
 import { readParams, readQuery } from "./api/asked";
 import { noQuery } from "./api/boards";

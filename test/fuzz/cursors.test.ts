@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { base64urlToText, textToBase64url } from "../../src/identity/base64url";
-import { readQuery } from "../../src/platform/room-address";
+import { readQuery } from "../../src/platform/edge/room-address";
 import { EventLog } from "../../src/room/event-log";
 import { effort, PATIENCE_MS } from "./effort";
 import { spoiled } from "./spoil";

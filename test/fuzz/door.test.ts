@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Door } from "../../src/platform/door";
-import { HELLO_HEADER } from "../../src/platform/hello-header";
+import { Door } from "../../src/platform/edge/door";
+import { HELLO_HEADER } from "../../src/platform/edge/hello-header";
 import { claims, forge, SECRET } from "../support/edge";
 import { effort, PATIENCE_MS } from "./effort";
 import { spoiled } from "./spoil";

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { PROJECT } from "../../scripts/project.mjs";
-import { SIGNATURE_HEADER, signCall } from "../../src/platform/signed-call";
+import { SIGNATURE_HEADER, signCall } from "../../src/platform/calls/signed-call";
 import { MAX_POINTS } from "../../src/protocol/limits";
 import { CuttingProxy } from "../support/cutting-proxy";
 import { query } from "../support/local-database";

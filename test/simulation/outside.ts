@@ -1,6 +1,6 @@
 import { openBoardBook } from "../../src/boards/board-book";
-import { BanKeeper, type UserObjects } from "../../src/platform/ban-keeper";
-import { databaseSink } from "../../src/platform/database-sink";
+import { BanKeeper, type UserObjects } from "../../src/platform/bans/ban-keeper";
+import { databaseSink } from "../../src/platform/points/database-sink";
 import type { Json } from "../../src/protocol/messages";
 import type { Random } from "../platforms/random";
 import { BanModel } from "./ban-model";

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { type Config, readConfig } from "../../src/platform/config";
-import { type Edge, openEdge } from "../../src/platform/edge";
-import { openGate } from "../../src/platform/gate";
+import { type Edge, openEdge } from "../../src/platform/edge/edge";
+import { openGate } from "../../src/platform/edge/gate";
 
 export const SECRET = "a secret of thirty-two bytes or more";
 export const OTHER_SECRET = "another secret, and just as long as that";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type AskBans, BanBook, type KnownBan } from "../../src/platform/ban-book";
+import { type AskBans, BanBook, type KnownBan } from "../../src/platform/bans/ban-book";
 
 const BANNED: KnownBan = { scope: "everywhere", reason: "spam" };
 const NOW = 1_790_000_000_000;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { withAlert } from "../../src/platform/batch-errand";
+import { withAlert } from "../../src/platform/points/batch-errand";
 import type { Json } from "../../src/protocol/messages";
 
 afterEach(() => {

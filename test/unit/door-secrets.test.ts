@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { Door } from "../../src/platform/door";
-import { signCall, verifyCall } from "../../src/platform/signed-call";
+import { signCall, verifyCall } from "../../src/platform/calls/signed-call";
+import { Door } from "../../src/platform/edge/door";
 
 it("[S4] a call signed with BATCH_SECRET_OLD is believed while both sides change over", async () => {
   const call = { method: "POST", path: "/v1/batches", body: "{}" };

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { AddressDesk, type AddressLimits, type AskAddress } from "../../src/platform/address-desk";
-import { AddressObject } from "../../src/platform/address-object";
-import { type AddressAsk, AddressWindows, filling } from "../../src/platform/address-windows";
+import { AddressDesk, type AddressLimits, type AskAddress } from "../../src/platform/addresses/address-desk";
+import { AddressObject } from "../../src/platform/addresses/address-object";
+import { type AddressAsk, AddressWindows, filling } from "../../src/platform/addresses/address-windows";
 import { readConfig } from "../../src/platform/config";
-import { openGate } from "../../src/platform/gate";
+import { openGate } from "../../src/platform/edge/gate";
 import type { ObjectStorage } from "../../src/platform/room-storage";
 import { freshSeed, randomFrom } from "../platforms/random";
 import { SECRET } from "../support/edge";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { normalAddress } from "../../src/platform/client-address";
+import { normalAddress } from "../../src/platform/addresses/client-address";
 
 describe("an address", () => {
   it("is an IPv4 as it stands", () => {

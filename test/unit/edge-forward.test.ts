@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { forwardSocket } from "../../src/platform/forward";
-import { decodeHello, encodeHello, HELLO_HEADER } from "../../src/platform/hello-header";
-import { byeText, closeReason } from "../../src/platform/refusal";
+import { forwardSocket } from "../../src/platform/edge/forward";
+import { decodeHello, encodeHello, HELLO_HEADER } from "../../src/platform/edge/hello-header";
+import { byeText, closeReason } from "../../src/platform/edge/refusal";
 import { byteLength } from "../../src/protocol/codec";
 import type { Hello } from "../../src/room/hello";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type HttpRefusal, refusalResponse } from "../../src/platform/http-refusal";
-import type { RoomCall } from "../../src/platform/room-call";
+import { type HttpRefusal, refusalResponse } from "../../src/platform/edge/http-refusal";
+import type { RoomCall } from "../../src/platform/edge/room-call";
 import { claims, edgeOf, forge, NOW, OTHER_SECRET } from "../support/edge";
 
 const HALL = "/parties/main/hall";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Door } from "../../src/platform/door";
+import { Door } from "../../src/platform/edge/door";
 import { edgeOf } from "../support/edge";
 import { KeyServer, sign } from "../support/key-server";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { answerPreflight, dress, readerOf } from "../../src/platform/answer-headers";
-import { isAllowedOrigin } from "../../src/platform/origin";
+import { answerPreflight, dress, readerOf } from "../../src/platform/edge/answer-headers";
+import { isAllowedOrigin } from "../../src/platform/edge/origin";
 import { configOf } from "../support/edge";
 
 const DEPLOYED = "https://rooms.example.org/parties/main/hall";

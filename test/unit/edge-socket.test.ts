@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { digestId } from "../../src/identity/short-id";
 import { signToken, verifyToken } from "../../src/identity/token";
-import type { SocketRefusal } from "../../src/platform/refusal";
+import type { SocketRefusal } from "../../src/platform/edge/refusal";
 import { byteLength } from "../../src/protocol/codec";
 import { isFinal } from "../../src/protocol/codes";
 import type { Hello } from "../../src/room/hello";

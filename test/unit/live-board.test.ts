@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { LiveBoard } from "../../src/platform/live-board";
+import { LiveBoard } from "../../src/platform/answers/live-board";
 import type { LiveTop } from "../../src/protocol/live";
 
 const AT = Date.UTC(2026, 10, 20, 12);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { changeBetween, liveId } from "../../src/platform/live-change";
+import { changeBetween, liveId } from "../../src/platform/answers/live-change";
 import { foldChange, type LiveTop } from "../../src/protocol/live";
 
 /** Players in any order, some of them with the points that they had. */

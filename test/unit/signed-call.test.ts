@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Call, signCall, verifyCall } from "../../src/platform/signed-call";
+import { type Call, signCall, verifyCall } from "../../src/platform/calls/signed-call";
 
 const now = 1_800_000_000_000;
 const secret = "a secret of the rooms and the worker";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { tellAddress, toldAddress } from "../../src/platform/told-address";
+import { tellAddress, toldAddress } from "../../src/platform/addresses/told-address";
 
 const NOW = 1_795_000_000_000;
 const secrets = { present: "a secret of both sides" };

@@ -3,11 +3,11 @@ import { env, exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { TokenClaims } from "../../src/identity/token";
 import { main } from "../../src/kinds/main";
-import { keeperOf } from "../../src/platform/banned-address";
+import { keeperOf } from "../../src/platform/bans/banned-address";
+import { shareOf } from "../../src/platform/bans/user-share";
+import { readSigned } from "../../src/platform/calls/signed-body";
+import { SIGNATURE_HEADER, signCall } from "../../src/platform/calls/signed-call";
 import type { CloudflareEnv } from "../../src/platform/cloudflare";
-import { readSigned } from "../../src/platform/signed-body";
-import { SIGNATURE_HEADER, signCall } from "../../src/platform/signed-call";
-import { shareOf } from "../../src/platform/user-share";
 import { serve } from "../../src/worker/serve";
 import { freshRoom, objectOf, stored, token, Visitor } from "./visit";
 
@@ -197,7 +197,7 @@ describe("a ban in a room", () => {
     await env.DB.prepare("insert into bans values (?, 'eve', null, 'hanna', 1, null)")
       .bind(`main/${room}`)
       .run();
-    const { forwardSocket } = await import("../../src/platform/forward");
+    const { forwardSocket } = await import("../../src/platform/edge/forward");
     const hello = {
       conn: "c".repeat(16),
       user: "eve",

@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { readBody } from "../../platform/http-body";
-import { type HttpRefusal, refuseHttp } from "../../platform/http-refusal";
+import { readBody } from "../../platform/edge/http-body";
+import { type HttpRefusal, refuseHttp } from "../../platform/edge/http-refusal";
 
 type Read<S extends z.ZodType> = { ok: true; value: z.output<S> } | HttpRefusal;
 

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { AnswerCache, NotAdmitted, type Question } from "../../../src/platform/answer-cache";
-import { type AnswerKind, standingAnswer } from "../../../src/platform/answer-kinds";
-import { BoardNews } from "../../../src/platform/board-news";
-import { DatabaseRest } from "../../../src/platform/database-rest";
-import { type CacheApi, PlatformCache } from "../../../src/platform/platform-cache";
+import { AnswerCache, NotAdmitted, type Question } from "../../../src/platform/answers/answer-cache";
+import { type AnswerKind, standingAnswer } from "../../../src/platform/answers/answer-kinds";
+import { BoardNews } from "../../../src/platform/answers/board-news";
+import { DatabaseRest } from "../../../src/platform/answers/database-rest";
+import { type CacheApi, PlatformCache } from "../../../src/platform/answers/platform-cache";
 
 type Standing = NonNullable<(typeof standingAnswer)["shape"]["_output"]>;
 type Asked = Partial<Question<Standing | null>> & { now?: number };

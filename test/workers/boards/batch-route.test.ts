@@ -1,9 +1,9 @@
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { openBoardBook } from "../../../src/boards/board-book";
-import { answerBatch } from "../../../src/platform/batch-route";
-import { scoreboardSink } from "../../../src/platform/scoreboard-sink";
-import { SIGNATURE_HEADER, signCall } from "../../../src/platform/signed-call";
+import { SIGNATURE_HEADER, signCall } from "../../../src/platform/calls/signed-call";
+import { answerBatch } from "../../../src/platform/points/batch-route";
+import { scoreboardSink } from "../../../src/platform/points/scoreboard-sink";
 
 const path = "/v1/batches";
 const batch = (epoch: string, n = 1) => JSON.stringify({ v: 1, room: "main/hall", epoch, n, entries: [] });

@@ -3,8 +3,8 @@ import { env } from "cloudflare:workers";
 import { Hono } from "hono";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openBoardBook } from "../../../src/boards/board-book";
-import { outdateBoards } from "../../../src/platform/database-sink";
-import { refuseHttp } from "../../../src/platform/http-refusal";
+import { refuseHttp } from "../../../src/platform/edge/http-refusal";
+import { outdateBoards } from "../../../src/platform/points/database-sink";
 import { boardRoutes } from "../../../src/worker/board-routes";
 import { AT, CountedDatabase, entry, Scoring } from "./database";
 

@@ -1,0 +1,27 @@
+import { filling } from "../addresses/address-windows";
+import type { CloudflareEnv } from "../cloudflare";
+import { Door } from "../edge/door";
+import { BanKeeper, type CloseAddress } from "./ban-keeper";
+
+/** The keeper of the bans; none in a worker without the database or users' objects, where a room's bans are its own. */
+export function keeperOf(env: CloudflareEnv): BanKeeper | undefined {
+  if (!env.DB || !env.USERS) return undefined;
+  return new BanKeeper(env.DB, env.USERS, closingAddresses(env));
+}
+
+/**
+ * A guest who was banned would come back as another. Their address's window of new guests is filled, so that for as long as it
+ * is wide (GUEST_LIMIT) nobody new comes from there as a guest; whoever is a guest already is not new, and tokens are
+ * untouched. An address that cannot be reached keeps no ban from being set.
+ */
+function closingAddresses(env: CloudflareEnv): CloseAddress {
+  const rate = Door.config(env).limits.guest;
+  return async (from) => {
+    if (!rate || !env.ADDRESSES) return;
+    try {
+      await env.ADDRESSES.getByName(from).ask(filling({ rule: "guest", ...rate }));
+    } catch (error) {
+      console.error("The address of a banned guest could not be closed to new guests:", error);
+    }
+  };
+}
