@@ -370,6 +370,27 @@ describe("what a room decides", () => {
     stage.check();
   });
 
+  it("[D5] is not undone by an answer of before it was written, which comes after", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    const hanna = stage.join("hanna", { role: "host" });
+    stage.pass(100);
+    town.settle();
+    stage.do(hanna, "moderation", "unban", { user: "ann" });
+    const ann = stage.join("ann");
+    stage.pass(100);
+    const of = (name: string) => town.asked.find((asked) => asked.name === name) as AskedErrand;
+    const [places, bans] = [of("moderation/places"), of("moderation/bans")];
+    const { writes } = bans.ask as unknown as { writes: { n: number }[] };
+    const askedAt = stage.now;
+    stage.answer(bans, { askedAt, done: writes.map(({ n }) => n) });
+    stage.pass(1_000);
+    stage.answer(places, { askedAt, came: ["ann"], gone: [], bans: [{ user: "ann", scope: "room" }] });
+    stage.pass(100);
+    expect(isIn(ann)).toBe(true);
+    stage.check();
+  });
+
   it("[D5] everywhere holds here at once, whatever an edge believes, until it is written and lifted outside", async () => {
     const town = await Town.open();
     const { stage } = town;

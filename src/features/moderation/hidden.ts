@@ -104,12 +104,19 @@ function owing(hidden: Hidden, { askedAt: _, ...write }: Omit<Owed, "n"> & { ask
   return { ...hidden, owed: [...others, { ...write, at, n }], lastOwed: n, lastOwedAt: at };
 }
 
-/** From now on the outside knows better of bans everywhere than this room does. */
+/**
+ * From now on the outside knows better of bans everywhere than this room does. Of what was lifted the time stays, so that an
+ * answer of before, which comes late, is known for one.
+ */
 function written(hidden: Hidden, done: ReadonlySet<number>, askedAt: number): Hidden {
-  let { everywhere } = hidden;
-  for (const { n, user, scope } of hidden.owed) {
-    const ban = scope === "everywhere" && done.has(n) ? heldOf(everywhere, user) : undefined;
-    if (ban) everywhere = withHeld(everywhere, user, { ...ban, askedAt }, MAX_BANS);
+  const told = { ...hidden, owed: hidden.owed.filter(({ n }) => !done.has(n)) };
+  for (const { n, user, scope, isLifted } of hidden.owed) {
+    if (!done.has(n)) continue;
+    const ban = scope === "everywhere" ? heldOf(told.everywhere, user) : undefined;
+    if (isLifted) {
+      const over = { untilMs: OVER, askedAt: askedAt + 1 };
+      told[scope] = withHeld(told[scope], user, over, MAX_BANS);
+    } else if (ban) told.everywhere = withHeld(told.everywhere, user, { ...ban, askedAt }, MAX_BANS);
   }
-  return { ...hidden, everywhere, owed: hidden.owed.filter(({ n }) => !done.has(n)) };
+  return told;
 }
