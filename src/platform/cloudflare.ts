@@ -153,5 +153,5 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
   };
 }
 
-/** For the runtime, which then does not wait. */
+/** partyserver says that it always gives a promise; the runtime is glad of none, for then it does not wait. */
 const nothingToWaitFor = undefined as unknown as Promise<void>;

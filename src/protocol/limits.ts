@@ -56,6 +56,8 @@ export const MAX_STRETCHED_FRAME_MS = 250;
 export const LAGGING_BYTES = 320 * 1024;
 /** Unread beyond this, a reader is paused: 200 of them hold 100 MB of the runtime's buffers, and no more. */
 export const PAUSE_BYTES = 512 * 1024;
+/** Answers to a reader are counted in heaps of so much: a heap is read as a whole, and its reader may leave a hundred of them unread. */
+export const HEAP_BYTES = 8 * 1024;
 /** A paused reader that has read nothing for so long is closed. */
 export const PAUSED_MS = 30_000;
 /** How long someone whose reading or speaking was cut off stays away, and up to twice that. */

@@ -1,9 +1,7 @@
 import { type Role, roles } from "../protocol/codes";
-import { PING_MS, SIGNAL_NACK_MS, SILENT_MS } from "../protocol/limits";
+import { HEAP_BYTES, PING_MS, SIGNAL_NACK_MS, SILENT_MS } from "../protocol/limits";
 import type { Member } from "./members";
 import type { Peer, SocketNote } from "./ports";
-
-const MOST_HEAPS = 64;
 
 /** One socket of a member. */
 export class Connection {
@@ -62,11 +60,11 @@ export class Connection {
     return now - Math.max(this.heardAt, (answeredAt ?? 0) + ahead) > SILENT_MS;
   }
 
-  /** It is sent so many bytes besides the log, of which it has been sent so much. */
+  /** It is sent so many bytes besides the log, of which it has been sent so much; or was spared so many that are in it. */
   owe(at: number, bytes: number): void {
     const last = this.#apart.at(-1);
-    // In a few heaps: what is put to a later one counts as unread for a little longer.
-    if (last && (last.at === at || this.#apart.length >= MOST_HEAPS)) {
+    // In heaps: what is put to a later one counts as unread for a little longer.
+    if (last && (last.at === at || Math.abs(last.bytes) < HEAP_BYTES)) {
       last.at = at;
       last.bytes += bytes;
     } else this.#apart.push({ at, bytes });

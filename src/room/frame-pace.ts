@@ -14,12 +14,10 @@ export class FramePace {
     return Math.min(calm + this.#lateMs * 2, MAX_STRETCHED_FRAME_MS);
   }
 
-  /** Nothing waited: where talk is sparse no timer may ever tell that the room is not late any more. */
-  wasQuiet(): void {
-    this.fired(0);
-  }
-
-  /** Told how late a frame's timer fired. Timers are whole milliseconds, so the first two are no sign. */
+  /**
+   * Told how late a frame's timer fired; 0 where none was needed, for where talk is sparse no timer may ever tell that the room
+   * is not late any more. Timers are whole milliseconds, so the first two are no sign.
+   */
   fired(lateMs: number): void {
     const late = Math.max(0, lateMs - 2);
     this.#lateMs += (late - this.#lateMs) * (late > this.#lateMs ? 0.5 : 0.1);

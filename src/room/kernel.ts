@@ -235,7 +235,8 @@ export class Kernel {
     const window = this.#pace.windowMs(this.delivery.size);
     if (urgent) return this.commit();
     if (this.now - this.#committedAt >= window) {
-      this.#pace.wasQuiet();
+      // A timer that is due already, and that this came before, is late all the same.
+      this.#pace.fired(this.#dueAt === undefined ? 0 : this.now - this.#dueAt);
       return this.commit();
     }
     if (this.#dueAt !== undefined) return;

@@ -129,6 +129,8 @@ export class RoomObject {
   /** As platforms do for a handler that threw: soon, and not for ever. */
   #retry({ world }: Process): void {
     const at = world.durableAlarmAt;
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
     if (at === null || ++this.#retries > 6) return;
     const cancel = this.deployment.clock.in(1_000 * 2 ** this.#retries, () => this.ring());
     this.#alarm = { at, cancel };

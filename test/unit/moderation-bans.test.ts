@@ -99,6 +99,27 @@ describe("whoever keeps the bans", () => {
     expect(stage.world.asked).toHaveLength(calls);
   });
 
+  it("[D5] is told again of who comes back, where nobody knows whether it heard that they went", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    stage.join("hanna", { role: "host" });
+    const ann = stage.join("ann");
+    stage.pass(100);
+    town.settle();
+    stage.leave(ann);
+    stage.pass(20_000);
+    const [going] = town.asked;
+    expect(going?.ask).toMatchObject({ gone: ["ann"] });
+    stage.join("ann");
+    stage.pass(100);
+    town.here.delete("ann");
+    town.lose();
+    stage.pass(60_000);
+    town.settle();
+    expect(town.here.has("ann")).toBe(true);
+    stage.check();
+  });
+
   it("[D5] answers with bans that the edge did not know of, and they end the connection", async () => {
     const town = await Town.open();
     const { stage } = town;

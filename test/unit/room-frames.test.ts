@@ -125,6 +125,33 @@ describe("a busy room", () => {
     for (let n = 0; n < 80; n++) windowNow();
     expect(windowNow()).toBeCloseTo(5, 0);
   });
+
+  it("[F4] stays wide where what is said comes before its late timers, and narrows where talk is sparse", async () => {
+    const { stage, tabs } = await talking(10);
+    const ann = tabs[0] as RoomTab;
+    const windowNow = () => {
+      stage.say(ann, "first");
+      stage.say(ann, "second");
+      return (stage.world.timerAt ?? 0) - stage.now;
+    };
+    stage.pass(1_000);
+    for (let n = 0; n < 60; n++) {
+      stage.pass(1_000);
+      windowNow();
+      stage.world.now = (stage.world.timerAt ?? 0) + 42;
+      // A timer fires now and then; before most of them somebody speaks.
+      if (n % 4 === 0) stage.tick();
+      else stage.say(ann, "third");
+    }
+    stage.pass(1_000);
+    expect(windowNow()).toBeGreaterThan(50);
+    for (let n = 0; n < 100; n++) {
+      stage.pass(1_000);
+      stage.say(ann, "alone");
+    }
+    stage.pass(1_000);
+    expect(windowNow()).toBeCloseTo(5, 0);
+  });
 });
 
 describe("a frame", () => {

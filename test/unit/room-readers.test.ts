@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS } from "../../src/protocol/limits";
+import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS, SEEN_EVERY_BYTES } from "../../src/protocol/limits";
 import type { LabState } from "../support/room-features";
 import { RoomStage, settings } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
@@ -108,6 +108,33 @@ describe("a reader who falls behind", () => {
     expect(deaf.peer.bytes - bytes.deaf).toBeLessThanOrEqual(2 * PAUSE_BYTES + 20_000);
     expect(reader.read().byes).toEqual([]);
     expect(reader.peer.bytes - bytes.reader).toBeGreaterThan(1_500_000);
+    stage.check();
+  });
+
+  it("[F6] whose network was away is brought on by the one word it owes, however many answers came in between", async () => {
+    const { stage, talker, deaf } = await audience();
+    stage.seen(deaf);
+    const before = deaf.peer.bytes;
+    const received = () => deaf.peer.bytes - before;
+    let first: number | undefined;
+    const exchange = (action: string, data = {}) => {
+      stage.do(talker, "lab", "add", { n: 1 });
+      stage.pass(10);
+      stage.do(deaf, "lab", action, data);
+      stage.pass(10);
+      if (first === undefined && received() >= SEEN_EVERY_BYTES) first = deaf.heardOf;
+    };
+    for (let n = 0; n < 66; n++) exchange("nothing");
+    while (received() < 2 * SEEN_EVERY_BYTES - 20_000) exchange("echo", { text: "x".repeat(14_000) });
+    while (received() < 2 * SEEN_EVERY_BYTES - 1_000) exchange("echo", { text: "x".repeat(500) });
+    talk(stage, talker, 40_000);
+    const held = received();
+    // It has read all of that: what came after its word is less than it owes the next one for.
+    stage.tell(deaf, { t: "seen", seq: first });
+    stage.pass(10);
+    expect(received()).toBeGreaterThan(held + 30_000);
+    stage.pass(PAUSED_MS + 1_000);
+    expect(deaf.read().byes).toEqual([]);
     stage.check();
   });
 

@@ -16,6 +16,7 @@ describe("the filter", () => {
     ["plainly", "what a shit day", "what a **** day"],
     ["in capitals", "SHIT", "****"],
     ["with digits", "5h1t", "****"],
+    ["around a number", "f-12-ck", "*******"],
     ["in full width", "ｓｈｉｔ", "****"],
     ["in mathematical letters", "𝕤𝕙𝕚𝕥 𝓼𝓱𝓲𝓽", "**** ****"],
     ["with Cyrillic letters in it", "shіt", "****"],

@@ -137,9 +137,12 @@ export const moderation = defineFeature({
     const lifted = isStale
       ? [{ n: "lifted" as const, d: { user, scope: "everywhere" as const, ...askedAt } }]
       : [];
-    // It was about to be cleaned up, and goes on.
-    const reopened = hidden.isEnded ? [{ n: "told" as const, d: { came: [], gone: [] } }] : [];
-    return { private: [...ranked, ...lifted, ...reopened], errands: ["places"] };
+    // Who is here as far as it was told: the outside may have heard since that they went, and its answer been lost.
+    const again = hidden.here.includes(user) ? [user] : [];
+    // And a room that was about to be cleaned up goes on.
+    const untold =
+      hidden.isEnded || again.length > 0 ? [{ n: "told" as const, d: { came: [], gone: again } }] : [];
+    return { private: [...ranked, ...lifted, ...untold], errands: ["places"] };
   },
 
   left: () => ({ errands: ["places"] }),

@@ -99,7 +99,8 @@ export function hide(hidden: Hidden, event: HiddenEvent): Hidden {
 /** No two words have one time: a ban, lifted in its own millisecond, would come back with a late call. */
 function owing(hidden: Hidden, { askedAt: _, ...write }: Omit<Owed, "n"> & { askedAt?: unknown }): Hidden {
   const n = hidden.lastOwed + 1;
-  const at = Math.max(write.at, (hidden.lastOwedAt ?? 0) + 1);
+  const last = hidden.lastOwedAt ?? hidden.owed.at(-1)?.at ?? 0;
+  const at = Math.max(write.at, last + 1);
   const others = hidden.owed.filter(({ user, scope }) => user !== write.user || scope !== write.scope);
   return { ...hidden, owed: [...others, { ...write, at, n }], lastOwed: n, lastOwedAt: at };
 }
