@@ -87,6 +87,7 @@ export class Attendance {
     }
     const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h, note.a);
     connection.hasPinged = note.g === 1;
+    if (note.u !== undefined) connection.owe(kernel.parts.log.end, note.u);
     connection.isWelcome = true;
     connection.readTo = kernel.parts.log.positionOf(note.s);
     kernel.delivery.add(connection);

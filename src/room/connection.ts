@@ -1,5 +1,6 @@
 import { type Role, roles } from "../protocol/codes";
 import { HEAP_BYTES, PING_MS, SIGNAL_NACK_MS, SILENT_MS } from "../protocol/limits";
+import { Heaps } from "./heaps";
 import type { Member } from "./members";
 import type { Peer, SocketNote } from "./ports";
 
@@ -25,10 +26,11 @@ export class Connection {
   owedChars = 0;
   /** Texts that came before its welcome was out. */
   readonly early: unknown[] = [];
-  /** What it was sent apart from the log, by the position after which that came: read at the earliest with what is before it. */
-  #apart: { at: number; bytes: number }[] = [];
-  #apartBytes = 0;
+  /** Sent to it besides the log, and in the log but not sent to it: what is not known exactly counts as unread. */
+  readonly #answers = new Heaps(true);
+  readonly #spared = new Heaps(false);
   #notedAt: number;
+  #notedAnswers = 0;
   #signalNackAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -60,26 +62,27 @@ export class Connection {
     return now - Math.max(this.heardAt, (answeredAt ?? 0) + ahead) > SILENT_MS;
   }
 
-  /** It is sent so many bytes besides the log, of which it has been sent so much; or was spared so many that are in it. */
+  /** It is sent so many bytes besides the log, of which it has been sent so much. */
   owe(at: number, bytes: number): void {
-    const last = this.#apart.at(-1);
-    // In heaps: what is put to a later one counts as unread for a little longer.
-    if (last && (last.at === at || Math.abs(last.bytes) < HEAP_BYTES)) {
-      last.at = at;
-      last.bytes += bytes;
-    } else this.#apart.push({ at, bytes });
-    this.#apartBytes += bytes;
+    this.#answers.add(at, bytes);
+    if (this.isWelcome && this.#answers.bytes - this.#notedAnswers >= HEAP_BYTES) this.note();
+  }
+
+  /** The log goes on to here, and so many bytes of it are kept from it. */
+  spare(at: number, bytes: number): void {
+    this.#spared.add(at, bytes);
   }
 
   /** It has read the log up to here, and what came before that. */
   hasRead(to: number): void {
     this.readTo = to;
-    while (this.#apart[0] && this.#apart[0].at <= to) this.#apartBytes -= this.#apart.shift()?.bytes ?? 0;
+    this.#answers.readTo(to);
+    this.#spared.readTo(to);
   }
 
   /** Bytes that it has not read, where it was sent the log up to here. */
   unread(sentTo: number): number {
-    return sentTo - this.readTo + this.#apartBytes;
+    return sentTo - this.readTo + this.#answers.bytes - this.#spared.bytes;
   }
 
   get id(): string {
@@ -99,6 +102,8 @@ export class Connection {
     if (this.hasPinged) note.g = 1;
     if (this.from !== undefined) note.a = this.from;
     this.#notedAt = this.heardAt;
+    this.#notedAnswers = this.#answers.bytes;
+    if (this.#notedAnswers > 0) note.u = this.#notedAnswers;
     if (this.cursor !== undefined) Object.assign(note, { c: this.cursor, p: this.pausedAt });
     if (this.owed.length > 0) note.o = 1;
     this.peer.keep(note);

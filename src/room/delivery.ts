@@ -72,7 +72,7 @@ export class Delivery {
         continue;
       }
       // It is spared the signals, and so owes no reading of them.
-      connection.owe(this.log.end, -signalBytes);
+      connection.spare(this.log.end, signalBytes);
       if (lean === undefined) continue;
       if (unread <= PAUSE_BYTES) this.#send(connection, lean);
       else this.hold(connection, before, now);

@@ -45,6 +45,8 @@ export interface SocketNote {
   c?: number;
   /** … and since when it has read nothing. */
   p?: number;
+  /** Bytes of answers that it has not read, to within a heap. */
+  u?: number;
   /** It is owed answers that only memory holds: without it, they have to be asked for again. */
   o?: 1;
 }

@@ -450,8 +450,8 @@ export const mutants = [
   ),
   of(
     "take who says it again to have read the answers after that",
-    "room/connection",
-    "this.#apart[0].at <= to",
-    "this.#apart[0].at >= 0",
+    "room/heaps",
+    "this.#heaps[0].at <= position",
+    "this.#heaps[0].at >= 0",
   ),
 ];

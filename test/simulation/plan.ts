@@ -46,6 +46,7 @@ export function planOf(seed: number, moves: readonly string[]): Plan {
     SEEN_EVERY_BYTES: Math.floor(256 * 1024 * readers),
     LAGGING_BYTES: Math.floor(320 * 1024 * readers),
     PAUSE_BYTES: Math.floor(512 * 1024 * readers),
+    HEAP_BYTES: Math.floor(8 * 1024 * readers),
     MAX_LISTED_MEMBERS: chance.pick([2, 200]),
     MAX_CONNECTIONS_PER_MEMBER: chance.pick([2, 256]),
     MAX_EARLY: chance.pick([2, 50]),
