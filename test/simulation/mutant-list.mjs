@@ -248,7 +248,7 @@ export const mutants = [
   of(
     "drop what wakes a room that cannot be read",
     "platform/room-host",
-    "() => sendAway(connection),",
+    "() => sendAway(connection, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS),",
     "() => undefined,",
   ),
   of("go on after a write that failed", "room/journal", "this.world.broken();", ""),
@@ -258,12 +258,7 @@ export const mutants = [
     "this.#keep(name, { failures, at });",
     "this.#keep(name, null);",
   ),
-  of(
-    "let whoever is banned stay",
-    "room/kernel",
-    "for (const ending of outcome.ends ?? []) this.on.ends(ending);",
-    "",
-  ),
+  of("let whoever is banned stay", "room/kernel", "for (const ending of ends) this.on.ends(ending);", ""),
   of(
     "tell what a write that failed has lost",
     "room/kernel",

@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { freshSeed } from "../platforms/random";
 import { bundle } from "../simulation/bundle.mjs";
+import { mutants } from "../simulation/mutant-list.mjs";
 import type * as simulate from "../simulation/simulate";
 
 /** Of every run in continuous integration; `npm run simulate` goes on from there. */
@@ -31,6 +32,15 @@ async function breachOf(seed: number): Promise<string | undefined> {
   const { breach } = await simulation.play(simulation.storyOf(seed, STEPS));
   return breach && `seed ${seed}, ${STEPS} steps: ${breach.message}`;
 }
+
+describe("the list of faults that it has to find", () => {
+  it("names pieces of the core as they stand there, each once", () => {
+    const lost = mutants.flatMap(({ what, changes }) =>
+      changes.filter(({ file, find }) => readFileSync(file, "utf8").split(find).length !== 2).map(() => what),
+    );
+    expect(lost).toEqual([]);
+  });
+});
 
 describe("the simulation", () => {
   it("tells the same story of the same seed, byte for byte", async () => {
