@@ -2,7 +2,9 @@ import { closeCodes, roles } from "../protocol/codes";
 import {
   FULL_RETRY_MS,
   MAX_CONNECTIONS_PER_MEMBER,
+  PAUSE_BYTES,
   RESTART_GRACE_MS,
+  SEEN_EVERY_BYTES,
   SLOW_RETRY_MS,
 } from "../protocol/limits";
 import { Connection } from "./connection";
@@ -87,9 +89,12 @@ export class Attendance {
     }
     const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h, note.a);
     connection.hasPinged = note.g === 1;
-    if (note.u !== undefined) connection.owe(kernel.parts.log.end, note.u);
+    const { log } = kernel.parts;
+    // It may not know that they are counted: it is left room enough to owe a word of what it reads next.
+    const answers = Math.min(note.u ?? 0, PAUSE_BYTES - SEEN_EVERY_BYTES);
+    if (answers > 0) connection.owe(note.c === undefined ? log.end : log.positionOf(note.c), answers);
     connection.isWelcome = true;
-    connection.readTo = kernel.parts.log.positionOf(note.s);
+    connection.readTo = log.positionOf(note.s);
     kernel.delivery.add(connection);
     if (kernel.parts.isRenewed) {
       const soon = kernel.comeBack.ofCrowd(of);
@@ -252,10 +257,10 @@ export class Attendance {
     const resumes = isKnown && (since === memory.seq || log.reaches(since));
     connection.seen = resumes ? since : memory.seq;
     connection.readTo = resumes ? log.positionOf(since) : log.end;
-    connection.isWelcome = true;
     const isBehind = resumes && since < memory.seq;
     if (isBehind) delivery.hold(connection, since, now);
     delivery.welcome(connection, this.welcomes.text(connection, resumes, token));
+    connection.isWelcome = true;
     if (isBehind) delivery.pump(connection, memory.seq);
     connection.note();
   }

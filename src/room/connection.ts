@@ -12,6 +12,8 @@ export class Connection {
   seen: number;
   /** Sent up to here while it replays or is paused; undefined while it is live. */
   cursor: number | undefined;
+  /** Up to this position it was brought on, since it was held. */
+  replayedTo: number | undefined;
   /** Since when it has been paused without reading anything. */
   pausedAt = 0;
   /** Whether its welcome is out; until then it is sent nothing. */
@@ -68,9 +70,16 @@ export class Connection {
     if (this.isWelcome && this.#answers.bytes - this.#notedAnswers >= HEAP_BYTES) this.note();
   }
 
-  /** The log goes on to here, and so many bytes of it are kept from it. */
+  /** So many bytes of the log, after the frame that ends here, are kept from it. */
   spare(at: number, bytes: number): void {
-    this.#spared.add(at, bytes);
+    if (bytes > 0) this.#spared.add(at, bytes);
+  }
+
+  /** Signals of while it was held are not for it: the log goes on for it from here. */
+  passBy(to: number): void {
+    if (this.replayedTo === undefined) return;
+    this.spare(this.replayedTo, to - this.replayedTo);
+    this.replayedTo = to;
   }
 
   /** It has read the log up to here, and what came before that. */

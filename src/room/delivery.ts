@@ -72,7 +72,7 @@ export class Delivery {
         continue;
       }
       // It is spared the signals, and so owes no reading of them.
-      connection.spare(this.log.end, signalBytes);
+      connection.spare(this.log.framesEnd, signalBytes);
       if (lean === undefined) continue;
       if (unread <= PAUSE_BYTES) this.#send(connection, lean);
       else this.hold(connection, before, now);
@@ -124,6 +124,7 @@ export class Delivery {
   /** Sends it nothing live: it has everything up to `sentTo` and is brought on from there. */
   hold(connection: Connection, sentTo: number, now: number): void {
     connection.cursor = sentTo;
+    connection.replayedTo = undefined;
     connection.pausedAt = now;
     connection.note();
     this.on.held(now + PAUSED_MS);
@@ -133,6 +134,7 @@ export class Delivery {
   pump(connection: Connection, committed: number): void {
     while (connection.cursor !== undefined) {
       if (connection.cursor >= committed) {
+        connection.passBy(this.log.end);
         connection.cursor = undefined;
         this.on.caughtUp(connection);
         return;
@@ -140,10 +142,12 @@ export class Delivery {
       const frame = this.log.after(connection.cursor);
       if (!frame) return this.#tooSlow(connection);
       const startsAt = frame.end - frame.bytes;
+      connection.passBy(startsAt);
       if (connection.unread(frame.end) > PAUSE_BYTES && connection.unread(startsAt) > 0) return;
       const isWhole = frame.first === connection.cursor + 1;
       this.#send(connection, isWhole ? frame.text : tailOf(frame.text, connection.cursor));
       connection.cursor = frame.seq;
+      connection.replayedTo = frame.end;
     }
   }
 

@@ -20,11 +20,14 @@ export class EventLog {
   #bytes = 0;
   /** Total bytes ever added: the position of a reader who has everything. */
   end = 0;
+  /** Where the newest frame ends; signals come after it. */
+  framesEnd = 0;
 
   constructor(private readonly recoveryMs: number) {}
 
   add({ first, seq, at, text, bytes, record }: Omit<LoggedFrame, "end">): void {
     this.end += bytes;
+    this.framesEnd = this.end;
     this.#bytes += bytes;
     // Written out, like all that is kept by the thousand: engines give each copy made by a spread a shape of its own.
     this.#frames.push({ first, seq, at, text, bytes, end: this.end, record });

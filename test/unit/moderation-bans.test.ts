@@ -120,6 +120,31 @@ describe("whoever keeps the bans", () => {
     stage.check();
   });
 
+  it("[D5] hears that somebody went also where nobody knows whether it heard that they came", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    stage.join("hanna", { role: "host" });
+    stage.pass(100);
+    town.settle();
+    const ann = stage.join("ann");
+    stage.pass(100);
+    // It hears of her each time, and no answer comes back: the room waits longer and longer before it asks again.
+    for (let time = 0; time < 6; time++) {
+      town.here.add("ann");
+      town.lose();
+      if (time < 5) stage.pass(20_000);
+    }
+    stage.leave(ann);
+    stage.pass(6_000);
+    expect(town.asked).toEqual([]);
+    for (let time = 0; time < 20; time++) {
+      stage.pass(10_000);
+      town.settle();
+    }
+    expect(town.here.has("ann")).toBe(false);
+    stage.check();
+  });
+
   it("[D5] answers with bans that the edge did not know of, and they end the connection", async () => {
     const town = await Town.open();
     const { stage } = town;

@@ -138,6 +138,27 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
+  it("[F6] who comes back to a room of many signals is brought on: those of meanwhile were not for it", async () => {
+    const { stage, talker, reader } = await audience();
+    stage.leave(reader);
+    for (let event = 0; event < 4; event++) {
+      stage.say(talker, `line ${event}`);
+      for (let n = 0; n < 2_500; n++) {
+        stage.signal(talker, "lab", "point", { x: n });
+        stage.pass(6);
+      }
+    }
+    const back = stage.rejoin(reader);
+    stage.deaf.add(back);
+    stage.pass(100);
+    expect(back.read().events.filter(({ f }) => f === "chat")).toHaveLength(4);
+    stage.say(talker, "live");
+    stage.pass(PAUSED_MS + 1_000);
+    expect(back.read().events.at(-1)).toMatchObject({ d: { text: "live" } });
+    expect(back.read().byes).toEqual([]);
+    stage.check();
+  });
+
   it("[F6] is brought on by what it says it has seen, from where it stood and without a gap, and is live again", async () => {
     const { stage, talker, reader, deaf } = await audience();
     talkOn(stage, talker, 4 * PAUSE_BYTES);

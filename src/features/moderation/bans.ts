@@ -54,8 +54,18 @@ export function askBans({ private: { owed } }: Seen): Json | undefined {
   return { writes: owed.slice(0, WRITES_A_CALL).map(plain) };
 }
 
-export function bansWritten(_: Seen, answer: Json): Followed {
-  return { private: [{ n: "written", d: bansAnswer.parse(answer) }], errands: ["bans"] };
+export function bansWritten({ members, private: { owed, isEnded } }: Seen, answer: Json): Followed {
+  const written = bansAnswer.parse(answer);
+  const done = new Set(written.done);
+  const isLetIn = ({ n, scope, isLifted, user }: Owed) =>
+    done.has(n) && isLifted && scope === "everywhere" && members.has(user);
+  const again = isEnded ? [] : owed.filter(isLetIn).map(({ user }) => user);
+  // Who was let in everywhere may have been banned anew while that was written: they are asked for once more.
+  const untold = again.length > 0 ? [{ n: "told" as const, d: { came: [], gone: again } }] : [];
+  return {
+    private: [{ n: "written", d: written }, ...untold],
+    errands: again.length > 0 ? ["bans", "places"] : ["bans"],
+  };
 }
 
 /** Whether a ban holds at the door of one of whom the outside said at `askedAt` what it knew. */

@@ -145,7 +145,12 @@ export const moderation = defineFeature({
     return { private: [...ranked, ...lifted, ...untold], errands: ["places"] };
   },
 
-  left: () => ({ errands: ["places"] }),
+  /** The outside may have been told of them, and its answer been lost: then it has to hear that they went. */
+  left({ private: { here, isEnded } }, { user }) {
+    const untold =
+      isEnded || here.includes(user) ? [] : [{ n: "told" as const, d: { came: [user], gone: [] } }];
+    return { private: untold, errands: ["places"] };
+  },
 
   heard: wordOfBans,
 

@@ -38,6 +38,8 @@ const MAX_KEPT = 500;
 const MAX_BANS = 1_000;
 /** Of a ban that was lifted: it ended before anything began. */
 const OVER = 0;
+/** Lifted bans whose time is kept: late answers come within seconds. */
+const MAX_OVER = 100;
 /** Hosts and admins of one room. */
 const MAX_RANKS = 500;
 
@@ -116,8 +118,15 @@ function written(hidden: Hidden, done: ReadonlySet<number>, askedAt: number): Hi
     const ban = scope === "everywhere" ? heldOf(told.everywhere, user) : undefined;
     if (isLifted) {
       const over = { untilMs: OVER, askedAt: askedAt + 1 };
-      told[scope] = withHeld(told[scope], user, over, MAX_BANS);
+      told[scope] = withHeld(withoutOldest(told[scope]), user, over, MAX_BANS);
     } else if (ban) told.everywhere = withHeld(told.everywhere, user, { ...ban, askedAt }, MAX_BANS);
   }
   return told;
+}
+
+/** Of those that are over the newest stay, so that they push out nobody who is banned. */
+function withoutOldest(bans: Held<Ban>): Held<Ban> {
+  const over = bans.filter(([, { untilMs }]) => untilMs === OVER).map(([user]) => user);
+  if (over.length < MAX_OVER) return bans;
+  return withoutHeld(bans, over[0] as string);
 }
