@@ -13,7 +13,8 @@ import {
   useSyncExternalStore,
 } from "react";
 import type { ActionError } from "./action-error";
-import { type DoOptions, type JoinOptions, RoomClient } from "./room-client";
+import type { DoOptions, JoinOptions } from "./join-options";
+import { RoomClient } from "./room-client";
 import type { Status } from "./session";
 import type { PendingAction } from "./session/pending";
 import type {

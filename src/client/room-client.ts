@@ -1,12 +1,14 @@
 import { WebSocket as PartySocket } from "partysocket";
 import { closeCodes } from "../protocol/codes";
-import type { Json, NumberedEvent, WireSignal } from "../protocol/messages";
+import type { Json } from "../protocol/messages";
 import { protocolVersion } from "../protocol/version";
 import { ActionError } from "./action-error";
 import { originOf, problemOf } from "./address";
 import { builtInFeatures } from "./built-in";
+import type { DoOptions, JoinOptions } from "./join-options";
 import { Listeners } from "./listeners";
-import { PassKeeper, partingOf, type Who } from "./pass";
+import { PassKeeper, partingOf } from "./pass";
+import type { RoomNews } from "./room-news";
 import { type Hearing, Session, type Status, type You } from "./session";
 import type { Verdict } from "./session/checks";
 import { NEVER } from "./session/never";
@@ -15,7 +17,7 @@ import { Outlook, type Predictions } from "./session/outlook";
 import type { PendingAction } from "./session/pending";
 import type { FeatureTable, States } from "./session/slices";
 import { steadyClock } from "./steady-clock";
-import { defaultStore, type TokenStore } from "./token-store";
+import { defaultStore } from "./token-store";
 import type {
   ActionData,
   ActionName,
@@ -23,8 +25,6 @@ import type {
   BuiltInKinds,
   Done,
   FeatureName,
-  FeatureStates,
-  Foresight,
   Given,
   SignalData,
   SignalName,
@@ -35,7 +35,9 @@ import type {
 import { watchPage } from "./watch-page";
 
 export { ActionError } from "./action-error";
+export type * from "./join-options";
 export type { Who } from "./pass";
+export type * from "./room-news";
 export type { Status, You } from "./session";
 export type { Verdict } from "./session/checks";
 export type { ActionErrorCode } from "./session/outcome";
@@ -43,49 +45,6 @@ export type { PendingAction } from "./session/pending";
 export type { FeatureState } from "./session/slices";
 export type { TokenStore } from "./token-store";
 export type * from "./typed-kind";
-
-export type JoinOptions<K extends AnyKind> = Who & {
-  /** Where the rooms are; the page's own host if absent. */
-  host?: string;
-  room: string;
-  kind: K["name"];
-  /** What one's own actions will come to: shown at once, and replaced by what really happens. */
-  optimistic?: Foresight<K>;
-  /** A class like the browser's: `ws` where there is none. */
-  // biome-ignore lint/suspicious/noExplicitAny: partysocket's own word for it
-  WebSocket?: any;
-  /** Where a guest is remembered; `localStorage` if there is one. */
-  storage?: TokenStore;
-  /** Names this tab to the room, at least 20 characters; a fresh one if absent. A newer socket of one tab replaces the older. */
-  tab?: string;
-} & FeaturesOption<K>;
-
-/** Has to be there as soon as a feature is not one that comes with Tallyroom. */
-type FeaturesOption<K extends AnyKind> =
-  Record<never, never> extends FeatureStates<K>
-    ? { features?: FeatureStates<K> }
-    : { features: FeatureStates<K> };
-
-export interface DoOptions {
-  /** To ask again under the same id, so that it cannot be done twice. */
-  id?: string;
-  /** How long it may wait, for the room to be reached or to answer; a minute if absent. */
-  timeoutMs?: number;
-}
-
-/** What happens to a visit, beside the room's events. */
-export interface RoomNews {
-  status: Status;
-  /** Any event, whatever the feature; `chat.said` and the like are told one by one. */
-  event: NumberedEvent;
-  signal: WireSignal;
-  /** The state was taken as the room has it: what led there was not told event by event. */
-  fresh: undefined;
-  /** An action of one's own was refused, or nobody can tell what became of it. */
-  refused: ActionError;
-  /** Somebody's reducer is not pure: the state differs from the room's, and is being fetched anew. */
-  differs: Verdict;
-}
 
 /** Joins a room of a kind that comes with Tallyroom, or with `joinRoom<typeof quizshow>` one of one's own. */
 export function joinRoom<K extends AnyKind = never>(options: JoinOptions<K>): RoomClient<K>;

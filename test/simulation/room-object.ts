@@ -140,7 +140,8 @@ export class RoomObject {
     const { process, deployment } = this;
     deployment.trace(() => `  the alarm of ${this.name}${isDoubled ? " again" : ""}`);
     deployment.counts.alarms++;
-    this.#alarm = undefined;
+    // One that comes again leaves that which is to come.
+    if (!isDoubled) this.#alarm = undefined;
     if (deployment.clock.now - this.#rings.since > 60_000) {
       this.#rings = { since: deployment.clock.now, count: 0 };
     }

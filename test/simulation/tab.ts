@@ -202,8 +202,9 @@ export class Tab implements Client {
     const isHaunted = code === closeCodes.replaced && this.#letGo();
     const isBarred =
       !isHaunted && isFinal(code) && code !== closeCodes.badToken && code !== closeCodes.roomClosed;
-    if (isBarred) this.barredBy = code;
-    else this.#comeBack(retryAfterMs);
+    if (!isBarred) return this.#comeBack(retryAfterMs);
+    this.barredBy = code;
+    this.#letGo();
   }
 
   #letGo(): boolean {
