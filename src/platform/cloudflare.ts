@@ -21,7 +21,7 @@ import { withAlert } from "./points/batch-errand";
 import { databaseSink } from "./points/database-sink";
 import { AFTER_FAILURE_MS, RoomHost } from "./room-host";
 import { noSuchRoom } from "./room-http";
-import { noteOf, peerOf } from "./room-socket-peer";
+import { noteOf, SocketPeer } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
 
 export interface CloudflareEnv {
@@ -49,7 +49,7 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
     static override options = { hibernate: true };
     readonly #host: RoomHost;
     readonly #desk: AddressDesk;
-    readonly #met = new WeakSet<WebSocket>();
+    readonly #met = new WeakMap<WebSocket, SocketPeer>();
 
     constructor(ctx: DurableObjectState, env: CloudflareEnv) {
       super(ctx, env);
@@ -101,19 +101,18 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
     }
 
     override onConnect(connection: Connection, { request }: ConnectionContext): Promise<void> {
-      this.#met.add(connection);
       return this.#host.join(this.#peer(connection), decodeHello(request.headers.get(HELLO_HEADER)));
     }
 
     /** partyserver reads the socket's attachment for each message, and waits; of a socket that a live room has met, nothing is to be found out. */
     override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): Promise<void> {
-      if (!this.#host.isLive || !this.#met.has(socket)) return super.webSocketMessage(socket, message);
-      return this.#host.hear(socket as Connection, message) ?? nothingToWaitFor;
+      const peer = this.#host.isLive ? this.#met.get(socket) : undefined;
+      if (!peer) return super.webSocketMessage(socket, message);
+      return this.#host.hear(peer, message) ?? nothingToWaitFor;
     }
 
     override onMessage(connection: Connection, message: unknown): void | Promise<void> {
-      this.#met.add(connection);
-      return this.#host.hear(connection, message);
+      return this.#host.hear(this.#peer(connection), message);
     }
 
     override onClose(connection: Connection): Promise<void> {
@@ -142,8 +141,13 @@ export function roomsOf(kinds: ReadonlyMap<string, Kind>): RoomsClass {
       }
     }
 
-    #peer(connection: Connection) {
-      return peerOf(connection, () => this.ctx.getWebSocketAutoResponseTimestamp(connection)?.getTime());
+    #peer(connection: Connection): SocketPeer {
+      const met = this.#met.get(connection);
+      if (met) return met;
+      const pongedAt = () => this.ctx.getWebSocketAutoResponseTimestamp(connection)?.getTime();
+      const peer = new SocketPeer(connection, pongedAt);
+      this.#met.set(connection, peer);
+      return peer;
     }
 
     #named(): { kind: string; id: string } {

@@ -17,7 +17,7 @@ import type { ErrandHandlers } from "./errands";
 import { withAlert } from "./points/batch-errand";
 import { scoreboardSink } from "./points/scoreboard-sink";
 import { RoomHost } from "./room-host";
-import { noteOf, peerOf } from "./room-socket-peer";
+import { noteOf, SocketPeer } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
 
 /**
@@ -80,7 +80,7 @@ export function partyOf(kind: Kind): Party.Worker {
           named: () => (this.#id === undefined ? undefined : { kind: kind.name, id: this.#id }),
           block: (work) => room.blockConcurrencyWhile(work),
           sockets: () =>
-            [...room.getConnections()].map((held) => ({ peer: peerOf(held), note: noteOf(held) })),
+            [...room.getConnections()].map((held) => ({ peer: new SocketPeer(held), note: noteOf(held) })),
           errands: { ...(workerOf(config) ?? { errands: aloneErrands }).errands, ...sinksOf(config) },
           sync: () => room.storage.sync(),
           // PartyKit gives no way to end an object; everybody comes back to a room made anew from storage.
@@ -93,7 +93,7 @@ export function partyOf(kind: Kind): Party.Worker {
 
     onConnect(connection: Party.Connection, { request }: Party.ConnectionContext): Promise<void> {
       this.#id = idOf(request.url);
-      return this.#host.join(peerOf(connection), decodeHello(request.headers.get(HELLO_HEADER)));
+      return this.#host.join(new SocketPeer(connection), decodeHello(request.headers.get(HELLO_HEADER)));
     }
 
     onMessage(message: unknown, connection: Party.Connection): void | Promise<void> {

@@ -62,10 +62,10 @@ export class RoomHost {
   }
 
   /** Whoever cannot be heard is told so, and comes back to say it again. */
-  hear(connection: PlatformConnection, text: unknown): void | Promise<void> {
+  hear(from: Pick<Peer, "id" | "send" | "close">, text: unknown): void | Promise<void> {
     return this.#with(
-      (room) => room.receive(connection.id, text, Date.now()),
-      () => sendAway(connection, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS),
+      (room) => room.receive(from.id, text, Date.now()),
+      () => sendAway(from, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS),
     );
   }
 

@@ -31,6 +31,8 @@ export class Connection {
   /** Sent to it besides the log, and in the log but not sent to it: what is not known exactly counts as unread. */
   readonly #answers = new Heaps(true);
   readonly #spared = new Heaps(false);
+  /** The one less the other: every frame asks for it, of everybody. */
+  #beside = 0;
   #notedAt: number;
   #notedAnswers = 0;
   #signalNackAt = Number.NEGATIVE_INFINITY;
@@ -67,12 +69,15 @@ export class Connection {
   /** It is sent so many bytes besides the log, of which it has been sent so much. */
   owe(at: number, bytes: number): void {
     this.#answers.add(at, bytes);
+    this.#beside += bytes;
     if (this.isWelcome && this.#answers.bytes - this.#notedAnswers >= HEAP_BYTES) this.note();
   }
 
   /** So many bytes of the log, after the frame that ends here, are kept from it. */
   spare(at: number, bytes: number): void {
-    if (bytes > 0) this.#spared.add(at, bytes);
+    if (bytes <= 0) return;
+    this.#spared.add(at, bytes);
+    this.#beside -= bytes;
   }
 
   /** Signals of while it was held are not for it: the log goes on for it from here. */
@@ -87,11 +92,12 @@ export class Connection {
     this.readTo = to;
     this.#answers.readTo(to);
     this.#spared.readTo(to);
+    this.#beside = this.#answers.bytes - this.#spared.bytes;
   }
 
   /** Bytes that it has not read, where it was sent the log up to here. */
   unread(sentTo: number): number {
-    return sentTo - this.readTo + this.#answers.bytes - this.#spared.bytes;
+    return sentTo - this.readTo + this.#beside;
   }
 
   get id(): string {

@@ -18,6 +18,9 @@ export class EventLog {
   #frames: LoggedFrame[] = [];
   #head = 0;
   #bytes = 0;
+  #newest = 0;
+  /** Of the oldest frame, which is far away in memory and not to be looked at for every one that is added. */
+  #oldest = { first: 0, at: 0 };
   /** Total bytes ever added: the position of a reader who has everything. */
   end = 0;
   /** Where the newest frame ends; signals come after it. */
@@ -29,21 +32,18 @@ export class EventLog {
     this.end += bytes;
     this.framesEnd = this.end;
     this.#bytes += bytes;
+    this.#newest = seq;
     // Written out, like all that is kept by the thousand: engines give each copy made by a spread a shape of its own.
     this.#frames.push({ first, seq, at, text, bytes, end: this.end, record });
+    if (this.#frames.length === this.#head + 1) this.#meetOldest();
     this.trim(at);
   }
 
   trim(now: number): void {
-    const newest = this.#frames.at(-1);
-    while (this.#head < this.#frames.length) {
-      const oldest = this.#frames[this.#head] as LoggedFrame;
-      const events = (newest as LoggedFrame).seq - oldest.first + 1;
-      const kept =
-        oldest.at + this.recoveryMs > now && events <= MAX_LOG_EVENTS && this.#bytes <= MAX_LOG_BYTES;
-      if (kept) break;
-      this.#bytes -= oldest.bytes;
+    while (this.#head < this.#frames.length && !this.#keepsOldest(now)) {
+      this.#bytes -= (this.#frames[this.#head] as LoggedFrame).bytes;
       this.#head++;
+      this.#meetOldest();
     }
     if (this.#head > 1024 && this.#head * 2 > this.#frames.length) {
       this.#frames = this.#frames.slice(this.#head);
@@ -82,6 +82,17 @@ export class EventLog {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  #keepsOldest(now: number): boolean {
+    const { first, at } = this.#oldest;
+    const events = this.#newest - first + 1;
+    return at + this.recoveryMs > now && events <= MAX_LOG_EVENTS && this.#bytes <= MAX_LOG_BYTES;
+  }
+
+  #meetOldest(): void {
+    const oldest = this.#frames[this.#head];
+    if (oldest) this.#oldest = { first: oldest.first, at: oldest.at };
   }
 
   /** Index of the first frame whose last event is past `seq`. */

@@ -57,6 +57,12 @@ export class Journal {
   /** A write failed: memory is ahead of storage, and nothing more may leave this instance. */
   isBroken = false;
 
+  readonly #fail = (error: unknown): void => {
+    this.isBroken = true;
+    this.world.report("A write failed", error);
+    this.world.broken();
+  };
+
   /** What a restore found after the snapshot counts towards the next one. */
   found(frames: number, chars: number): void {
     this.#sinceSnapshot.frames += frames;
@@ -127,16 +133,10 @@ export class Journal {
     // What follows it would be a record after a gap, or a pointer to what is not there.
     if (this.isBroken) return;
     try {
-      write().catch((error) => this.#fail(error));
+      write().then(undefined, this.#fail);
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  #fail(error: unknown): void {
-    this.isBroken = true;
-    this.world.report("A write failed", error);
-    this.world.broken();
   }
 }
 

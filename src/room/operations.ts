@@ -37,6 +37,8 @@ export class Operations {
   /** The same, oldest first: a map that loses its first entry again and again is walked over all those it lost. */
   #queue: Operation[] = [];
   #head = 0;
+  /** When the oldest is forgotten; it is far away in memory, and not to be looked at for every action. */
+  #forgetsAt = 0;
 
   find(user: string, id: string, now: number): Operation | undefined {
     this.#drop(now);
@@ -77,6 +79,7 @@ export class Operations {
   }
 
   #drop(now: number): void {
+    if (now < this.#forgetsAt) return;
     let oldest = this.#queue[this.#head];
     while (oldest && oldest.at + RESEND_MS <= now) {
       const theirs = this.#byUser.get(oldest.user);
@@ -84,6 +87,7 @@ export class Operations {
       if (theirs?.size === 0) this.#byUser.delete(oldest.user);
       oldest = this.#queue[++this.#head];
     }
+    this.#forgetsAt = oldest ? oldest.at + RESEND_MS : 0;
     if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;

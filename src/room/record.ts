@@ -62,7 +62,9 @@ export function restoreOperation(stored: StoredOperation, record: number): Opera
 
 /** What a record counts towards the next snapshot: about what a restore has to read. */
 export function recordChars({ text, p }: FrameRecord): number {
-  return (text?.length ?? 0) + (p ?? []).reduce((chars, [, , data]) => chars + data.length, 0);
+  let chars = text?.length ?? 0;
+  for (const [, , data] of p ?? none) chars += data.length;
+  return chars;
 }
 
 /** The events of a frame's text, each with its number. */
@@ -77,3 +79,5 @@ export function tailOf(text: string, seq: number): string {
   const frame = JSON.parse(text) as { seq: number; e: WireEvent[] };
   return JSON.stringify({ ...frame, e: frame.e.slice(frame.e.length - (frame.seq - seq)) });
 }
+
+const none: readonly never[] = [];

@@ -6,88 +6,99 @@ export interface StoredSlices {
   [feature: string]: { v: string; s: unknown; p?: unknown };
 }
 
+interface Slice {
+  readonly feature: AnyFeature;
+  shared: unknown;
+  private: unknown;
+  /** Of the shared state that it was reckoned of. */
+  sum: { of: unknown; text: string };
+}
+
 /** Every feature's state in a room, shared and private. Reducers are pure, so a state that is put back is as it was. */
 export class Slices {
-  readonly #features: ReadonlyMap<string, AnyFeature>;
-  readonly #shared = new Map<string, unknown>();
-  readonly #private = new Map<string, unknown>();
-  readonly #sums = new Map<string, { slice: unknown; sum: string }>();
+  readonly #slices: ReadonlyMap<string, Slice>;
 
   constructor(features: readonly AnyFeature[]) {
-    this.#features = new Map(features.map((feature) => [feature.name, feature]));
-    for (const feature of features) {
-      this.#shared.set(feature.name, feature.shared.initial());
-      this.#private.set(feature.name, feature.private?.initial());
-    }
+    this.#slices = new Map(
+      features.map((feature): [string, Slice] => {
+        const shared = feature.shared.initial();
+        return [feature.name, { feature, shared, private: feature.private?.initial(), sum: nothing }];
+      }),
+    );
   }
 
   shared(feature: string): unknown {
-    return this.#shared.get(feature);
+    return this.#slices.get(feature)?.shared;
   }
 
   private(feature: string): unknown {
-    return this.#private.get(feature);
+    return this.#slices.get(feature)?.private;
   }
 
   /** An event of a feature that this code no longer has is passed over. */
   fold(event: NumberedEvent): void {
-    const feature = this.#features.get(event.f);
-    if (feature) this.#shared.set(event.f, feature.shared.reduce(this.#shared.get(event.f), event));
+    const slice = this.#slices.get(event.f);
+    if (slice) slice.shared = slice.feature.shared.reduce(slice.shared, event);
   }
 
   foldPrivate(name: string, event: PrivateEvent): void {
-    const hidden = this.#features.get(name)?.private;
-    if (hidden) this.#private.set(name, hidden.reduce(this.#private.get(name), event));
+    const slice = this.#slices.get(name);
+    const hidden = slice?.feature.private;
+    if (hidden) slice.private = hidden.reduce(slice.private, event);
   }
 
   /** To put back, should a decision fail half-way. */
   mark(name: string): () => void {
-    const shared = this.#shared.get(name);
-    const hidden = this.#private.get(name);
+    const slice = this.#slices.get(name);
+    if (!slice) return () => {};
+    const { shared, private: hidden } = slice;
     return () => {
-      this.#shared.set(name, shared);
-      this.#private.set(name, hidden);
+      slice.shared = shared;
+      slice.private = hidden;
     };
   }
 
   mine(name: string, user: string): Json | undefined {
-    return this.#features.get(name)?.private?.mine?.(this.#shared.get(name), this.#private.get(name), user);
+    const slice = this.#slices.get(name);
+    return slice?.feature.private?.mine?.(slice.shared, slice.private, user);
   }
 
   state(): Record<string, unknown> {
-    return Object.fromEntries(this.#shared);
+    return Object.fromEntries([...this.#slices].map(([name, { shared }]) => [name, shared]));
   }
 
   /** A slice that did not change keeps its checksum. */
   checksums(): Record<string, string> {
     const sums: Record<string, string> = {};
-    for (const [name, slice] of this.#shared) {
-      const known = this.#sums.get(name);
-      const sum = known && known.slice === slice ? known.sum : checksum(slice);
-      this.#sums.set(name, { slice, sum });
-      sums[name] = sum;
+    for (const [name, slice] of this.#slices) {
+      if (slice.sum.of !== slice.shared) slice.sum = { of: slice.shared, text: checksum(slice.shared) };
+      sums[name] = slice.sum.text;
     }
     return sums;
   }
 
   store(): StoredSlices {
     const stored: StoredSlices = {};
-    for (const [name, feature] of this.#features) {
-      stored[name] = { v: feature.version, s: this.#shared.get(name) };
-      if (feature.private) stored[name].p = this.#private.get(name);
+    for (const [name, { feature, shared, private: hidden }] of this.#slices) {
+      stored[name] = { v: feature.version, s: shared };
+      if (feature.private) stored[name].p = hidden;
     }
     return stored;
   }
 
   restore(stored: StoredSlices): void {
-    for (const [name, feature] of this.#features) {
+    for (const [name, slice] of this.#slices) {
       const held = stored[name];
       if (!held) continue;
+      const { feature } = slice;
       const other = held.v !== feature.version;
       const { shared, private: hidden } = feature;
-      this.#shared.set(name, other && shared.migrate ? shared.migrate(held.s, held.v) : held.s);
+      slice.shared = other && shared.migrate ? shared.migrate(held.s, held.v) : held.s;
       if (!hidden || held.p === undefined) continue;
-      this.#private.set(name, other && hidden.migrate ? hidden.migrate(held.p, held.v) : held.p);
+      slice.private = other && hidden.migrate ? hidden.migrate(held.p, held.v) : held.p;
     }
   }
 }
+
+/** No state is this. */
+const nothing = { of: Symbol(), text: "" };

@@ -248,7 +248,7 @@ export const mutants = [
   of(
     "drop what wakes a room that cannot be read",
     "platform/room-host",
-    "() => sendAway(connection, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS),",
+    "() => sendAway(from, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS),",
     "() => undefined,",
   ),
   of("go on after a write that failed", "room/journal", "this.world.broken();", ""),

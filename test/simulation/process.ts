@@ -1,7 +1,7 @@
 import { setImmediate as afterMicrotasks } from "node:timers/promises";
 import { type Host, RoomHost } from "../../src/platform/room-host";
 import type { PlatformConnection } from "../../src/platform/room-socket-peer";
-import { noteOf, peerOf } from "../../src/platform/room-socket-peer";
+import { noteOf, SocketPeer } from "../../src/platform/room-socket-peer";
 import { closeCodes } from "../../src/protocol/codes";
 import type { Kind } from "../../src/room/kind";
 import type { Storage } from "../../src/room/ports";
@@ -185,6 +185,8 @@ export class Process implements Machine {
   }
 
   peer(socket: ServerSocket & PlatformConnection) {
-    return this.deployment.plan.answersPings ? peerOf(socket, () => socket.pongedAt) : peerOf(socket);
+    return this.deployment.plan.answersPings
+      ? new SocketPeer(socket, () => socket.pongedAt)
+      : new SocketPeer(socket);
   }
 }

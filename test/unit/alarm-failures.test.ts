@@ -50,7 +50,7 @@ class FailingObject {
       tab: "t",
     };
     await this.host.join({ ...socket, keep: setState }, hello as Parameters<RoomHost["join"]>[1]);
-    await this.host.hear({ ...socket, setState }, text("1", { user: "hanna", points: 3 }));
+    await this.host.hear(socket, text("1", { user: "hanna", points: 3 }));
     await vi.advanceTimersByTimeAsync(200);
     await this.host.gone({ ...socket, setState });
     await vi.advanceTimersByTimeAsync(200);
