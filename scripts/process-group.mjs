@@ -137,6 +137,7 @@ function readStat(pid) {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return {
     pid: Number(pid),
+    name: text.slice(text.indexOf("(") + 1, text.lastIndexOf(")")),
     state: fields[0],
     group: Number(fields[2]),
     cpuTicks: Number(fields[11]) + Number(fields[12]),

@@ -21,8 +21,8 @@ export class Deployment {
   readonly went: Record<string, number> = {};
   /** So long are the next handshakes kept back on their way, as by a proxy that has stalled. */
   readonly heldBackMs: number[] = [];
-  /** Of these users the next socket beside another breaks before it is welcome, and the room hears of it all the same. */
-  readonly breaksUnheard = new Set<string>();
+  /** What becomes of these users' next socket beside another: the room hears of it when it has been given up. */
+  readonly seconds = new Map<string, "breaks unheard" | "comes late">();
   /** Until then every call of the outside is made once more, late. */
   callsAgainUntil = 0;
   readonly outside = new Outside(this);

@@ -39,7 +39,7 @@ export class Link {
       this.deployment.fault("handshake overtaken");
       this.#upAt = this.deployment.clock.now + heldBackMs;
     }
-    this.#breakUnheard();
+    this.#hinderSecond();
     this.#upward(async () => {
       const { process } = this.object;
       this.deployment.trace(
@@ -112,14 +112,20 @@ export class Link {
     clock.in(chance.below(isSilent ? SILENCE_MS : plan.noticeMs + 1), () => this.socket?.gone());
   }
 
-  /** The handshake is on its way when the client hears that it broke, and arrives. */
-  #breakUnheard(): void {
-    const { clock, breaksUnheard, faults } = this.deployment;
+  /** A second socket's handshake is on its way when the client hears that it broke, or lets it go; and arrives. */
+  #hinderSecond(): void {
+    const { clock, seconds, faults } = this.deployment;
     const isSecond = [...this.object.process.sockets].some(
       ({ user, isOpen }) => user === this.user && isOpen,
     );
-    if (!faults || !isSecond || !breaksUnheard.delete(this.user)) return;
+    const how = seconds.get(this.user);
+    if (!faults || !isSecond || how === undefined) return;
+    seconds.delete(this.user);
     this.deployment.fault("handshake overtaken");
+    if (how === "comes late") {
+      this.#upAt = clock.now + 25_000;
+      return;
+    }
     this.#upAt = clock.now + 1_500;
     clock.in(100, () => {
       this.isOver = true;

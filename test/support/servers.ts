@@ -108,16 +108,22 @@ async function answering(server: Server, group: ProcessGroup): Promise<void> {
   group.ended.then((how) => {
     ended = how;
   });
+  let last = "no answer";
   while (ended === undefined && Date.now() < deadline) {
     try {
       const { status } = await fetch(`${server.http}/health`, { signal: AbortSignal.timeout(5_000) });
       if (status < 500 || status === 503) return;
-    } catch {
-      // Not yet.
+      last = `${status}`;
+    } catch (error) {
+      last = String((error as Error).cause ?? error);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  const what = ended === undefined ? `did not answer within ${START_MS / 1_000} s` : `ended ${ended}`;
+  const running = groupMembers(group.pid)?.map(({ name, cpuTicks }) => `${name} (${cpuTicks * TICK_MS} ms)`);
+  const what =
+    ended === undefined
+      ? `did not answer within ${START_MS / 1_000} s: ${last}; there are ${running?.join(", ")}`
+      : `ended ${ended}`;
   await group.kill();
   throw new Error(`${server.kind} on port ${server.port} ${what}. It said:\n${server.log()}`);
 }

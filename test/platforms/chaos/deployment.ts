@@ -29,6 +29,8 @@ const REFUSED_WRITE = /A write failed|disk is full|SQLITE_FULL/g;
 export class Deployment {
   readonly #servers = new Map<Part, Server>();
   #earlierLives = "";
+  /** What was said of servers that were started and never answered. */
+  readonly deadStarts: string[] = [];
   /** Between the players and the rooms; and between the rooms and the worker, where those are two. */
   #clients: CuttingProxy | undefined;
   #link: CuttingProxy | undefined;
@@ -108,7 +110,11 @@ export class Deployment {
   /** Another life of what does not run any more, on the same port and state. */
   async comeBack(part: Part): Promise<void> {
     const before = this.server(part);
-    const after = await before.restart();
+    // Once in some hundred starts `partykit dev` says that it starts, and never listens: whoever runs it starts it again.
+    const after = await before.restart().catch((error: Error) => {
+      this.deadStarts.push(error.message);
+      return before.restart();
+    });
     this.#earlierLives += before.log();
     for (const [name, server] of this.#servers) if (server === before) this.#servers.set(name, after);
   }

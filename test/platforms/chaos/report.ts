@@ -22,6 +22,7 @@ export async function report(run: ChaosRun, sums: Sums, startedAt: number): Prom
       ? `  not done: a full disk, for ${disk}`
       : `  writes that a full disk refused, as the servers tell: ${deployment.refusedWrites}`,
     `  batches that D1 had committed when their answer was lost: ${deployment.lostAnswers}`,
+    ...deployment.deadStarts.map((why) => `  started again, for it never answered: ${why}`),
     `  acknowledged ${whole(sums.acknowledged)}, the room's ${whole(sums.room)}, the database's ${whole(sums.database)}; players for whom they differ: ${sums.differing.length}`,
   ].join("\n");
 }

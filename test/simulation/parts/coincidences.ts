@@ -13,7 +13,18 @@ export const coincidences: Part = {
         page.leave();
         // Its token is renewed within the minute, beside the socket that is live.
         page.connect(20_000 + chance.below(20_000));
-        deployment.breaksUnheard.add(page.user);
+        deployment.seconds.set(page.user, "breaks unheard");
+      },
+    },
+    /** The live socket's token ends while the second is on its way: it is let go, and comes after the one that is opened then. */
+    "second socket comes late": {
+      weight: 2,
+      go(deployment, chance) {
+        const page = deployment.anyPage(chance);
+        if (!page || page.barredBy !== undefined) return;
+        page.leave();
+        page.connect(20_000 + chance.below(20_000));
+        deployment.seconds.set(page.user, "comes late");
       },
     },
     "checksums while something gathers": {
