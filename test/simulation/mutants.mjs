@@ -9,7 +9,7 @@ import { playSeeds } from "./seeds.mjs";
 // Puts each fault into the core, alone, and plays seeds until the simulation finds it. `--only word` for some of them.
 const { values } = parseArgs({
   options: {
-    seeds: { type: "string", default: "2000" },
+    seeds: { type: "string", default: "5000" },
     steps: { type: "string", default: "100" },
     jobs: { type: "string", default: String(availableParallelism()) },
     only: { type: "string", default: "" },

@@ -39,6 +39,8 @@ const file = pathToFileURL(bundled).href;
 await bundle(bundled);
 process.on("exit", () => rmSync(bundled, { force: true }));
 const { invariants, play, shrink, storyOf } = await import(file);
+// Whoever looks at the beginning of a trace closes the pipe.
+process.stdout.on("error", () => process.exit(0));
 const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
 
 if (values.story !== undefined) {

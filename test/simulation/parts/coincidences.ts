@@ -85,5 +85,25 @@ export const coincidences: Part = {
         });
       },
     },
+    /** The same of somebody who is sent answers all the time, after a number that they have not read. */
+    "ask on, and say what was read long ago": {
+      weight: 2,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        if (!tab) return;
+        const { seq } = tab;
+        tab.isMute = true;
+        tab.do("lab", "add", { n: 1 });
+        for (let n = 0; n < 60; n++) {
+          deployment.clock.in(500 + 70 * n, () => {
+            tab.do("lab", "echo", { text: "x".repeat(700) });
+            tab.say(JSON.stringify({ t: "seen", seq }));
+          });
+        }
+        deployment.clock.in(6_000, () => {
+          tab.isMute = false;
+        });
+      },
+    },
   },
 };
