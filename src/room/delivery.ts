@@ -109,10 +109,11 @@ export class Delivery {
 
   /** The reader has told how far it has read. */
   seen(connection: Connection, seq: number, committed: number, now: number): void {
-    connection.seen = Math.max(connection.seen, Math.min(seq, connection.cursor ?? committed));
-    // Where that lies is known as long as what follows it is kept; and who is behind even that has read no more than before.
-    if (connection.seen >= committed || this.log.reaches(connection.seen)) {
-      connection.hasRead(this.log.positionOf(connection.seen));
+    const read = Math.min(seq, connection.cursor ?? committed);
+    // Who says less than before has read no more than before, and neither has who is behind what the log keeps.
+    if (read >= connection.seen) {
+      connection.seen = read;
+      if (read >= committed || this.log.reaches(read)) connection.hasRead(this.log.positionOf(read));
     }
     if (connection.cursor !== undefined) {
       connection.pausedAt = now;

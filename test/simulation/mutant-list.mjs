@@ -440,8 +440,14 @@ export const mutants = [
   of(
     "take who says it again to have read what is gone",
     "room/delivery",
-    "if (connection.seen >= committed || this.log.reaches(connection.seen)) {",
-    "if (committed >= 0) {",
+    "if (read >= committed || this.log.reaches(read)) connection.hasRead",
+    "connection.hasRead",
+  ),
+  of(
+    "take who says less than before to say it again",
+    "room/delivery",
+    "const read = Math.min(seq, connection.cursor ?? committed);",
+    "const read = Math.max(connection.seen, Math.min(seq, connection.cursor ?? committed));",
   ),
   of(
     "take who says it again to have read the answers after that",

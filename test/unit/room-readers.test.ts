@@ -111,6 +111,23 @@ describe("a reader who falls behind", () => {
     stage.check();
   });
 
+  it("[F6] has read nothing more, answers neither, by a number before the one it came with", async () => {
+    const { stage, talker, deaf } = await audience();
+    stage.say(talker, "which it has read");
+    stage.pass(1_000);
+    stage.seen(deaf);
+    const { seq } = deaf.read();
+    const { bytes } = deaf.peer;
+    for (let n = 0; n < 150; n++) {
+      stage.do(deaf, "lab", "echo", { text: "x".repeat(10_000) });
+      stage.tell(deaf, { t: "seen", seq: seq - 1 });
+      stage.pass(10);
+    }
+    expect(deaf.read().byes).toEqual([expect.objectContaining({ code: 4408 })]);
+    expect(deaf.peer.bytes - bytes).toBeLessThanOrEqual(2 * PAUSE_BYTES + 20_000);
+    stage.check();
+  });
+
   it("[F6] whose network was away is brought on by the one word it owes, however many answers came in between", async () => {
     const { stage, talker, deaf } = await audience();
     stage.seen(deaf);

@@ -85,7 +85,7 @@ export const coincidences: Part = {
         });
       },
     },
-    /** The same of somebody who is sent answers all the time, after a number that they have not read. */
+    /** The same of somebody who is sent answers all the time, after a number that they have not read, or came back with. */
     "ask on, and say what was read long ago": {
       weight: 2,
       go(deployment, chance) {
@@ -94,6 +94,11 @@ export const coincidences: Part = {
         const { seq } = tab;
         tab.isMute = true;
         tab.do("lab", "add", { n: 1 });
+        if (chance.below(2) === 0) {
+          deployment.clock.in(400, () => {
+            if (tab.isOnline) tab.connect();
+          });
+        }
         for (let n = 0; n < 60; n++) {
           deployment.clock.in(500 + 70 * n, () => {
             tab.do("lab", "echo", { text: "x".repeat(700) });
