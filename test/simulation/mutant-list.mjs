@@ -455,4 +455,22 @@ export const mutants = [
     "this.#heaps[0].at <= position",
     "this.#heaps[0].at >= 0",
   ),
+  of(
+    "tell nobody of a card that they were dealt",
+    "room/kernel",
+    "frame.touchMine(name, someone);",
+    "void someone;",
+  ),
+  of(
+    "answer again with the number of today",
+    "room/actions",
+    "again: true, seq: before.seq,",
+    "again: true, seq: kernel.memory.seq,",
+  ),
+  of(
+    "pause for ever after an errand that failed",
+    "room/errands",
+    "this.#keep(name, { failures, at });",
+    "this.#keep(name, { failures, at: at + 1e12 });",
+  ),
 ];

@@ -4,6 +4,7 @@ import type { Call, Row, SimulatedDatabase } from "./database";
 import { Deployment } from "./deployment";
 import type { Move } from "./part";
 import { parts } from "./parts/all";
+import { errands } from "./parts/errands";
 import { type Plan, planOf } from "./plan";
 import { setLimits } from "./settable-limits";
 
@@ -132,7 +133,9 @@ async function settle(deployment: Deployment): Promise<void> {
   // A room that crashed unseen finds out who is gone at its next alarm; a socket that was cut without a word takes minutes.
   for (let left = idleMs + 220_000; left > 0 && !deployment.isOver; left -= 60_000)
     await deployment.pass(60_000);
-  for (const part of parts) if (!deployment.isOver) await part.settled?.(deployment);
+  // What a room still owes explains much of what the others would find.
+  const inOrder = [errands, ...parts.filter((part) => part !== errands)];
+  for (const part of inOrder) if (!deployment.isOver) await part.settled?.(deployment);
   if (deployment.isOver) return;
   deployment.trace(() => "everybody leaves");
   for (const client of deployment.clients) client.leave();
