@@ -10,7 +10,7 @@ export function browsers(stage: Stage): void {
     fetch(`${stage.server.http}${path}`, init);
 
   describe("pages of other origins", () => {
-    it("[B1] may open sockets where they are allowed, and are told 4403 where not", async () => {
+    it("[X1] may open sockets where they are allowed, and are told 4403 where not", async () => {
       const room = stage.room("origin");
       const token = await stage.token({ sub: "ann" });
       const from = (origin: string) =>
@@ -31,7 +31,7 @@ export function browsers(stage: Stage): void {
       }
     });
 
-    it("[B2] may act over HTTP where they are allowed, and read what is public from anywhere but a browser", async () => {
+    it("[X2] may act over HTTP where they are allowed, and read what is public from anywhere but a browser", async () => {
       const room = stage.room("origin");
       const token = await stage.token({ sub: "root", role: "admin" });
       const body = JSON.stringify({ id: "1", f: "chat", a: "say", d: { text: "hi" } });
@@ -52,7 +52,7 @@ export function browsers(stage: Stage): void {
       expect([read.status, read.headers.get("Access-Control-Allow-Origin")]).toEqual([200, null]);
     });
 
-    it("[B3] are answered beforehand, if they ask", async () => {
+    it("[X3] are answered beforehand, if they ask", async () => {
       const preflight = (path: string, origin: string) =>
         ask(path, {
           method: "OPTIONS",
@@ -77,7 +77,7 @@ export function browsers(stage: Stage): void {
     });
   });
 
-  it("[B4] every answer says how it is to be taken", async () => {
+  it("[X4] every answer says how it is to be taken", async () => {
     const room = stage.room("headers");
     await stage.member(room, "ann");
     const answers = await Promise.all([

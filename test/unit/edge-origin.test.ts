@@ -8,7 +8,7 @@ const LOCAL = "http://127.0.0.1:8787/parties/main/hall";
 const config = configOf({ ALLOWED_ORIGINS: "https://play.example.org,http://localhost:9" });
 
 describe("an origin", () => {
-  it("[B1] is allowed if it is ours or named, and not for looking like one", () => {
+  it("[X1] is allowed if it is ours or named, and not for looking like one", () => {
     const allowed = (origin: string) => isAllowedOrigin(origin, DEPLOYED, config);
     for (const origin of [
       "https://rooms.example.org",
@@ -36,7 +36,7 @@ describe("an origin", () => {
     }
   });
 
-  it("[B1] of this machine is allowed where the server itself is reached on this machine", () => {
+  it("[X1] of this machine is allowed where the server itself is reached on this machine", () => {
     const allowed = (origin: string) => isAllowedOrigin(origin, LOCAL, config);
     for (const origin of [
       "http://localhost:3000",
@@ -63,7 +63,7 @@ describe("an answer", () => {
   const ask = (origin: string | undefined, init: RequestInit = {}) =>
     new Request(DEPLOYED, { ...init, headers: { ...init.headers, ...(origin ? { Origin: origin } : {}) } });
 
-  it("[B3] [B4] keeps what it says of itself, and varies by origin whoever asks", () => {
+  it("[X3] [X4] keeps what it says of itself, and varies by origin whoever asks", () => {
     for (const origin of [undefined, "https://play.example.org", "https://evil.org"]) {
       const answer = new Response("x", { headers: { Vary: "Accept-Encoding", "Referrer-Policy": "origin" } });
       const { headers } = dress(answer, readerOf(ask(origin), config));
@@ -77,7 +77,7 @@ describe("an answer", () => {
     expect(once.headers.get("Strict-Transport-Security")).toBeNull();
   });
 
-  it("[B3] to a question beforehand is given only where there is one", () => {
+  it("[X3] to a question beforehand is given only where there is one", () => {
     const asks = { "Access-Control-Request-Method": "POST" };
     expect(
       answerPreflight(ask("https://play.example.org", { method: "OPTIONS", headers: asks }), config)?.status,
