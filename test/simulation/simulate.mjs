@@ -39,8 +39,11 @@ const file = pathToFileURL(bundled).href;
 await bundle(bundled);
 process.on("exit", () => rmSync(bundled, { force: true }));
 const { invariants, play, shrink, storyOf } = await import(file);
-// Whoever looks at the beginning of a trace closes the pipe.
-process.stdout.on("error", () => process.exit(0));
+// Whoever looks at the beginning of a trace closes the pipe: quietly, and not as a run without a breach.
+process.stdout.on("error", (/** @type {NodeJS.ErrnoException} */ error) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(141);
+});
 const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
 
 if (values.story !== undefined) {

@@ -1,32 +1,14 @@
-import type { Part } from "../part";
+import type { Deployment } from "../deployment";
+import type { Move, Part } from "../part";
 
 /** Two or three rare things that meet: by chance alone they would in one story of thousands. */
 export const coincidences: Part = {
   name: "coincidences",
   moves: {
-    /** The room hears of a second socket after the page has heard that it broke. */
-    "second socket breaks unheard": {
-      weight: 2,
-      go(deployment, chance) {
-        const page = deployment.anyPage(chance);
-        if (!page || page.barredBy !== undefined) return;
-        page.leave();
-        // Its token is renewed within the minute, beside the socket that is live.
-        page.connect(20_000 + chance.below(20_000));
-        deployment.seconds.set(page.user, "breaks unheard");
-      },
-    },
+    /** The room hears of it after the page has heard that it broke. */
+    "second socket breaks unheard": secondSocket("breaks unheard"),
     /** The live socket's token ends while the second is on its way: it is let go, and comes after the one that is opened then. */
-    "second socket comes late": {
-      weight: 2,
-      go(deployment, chance) {
-        const page = deployment.anyPage(chance);
-        if (!page || page.barredBy !== undefined) return;
-        page.leave();
-        page.connect(20_000 + chance.below(20_000));
-        deployment.seconds.set(page.user, "comes late");
-      },
-    },
+    "second socket comes late": secondSocket("comes late"),
     "checksums while something gathers": {
       weight: 2,
       go(deployment, chance) {
@@ -112,3 +94,17 @@ export const coincidences: Part = {
     },
   },
 };
+
+/** Somebody comes whose token is renewed within the minute, beside the socket that is live. */
+function secondSocket(becomes: NonNullable<ReturnType<Deployment["seconds"]["get"]>>): Move {
+  return {
+    weight: 2,
+    go(deployment, chance) {
+      const page = deployment.anyPage(chance);
+      if (!page || page.barredBy !== undefined) return;
+      page.leave();
+      page.connect(20_000 + chance.below(20_000));
+      deployment.seconds.set(page.user, becomes);
+    },
+  };
+}
