@@ -1,4 +1,4 @@
-export const version = "639acf43";
+export const version = "4f41d027";
 
 export interface ChatMessage {
   /** The number of its event. */
@@ -32,7 +32,11 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
       const { name, text, role } = event.d;
       const message: ChatMessage = { id: event.seq, user: event.by ?? "", name, text, at: event.at };
       if (role) message.role = role;
-      return { messages: state.messages.slice(1 - KEPT).concat(message) };
+      // One copy, into which the newest fits where the oldest was: of all that a line costs a room, this was the most.
+      const messages = state.messages.slice(-KEPT);
+      if (messages.length === KEPT) messages.shift();
+      messages.push(message);
+      return { messages };
     }
     case "removed":
       return { messages: state.messages.filter(({ id }) => id !== event.d.id) };
