@@ -9,7 +9,7 @@ const LOCAL =
 export function originOf(host: string | undefined): string {
   const page = typeof location === "undefined" ? undefined : location;
   const wanted = host ?? page?.host;
-  if (!wanted) throw new TypeError("joinRoom needs a `host` where no page came from one.");
+  if (!wanted) throw new TypeError("joinRoom needs a `host` outside a page.");
   const [, scheme, s = "", rest] = HOST.exec(wanted) ?? [];
   if (rest === undefined) throw new TypeError(`"${wanted}" is no host, as play.example.org is one.`);
   if (scheme) return `http${s}://${rest}`;

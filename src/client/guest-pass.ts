@@ -44,14 +44,15 @@ export async function guestPass(
     if (locks && !kept) await new Promise((resolve) => setTimeout(resolve, SEEN_MS));
     return guest;
   };
+  // Where storage is forbidden, so are locks; `found` itself is refused by nothing else than what it says.
+  const unlocked = (error: unknown) => {
+    if (error instanceof PassRefused) throw error;
+    return found();
+  };
   // One tab at a time, where tabs can know of each other: a browser's first two are to be one guest.
-  const opening = flights.get(flight) ?? (locks ? locks.request(key, found) : found());
+  const opening = flights.get(flight) ?? locks?.request(key, found).catch(unlocked) ?? found();
   flights.set(flight, opening);
-  try {
-    return await opening;
-  } finally {
-    flights.delete(flight);
-  }
+  return opening.finally(() => flights.delete(flight));
 }
 
 async function open(origin: string, name: string | undefined, old: string | undefined): Promise<Guest> {

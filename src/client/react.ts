@@ -39,6 +39,8 @@ import type {
 export interface Register {}
 export type RegisteredKind = Register extends { kind: infer K extends AnyKind } ? K : BuiltInKinds["main"];
 
+/** StrictMode takes back every effect and does it again, in one step: who is on the page at its end never left the room. */
+const onPage = new WeakSet<object>();
 const RoomContext = createContext<RoomClient<AnyKind> | undefined>(undefined);
 
 export type RoomProviderProps<K extends AnyKind> = { children?: ReactNode } & (
@@ -66,8 +68,15 @@ export function RoomProvider<K extends AnyKind = RegisteredKind>(props: RoomProv
   );
   const client = given ?? own;
   useEffect(() => {
-    own?.join();
-    return () => own?.leave();
+    if (!own) return;
+    onPage.add(own);
+    own.join();
+    return () => {
+      onPage.delete(own);
+      queueMicrotask(() => {
+        if (!onPage.has(own)) own.leave();
+      });
+    };
   }, [own]);
   return createElement(RoomContext.Provider, { value: client as RoomClient<AnyKind> | undefined }, children);
 }

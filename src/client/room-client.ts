@@ -17,7 +17,7 @@ import { Outlook, type Predictions } from "./session/outlook";
 import type { PendingAction } from "./session/pending";
 import type { FeatureTable, States } from "./session/slices";
 import { steadyClock } from "./steady-clock";
-import { defaultStore } from "./token-store";
+import { defaultStore, type TokenStore } from "./token-store";
 import type {
   ActionData,
   ActionName,
@@ -80,6 +80,8 @@ export class RoomClient<K extends AnyKind> {
   /** What a page shows before it knows anything. */
   readonly initial: StatesOf<K>;
   readonly #tab: string;
+  /** Whoever leaves and joins again is the same guest. */
+  readonly #store: TokenStore;
   #visit: { origin: string; pass: PassKeeper; unwatch(): void } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #status: { told: string; shown: Status } | undefined;
@@ -93,6 +95,7 @@ export class RoomClient<K extends AnyKind> {
     this.kind = options.kind;
     this.room = options.room;
     this.#tab = options.tab ?? freshId();
+    this.#store = options.storage ?? defaultStore();
     const features: FeatureTable = { ...builtInFeatures, ...(options.features as FeatureTable | undefined) };
     this.#session = new Session(
       {
@@ -260,11 +263,11 @@ export class RoomClient<K extends AnyKind> {
   // ---- inside
 
   #begin() {
-    const { host, storage = defaultStore() } = this.#options;
+    const { host } = this.#options;
     if (typeof (this.#options.WebSocket ?? globalThis.WebSocket) !== "function")
-      throw new TypeError("joinRoom needs a `WebSocket` where there is none: that of `ws`, for one.");
+      throw new TypeError("joinRoom needs a `WebSocket` here: that of `ws`, for one.");
     const origin = originOf(host);
-    const pass = new PassKeeper(this.#options, origin, storage);
+    const pass = new PassKeeper(this.#options, origin, this.#store);
     const unwatch = watchPage(
       () => this.#happen((now) => this.#session.nudge(now, false)),
       () => this.#happen((now) => this.#session.doubt(now)),

@@ -83,6 +83,8 @@ describe("/tallyroom.js in a browser", () => {
         throw new DOMException("No.", "SecurityError");
       };
       Object.defineProperty(window, "localStorage", { get });
+      // The same setting of a browser's forbids both.
+      navigator.locks.request = () => Promise.reject(new DOMException("No.", "SecurityError"));
     });
     const page = await blank(context);
     await enter(page, "forbidden");

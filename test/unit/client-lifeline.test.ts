@@ -153,6 +153,40 @@ describe("a line to the room", () => {
     fixed.line.parted(1, bad, 100);
     expect(fixed.line.link).toEqual({ is: "ended", ...bad });
   });
+
+  it("[T1] does not go back to a token that was refused, where another could not be had at once", () => {
+    const { line, did, live } = lifeline();
+    live();
+    line.parted(1, { code: 4401, reason: "That token is not good." }, 100);
+    line.tick(100);
+    line.parted(2, { code: 1006, reason: "Nobody answers." }, 200);
+    line.tick(line.nextAt());
+    line.tick(line.nextAt());
+    line.nudge(line.nextAt() - 1, true);
+    expect(did.filter((what) => what.startsWith("open"))).toEqual([
+      "open 2 anew",
+      "open 3 anew",
+      "open 4 anew",
+    ]);
+    line.authorised(4, 90_000);
+    line.parted(4, { code: 1006, reason: "" }, 90_001);
+    line.tick(line.nextAt());
+    expect(did.at(-1)).toBe("open 5");
+  });
+
+  it.each([4401, 4403])("[T1] asks for another token where somebody joins again after %s", (code) => {
+    const why = { code, reason: "No." };
+    const { line, did, live } = lifeline();
+    live();
+    line.parted(1, why, 100);
+    line.tick(100);
+    line.parted(2, why, 200);
+    expect(line.link).toEqual({ is: "ended", ...why });
+    line.start(300);
+    expect(did.at(-1)).toMatch(/^open \d anew$/);
+    line.parted(Number(did.at(-1)?.split(" ")[1]), { code: 4401, reason: "It ended." }, 400);
+    expect(line.link, "which has a second try of its own").toMatchObject({ is: "waiting" });
+  });
 });
 
 describe("comparing with the room", () => {

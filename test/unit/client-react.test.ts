@@ -9,6 +9,7 @@ import {
   StrictMode,
   Suspense,
   startTransition,
+  useEffect,
   useState,
 } from "react";
 import { createRoot, hydrateRoot, type Root } from "react-dom/client";
@@ -200,6 +201,20 @@ describe("RoomProvider", () => {
     expect(sockets.filter(({ readyState }) => readyState < 2)).toHaveLength(1);
     await act(async () => root.unmount());
     expect(sockets.filter(({ readyState }) => readyState < 2)).toHaveLength(0);
+  });
+
+  it("under StrictMode does what is asked as soon as a component is there", async () => {
+    const refusals: unknown[] = [];
+    function Here() {
+      const room = useRoom<Main>();
+      useEffect(() => {
+        room.do("presence", "set", { status: "here" }).catch((error) => refusals.push(error));
+      }, [room]);
+      return null;
+    }
+    const { first } = await open(createElement(Here), { strict: true });
+    expect(first.sent.filter((text) => text.includes('"presence"')).length).toBeGreaterThan(0);
+    expect(refusals).toEqual([]);
   });
 
   it("joins another room when it is told another, and not when a function is made anew", async () => {

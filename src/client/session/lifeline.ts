@@ -34,7 +34,7 @@ type Phase =
   | { is: "connecting"; link: number; askedAt: number; giveUpAt: number; isHandover?: boolean }
   | { is: "live"; link: number; since: number; pingAt: number; pongBy: number }
   /** `isNamed`: it was the room that said when. */
-  | { is: "waiting"; retryAt: number; anew: boolean; isNamed: boolean; reason: string }
+  | { is: "waiting"; retryAt: number; isNamed: boolean; reason: string }
   | { is: "ended"; code: number; reason: string };
 
 /** A second socket that takes over from the live one when it is welcome: nobody notices. */
@@ -67,6 +67,8 @@ export class Lifeline {
   #again = false;
   /** A token was refused, and no connection has held since: a second refusal is not the token's age. */
   #isTokenSuspect = false;
+  /** The token that is held was refused: until there is another, none is tried. */
+  #wantsAnother = false;
   #pingMs = PING_MS;
   /** When handshakes were given up of which nobody knows whether they will arrive: each may replace a later one, once. */
   #ghosts: number[] = [];
@@ -106,7 +108,7 @@ export class Lifeline {
   }
 
   start(now: number): void {
-    if (this.#phase.is === "idle" || this.#phase.is === "ended") this.#open(now, false);
+    if (this.#phase.is === "idle" || this.#phase.is === "ended") this.#open(now);
   }
 
   stop(): void {
@@ -132,6 +134,7 @@ export class Lifeline {
     if (!("giveUpAt" in trying) || trying.link !== link) return;
     trying.askedAt = now;
     trying.giveUpAt = now + GREETING_MS;
+    this.#wantsAnother = false;
   }
 
   /** Answers whether that socket is the one to listen to from now on. */
@@ -155,7 +158,7 @@ export class Lifeline {
   /** Somebody looks at the page, or the network came back: no reason to wait any longer, unless the room gave one. */
   nudge(now: number, isAsked: boolean): void {
     if (this.#phase.is === "waiting") {
-      if (isAsked || !this.#phase.isNamed) this.#open(now, this.#phase.anew);
+      if (isAsked || !this.#phase.isNamed) this.#open(now);
     } else this.doubt(now);
   }
 
@@ -184,8 +187,8 @@ export class Lifeline {
       return this.#pause(now, this.#pauseMs(undefined));
     }
     if (why.code === closeCodes.badToken && this.ports.canRenew && !this.#isTokenSuspect) {
-      this.#isTokenSuspect = true;
-      return this.#pause(now, 0, { anew: true });
+      this.#isTokenSuspect = this.#wantsAnother = true;
+      return this.#pause(now, 0);
     }
     if (isFinal(why.code)) return this.#end(why);
     // A room that moves has a sentence worth reading; a connection that fell silent need not be told that it did, nor wait.
@@ -220,7 +223,7 @@ export class Lifeline {
         else if (now >= phase.pingAt) this.#ping(phase, now, PONG_MS);
         break;
       case "waiting":
-        if (now >= phase.retryAt) this.#open(now, phase.anew);
+        if (now >= phase.retryAt) this.#open(now);
         break;
       case "idle":
       case "ended":
@@ -257,10 +260,10 @@ export class Lifeline {
     }
   }
 
-  #open(now: number, anew: boolean): void {
+  #open(now: number): void {
     const link = ++this.#links;
     this.#phase = { is: "connecting", link, askedAt: now, giveUpAt: now + TOKEN_MS };
-    this.wire.open(link, anew);
+    this.wire.open(link, this.#wantsAnother);
   }
 
   #promote(second: Second, isHandover: boolean): void {
@@ -271,6 +274,9 @@ export class Lifeline {
   #end({ code, reason }: Parting): void {
     this.#drop();
     this.#phase = { is: "ended", code, reason };
+    // Whoever joins again may be somebody else by then: they have logged in, say.
+    this.#wantsAnother = true;
+    this.#isTokenSuspect = false;
   }
 
   #drop(): void {
@@ -312,13 +318,9 @@ export class Lifeline {
   #pause(
     now: number,
     pauseMs: number,
-    {
-      anew = false,
-      isNamed = false,
-      reason = "",
-    }: { anew?: boolean; isNamed?: boolean; reason?: string } = {},
+    { isNamed = false, reason = "" }: { isNamed?: boolean; reason?: string } = {},
   ): void {
     this.#drop();
-    this.#phase = { is: "waiting", retryAt: now + pauseMs, anew, isNamed, reason };
+    this.#phase = { is: "waiting", retryAt: now + pauseMs, isNamed, reason };
   }
 }
