@@ -67,7 +67,8 @@ export class Attendance {
 
     const { asked: _, ...known } = member;
     const asked = name === hello.name ? {} : { asked: hello.name };
-    this.#admit(connection, before, { ...known, name, ...asked, role: hello.role });
+    const whence = from === undefined ? {} : { from };
+    this.#admit(connection, before, { ...known, name, ...asked, ...whence, role: hello.role });
     kernel.parts.wheel.ensure(expiresAt);
     // Nothing of the open frame may be told before it is durable: the welcome leaves with it.
     kernel.frame().after.push(() => this.#welcome(connection, hello));
@@ -213,6 +214,8 @@ export class Attendance {
       before && !isRaised && (isAnother || (before.name === here.name && before.role === here.role));
     const now = before && isAnother && isRaised ? { ...before, role: here.role } : here;
     if (!isSame || leavesAt !== undefined) this.change(now);
+    else if (before.from !== here.from && here.from !== undefined)
+      this.change({ ...before, from: here.from });
     if (!isSame) this.#tellFeatures("joined", now);
     connection.member = this.kernel.memory.members.get(here.user) ?? here;
   }

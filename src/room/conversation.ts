@@ -24,6 +24,8 @@ export class Conversation {
     if (connection.expiresAt <= kernel.now) {
       return kernel.delivery.bye(connection, closeCodes.badToken, "Your token has ended.");
     }
+    // Before it is noted that it was heard: only of one that pings is it known, after a sleep, that it fell silent.
+    if (text === "ping") connection.hasPinged = true;
     connection.heard(kernel.now);
     // Whoever speaks on opening does not end everybody's frame: it is heard once its welcome is out.
     if (!connection.isWelcome) {
@@ -31,7 +33,6 @@ export class Conversation {
       return this.#close(connection, "Wait for your welcome.");
     }
     if (text === "ping") {
-      connection.hasPinged = true;
       const tooOften = this.traffic.limitUpkeep(connection, kernel.now);
       if (tooOften) return this.#refuse(connection, tooOften, {});
       return kernel.delivery.direct(connection, "pong");

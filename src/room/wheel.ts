@@ -1,6 +1,9 @@
 import type { RoomClock } from "./clock";
 import type { Storage } from "./ports";
 
+/** A runtime takes no time that is too far away, and a token may end in the year 9999: it rings before, and is set again. */
+const FARTHEST_MS = 366 * 86_400_000;
+
 /**
  * The one alarm of an object, shared by everything in the room that waits. It may ring early, and then only looks; it
  * never rings late, for whoever waits makes sure of it, and it is re-armed last, from all that is still waiting.
@@ -16,7 +19,7 @@ export class Wheel {
 
   /** Rings at this time or before. */
   ensure(at: number): void {
-    const machineAt = at - this.clock.ahead;
+    const machineAt = Math.min(at, this.clock.now + FARTHEST_MS) - this.clock.ahead;
     if (at === Number.POSITIVE_INFINITY || (this.armedAt !== null && this.armedAt <= machineAt)) return;
     this.#arm(machineAt);
   }

@@ -90,6 +90,14 @@ export function joining(stage: Stage): void {
       expect(welcome.state?.chat).toEqual({ messages: [] });
     });
 
+    it("[T1] a token that ends in the year 2286 opens a room like any other", async () => {
+      const expiresIn = 9_999_999_999 - Math.floor(Date.now() / 1000);
+      const token = await stage.token({ sub: "eve" }, { expiresIn });
+      const client = await stage.guest(stage.room("far"), { token });
+      expect((await client.welcome()).you.user).toBe("eve");
+      expect(client.welcomes).toHaveLength(1);
+    });
+
     it("[T3] a host leads the rooms that the token names and is nobody elsewhere", async () => {
       const room = stage.room("led");
       const host = await stage.host(room);

@@ -377,6 +377,8 @@ export class MemoryWorld {
 
   #arm(at: number | null): Promise<void> {
     if (at !== null && !Number.isFinite(at)) throw new TypeError(`an alarm at ${at}`);
+    // In nanoseconds it has 63 bits.
+    if (at !== null && at * 1e6 > 2 ** 63) throw new TypeError(`an alarm so far away: ${at}`);
     this.counts.alarms++;
     return this.#write(
       () => {

@@ -85,6 +85,22 @@ describe("whoever keeps the bans", () => {
     stage.check();
   });
 
+  it("[D5] is told who is here also after a drain while it was away", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    const ann = stage.join("ann");
+    stage.pass(100);
+    town.lose();
+    stage.turn(() => stage.room.drain(stage.now));
+    town.lose();
+    stage.pass(11_000);
+    stage.rejoin(ann);
+    stage.pass(60_000);
+    town.settle();
+    expect([...town.here]).toEqual(["ann"]);
+    stage.check();
+  });
+
   it("[D5] is not told of reconnects and other tabs", async () => {
     const town = await Town.open();
     const { stage } = town;

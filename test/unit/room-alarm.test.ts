@@ -36,6 +36,29 @@ describe("a room's alarm", () => {
     expect(stage.world.counts).toEqual({ ...before, alarms: before.alarms + 5 });
   });
 
+  it("[T1] is one that a runtime takes, whenever a token and a timer end", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann", { expiresAt: 9_999_999_999_000 });
+    expect(ann.read().welcomes).toHaveLength(1);
+    setTimer(stage, ann, "t", 9_000_000_000_000);
+    stage.pass(2 * 900_000);
+    stage.check();
+  });
+
+  it("[M2] knows of somebody who has pinged, after however many sleeps, that they fell silent", async () => {
+    const stage = await RoomStage.open();
+    stage.join("bob", { expiresAt: stage.now + 100 * 900_000 });
+    const ann = stage.join("ann", { expiresAt: stage.now + 100 * 900_000 });
+    for (let time = 0; time < 3; time++) {
+      stage.pass(20_000);
+      await stage.sleep();
+      stage.tell(ann, "ping");
+    }
+    await stage.sleep();
+    stage.pass(2 * 900_000);
+    expect(ann.peer.closes).toMatchObject([{ code: 4408 }]);
+  });
+
   it("is as early as what waits: a grace, a timer, the end of a token", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");

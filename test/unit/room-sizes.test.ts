@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { chat } from "../../src/features/chat/decide";
+import { moderation } from "../../src/features/moderation/decide";
+import type { ModerationState } from "../../src/features/moderation/state";
+import { presence } from "../../src/features/presence/decide";
+import type { PresenceState } from "../../src/features/presence/state";
 import { canonical } from "../../src/protocol/checksum";
+import { defineKind } from "../../src/room/kind";
 import { labKind, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
@@ -74,6 +80,39 @@ describe("nothing stored exceeds 128 KiB", () => {
     expect(stage.world.keys("s/").length).toBeGreaterThan(3);
     expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
     await restarted(stage, tabs[0] as RoomTab);
+  });
+
+  it("400 members with ids of 128 emoji: those in the list go at once, and the others move up", async () => {
+    const stage = await RoomStage.open({ settings: { maxUsers: 2_000 } });
+    const tabs = Array.from({ length: 400 }, (_, n) =>
+      stage.join(longUser(n), { name: LONGEST_NAME, tab: `${n}`, forgets: n < 399 }),
+    );
+    stage.pass(2_000);
+    for (const tab of tabs.slice(0, 200)) stage.leave(tab);
+    stage.pass(20_000);
+    const last = tabs.at(-1) as RoomTab;
+    const { members, count } = last.read().slices.presence as PresenceState;
+    expect([Object.keys(members).length, count]).toEqual([200, 200]);
+    stage.check();
+  });
+
+  it("200 who are muted, with ids of 128 emoji, and all of whose time ends while the room is down", async () => {
+    const kind = defineKind({ name: "main", features: [presence, chat, moderation] });
+    const stage = await RoomStage.open({ kind });
+    const hosts = Array.from({ length: 4 }, (_, n) => stage.join(`host${n}`, { role: "host" }));
+    for (let n = 0; n < 200; n++) {
+      const host = hosts[n % 4] as RoomTab;
+      stage.do(host, "moderation", "mute", { user: longUser(n), forMs: 60_000 + n });
+    }
+    stage.pass(1_000);
+    stage.die();
+    stage.world.now += 120_000;
+    await stage.wake();
+    stage.pass(1_000);
+    const ann = stage.join("ann");
+    stage.pass(1_000);
+    expect((ann.read().slices.moderation as ModerationState).muted).toEqual({});
+    stage.check();
   });
 
   it("1,000 members with ids of 128 emoji, who come at once, act at once and go at once", async () => {

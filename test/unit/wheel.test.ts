@@ -32,6 +32,16 @@ describe("the wheel", () => {
     expect(set).toEqual([39]);
   });
 
+  it("asks for no time that a runtime refuses, and for what waits beyond that once it has rung", () => {
+    const { set, wheel: it } = wheel(null);
+    it.ensure(9_999_999_999_000);
+    expect(set).toEqual([366 * 86_400_000]);
+    it.ensure(9_999_999_999_000);
+    it.rang();
+    it.ensure(8_640_000_000_000_000);
+    expect(set).toEqual([366 * 86_400_000, 366 * 86_400_000]);
+  });
+
   it("does not fail whoever waits where the alarm is refused at once", () => {
     const failures: unknown[] = [];
     const refusing = {

@@ -1,4 +1,4 @@
-export const version = "4f41d027";
+export const version = "48a4caa1";
 
 export interface ChatMessage {
   /** The number of its event. */
@@ -34,7 +34,7 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
       if (role) message.role = role;
       // One copy, into which the newest fits where the oldest was: of all that a line costs a room, this was the most.
       const messages = state.messages.slice(-KEPT);
-      if (messages.length === KEPT) messages.shift();
+      if (messages[KEPT - 1]) messages.shift();
       messages.push(message);
       return { messages };
     }

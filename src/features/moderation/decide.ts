@@ -16,6 +16,8 @@ const MAX_MUTED = 200;
 /** A thousand bans that nobody outside has been told of: whoever keeps them has been away for long. */
 const MAX_OWED = 1_000;
 const UNMUTE = "unmute";
+/** A frame bears no more, should their ids be the longest that there are. */
+const UNMUTED_AT_ONCE = 100;
 
 type Seen = Situation<ModerationState, Hidden>;
 type AskedHere = Asked<ModerationState, Hidden>;
@@ -160,18 +162,20 @@ export const moderation = defineFeature({
     bans: { ask: askBans, answered: bansWritten },
   },
 
-  /** Bans have to be told before the room goes; who was here need not be. */
-  ending: ({ private: { isEnded, owed } }) => ({
-    ...(isEnded ? {} : { private: [{ n: "ended", d: {} }] }),
+  /** Bans have to be told before the room goes; who was here need not be. A room that may come back goes on telling. */
+  ending: ({ private: { isEnded, owed } }, isFinal) => ({
+    ...(isEnded || !isFinal ? {} : { private: [{ n: "ended", d: {} }] }),
     errands: [...(isEnded ? [] : ["places"]), ...(owed.length > 0 ? ["bans"] : [])],
   }),
 
   /** Those whose time is over. The list shrinks a moment late; what they say is judged by the time itself. */
   due({ state, at }) {
     const over = Object.entries(state.muted).filter(([, untilMs]) => untilMs <= at);
-    const next = Math.min(...Object.values(state.muted).filter((untilMs) => untilMs > at));
+    const some = over.slice(0, UNMUTED_AT_ONCE);
+    const later = Object.values(state.muted).filter((untilMs) => untilMs > at);
+    const next = some.length < over.length ? at : Math.min(...later);
     return {
-      events: over.map(([user]) => ({ n: "unmuted", d: { user } })),
+      events: some.map(([user]) => ({ n: "unmuted", d: { user } })),
       ...(next < FOREVER ? { timers: { [UNMUTE]: next } } : {}),
     };
   },

@@ -8,6 +8,8 @@ import { initial, type PresenceState, reduce, version } from "./state";
 /** How often a crowd past the list is counted anew. */
 const COUNT_EVERY_MS = 1_000;
 const COUNT = "count";
+/** A frame bears no more, should their ids be the longest that there are. */
+const LISTED_AT_ONCE = 100;
 
 type Seen = Situation<PresenceState, undefined>;
 
@@ -65,12 +67,18 @@ export const presence = defineFeature({
   },
 
   /** Fills the list with who came first of those outside it, and tells how many there are. */
-  due({ state, members }) {
+  due({ state, members, at }) {
     const free = MAX_LISTED_MEMBERS - Object.keys(state.members).length;
     const waiting = [...members.values()].filter(({ user }) => !Object.hasOwn(state.members, user));
-    const listed = waiting.slice(0, free).map((member) => ({ n: "joined" as const, d: seen(member) }));
+    const listed = waiting
+      .slice(0, Math.min(free, LISTED_AT_ONCE))
+      .map((member) => ({ n: "joined" as const, d: seen(member) }));
     if (listed.length === 0 && state.count === members.size) return {};
-    return { events: [...listed, { n: "counted", d: { count: members.size } }] };
+    const goesOn = listed.length < Math.min(free, waiting.length);
+    return {
+      events: [...listed, { n: "counted", d: { count: members.size } }],
+      ...(goesOn ? { timers: { [COUNT]: at } } : {}),
+    };
   },
 });
 
