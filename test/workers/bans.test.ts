@@ -344,6 +344,19 @@ describe("the address of a banned guest", () => {
     },
   );
 
+  it("[D7] goes with a ban everywhere that is set in a room where the guest is not", async () => {
+    const address = "192.0.2.4";
+    const { body } = await opened(address);
+    const user = String(body.user);
+    const room = freshRoom();
+    const guest = await joins(address, room, String(body.token));
+    await guest.welcome();
+    await known(user, room);
+    const write = { n: 1, scope: "everywhere", user, by: "ada", at: Date.now(), isLifted: false };
+    await keeperOf(limited)?.writes({ kind: "main", id: freshRoom() }, { writes: [write] });
+    expect(await opened(address)).toMatchObject({ status: 429, body: { code: "rate_limited" } });
+  });
+
   it("[D7] goes with a ban in a room", async () => {
     const room = freshRoom();
     const { body } = await opened("192.0.2.3");

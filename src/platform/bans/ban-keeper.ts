@@ -70,7 +70,11 @@ export class BanKeeper {
           by,
           at,
         });
-      if (from !== undefined && !isLifted) await this.closeAddress(from);
+      if (!isLifted) {
+        // Whoever is banned everywhere may be in other rooms, and come from elsewhere.
+        const others = scope === "everywhere" ? await this.#objectOf(user).addresses(user) : [];
+        await this.#close(from === undefined ? others : [from, ...others]);
+      }
       if (scope === "everywhere") await this.#tell(user);
     }
     return { askedAt: Date.now(), done: writes.map(({ n }) => n) };
@@ -79,8 +83,7 @@ export class BanKeeper {
   async put(ban: Omit<Ban, "scope">): Promise<void> {
     await putBan(this.db, { ...ban, scope: EVERYWHERE });
     // Before they are sent away, for then nobody knows any more where they were from.
-    const addresses = await this.#objectOf(ban.user).addresses(ban.user);
-    await Promise.all(addresses.map((from) => this.closeAddress(from)));
+    await this.#close(await this.#objectOf(ban.user).addresses(ban.user));
     await this.#tell(ban.user);
   }
 
@@ -102,6 +105,10 @@ export class BanKeeper {
   /** Whether somebody of this role may moderate the user, by the role the user holds where they are. */
   async mayModerate(by: Role, user: string): Promise<boolean> {
     return roles.indexOf(await this.#objectOf(user).role(user)) < roles.indexOf(by);
+  }
+
+  async #close(addresses: readonly string[]): Promise<void> {
+    await Promise.all([...new Set(addresses)].map((from) => this.closeAddress(from)));
   }
 
   #objectOf(user: string) {

@@ -104,6 +104,7 @@ export class UserObject extends DurableObject<CloudflareEnv> {
     const { storage } = this.ctx;
     const { user } = telling;
     const word = await this.#word(user);
+    const before = await this.#present(user);
     const outcomes = await Promise.all(
       telling.places.map(async (place) => ({
         place,
@@ -112,8 +113,12 @@ export class UserObject extends DurableObject<CloudflareEnv> {
     );
     const placesOf = (what: string) =>
       outcomes.filter(({ outcome }) => outcome === what).map(({ place }) => place);
-    const nowhere = placesOf("nowhere");
-    if (nowhere.length > 0) await storage.delete(nowhere.map((place) => prefixOf(user) + place));
+    // Unless it was told meanwhile that they are there: in a room made anew.
+    const known = await this.#present(user);
+    const nowhere = placesOf("nowhere")
+      .map((place) => prefixOf(user) + place)
+      .filter((key) => known.get(key)?.at === before.get(key)?.at);
+    if (nowhere.length > 0) await storage.delete(nowhere);
     // Another change came in meanwhile, and tells everybody itself.
     if ((await storage.get<Telling>(tellingOf(user)))?.id !== telling.id) return;
     const missed = placesOf("away");
