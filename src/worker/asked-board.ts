@@ -33,6 +33,7 @@ export async function onBoard<P extends z.ZodObject, Q extends z.ZodObject>(
   schemas: { params: P; query: Q },
   mayRead: MayRead,
   work: (asked: Asked, params: z.output<P>, query: z.output<Q>, now: number) => Promise<Response>,
+  away: () => Response = boardsAway,
 ): Promise<Response> {
   const now = Date.now();
   const params = readParams(c.req.param(), schemas.params);
@@ -54,7 +55,7 @@ export async function onBoard<P extends z.ZodObject, Q extends z.ZodObject>(
   } catch (error) {
     if (error instanceof TooManyMisses) return refusalResponse(error.refusal);
     console.error(`The board ${address.board} could not be read:`, error);
-    return boardsAway();
+    return away();
   }
 }
 

@@ -24,28 +24,34 @@ const RESET_SPREAD_MS = 5_000;
 export function liveRoutes(book: BoardBook, mayRead: MayRead) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
 
+  const schemas = { params: boardParams, query: liveQuery };
   app.get("/:board/live", (c) =>
-    onBoard(c, book, { params: boardParams, query: liveQuery }, mayRead, async (asked, _, __, now) => {
-      const { env, req } = c;
-      if (!env.BOARDS) return refusalResponse(refuseHttp(503, "unavailable", NO_OBJECTS));
-      const { address, ranking, isClosed } = asked;
-      if (isClosed) return refusalResponse(badData("That period has ended: it is told no more."));
-      const refusal = await mayRead(env, req.raw, "live");
-      if (refusal) return refusalResponse(refusal);
-      // A kind's own board is there by declaration: nobody can make up another.
-      const isDeclared = address.room === undefined && !ranking.period.startsWith("season");
-      if (!isDeclared) {
-        const missing = await whetherThere(c, asked, now);
-        if (missing) return missing;
-      }
-      const knows = /^\d{1,16}-[0-9a-f]{8}$/.exec(req.header("Last-Event-ID") ?? "")?.[0];
-      const endsAt = endOf(ranking.period, address.rules, now);
-      const ask = { ranking, endsAt, ...(knows === undefined ? {} : { knows }) };
-      return env.BOARDS.getByName(`${ranking.board}\n${ranking.period}`).fetch(liveRequest(ask));
-    }),
+    onBoard(c, book, schemas, mayRead, (asked, _, __, now) => follow(c, mayRead, asked, now), comeBack),
   );
   return app;
 }
+
+async function follow(c: Ctx, mayRead: MayRead, asked: Asked, now: number): Promise<Response> {
+  const { env, req } = c;
+  if (!env.BOARDS) return refusalResponse(refuseHttp(503, "unavailable", NO_OBJECTS));
+  const { address, ranking, isClosed } = asked;
+  if (isClosed) return refusalResponse(badData("That period has ended: it is told no more."));
+  const refusal = await mayRead(env, req.raw, "live");
+  if (refusal) return refusalResponse(refusal);
+  // A kind's own board is there by declaration: nobody can make up another.
+  const isDeclared = address.room === undefined && !ranking.period.startsWith("season");
+  if (!isDeclared) {
+    const missing = await whetherThere(c, asked, now);
+    if (missing) return missing;
+  }
+  const knows = /^\d{1,16}-[0-9a-f]{8}$/.exec(req.header("Last-Event-ID") ?? "")?.[0];
+  const endsAt = endOf(ranking.period, address.rules, now);
+  const ask = { ranking, endsAt, ...(knows === undefined ? {} : { knows }) };
+  return env.BOARDS.getByName(`${ranking.board}\n${ranking.period}`).fetch(liveRequest(ask));
+}
+
+/** Of a board that cannot be read right now: an `EventSource` that is refused does not ask again. */
+const comeBack = () => comeBackStream("board-away", AWAY_RETRY_MS);
 
 const NO_OBJECTS = "This worker tells no boards live: it has no BOARDS binding.";
 
@@ -71,6 +77,6 @@ async function whetherThere(c: Ctx, asked: Asked, now: number): Promise<Response
   } catch (error) {
     if (error instanceof TooManyMisses) return refusalResponse(error.refusal);
     console.error(`The board ${board} could not be read:`, error);
-    return comeBackStream("database-away", AWAY_RETRY_MS);
+    return comeBack();
   }
 }

@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { openBoardBook } from "../../../src/boards/board-book";
 import { main } from "../../../src/kinds/main";
 import { appOf } from "../../../src/worker/app";
@@ -77,6 +77,25 @@ it("[V1] is for pages of other origins what other reads are", async () => {
     [200, "https://show.example.org"],
     [200, null],
   ]);
+});
+
+it("[V5] where a board cannot be read or its object be asked, a stream ends at once, and an EventSource comes back", async () => {
+  vi.spyOn(console, "error").mockReturnValue();
+  const isAway = () => {
+    throw new Error("It is away.");
+  };
+  const away = {
+    "/v1/boards/main/live": { BOARDS: { getByName: () => ({ fetch: async () => isAway() }) } },
+    "/v1/boards/main:hall/live": { DB: { prepare: isAway } },
+  };
+  for (const [path, more] of Object.entries(away)) {
+    const response = await worker(more).get(path);
+    expect([response.status, response.headers.get("Content-Type"), await response.text()]).toEqual([
+      200,
+      "text/event-stream; charset=UTF-8",
+      "retry: 5000\n\n: board-away\n\n",
+    ]);
+  }
 });
 
 it("says so where a worker has no object for it", async () => {
