@@ -16,6 +16,8 @@ export interface RoomName {
 export type ErrandHandler = (room: RoomName, ask: Json, signal: AbortSignal) => Promise<Json>;
 /** By `feature/errand`. */
 export type ErrandHandlers = Readonly<Record<string, ErrandHandler>>;
+/** Those of features that do not come with Tallyroom, made from the variables and bindings of the deployment. */
+export type OwnErrands<Env> = (env: Env) => ErrandHandlers;
 
 /** Answers once, within the deadline, and never rejects. */
 export async function carryOut(
@@ -28,7 +30,7 @@ export async function carryOut(
   let timer: ReturnType<typeof setTimeout> | null = null;
   try {
     const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
-    if (!handler) throw new Error("nobody here does that");
+    if (!handler) throw new Error("nobody here does that (`errands` of `serve` and `partyOf` say who)");
     const tooLate = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
     });

@@ -3,7 +3,7 @@ import { closeCodes } from "../protocol/codes";
 import { addressRates } from "../protocol/rates";
 import { ComeBack } from "../room/come-back";
 import type { Kind } from "../room/kind";
-import { askAddressOf } from "./addresses/partykit-address";
+import { ADDRESS_PARTY, askAddressOf } from "./addresses/partykit-address";
 import { aloneErrands, workerOf } from "./calls/call-worker";
 import { isWorkers, passOn } from "./calls/pass-on";
 import type { Config } from "./config";
@@ -13,7 +13,7 @@ import { readCall, readReader } from "./edge/forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./edge/hello-header";
 import { refusalResponse } from "./edge/http-refusal";
 import { byeText } from "./edge/refusal";
-import type { ErrandHandlers } from "./errands";
+import type { ErrandHandlers, OwnErrands } from "./errands";
 import { withAlert } from "./points/batch-errand";
 import { scoreboardSink } from "./points/scoreboard-sink";
 import { RoomHost } from "./room-host";
@@ -27,12 +27,16 @@ import { roomStorage } from "./room-storage";
  * - It does not hold other requests back while a room loads: `RoomHost` blocks them.
  * - It hides the runtime's automatic answers, so a ping wakes the room.
  */
-export function partyOf(kind: Kind): Party.Worker {
+export function partyOf(
+  kind: Kind,
+  { errands: ownErrands = () => ({}) }: { errands?: OwnErrands<Party.Room["env"]> } = {},
+): Party.Worker {
   let door: Door | undefined;
   const doorOf = ({ env, parties }: Pick<Party.Lobby, "env" | "parties">) => {
     if (door) return door;
     const full = withDefaults(env);
     const askAddress = askAddressOf(parties);
+    if (!askAddress) warnOfLimits(env);
     const askBans = workerOf(Door.config(full))?.askBans;
     door = new Door(full, {
       kinds: new Set([kind.name]),
@@ -81,7 +85,11 @@ export function partyOf(kind: Kind): Party.Worker {
           block: (work) => room.blockConcurrencyWhile(work),
           sockets: () =>
             [...room.getConnections()].map((held) => ({ peer: new SocketPeer(held), note: noteOf(held) })),
-          errands: { ...(workerOf(config) ?? { errands: aloneErrands }).errands, ...sinksOf(config) },
+          errands: {
+            ...ownErrands(room.env),
+            ...(workerOf(config) ?? { errands: aloneErrands }).errands,
+            ...sinksOf(config),
+          },
           sync: () => room.storage.sync(),
           // PartyKit gives no way to end an object; everybody comes back to a room made anew from storage.
           abandon: () => sendAway([...room.getConnections()]),
@@ -161,6 +169,18 @@ function sendAway(all: readonly Party.Connection[]): void {
 function withDefaults(env: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const limits = Object.values(addressRates).map(({ variable }) => [variable, env[variable] || "0"]);
   return { ...env, GUESTS: env.GUESTS || "on", ...Object.fromEntries(limits) };
+}
+
+/** Set, and in force nowhere. */
+function warnOfLimits(env: Readonly<Record<string, unknown>>): void {
+  const set = Object.values(addressRates).flatMap(({ variable }) =>
+    env[variable] && env[variable] !== "0" ? [variable] : [],
+  );
+  if (set.length === 0) return;
+  const names = [...new Set(set)].join(", ");
+  console.warn(
+    `${names}: not in force, for partykit.json names no party "${ADDRESS_PARTY}" (addressParty()).`,
+  );
 }
 
 /** Only the edge can ask: a room that woke by its alarm knows no parties any more. */

@@ -297,6 +297,10 @@ export function recovery(stage: Stage): void {
       expect(newer.slices).toHaveProperty("wave");
       // An event that older pages have never heard of.
       await newer.done(newer.do("wave", "wave", {}));
+      // What the feature's own errand is answered by whoever the release says.
+      const isAnswer = ({ f, n }: { f: string; n: string }) => f === "wave" && n === "answered";
+      await eventually(() => newer.events.some(isAnswer), "the wave is answered");
+      expect(newer.events.find(isAnswer)?.d).toEqual({ by: `main/${room} {"waves":1} on` });
       expect((await ann.say("still here")).outcome.is).toBe("done");
       await eventually(() => bob.seq === ann.seq, "bob heard it");
       expect(bob.room.state.chat.messages.at(-1)).toMatchObject({ text: "still here" });

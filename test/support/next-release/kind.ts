@@ -5,19 +5,38 @@ import { presence } from "../../../src/features/presence/decide";
 import { defineFeature } from "../../../src/room/feature";
 import { defineKind } from "../../../src/room/kind";
 
-/** A feature that no earlier release knows. */
+/** A feature that no earlier release knows, and what somebody outside does for it. */
 const wave = defineFeature({
   name: "wave",
   version: "1",
-  schema: { actions: { wave: z.object({}) }, events: { waved: z.object({}) } },
-  shared: { initial: () => ({ waves: 0 }), reduce: ({ waves }) => ({ waves: waves + 1 }) },
+  schema: {
+    actions: { wave: z.object({}) },
+    events: { waved: z.object({}), answered: z.object({ by: z.string() }) },
+  },
+  shared: {
+    initial: () => ({ waves: 0, answers: 0 }),
+    reduce: ({ waves, answers }, { n }) =>
+      n === "waved" ? { waves: waves + 1, answers } : { waves, answers: answers + 1 },
+  },
   actions: {
     wave: {
       maxBytes: 16,
       rate: { count: 100, perMs: 1_000 },
-      decide: () => ({ events: [{ n: "waved", d: {} }] }),
+      decide: () => ({ events: [{ n: "waved", d: {} }], errands: ["answer"] }),
     },
   },
+  errands: {
+    answer: {
+      ask: ({ state }) => (state.answers < state.waves ? { waves: state.waves } : undefined),
+      answered: (_, by) => ({ events: [{ n: "answered", d: { by: String(by) } }] }),
+    },
+  },
+});
+
+/** Tells the room which room it was, and what the deployment calls its guests' setting. */
+export const nextErrands = (env: Readonly<Record<string, unknown>>) => ({
+  "wave/answer": async (room: { kind: string; id: string }, ask: unknown) =>
+    `${room.kind}/${room.id} ${JSON.stringify(ask)} ${env.GUESTS}`,
 });
 
 /** Chat as another release might have it: its state counts lines, which the one before did not. */

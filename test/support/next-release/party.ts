@@ -1,4 +1,4 @@
 import { partyOf } from "../../../src/platform/partykit";
-import { nextMain } from "./kind";
+import { nextErrands, nextMain } from "./kind";
 
-export default partyOf(nextMain);
+export default partyOf(nextMain, { errands: nextErrands });

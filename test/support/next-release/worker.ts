@@ -1,7 +1,7 @@
 import { serve } from "../../../src/worker/serve";
-import { nextMain } from "./kind";
+import { nextErrands, nextMain } from "./kind";
 
-const { Rooms, worker } = serve({ kinds: [nextMain] });
+const { Rooms, worker } = serve({ kinds: [nextMain], errands: nextErrands });
 
 // Whatever else the configured entry exports, wrangler.toml has a binding for.
 export * from "../../../src/worker/index";
