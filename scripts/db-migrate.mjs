@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readEnvFile } from "./env-file.mjs";
 import { readEnvironment } from "./environment.mjs";
-import { databaseName, migrateLocally } from "./migrations.mjs";
+import { databaseName, isDatabaseKnown, migrateLocally } from "./migrations.mjs";
 import { PROJECT } from "./project.mjs";
 
 try {
@@ -29,6 +29,12 @@ async function migrateThisMachines() {
 
 /** wrangler lists what it would apply, and asks. */
 function migrateDeployed() {
+  if (!isDatabaseKnown()) {
+    throw new Error(
+      `wrangler.toml does not say which database to migrate. Make one with \`npx wrangler d1 create ${databaseName()}\`, ` +
+        "and write the database_id that it prints into wrangler.toml, below database_name.",
+    );
+  }
   const { status } = spawnSync(
     process.execPath,
     [
