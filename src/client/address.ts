@@ -7,11 +7,11 @@ const LOCAL =
 
 /** Where the rooms are, `https://example.org`: from `example.org`, `ws://127.0.0.1:1999/`; the page's own host if absent. */
 export function originOf(host: string | undefined): string {
-  const page = typeof location === "undefined" ? undefined : location;
+  const page: Location | undefined = globalThis.location;
   const wanted = host ?? page?.host;
   if (!wanted) throw new TypeError("joinRoom needs a `host` outside a page.");
   const [, scheme, s = "", rest] = HOST.exec(wanted) ?? [];
-  if (rest === undefined) throw new TypeError(`"${wanted}" is no host, as play.example.org is one.`);
+  if (rest === undefined) throw new TypeError(`"${wanted}" is no host, as play.example.org is.`);
   if (scheme) return `http${s}://${rest}`;
   const isOpen = rest === page?.host ? page.protocol === "http:" : LOCAL.test(rest);
   return `http${isOpen ? "" : "s"}://${rest}`;

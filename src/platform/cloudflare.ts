@@ -16,7 +16,7 @@ import { decodeHello, HELLO_HEADER } from "./edge/hello-header";
 import { refusalResponse } from "./edge/http-refusal";
 import { mayBegin } from "./edge/new-room";
 import { refuseSocketFor } from "./edge/refusal";
-import type { ErrandHandlers, OwnErrands } from "./errands";
+import { type ErrandHandlers, type OwnErrands, ownHandlers } from "./errands";
 import { withAlert } from "./points/batch-errand";
 import { databaseSink } from "./points/database-sink";
 import { AFTER_FAILURE_MS, RoomHost } from "./room-host";
@@ -45,7 +45,7 @@ export type RoomsClass = new (ctx: DurableObjectState, env: CloudflareEnv) => Du
 /** One Durable Object class for every kind: an object's name is `kind/room`, so that a new kind is one line and no binding. */
 export function roomsOf(
   kinds: ReadonlyMap<string, Kind>,
-  ownErrands: OwnErrands<CloudflareEnv> = () => ({}),
+  ownErrands?: OwnErrands<CloudflareEnv>,
 ): RoomsClass {
   const book = openBoardBook([...kinds.values()]);
   return class Rooms extends Server<CloudflareEnv> {
@@ -71,7 +71,7 @@ export function roomsOf(
           sockets: () =>
             [...this.getConnections()].map((held) => ({ peer: this.#peer(held), note: noteOf(held) })),
           errands: {
-            ...ownErrands(env),
+            ...ownHandlers(ownErrands, env),
             ...(bans ? errandsOf(bans) : aloneErrands),
             "scores/batch": withAlert(databaseSink(env.DB, book)),
           },

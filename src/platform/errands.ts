@@ -19,6 +19,16 @@ export type ErrandHandlers = Readonly<Record<string, ErrandHandler>>;
 /** Those of features that do not come with Tallyroom, made from the variables and bindings of the deployment. */
 export type OwnErrands<Env> = (env: Env) => ErrandHandlers;
 
+/** What is wrong with them stops no room: it is told, and what they should have done is asked for again and again. */
+export function ownHandlers<Env>(own: OwnErrands<Env> | undefined, env: Env): ErrandHandlers {
+  try {
+    return own?.(env) ?? {};
+  } catch (error) {
+    console.error("This deployment's own errands could not be made, and nobody does them:", error);
+    return {};
+  }
+}
+
 /** Answers once, within the deadline, and never rejects. */
 export async function carryOut(
   handlers: ErrandHandlers,
@@ -30,7 +40,7 @@ export async function carryOut(
   let timer: ReturnType<typeof setTimeout> | null = null;
   try {
     const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
-    if (!handler) throw new Error("nobody here does that (`errands` of `serve` and `partyOf` say who)");
+    if (!handler) throw new Error("nobody here does that");
     const tooLate = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
     });

@@ -13,7 +13,7 @@ import { readCall, readReader } from "./edge/forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./edge/hello-header";
 import { refusalResponse } from "./edge/http-refusal";
 import { byeText } from "./edge/refusal";
-import type { ErrandHandlers, OwnErrands } from "./errands";
+import { type ErrandHandlers, type OwnErrands, ownHandlers } from "./errands";
 import { withAlert } from "./points/batch-errand";
 import { scoreboardSink } from "./points/scoreboard-sink";
 import { RoomHost } from "./room-host";
@@ -29,7 +29,7 @@ import { roomStorage } from "./room-storage";
  */
 export function partyOf(
   kind: Kind,
-  { errands: ownErrands = () => ({}) }: { errands?: OwnErrands<Party.Room["env"]> } = {},
+  { errands }: { errands?: OwnErrands<Party.Room["env"]> } = {},
 ): Party.Worker {
   let door: Door | undefined;
   const doorOf = ({ env, parties }: Pick<Party.Lobby, "env" | "parties">) => {
@@ -86,7 +86,7 @@ export function partyOf(
           sockets: () =>
             [...room.getConnections()].map((held) => ({ peer: new SocketPeer(held), note: noteOf(held) })),
           errands: {
-            ...ownErrands(room.env),
+            ...ownHandlers(errands, room.env),
             ...(workerOf(config) ?? { errands: aloneErrands }).errands,
             ...sinksOf(config),
           },

@@ -213,10 +213,11 @@ export class Attendance {
     const isSame =
       before && !isRaised && (isAnother || (before.name === here.name && before.role === here.role));
     const now = before && isAnother && isRaised ? { ...before, role: here.role } : here;
-    if (!isSame || leavesAt !== undefined) this.change(now);
-    else if (before.from !== here.from && here.from !== undefined)
-      this.change({ ...before, from: here.from });
+    // While another of their sockets stays where they were, that is where they are.
+    const isMoved = before && !isAnother && before.from !== here.from;
+    if (!isSame || leavesAt !== undefined || isMoved) this.change(now);
     if (!isSame) this.#tellFeatures("joined", now);
+    else if (isMoved) this.#tellFeatures("moved", now);
     connection.member = this.kernel.memory.members.get(here.user) ?? here;
   }
 
@@ -239,7 +240,7 @@ export class Attendance {
     return undefined;
   }
 
-  #tellFeatures(what: "joined" | "left", member: Member): void {
+  #tellFeatures(what: "joined" | "moved" | "left", member: Member): void {
     const { kernel } = this;
     for (const feature of kernel.features.values()) {
       try {

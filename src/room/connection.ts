@@ -59,6 +59,13 @@ export class Connection {
     if (this.isWelcome && now - this.#notedAt >= PING_MS) this.note();
   }
 
+  /** Noted at once: only of one that pings is it known, after a sleep too, that it fell silent. */
+  pinged(): void {
+    if (this.hasPinged) return;
+    this.hasPinged = true;
+    if (this.isWelcome) this.note();
+  }
+
   /** Whether it has pinged, and has been silent for too long since. `ahead`: of the machine's clock. */
   isSilent(now: number, ahead: number): boolean {
     const answeredAt = this.peer.pingedAt?.();

@@ -24,9 +24,8 @@ export class Conversation {
     if (connection.expiresAt <= kernel.now) {
       return kernel.delivery.bye(connection, closeCodes.badToken, "Your token has ended.");
     }
-    // Before it is noted that it was heard: only of one that pings is it known, after a sleep, that it fell silent.
-    if (text === "ping") connection.hasPinged = true;
     connection.heard(kernel.now);
+    if (text === "ping") connection.pinged();
     // Whoever speaks on opening does not end everybody's frame: it is heard once its welcome is out.
     if (!connection.isWelcome) {
       if (connection.early.push(text) <= MAX_EARLY) return;

@@ -114,8 +114,8 @@ export class Errands {
     const { feature, errand } = found;
     // It is asked from the state, and nothing of that is told before it is durable.
     kernel.flush();
-    // What waited for that may have begun it.
-    if (this.#underWay.has(name)) return;
+    // What waited for that may have begun it, or ended it.
+    if (this.#underWay.has(name) || memory.errands.get(name) !== outstanding) return;
     try {
       const ask = errand.ask(kernel.situation(feature));
       if (ask === undefined) return this.#over(name);

@@ -206,6 +206,8 @@ export interface Feature<
   /** A member came (not merely another of their tabs), or is gone for good. */
   joined?(situation: Situation<S, P>, member: Member): Outcome<E, X>;
   left?(situation: Situation<S, P>, member: Member): Outcome<E, X>;
+  /** A guest came back from another address. */
+  moved?(situation: Situation<S, P>, member: Member): Outcome<E, X>;
   /**
    * Points that other features award; the first feature of a kind that takes them is handed them, in the frame that they
    * follow from. It refuses nothing: what it cannot count it leaves out.

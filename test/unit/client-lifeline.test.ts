@@ -187,6 +187,14 @@ describe("a line to the room", () => {
     line.parted(Number(did.at(-1)?.split(" ")[1]), { code: 4401, reason: "It ended." }, 400);
     expect(line.link, "which has a second try of its own").toMatchObject({ is: "waiting" });
   });
+
+  it("joins with the token it has where the end was about something else", () => {
+    const { line, did, live } = lifeline();
+    live();
+    line.parted(1, { code: 4409, reason: "A newer one." }, 100);
+    line.start(300);
+    expect(did.at(-1)).toBe("open 2");
+  });
 });
 
 describe("comparing with the room", () => {

@@ -69,6 +69,19 @@ describe("a guest", () => {
     expect(asked).toEqual([{ url: `${HOST}/auth/guest`, body: { name: "Ann" } }]);
   });
 
+  it("who leaves and joins again is the same where nothing is kept, as in Node", async () => {
+    const asked = guests();
+    const fake = fakeSockets();
+    const room = keep(
+      joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", WebSocket: fake.WebSocket }),
+    );
+    await fake.socket(0);
+    room.leave();
+    room.join();
+    expect(tokenIn((await fake.socket(1)).url)).toBe("guest-1/1");
+    expect(asked).toHaveLength(1);
+  });
+
   it("keeps being the same one under another name, and when the token grows old", async () => {
     const asked = guests();
     const fake = fakeSockets();

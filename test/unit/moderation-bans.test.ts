@@ -85,6 +85,28 @@ describe("whoever keeps the bans", () => {
     stage.check();
   });
 
+  it("[D7] is told where a guest comes from now, and not of a second tab's address", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    const home = { guest: true, from: "home" };
+    const ann = stage.join("guest-ann", home);
+    stage.pass(100);
+    town.settle();
+    const other = stage.join("guest-ann", { ...home, tab: "other", from: "elsewhere" });
+    stage.leave(other);
+    stage.pass(1_000);
+    town.settle();
+    const asked = () => stage.world.asked.flatMap(({ ask }) => (ask as { came?: Json[] }).came ?? []);
+    expect(asked()).toMatchObject([{ from: "home" }]);
+    stage.leave(ann);
+    stage.rejoin(ann, { guest: true, from: "elsewhere" });
+    stage.pass(1_000);
+    town.settle();
+    expect(asked().slice(1)).toMatchObject([{ user: "guest-ann", from: "elsewhere" }]);
+    expect([...town.here]).toEqual(["guest-ann"]);
+    stage.check();
+  });
+
   it("[D5] is told who is here also after a drain while it was away", async () => {
     const town = await Town.open();
     const { stage } = town;

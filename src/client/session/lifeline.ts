@@ -274,8 +274,8 @@ export class Lifeline {
   #end({ code, reason }: Parting): void {
     this.#drop();
     this.#phase = { is: "ended", code, reason };
-    // Whoever joins again may be somebody else by then: they have logged in, say.
-    this.#wantsAnother = true;
+    // It was about who they are: whoever joins again may be somebody else by then.
+    if (code < closeCodes.notFound) this.#wantsAnother = true;
     this.#isTokenSuspect = false;
   }
 

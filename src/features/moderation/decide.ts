@@ -154,6 +154,12 @@ export const moderation = defineFeature({
     return { private: untold, errands: ["places"] };
   },
 
+  /** Whoever bans them elsewhere asks the outside where they come from. */
+  moved: ({ private: { here } }, { user }) => ({
+    ...(here.includes(user) ? { private: [{ n: "told", d: { came: [], gone: [user] } }] } : {}),
+    errands: ["places"],
+  }),
+
   heard: wordOfBans,
 
   errands: {

@@ -77,7 +77,7 @@ export const presence = defineFeature({
     const goesOn = listed.length < Math.min(free, waiting.length);
     return {
       events: [...listed, { n: "counted", d: { count: members.size } }],
-      ...(goesOn ? { timers: { [COUNT]: at } } : {}),
+      ...(goesOn ? { timers: { [COUNT]: at + COUNT_EVERY_MS } } : {}),
     };
   },
 });
