@@ -85,6 +85,8 @@ export class Outside implements Machine {
           else places.set(place, at);
         }
       },
+      // Nobody in a simulation is a guest from an address.
+      addresses: async () => [],
       changed: async (user: string) => {
         for (const place of this.#places.get(user)?.keys() ?? []) this.#tell(user, place);
       },
