@@ -2,7 +2,7 @@ import { MAX_RECORD_CHARS, RESEND_MS, SNAPSHOT_EVERY_CHARS, SNAPSHOT_EVERY_FRAME
 import type { EventLog } from "./event-log";
 import type { Memory, Snapshot } from "./memory";
 import type { World } from "./ports";
-import { type FrameRecord, recordChars, storeOperation } from "./record";
+import { type StoredFrame, storedChars, storeOperation } from "./record";
 
 /** What is read first: which room this is, and where its parts lie. */
 export interface Head {
@@ -27,6 +27,8 @@ export interface Head {
 
 export const HEAD = "room";
 export const recordKey = (n: number) => `j/${String(n).padStart(12, "0")}`;
+/** The number in a record's key. */
+export const recordNumber = (key: string) => Number(key.slice("j/".length));
 export const chunkKey = (what: "s" | "o", n: number, chunk: number) =>
   `${what}/${n}/${String(chunk).padStart(5, "0")}`;
 
@@ -46,12 +48,12 @@ export class Journal {
     private isNew: boolean,
   ) {}
 
-  append(record: FrameRecord): void {
-    this.#put(recordKey(record.n), record);
+  append(n: number, stored: StoredFrame): void {
+    this.#put(recordKey(n), stored);
     if (this.isNew) this.#put(HEAD, this.head);
     this.isNew = false;
     this.#sinceSnapshot.frames++;
-    this.#sinceSnapshot.chars += recordChars(record);
+    this.#sinceSnapshot.chars += storedChars(stored);
   }
 
   /** A write failed: memory is ahead of storage, and nothing more may leave this instance. */

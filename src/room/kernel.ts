@@ -159,7 +159,7 @@ export class Kernel {
     for (const [timer, at] of timers) this.setTimer(`${name}/${timer}`, at);
     for (const errand of errands) this.errands.want(`${name}/${errand}`);
     const seq = texts.length > 0 ? this.memory.seq : undefined;
-    if (op) this.#accept(op, seq);
+    if (op) this.#accept(op, seq, user);
     for (const ending of ends) this.on.ends(ending);
     if (outcome.awards) this.#award(outcome.awards);
     return seq;
@@ -200,11 +200,16 @@ export class Kernel {
     }
   }
 
-  #accept({ user, id, print, at, rule, answer, from }: Accepted, seq: number | undefined): void {
+  /** `by`: who its last event says that did it. */
+  #accept(
+    { user, id, print, at, rule, answer, from }: Accepted,
+    seq: number | undefined,
+    by: string | undefined,
+  ): void {
     const operation: Operation = { user, id, print, at, seq, answer, rule, from, record: this.memory.n + 1 };
     this.memory.operations.add(operation);
     this.memory.spend(operation);
-    this.frame().addOperation(operation);
+    this.frame().addOperation(operation, seq !== undefined && by === user);
   }
 
   /** Somebody is closed for too much; answers how long they stay away for it. */
@@ -297,7 +302,7 @@ export class Kernel {
     const n = ++this.memory.n;
     this.memory.at = frame.at;
     this.commits++;
-    journal.append(frame.record(n, text));
+    journal.append(n, frame.store(n, text));
     wheel.ensure(this.now + settings.idleMs);
     const seq = frame.before + frame.count;
     if (text !== undefined)

@@ -3,7 +3,7 @@ import type { WireSignal } from "../protocol/messages";
 import type { Outstanding } from "./errands";
 import type { MemberChange } from "./members";
 import type { Operation } from "./operations";
-import { type FrameRecord, storeOperation } from "./record";
+import { type FrameRecord, type StoredFrame, storeOperation, storePlain } from "./record";
 
 const none: readonly never[] = [];
 /** What structured clone adds to a small tuple. */
@@ -20,6 +20,8 @@ export class OpenFrame {
   readonly #timers: [string, number | null][] = [];
   readonly #errands: [string, Outstanding | null][] = [];
   readonly #offences: [string, number][] = [];
+  /** Nothing is in it but events, and actions that they tell of. */
+  #isPlain = true;
   #chars = 0;
   /** Answers and welcomes: what may be told only once everything in the frame is durable. */
   readonly after: (() => void)[] = [];
@@ -57,16 +59,20 @@ export class OpenFrame {
   }
 
   addPrivate(f: string, n: string, data: string, by: string | undefined): void {
+    this.#isPlain = false;
     this.#private.push([f, n, data, by, this.at]);
     this.#chars += privateChars(f, n, data, by);
   }
 
-  addOperation(operation: Operation): void {
+  /** `isTold`: its last event says whose it is, and its id. */
+  addOperation(operation: Operation, isTold: boolean): void {
+    if (!isTold || operation.answer !== undefined) this.#isPlain = false;
     this.#operations.push(operation);
     this.#chars += operationChars(operation);
   }
 
   addMember(change: MemberChange): void {
+    this.#isPlain = false;
     this.#members.push(change);
     this.#chars +=
       change.user.length +
@@ -75,16 +81,19 @@ export class OpenFrame {
   }
 
   addTimer(name: string, at: number | null): void {
+    this.#isPlain = false;
     this.#timers.push([name, at]);
     this.#chars += timerChars(name);
   }
 
   addErrand(name: string, outstanding: Outstanding | null): void {
+    this.#isPlain = false;
     this.#errands.push([name, outstanding && { ...outstanding }]);
     this.#chars += errandChars(name);
   }
 
   addOffence(offender: string, at: number): void {
+    this.#isPlain = false;
     this.#offences.push([offender, at]);
     this.#chars += offender.length + TUPLE_CHARS;
   }
@@ -115,8 +124,10 @@ export class OpenFrame {
     return { lean, full: `${head},"s":[${[...this.#signals.values()].join(",")}]}` };
   }
 
-  record(n: number, text: string | undefined): FrameRecord {
-    const record: FrameRecord = { n, seq: this.before + this.#events.length, at: this.at };
+  store(n: number, text: string | undefined): StoredFrame {
+    const seq = this.before + this.#events.length;
+    if (this.#isPlain && text !== undefined) return storePlain(text, seq, this.at, this.#operations);
+    const record: FrameRecord = { n, seq, at: this.at };
     if (text !== undefined) record.text = text;
     if (this.#private.length > 0) record.p = this.#private;
     if (this.#operations.length > 0) record.o = this.#operations.map(storeOperation);

@@ -3,7 +3,7 @@ import type { Outstanding } from "./errands";
 import type { MemberChange } from "./members";
 import type { Operation } from "./operations";
 
-/** One frame as the journal keeps it, in one write: what everybody is sent, and what nobody is. */
+/** One frame for the journal, in one write: what everybody is sent, and what nobody is. */
 export interface FrameRecord {
   n: number;
   /** The number of the last event up to and with this frame, and the frame's time. */
@@ -60,8 +60,46 @@ export function restoreOperation(stored: StoredOperation, record: number): Opera
   };
 }
 
+/**
+ * Most frames are plain: nothing but events, and actions of which the last event says whose they are and under which id.
+ * They are stored as the text that is sent, a line break (JSON has none), and what the text does not tell.
+ */
+export type StoredFrame = FrameRecord | string;
+
+/** Of an action that its event tells of; after the frame's time, and before its last number. */
+type StoredAction = [print: number, after: number, before: number, rule?: string | undefined, from?: string];
+
+export function storePlain(text: string, seq: number, at: number, operations: readonly Operation[]): string {
+  if (operations.length === 0) return text;
+  const actions = operations.map((o): StoredAction => {
+    const stored: StoredAction = [o.print, o.at - at, seq - (o.seq as number)];
+    if (o.rule !== undefined || o.from !== undefined) stored.push(o.rule);
+    if (o.from !== undefined) stored.push(o.from);
+    return stored;
+  });
+  return `${text}\n${JSON.stringify(actions)}`;
+}
+
+/** What is stored as record `n`. */
+export function readFrame(n: number, stored: StoredFrame): FrameRecord {
+  if (typeof stored !== "string") return stored;
+  const [text = "", actions] = stored.split("\n");
+  const { seq, at, e } = JSON.parse(text) as { seq: number; at: number; e: WireEvent[] };
+  const record: FrameRecord = { n, seq, at, text };
+  if (actions === undefined) return record;
+  record.o = (JSON.parse(actions) as StoredAction[]).map(([print, after, before, rule, from]) => {
+    const { by, op } = e[e.length - 1 - before] as WireEvent;
+    const operation: StoredOperation = [by as string, op as string, print, at + after, seq - before, rule];
+    if (from !== undefined) operation.push(undefined, from);
+    return operation;
+  });
+  return record;
+}
+
 /** What a record counts towards the next snapshot: about what a restore has to read. */
-export function recordChars({ text, p }: FrameRecord): number {
+export function storedChars(stored: StoredFrame): number {
+  if (typeof stored === "string") return stored.length;
+  const { text, p } = stored;
   let chars = text?.length ?? 0;
   for (const [, , data] of p ?? none) chars += data.length;
   return chars;

@@ -2,13 +2,20 @@ import { byteLength } from "../protocol/codec";
 import { OVERDUE_MS, RESTART_GRACE_MS } from "../protocol/limits";
 import { RoomClock } from "./clock";
 import { EventLog } from "./event-log";
-import { chunkKey, HEAD, type Head, Journal } from "./journal";
+import { chunkKey, HEAD, type Head, Journal, recordNumber } from "./journal";
 import type { Parts } from "./kernel";
 import type { Kind } from "./kind";
 import type { Member } from "./members";
 import { Memory, type Snapshot } from "./memory";
 import type { World } from "./ports";
-import { type FrameRecord, recordChars, restoreOperation, type StoredOperation } from "./record";
+import {
+  type FrameRecord,
+  readFrame,
+  restoreOperation,
+  type StoredFrame,
+  type StoredOperation,
+  storedChars,
+} from "./record";
 import type { RoomSettings } from "./settings";
 import { Wheel } from "./wheel";
 
@@ -59,13 +66,14 @@ export async function restore(
     for (const operation of stored ?? []) memory.operations.add(restoreOperation(operation, 0));
   }
   const found = { frames: 0, chars: 0 };
-  for await (const record of readRecords(world)) {
+  for await (const [n, stored] of readRecords(world)) {
+    const record = readFrame(n, stored);
     memory.recall(record);
     if (record.text !== undefined) logFrame(log, record, record.text);
     if (record.n <= (snapshot?.n ?? 0)) continue;
     memory.replay(record);
     found.frames++;
-    found.chars += recordChars(record);
+    found.chars += storedChars(stored);
   }
   journal.found(found.frames, found.chars);
   const clock = new RoomClock(memory.at);
@@ -106,7 +114,7 @@ function renew(memory: Memory, journal: Journal, log: EventLog, at: number): voi
   const event = { f: "room", n: "renewed", d: {} };
   const text = JSON.stringify({ t: "frame", seq, at, e: [event] });
   const record = { n: memory.n + 1, seq, at, text };
-  journal.append(record);
+  journal.append(record.n, record);
   logFrame(log, record, text);
   Object.assign(memory, { n: record.n, seq, at });
   journal.head.floor = seq;
@@ -119,7 +127,7 @@ function logFrame(log: EventLog, record: FrameRecord, text: string): void {
   log.add({ first: seq - count + 1, seq, at, text, bytes: byteLength(text), record: n });
 }
 
-async function* readRecords(world: World): AsyncIterable<FrameRecord> {
+async function* readRecords(world: World): AsyncIterable<[n: number, stored: StoredFrame]> {
   let startAfter: string | undefined;
   for (;;) {
     const page = await world.storage.list({
@@ -127,9 +135,9 @@ async function* readRecords(world: World): AsyncIterable<FrameRecord> {
       limit: PAGE,
       ...(startAfter ? { startAfter } : {}),
     });
-    for (const [key, record] of page) {
+    for (const [key, stored] of page) {
       startAfter = key;
-      yield record as FrameRecord;
+      yield [recordNumber(key), stored as StoredFrame];
     }
     if (page.size < PAGE) return;
   }

@@ -78,7 +78,30 @@ export const mutants = [
     "while (oldest && oldest.at + RESEND_MS <= now)",
     "while (oldest && oldest.at + RESEND_MS * 99 <= now)",
   ),
-  of("forget to note an accepted id", "room/kernel", "this.frame().addOperation(operation);", ""),
+  of(
+    "forget to note an accepted id",
+    "room/kernel",
+    "this.frame().addOperation(operation, seq !== undefined && by === user);",
+    "",
+  ),
+  of(
+    "leave an id to an event that does not tell it",
+    "room/kernel",
+    "seq !== undefined && by === user",
+    "seq !== undefined",
+  ),
+  of(
+    "store an answer in a frame's text, which has none",
+    "room/open-frame",
+    "if (!isTold || operation.answer !== undefined) this.#isPlain = false;",
+    "if (!isTold) this.#isPlain = false;",
+  ),
+  of(
+    "read an action's id from another event",
+    "room/record",
+    "const { by, op } = e[e.length - 1 - before] as WireEvent;",
+    "const { by, op } = e[0] as WireEvent;",
+  ),
   of(
     "lose the windows at a restore",
     "room/memory",

@@ -1,10 +1,10 @@
 import { canonical, checksum } from "../../src/protocol/checksum";
 import { RESEND_MS } from "../../src/protocol/limits";
 import type { NumberedEvent, WireEvent } from "../../src/protocol/messages";
-import type { Head } from "../../src/room/journal";
+import { type Head, recordNumber } from "../../src/room/journal";
 import type { Kind } from "../../src/room/kind";
 import type { Member } from "../../src/room/members";
-import type { FrameRecord } from "../../src/room/record";
+import { type FrameRecord, readFrame, type StoredFrame } from "../../src/room/record";
 import type { DiskWatcher } from "../support/memory-world";
 import { Breach } from "./breach";
 
@@ -181,7 +181,7 @@ export class Truth implements DiskWatcher {
     this.keys.add(key);
     try {
       if (key.startsWith("s/")) this.snapshots.set(key, String(value()));
-      else if (key.startsWith("j/")) this.#record(value() as FrameRecord);
+      else if (key.startsWith("j/")) this.#record(readFrame(recordNumber(key), value() as StoredFrame));
       else if (key === "room") this.#point(value() as Head);
     } catch (breach) {
       this.on.breach(breach);
