@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { printReport } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { GENERATOR_CORE } from "./server.mjs";
+import { sideBySide } from "./side-by-side.mjs";
 import { Stand } from "./stand.mjs";
 import { subjects } from "./subjects.mjs";
 import { findTop } from "./top.mjs";
@@ -21,6 +22,7 @@ const usage = `npm run bench -- fanout [--scenario a,b,c] [--subject ${Object.ke
  * @typedef {object} Result of one subject in one scenario, over all turns
  * @property {Map<number, Sample[]>} fixed by rate
  * @property {import("./top.mjs").Top[]} tops
+ * @property {import("./side-by-side.mjs").Pair[]} pairs of ours, where that is compared with one other window by window
  * @property {string[]} errors
  *
  * @typedef {Map<string, Map<string, Result>>} Results by scenario and subject
@@ -54,6 +56,8 @@ export async function fanoutBench(args) {
         const result = /** @type {Result} */ (results.get(scenario)?.get(subject));
         await takeTurn(scenario, subject, turn, result, options, () => interrupted);
       }
+      const ours = results.get(scenario)?.get("ours");
+      if (ours && !interrupted) await takePairs(scenario, turn, ours, options, () => interrupted);
     }
   }
   printReport(results, options);
@@ -110,6 +114,37 @@ async function takeTurn(scenarioName, subjectName, turn, result, options, interr
   }
 }
 
+/**
+ * Ours and what it is compared with, a window each in turn.
+ * @param {string} scenarioName
+ * @param {number} turn
+ * @param {Result} result
+ * @param {ReturnType<typeof readOptions>} options
+ * @param {() => boolean} interrupted
+ */
+async function takePairs(scenarioName, turn, result, options, interrupted) {
+  const scenario = /** @type {import("./scenarios.mjs").Scenario} */ (scenarios[scenarioName]);
+  const { beside, fixed } = scenario;
+  const ours = subjects.ours;
+  const theirs = beside === undefined || !options.subjects.includes(beside) ? undefined : subjects[beside];
+  const rate = fixed[0]?.rate;
+  if (ours === undefined || theirs === undefined || rate === undefined) return;
+  const { pairs, newcomerWarmMs, throughProxy } = options;
+  try {
+    const load = { rate, pairs, newcomerWarmMs, throughProxy, seed: 1 + turn };
+    const taken = await sideBySide([ours, theirs], scenario, load, interrupted);
+    result.pairs.push(...taken);
+    const times = taken.map(([one, other]) => (one.perMillion / other.perMillion).toFixed(2));
+    console.error(
+      `turn ${turn + 1} (${scenarioName}) side by side with ${theirs.title}: ${times.join(", ")}`,
+    );
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    result.errors.push(text);
+    console.error(`turn ${turn + 1} (${scenarioName}) side by side with ${theirs.title}: ${text}`);
+  }
+}
+
 /** @param {Sample} sample */
 function inShort(sample) {
   const state = sample.held ? "held" : `not held (${sample.failures.join("; ")})`;
@@ -121,7 +156,7 @@ function inShort(sample) {
 }
 
 /** @returns {Result} */
-const emptyResult = () => ({ fixed: new Map(), tops: [], errors: [] });
+const emptyResult = () => ({ fixed: new Map(), tops: [], pairs: [], errors: [] });
 
 /** @param {string[]} args */
 function readOptions(args) {
@@ -152,6 +187,7 @@ function readOptions(args) {
     // What an engine compiles and how far its heap grows at first is not what a message costs.
     newcomerWarmMs: quick ? 500 : 15_000,
     fixed: quick ? { warmMs: 500, windowMs: 2000 } : { warmMs: 5000, windowMs: 5000 },
+    pairs: quick ? 2 : 6,
     probe: quick ? { warmMs: 400, windowMs: 1600 } : { warmMs: 800, windowMs: 3200 },
     precision: quick ? 1.25 : 1.08,
   };
@@ -203,9 +239,9 @@ function plainResults(results) {
     [...results].map(([scenario, bySubject]) => [
       scenario,
       Object.fromEntries(
-        [...bySubject].map(([subject, { fixed, tops, errors }]) => [
+        [...bySubject].map(([subject, { fixed, tops, pairs, errors }]) => [
           subject,
-          { fixed: Object.fromEntries(fixed), tops, errors },
+          { fixed: Object.fromEntries(fixed), tops, pairs, errors },
         ]),
       ),
     ]),

@@ -11,6 +11,7 @@
  * @property {number} talkers in each room
  * @property {number} observers in each room: sockets whose every message is parsed
  * @property {Fixed[]} fixed lowest first
+ * @property {string} [beside] whom ours is compared with window by window too, at the first fixed rate
  * @property {number} startRate where the search for the top begins, messages a second
  */
 
@@ -44,6 +45,7 @@ export const scenarios = {
     talkers: 5,
     observers: 1,
     fixed: [{ rate: 2000, why: "each person twice a second" }],
+    beside: "stored",
     startRate: 2000,
   },
 };

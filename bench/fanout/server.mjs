@@ -5,6 +5,7 @@ import { listeningPorts, readProcess, readTree } from "./processor.mjs";
 const START_TIMEOUT_MS = 90_000;
 const OUTPUT_KEPT = 1500;
 const ANSWER_TIMEOUT_MS = 1000;
+const PAST_PROXY_TIMEOUT_MS = 20_000;
 /** The generator has the machine's first core, the server its second. */
 export const GENERATOR_CORE = 0;
 const SERVER_CORE = 1;
@@ -80,7 +81,22 @@ export class RunningServer {
   // the rooms, and the other two are told apart.
   async #sortProcesses() {
     // The front's port opens before the worker behind it is there, and answers when it is.
-    if (this.recipe.runtime !== undefined) await answers(this.recipe.port, START_TIMEOUT_MS);
+    const { runtime, throughProxy, port } = this.recipe;
+    if (runtime !== undefined) await answers(port, START_TIMEOUT_MS);
+    const deadline = Date.now() + PAST_PROXY_TIMEOUT_MS;
+    while (!(await this.#lookAtProcesses()) && !throughProxy) {
+      // The machine may still be busy with what ran before.
+      if (Date.now() > deadline) {
+        throw new Error(
+          "found no way past wrangler's proxy: has a newer wrangler changed how it starts workerd?",
+        );
+      }
+      await sleep(500);
+    }
+  }
+
+  /** What each process is for, and where the sockets go; answers whether that is past whatever stands in front. */
+  async #lookAtProcesses() {
     for (const { pid, command } of readTree(this.#group.pid)) {
       if (this.recipe.runtime === undefined) this.#roles.set(pid, "");
       else if (command !== this.recipe.runtime) this.#roles.set(pid, "node");
@@ -94,11 +110,7 @@ export class RunningServer {
         }
       }
     }
-    if (this.recipe.runtime !== undefined && !this.recipe.throughProxy && this.port === this.recipe.port) {
-      throw new Error(
-        "found no way past wrangler's proxy: has a newer wrangler changed how it starts workerd?",
-      );
-    }
+    return this.recipe.runtime === undefined || this.port !== this.recipe.port;
   }
 
   /** Processor seconds so far: of the server, and of what stands beside it. */

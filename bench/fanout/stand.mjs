@@ -28,14 +28,14 @@ export class Stand {
    * @param {{ rate: number, warmMs: number, windowMs: number }} load
    */
   async sample(load) {
-    const sample = await this.#once(load);
+    const sample = await this.once(load);
     if (sample.void.length === 0 || sample.generatorLimited) return sample;
-    const again = await this.#once(load);
+    const again = await this.once(load);
     return again.void.length <= sample.void.length ? again : sample;
   }
 
-  /** @param {{ rate: number, warmMs: number, windowMs: number }} load */
-  async #once(load) {
+  /** One sample, whatever spoiled it. @param {{ rate: number, warmMs: number, windowMs: number }} load */
+  async once(load) {
     this.#up ??= await this.#set();
     await sleep(PAUSE_MS);
     const { crowd, server } = this.#up;

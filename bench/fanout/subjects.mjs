@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -107,8 +107,10 @@ const nodePeer = (port, command) => ({
   env: { PORT: String(port), NODE_ENV: "production" },
 });
 
-/** The binary itself: the `bun` command of npm's package is put in place by an install script, which many switch off. */
+/** The binary itself: the `bun` command of npm's package is moved into its place by an install script, which many switch off. */
 function bunBinary() {
+  const moved = join(peers, "node_modules", "bun", "bin", "bun.exe");
+  if (existsSync(moved) && statSync(moved).size > 1_000_000) return moved;
   const arch = process.arch === "arm64" ? "aarch64" : "x64";
   for (const libc of ["", "-musl"]) {
     const binary = join(peers, "node_modules", "@oven", `bun-linux-${arch}${libc}`, "bin", "bun");

@@ -45,8 +45,11 @@ export const title = (subject) => subjects[subject]?.title ?? subject;
 export const count = (value) => Math.round(value).toLocaleString("en");
 
 /** @param {number[]} values */
-function median(values) {
+const median = (values) => quantile(values, 0.5);
+
+/** @param {number[]} values @param {number} share */
+export function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
+  const middle = (sorted.length - 1) * share;
   return (Number(sorted[Math.floor(middle)]) + Number(sorted[Math.ceil(middle)])) / 2;
 }

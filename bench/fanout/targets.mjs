@@ -1,4 +1,5 @@
-import { count, summary, title, topSummary } from "./summary.mjs";
+import { scenarios } from "./scenarios.mjs";
+import { count, quantile, summary, title, topSummary } from "./summary.mjs";
 
 /**
  * @typedef {import("./run.mjs").Results} Results
@@ -20,6 +21,7 @@ export function judge(results) {
     ...naiveTop(results),
     ...topTimes(results, "b", "naive", 20),
     ...processor(results, "c", 2000, "stored", 1.2),
+    ...processorSideBySide(results, "c", 1.2),
     ...p50Beyond(results, "c", 2000, "stored", 2),
     ...holds(results, "c", 2000),
     ...processor(results, "c", 2000, "naive", undefined),
@@ -55,6 +57,16 @@ function processor(results, scenario, rate, peer, target) {
       text: target === undefined ? text : `${text} (at most ${target})`,
     },
   ];
+}
+
+/** @param {Results} results @param {string} scenario @param {number} target @returns {Verdict[]} */
+function processorSideBySide(results, scenario, target) {
+  const pairs = results.get(scenario)?.get("ours")?.pairs ?? [];
+  if (pairs.length === 0) return [];
+  const times = pairs.map(([ours, theirs]) => ours.perMillion / theirs.perMillion);
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(times, share));
+  const text = `(${scenario}) side by side, ${middle?.toFixed(2)} of the processor time of ${title(scenarios[scenario]?.beside ?? "")}: median of ${times.length} pairs of windows, half of them between ${low?.toFixed(2)} and ${high?.toFixed(2)}`;
+  return [{ reached: Number(middle) <= target, text: `${text} (at most ${target})` }];
 }
 
 /** @param {Results} results @param {string} scenario @param {number} rate @param {"p50" | "cores"} figure @param {number} target @returns {Verdict[]} */

@@ -126,7 +126,9 @@ export class RoomHost {
     try {
       return await this.#restore();
     } catch (error) {
-      console.error("A room could not be brought to life:", error);
+      const name = this.host.named();
+      const which = name ? ` (${name.kind}/${name.id})` : "";
+      console.error(`A room could not be brought to life${which}:`, error);
       return undefined;
     }
   }

@@ -209,7 +209,7 @@ export class Kernel {
     const operation: Operation = { user, id, print, at, seq, answer, rule, from, record: this.memory.n + 1 };
     this.memory.operations.add(operation);
     this.memory.spend(operation);
-    this.frame().addOperation(operation, seq !== undefined && by === user);
+    this.frame().addOperation(operation, by);
   }
 
   /** Somebody is closed for too much; answers how long they stay away for it. */

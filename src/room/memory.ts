@@ -1,9 +1,10 @@
+import type { NumberedEvent } from "../protocol/messages";
 import type { Outstanding } from "./errands";
 import type { Kind } from "./kind";
 import { type Member, Members } from "./members";
 import { OFFENCE, windowsOf } from "./offences";
 import { type Operation, Operations, ownerOf } from "./operations";
-import { eventsOf, type FrameRecord, restoreOperation } from "./record";
+import { type FrameRecord, restoreOperation } from "./record";
 import { Slices, type StoredSlices } from "./slices";
 import { SlidingWindow } from "./sliding-window";
 
@@ -72,8 +73,8 @@ export class Memory {
   }
 
   /** A record after the snapshot. */
-  replay(record: FrameRecord): void {
-    if (record.text !== undefined) for (const event of eventsOf(record.text)) this.slices.fold(event);
+  replay(record: FrameRecord, events: readonly NumberedEvent[]): void {
+    for (const event of events) this.slices.fold(event);
     for (const [f, n, d, by, at] of record.p ?? []) {
       this.slices.foldPrivate(f, { n, d: JSON.parse(d), at, ...(by == null ? {} : { by }) });
     }

@@ -20,7 +20,7 @@ export class OpenFrame {
   readonly #timers: [string, number | null][] = [];
   readonly #errands: [string, Outstanding | null][] = [];
   readonly #offences: [string, number][] = [];
-  /** Nothing is in it but events, and actions that they tell of. */
+  /** Nothing is in it but events, and actions that they tell all of. */
   #isPlain = true;
   #chars = 0;
   /** Answers and welcomes: what may be told only once everything in the frame is durable. */
@@ -64,9 +64,10 @@ export class OpenFrame {
     this.#chars += privateChars(f, n, data, by);
   }
 
-  /** `isTold`: its last event says whose it is, and its id. */
-  addOperation(operation: Operation, isTold: boolean): void {
-    if (!isTold || operation.answer !== undefined) this.#isPlain = false;
+  /** `by`: who its last event says that did it. */
+  addOperation(operation: Operation, by: string | undefined): void {
+    const { user, seq, answer } = operation;
+    if (by !== user || seq === undefined || answer !== undefined) this.#isPlain = false;
     this.#operations.push(operation);
     this.#chars += operationChars(operation);
   }

@@ -61,18 +61,24 @@ export function restoreOperation(stored: StoredOperation, record: number): Opera
 }
 
 /**
- * Most frames are plain: nothing but events, and actions of which the last event says whose they are and under which id.
- * They are stored as the text that is sent, a line break (JSON has none), and what the text does not tell.
+ * Most frames are plain: nothing but events, and actions without an answer of which the last event says whose they are and
+ * under which id. They are stored as the text that is sent, a line break (the text has none), and what it does not tell.
  */
 export type StoredFrame = FrameRecord | string;
 
-/** Of an action that its event tells of; after the frame's time, and before its last number. */
-type StoredAction = [print: number, after: number, before: number, rule?: string | undefined, from?: string];
+/** Of an action that an event tells of: how long after the frame's time it was, and how many events come after its last. */
+type StoredAction = [
+  print: number,
+  afterMs: number,
+  following: number,
+  rule?: string | undefined,
+  from?: string,
+];
 
-export function storePlain(text: string, seq: number, at: number, operations: readonly Operation[]): string {
+export function storePlain(text: string, last: number, at: number, operations: readonly Operation[]): string {
   if (operations.length === 0) return text;
   const actions = operations.map((o): StoredAction => {
-    const stored: StoredAction = [o.print, o.at - at, seq - (o.seq as number)];
+    const stored: StoredAction = [o.print, o.at - at, last - (o.seq ?? last)];
     if (o.rule !== undefined || o.from !== undefined) stored.push(o.rule);
     if (o.from !== undefined) stored.push(o.from);
     return stored;
@@ -80,20 +86,28 @@ export function storePlain(text: string, seq: number, at: number, operations: re
   return `${text}\n${JSON.stringify(actions)}`;
 }
 
-/** What is stored as record `n`. */
-export function readFrame(n: number, stored: StoredFrame): FrameRecord {
-  if (typeof stored !== "string") return stored;
+/** What is stored as record `n`, and the events in it. What cannot be read opens no room, rather than one that is not whole. */
+export function readFrame(n: number, stored: StoredFrame): { record: FrameRecord; events: NumberedEvent[] } {
+  if (typeof stored !== "string") {
+    if (stored?.n !== n) throw new Error(`Record ${n} is of a form that this build does not know.`);
+    return { record: stored, events: stored.text === undefined ? [] : eventsOf(stored.text) };
+  }
   const [text = "", actions] = stored.split("\n");
-  const { seq, at, e } = JSON.parse(text) as { seq: number; at: number; e: WireEvent[] };
+  const events = eventsOf(text);
+  const newest = events.at(-1);
+  if (!newest) throw new Error(`Record ${n} is without an event.`);
+  const { seq, at } = newest;
   const record: FrameRecord = { n, seq, at, text };
-  if (actions === undefined) return record;
-  record.o = (JSON.parse(actions) as StoredAction[]).map(([print, after, before, rule, from]) => {
-    const { by, op } = e[e.length - 1 - before] as WireEvent;
-    const operation: StoredOperation = [by as string, op as string, print, at + after, seq - before, rule];
+  if (actions === undefined) return { record, events };
+  record.o = (JSON.parse(actions) as StoredAction[]).map(([print, afterMs, following, rule, from]) => {
+    const { by, op } = events.at(-1 - following) ?? {};
+    if (by === undefined || op === undefined)
+      throw new Error(`Record ${n} has an action that no event tells of.`);
+    const operation: StoredOperation = [by, op, print, at + afterMs, seq - following, rule];
     if (from !== undefined) operation.push(undefined, from);
     return operation;
   });
-  return record;
+  return { record, events };
 }
 
 /** What a record counts towards the next snapshot: about what a restore has to read. */
@@ -106,10 +120,14 @@ export function storedChars(stored: StoredFrame): number {
 }
 
 /** The events of a frame's text, each with its number. */
-export function eventsOf(text: string): NumberedEvent[] {
-  const frame = JSON.parse(text) as { seq: number; at: number; e: WireEvent[] };
-  const first = frame.seq - frame.e.length + 1;
-  return frame.e.map((event, at) => ({ ...event, seq: first + at, at: frame.at }));
+function eventsOf(text: string): NumberedEvent[] {
+  const { seq, at, e } = JSON.parse(text) as { seq: number; at: number; e: NumberedEvent[] };
+  let number = seq - e.length;
+  for (const event of e) {
+    event.seq = ++number;
+    event.at = at;
+  }
+  return e;
 }
 
 /** The part of a frame after `seq`, for a reader who has its beginning. */

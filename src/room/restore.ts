@@ -67,11 +67,11 @@ export async function restore(
   }
   const found = { frames: 0, chars: 0 };
   for await (const [n, stored] of readRecords(world)) {
-    const record = readFrame(n, stored);
+    const { record, events } = readFrame(n, stored);
     memory.recall(record);
-    if (record.text !== undefined) logFrame(log, record, record.text);
+    if (record.text !== undefined) logFrame(log, record, record.text, events.length);
     if (record.n <= (snapshot?.n ?? 0)) continue;
-    memory.replay(record);
+    memory.replay(record, events);
     found.frames++;
     found.chars += storedChars(stored);
   }
@@ -115,14 +115,13 @@ function renew(memory: Memory, journal: Journal, log: EventLog, at: number): voi
   const text = JSON.stringify({ t: "frame", seq, at, e: [event] });
   const record = { n: memory.n + 1, seq, at, text };
   journal.append(record.n, record);
-  logFrame(log, record, text);
+  logFrame(log, record, text, 1);
   Object.assign(memory, { n: record.n, seq, at });
   journal.head.floor = seq;
   journal.snapshot(memory, log, at);
 }
 
-function logFrame(log: EventLog, record: FrameRecord, text: string): void {
-  const count = (JSON.parse(text) as { e: unknown[] }).e.length;
+function logFrame(log: EventLog, record: FrameRecord, text: string, count: number): void {
   const { n, seq, at } = record;
   log.add({ first: seq - count + 1, seq, at, text, bytes: byteLength(text), record: n });
 }

@@ -181,7 +181,8 @@ export class Truth implements DiskWatcher {
     this.keys.add(key);
     try {
       if (key.startsWith("s/")) this.snapshots.set(key, String(value()));
-      else if (key.startsWith("j/")) this.#record(readFrame(recordNumber(key), value() as StoredFrame));
+      else if (key.startsWith("j/"))
+        this.#record(readFrame(recordNumber(key), value() as StoredFrame).record);
       else if (key === "room") this.#point(value() as Head);
     } catch (breach) {
       this.on.breach(breach);

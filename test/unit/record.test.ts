@@ -16,8 +16,9 @@ const asked = fc.record({
   user: name,
   id: name,
   print: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-  after: fc.nat(100),
+  after: fc.integer({ min: -5, max: 100 }),
   events: fc.integer({ min: 1, max: 3 }),
+  byRoom: fc.nat(2),
   rule: fc.option(fc.constantFrom("chat.say", "lab.add"), { nil: undefined }),
   from: fc.option(name, { nil: undefined }),
   data: fc.jsonValue(),
@@ -31,7 +32,7 @@ function plain(actions: typeof frames extends fc.Arbitrary<infer T> ? T : never)
 } {
   const frame = new OpenFrame(AT, BEFORE);
   const operations: Operation[] = [];
-  for (const { user, id, print, after, events, rule, from, data } of actions) {
+  for (const { user, id, print, after, events, byRoom, rule, from, data } of actions) {
     for (let n = 1; n <= events; n++) {
       frame.addEvent(
         JSON.stringify({ f: "lab", n: "did", d: data, by: user, op: n === events ? id : undefined }),
@@ -50,7 +51,8 @@ function plain(actions: typeof frames extends fc.Arbitrary<infer T> ? T : never)
       record: N,
     };
     operations.push(operation);
-    frame.addOperation(operation, true);
+    frame.addOperation(operation, user);
+    for (let n = 0; n < byRoom; n++) frame.addEvent(JSON.stringify({ f: "scores", n: "changed", d: data }));
   }
   return { frame, operations };
 }
@@ -63,7 +65,8 @@ describe("a record", () => {
         const text = frame.texts(AT).lean as string;
         const stored = frame.store(N, text);
         expect(typeof stored).toBe("string");
-        const record = readFrame(N, structuredClone(stored));
+        const { record, events } = readFrame(N, structuredClone(stored));
+        expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => BEFORE + 1 + at));
         expect(record).toMatchObject({ n: N, seq: BEFORE + frame.count, at: AT, text });
         expect(record.o?.map((operation) => restoreOperation(operation, N))).toEqual(operations);
       }),
@@ -75,33 +78,69 @@ describe("a record", () => {
     frame.addEvent(JSON.stringify({ f: "room", n: "began", d: {} }));
     const text = frame.texts(AT).lean as string;
     expect(frame.store(N, text)).toBe(text);
-    expect(readFrame(N, text)).toEqual({ n: N, seq: BEFORE + 1, at: AT, text });
+    expect(readFrame(N, text)).toEqual({
+      record: { n: N, seq: BEFORE + 1, at: AT, text },
+      events: [{ f: "room", n: "began", d: {}, seq: BEFORE + 1, at: AT }],
+    });
   });
 
-  const more: [what: string, add: (frame: OpenFrame) => void][] = [
-    ["whose action no event tells of", (frame) => frame.addOperation(operation({}), false)],
-    ["with an answer", (frame) => frame.addOperation(operation({ answer: { x: 1 } }), true)],
-    ["with a private event", (frame) => frame.addPrivate("lab", "dealt", "{}", "ann")],
-    ["with a member who left", (frame) => frame.addMember({ user: "ann" })],
-    ["with a timer", (frame) => frame.addTimer("lab/t", AT)],
-    ["with an errand", (frame) => frame.addErrand("lab/post", null)],
-    ["with an offence", (frame) => frame.addOffence("ann", AT)],
+  const told = ["ann", "1", 1, AT, BEFORE + 1, undefined];
+  const more: [what: string, add: (frame: OpenFrame) => void, held: object][] = [
+    [
+      "whose action no event tells of",
+      (frame) => frame.addOperation({ ...bobs, seq: undefined }, undefined),
+      { o: [told, ["bob", "2", 2, AT, undefined, undefined]] },
+    ],
+    [
+      "whose action is told of as another's",
+      (frame) => frame.addOperation({ ...bobs, user: "\0ann" }, "ann"),
+      { o: [told, ["\0ann", "2", 2, AT, BEFORE + 1, undefined]] },
+    ],
+    [
+      "with an answer",
+      (frame) => frame.addOperation({ ...bobs, answer: { x: 1 } }, "bob"),
+      { o: [told, ["bob", "2", 2, AT, BEFORE + 1, undefined, '{"x":1}']] },
+    ],
+    [
+      "with a private event",
+      (frame) => frame.addPrivate("lab", "dealt", "{}", "ann"),
+      { p: [["lab", "dealt", "{}", "ann", AT]] },
+    ],
+    ["with a member who left", (frame) => frame.addMember({ user: "ann" }), { m: [{ user: "ann" }] }],
+    ["with a timer", (frame) => frame.addTimer("lab/t", AT), { w: [["lab/t", AT]] }],
+    ["with an errand", (frame) => frame.addErrand("lab/post", null), { e: [["lab/post", null]] }],
+    ["with an offence", (frame) => frame.addOffence("ann", AT), { x: [["ann", AT]] }],
   ];
-  it.each(more)("of a frame %s holds it", (_, add) => {
+  it.each(more)("of a frame %s holds it", (_, add, held) => {
     const { frame } = plain([
-      { user: "ann", id: "1", print: 1, after: 0, events: 1, rule: undefined, from: undefined, data: 1 },
+      {
+        user: "ann",
+        id: "1",
+        print: 1,
+        after: 0,
+        events: 1,
+        byRoom: 0,
+        rule: undefined,
+        from: undefined,
+        data: 1,
+      },
     ]);
     add(frame);
-    const stored = frame.store(N, frame.texts(AT).lean);
-    expect(typeof stored).toBe("object");
-    expect(readFrame(N, stored)).toBe(stored);
-    expect(Object.keys(stored).length).toBeGreaterThanOrEqual(5);
+    const text = frame.texts(AT).lean as string;
+    const stored = frame.store(N, text);
+    expect(stored).toEqual({ n: N, seq: BEFORE + 1, at: AT, text, o: [told], ...held });
+    expect(readFrame(N, stored).record).toBe(stored);
   });
-
-  function operation(more: Partial<Operation>): Operation {
-    const { operations } = plain([
-      { user: "bob", id: "2", print: 2, after: 0, events: 1, rule: undefined, from: undefined, data: 1 },
-    ]);
-    return { ...(operations[0] as Operation), ...more };
-  }
 });
+
+const bobs: Operation = {
+  user: "bob",
+  id: "2",
+  print: 2,
+  at: AT,
+  seq: BEFORE + 1,
+  answer: undefined,
+  rule: undefined,
+  from: undefined,
+  record: N,
+};

@@ -3,7 +3,7 @@ import { canonical } from "../../src/protocol/checksum";
 import { SNAPSHOT_EVERY_CHARS, SNAPSHOT_EVERY_FRAMES } from "../../src/protocol/limits";
 import { recordNumber } from "../../src/room/journal";
 import type { Memory } from "../../src/room/memory";
-import { type FrameRecord, readFrame, type StoredFrame } from "../../src/room/record";
+import { type FrameRecord, readFrame, type StoredFrame, storeOperation } from "../../src/room/record";
 import { restore } from "../../src/room/restore";
 import type { LabState } from "../support/room-features";
 import { labKind, NAME, RoomStage } from "../support/room-stage";
@@ -79,7 +79,15 @@ function operationsOf({ operations }: Memory, now: number): unknown[] {
 }
 /** The records, oldest first. */
 function recordsOf({ world }: RoomStage): FrameRecord[] {
-  return world.keys("j/").map((key) => readFrame(recordNumber(key), world.value(key) as StoredFrame));
+  return world.keys("j/").map((key) => readFrame(recordNumber(key), world.value(key) as StoredFrame).record);
+}
+/** A plain frame as it was stored before there was a form for it, put together from what the living room remembers. */
+function asBefore(stage: RoomStage, n: number, stored: string): FrameRecord {
+  const text = stored.split("\n")[0] as string;
+  const { seq, at } = JSON.parse(text) as { seq: number; at: number };
+  const { operations } = stage.room["parts"].memory;
+  const o = [...operations.ofRecords(n, n + 1, stage.now)].map(storeOperation);
+  return { n, seq, at, text, ...(o.length > 0 ? { o } : {}) };
 }
 function told(
   snapshot: ReturnType<Awaited<ReturnType<typeof restore>>["memory"]["snapshot"]>,
@@ -120,24 +128,45 @@ describe("a restore", () => {
     stage.check();
   });
 
-  it("reads plain frames that an earlier release stored as others are", async () => {
+  it("reads plain frames that an earlier build stored as others are", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 20_000 } });
-    const tabs = [...USERS.map((user) => stage.join(user)), stage.joinAsGuest("g_guest")];
+    const tabs = [
+      ...USERS.map((user) => stage.join(user)),
+      stage.join("g_guest", { guest: true, from: "there", expiresAt: stage.now + 10 ** 9 }),
+    ];
     for (let n = 0; n < 300; n++) {
       anything(stage, tabs);
       stage.pass(stage.world.random.below(30));
     }
     stage.room.summary(stage.now);
     stage.settle();
-    const keys = stage.world.keys("j/").filter((key) => typeof stage.world.value(key) === "string");
-    expect(keys.length).toBeGreaterThan(50);
-    for (const key of keys) {
-      const record = readFrame(recordNumber(key), stage.world.value(key) as StoredFrame);
-      void stage.world.ports.storage.put(key, record);
+    let plain = 0;
+    for (const key of stage.world.keys("j/")) {
+      const stored = stage.world.value(key) as StoredFrame;
+      if (typeof stored !== "string") continue;
+      void stage.world.ports.storage.put(key, asBefore(stage, recordNumber(key), stored));
+      plain++;
     }
     stage.settle();
+    expect(plain).toBeGreaterThan(50);
     expect(await restored(stage)).toBe(living(stage));
   });
+
+  it.each([[null], [7], [["an array"]], [{ n: 1 }], ['{"t":"frame","seq":9,"at":1,"e":[]}'], ["no JSON"]])(
+    "opens no room on a record that is none: %j",
+    async (record) => {
+      const stage = await RoomStage.open();
+      const ann = stage.join("ann");
+      stage.pass(100);
+      stage.say(ann, "hello");
+      stage.settle();
+      const [last] = stage.world.keys("j/").slice(-1) as [string];
+      expect(recordNumber(last)).toBeGreaterThan(1);
+      void stage.world.ports.storage.put(last, record);
+      stage.settle();
+      await expect(restored(stage)).rejects.toThrow();
+    },
+  );
 
   it("reads what any number of crashes left: the fold goes on as if there had been none", async () => {
     const stage = await RoomStage.open();
