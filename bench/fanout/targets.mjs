@@ -63,10 +63,13 @@ function processor(results, scenario, rate, peer, target) {
 function processorSideBySide(results, scenario, target) {
   const pairs = results.get(scenario)?.get("ours")?.pairs ?? [];
   if (pairs.length === 0) return [];
-  const times = pairs.map(([ours, theirs]) => ours.perMillion / theirs.perMillion);
+  // A window that lost something is no measure of what it costs, and no reason to be silent either.
+  const held = pairs.filter((pair) => pair.every((sample) => sample.held));
+  const times = held.map(([ours, theirs]) => ours.perMillion / theirs.perMillion);
+  const lost = pairs.length - held.length;
   const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(times, share));
-  const text = `(${scenario}) side by side, ${middle?.toFixed(2)} of the processor time of ${title(scenarios[scenario]?.beside ?? "")}: median of ${times.length} pairs of windows, half of them between ${low?.toFixed(2)} and ${high?.toFixed(2)}`;
-  return [{ reached: Number(middle) <= target, text: `${text} (at most ${target})` }];
+  const text = `(${scenario}) side by side, ${middle?.toFixed(2)} of the processor time of ${title(scenarios[scenario]?.beside ?? "")}: median of ${times.length} pairs of windows, half of them between ${low?.toFixed(2)} and ${high?.toFixed(2)}${lost > 0 ? `; in ${lost} more a window did not hold` : ""}`;
+  return [{ reached: lost === 0 && Number(middle) <= target, text: `${text} (at most ${target})` }];
 }
 
 /** @param {Results} results @param {string} scenario @param {number} rate @param {"p50" | "cores"} figure @param {number} target @returns {Verdict[]} */
