@@ -50,6 +50,7 @@ const median = (values) => quantile(values, 0.5);
 /** @param {number[]} values @param {number} share */
 export function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) * share;
-  return (Number(sorted[Math.floor(middle)]) + Number(sorted[Math.ceil(middle)])) / 2;
+  const at = (sorted.length - 1) * share;
+  const below = Number(sorted[Math.floor(at)]);
+  return below + (Number(sorted[Math.ceil(at)]) - below) * (at % 1);
 }
