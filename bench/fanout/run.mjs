@@ -56,9 +56,11 @@ export async function fanoutBench(args) {
         const result = /** @type {Result} */ (results.get(scenario)?.get(subject));
         await takeTurn(scenario, subject, turn, result, options, () => interrupted);
       }
-      const ours = results.get(scenario)?.get("ours");
-      if (ours && !interrupted) await takePairs(scenario, turn, ours, options, () => interrupted);
     }
+  }
+  for (const scenario of options.scenarios) {
+    const ours = results.get(scenario)?.get("ours");
+    if (ours && !interrupted) await takePairs(scenario, ours, options, () => interrupted);
   }
   printReport(results, options);
   if (options.json !== undefined)
@@ -117,31 +119,28 @@ async function takeTurn(scenarioName, subjectName, turn, result, options, interr
 /**
  * Ours and what it is compared with, a window each in turn.
  * @param {string} scenarioName
- * @param {number} turn
  * @param {Result} result
  * @param {ReturnType<typeof readOptions>} options
  * @param {() => boolean} interrupted
  */
-async function takePairs(scenarioName, turn, result, options, interrupted) {
+async function takePairs(scenarioName, result, options, interrupted) {
   const scenario = /** @type {import("./scenarios.mjs").Scenario} */ (scenarios[scenarioName]);
   const { beside, fixed } = scenario;
   const ours = subjects.ours;
   const theirs = beside === undefined || !options.subjects.includes(beside) ? undefined : subjects[beside];
   const rate = fixed[0]?.rate;
   if (ours === undefined || theirs === undefined || rate === undefined) return;
-  const { pairs, newcomerWarmMs, throughProxy } = options;
+  const { pairs, livedMs, throughProxy } = options;
   try {
-    const load = { rate, pairs, newcomerWarmMs, throughProxy, seed: 1 + turn };
+    const load = { rate, pairs, livedMs, throughProxy, seed: 1 };
     const taken = await sideBySide([ours, theirs], scenario, load, interrupted);
     result.pairs.push(...taken);
     const times = taken.map(([one, other]) => (one.perMillion / other.perMillion).toFixed(2));
-    console.error(
-      `turn ${turn + 1} (${scenarioName}) side by side with ${theirs.title}: ${times.join(", ")}`,
-    );
+    console.error(`(${scenarioName}) side by side with ${theirs.title}: ${times.join(", ")}`);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     result.errors.push(text);
-    console.error(`turn ${turn + 1} (${scenarioName}) side by side with ${theirs.title}: ${text}`);
+    console.error(`(${scenarioName}) side by side with ${theirs.title}: ${text}`);
   }
 }
 
@@ -187,7 +186,9 @@ function readOptions(args) {
     // What an engine compiles and how far its heap grows at first is not what a message costs.
     newcomerWarmMs: quick ? 500 : 15_000,
     fixed: quick ? { warmMs: 500, windowMs: 2000 } : { warmMs: 5000, windowMs: 5000 },
-    pairs: quick ? 2 : 6,
+    pairs: quick ? 2 : 6 * turns,
+    // Rooms keep two minutes, and let what is older go at every 512th frame: after this long all of that has begun.
+    livedMs: quick ? 6_000 : 210_000,
     probe: quick ? { warmMs: 400, windowMs: 1600 } : { warmMs: 800, windowMs: 3200 },
     precision: quick ? 1.25 : 1.08,
   };

@@ -3,6 +3,7 @@ import type { EventLog } from "./event-log";
 import type { Memory, Snapshot } from "./memory";
 import type { World } from "./ports";
 import { type StoredFrame, storedChars, storeOperation } from "./record";
+import type { RecordKeys } from "./record-keys";
 
 /** What is read first: which room this is, and where its parts lie. */
 export interface Head {
@@ -26,11 +27,15 @@ export interface Head {
 }
 
 export const HEAD = "room";
-export const recordKey = (n: number) => `j/${String(n).padStart(12, "0")}`;
-/** The number in a record's key. */
-export const recordNumber = (key: string) => Number(key.slice("j/".length));
+/** Where a record lies, which says nothing about which one it is. */
+export const RECORDS = "j/";
+export const keyName = (key: number) => `${RECORDS}${String(key).padStart(12, "0")}`;
+export const keyNumber = (name: string) => Number(name.slice(RECORDS.length));
 export const chunkKey = (what: "s" | "o", n: number, chunk: number) =>
   `${what}/${n}/${String(chunk).padStart(5, "0")}`;
+
+/** Keys of records, snapshots and ids: all but the head, and what a platform keeps beside them. */
+export const isOfRoom = /^[jso]\//;
 
 /** A platform deletes so many keys in one call; more calls without an `await` between commit together all the same. */
 const KEYS = 100;
@@ -45,15 +50,17 @@ export class Journal {
   constructor(
     private readonly world: World,
     readonly head: Head,
+    private readonly keys: RecordKeys,
     private isNew: boolean,
   ) {}
 
-  append(n: number, stored: StoredFrame): void {
-    this.#put(recordKey(n), stored);
+  append(stored: StoredFrame): void {
+    const chars = storedChars(stored);
+    this.#put(keyName(this.keys.take(chars)), stored);
     if (this.isNew) this.#put(HEAD, this.head);
     this.isNew = false;
     this.#sinceSnapshot.frames++;
-    this.#sinceSnapshot.chars += storedChars(stored);
+    this.#sinceSnapshot.chars += chars;
   }
 
   /** A write failed: memory is ahead of storage, and nothing more may leave this instance. */
@@ -82,19 +89,21 @@ export class Journal {
     this.#put(HEAD, this.head);
   }
 
-  /** Snapshot and pointer in one commit, and in the same one older records go that recovery no longer wants. */
+  /**
+   * Snapshot and pointer in one commit, and in the same one older records go that recovery no longer wants: what is written
+   * over them later is written after it.
+   */
   snapshot(memory: Memory, log: EventLog, now: number): void {
     this.#sinceSnapshot = { frames: 0, chars: 0 };
     const old = this.head.snapshot;
     const chunks = this.#putChunks("s", memory.n, JSON.stringify(memory.snapshot() satisfies Snapshot));
     this.head.snapshot = { n: memory.n, chunks };
+    log.trim(now);
     const keepFrom = log.oldestRecord ?? memory.n + 1;
     const gone: string[] = old && old.n !== memory.n ? chunkKeys("s", old.n, old.chunks) : [];
-    if (keepFrom > this.head.first) {
-      this.#carryOperations(memory, keepFrom, now);
-      for (let n = this.head.first; n < keepFrom; n++) gone.push(recordKey(n));
-      this.head.first = keepFrom;
-    }
+    if (keepFrom > this.head.first) this.#carryOperations(memory, keepFrom, now);
+    for (const key of this.keys.release(keepFrom - this.head.first)) gone.push(keyName(key));
+    this.head.first = keepFrom;
     const ended = this.head.operations.filter(({ until }) => until <= now);
     this.head.operations = this.head.operations.filter(({ until }) => until > now);
     for (const { n, chunks: count } of ended) gone.push(...chunkKeys("o", n, count));

@@ -302,7 +302,7 @@ export class Kernel {
     const n = ++this.memory.n;
     this.memory.at = frame.at;
     this.commits++;
-    journal.append(n, frame.store(n, text));
+    journal.append(frame.store(n, text));
     wheel.ensure(this.now + settings.idleMs);
     const seq = frame.before + frame.count;
     if (text !== undefined)

@@ -127,7 +127,7 @@ export class OpenFrame {
 
   store(n: number, text: string | undefined): StoredFrame {
     const seq = this.before + this.#events.length;
-    if (this.#isPlain && text !== undefined) return storePlain(text, seq, this.at, this.#operations);
+    if (this.#isPlain && text !== undefined) return storePlain(n, text, seq, this.at, this.#operations);
     const record: FrameRecord = { n, seq, at: this.at };
     if (text !== undefined) record.text = text;
     if (this.#private.length > 0) record.p = this.#private;

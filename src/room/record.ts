@@ -62,7 +62,9 @@ export function restoreOperation(stored: StoredOperation, record: number): Opera
 
 /**
  * Most frames are plain: nothing but events, and actions without an answer of which the last event says whose they are and
- * under which id. They are stored as the text that is sent, a line break (the text has none), and what it does not tell.
+ * under which id. They are stored as the text that is sent, and what it does not tell, each after a line break (the text has
+ * none): the record's number, and the actions if there are any. Before keys were used again a record's number was its key's,
+ * and the text had none.
  */
 export type StoredFrame = FrameRecord | string;
 
@@ -75,24 +77,53 @@ type StoredAction = [
   from?: string,
 ];
 
-export function storePlain(text: string, last: number, at: number, operations: readonly Operation[]): string {
-  if (operations.length === 0) return text;
+export function storePlain(
+  n: number,
+  text: string,
+  last: number,
+  at: number,
+  operations: readonly Operation[],
+): string {
+  if (operations.length === 0) return `${text}\n${n}`;
   const actions = operations.map((o): StoredAction => {
     const stored: StoredAction = [o.print, o.at - at, last - (o.seq ?? last)];
     if (o.rule !== undefined || o.from !== undefined) stored.push(o.rule);
     if (o.from !== undefined) stored.push(o.from);
     return stored;
   });
-  return `${text}\n${JSON.stringify(actions)}`;
+  return `${text}\n${n}\n${JSON.stringify(actions)}`;
 }
 
-/** What is stored as record `n`, and the events in it. What cannot be read opens no room, rather than one that is not whole. */
-export function readFrame(n: number, stored: StoredFrame): { record: FrameRecord; events: NumberedEvent[] } {
-  if (typeof stored !== "string") {
-    if (stored?.n !== n) throw new Error(`Record ${n} is of a form that this build does not know.`);
+/** What comes after a plain frame's text: its number, or in an earlier build's none, and the actions. */
+const afterText = /^(?:(\d{1,15})(?:\n(\[[^\n]*\]))?|(\[[^\n]*\]))$/;
+
+/** A plain frame, taken apart. What an earlier build stored without a number has its key's. */
+function partsOf(key: number, stored: string): { n: number; text: string; actions: string | undefined } {
+  const end = stored.indexOf("\n");
+  if (end < 0) return { n: key, text: stored, actions: undefined };
+  const [, n, actions, alone] = afterText.exec(stored.slice(end + 1)) ?? unknownForm(key);
+  return { n: Number(n ?? key), text: stored.slice(0, end), actions: actions ?? alone };
+}
+
+function unknownForm(key: number): never {
+  throw new Error(`The record under key ${key} is of a form that this build does not know.`);
+}
+
+/** Which record lies under a key. */
+export function recordNumber(key: number, stored: unknown): number {
+  if (typeof stored === "string") return partsOf(key, stored).n;
+  const { n } = (stored ?? {}) as Partial<FrameRecord>;
+  return n !== undefined && Number.isSafeInteger(n) ? n : unknownForm(key);
+}
+
+/** The record that lies under a key, and the events in it. What cannot be read opens no room, rather than one that is not whole. */
+export function readFrame(
+  key: number,
+  stored: StoredFrame,
+): { record: FrameRecord; events: NumberedEvent[] } {
+  if (typeof stored !== "string")
     return { record: stored, events: stored.text === undefined ? [] : eventsOf(stored.text) };
-  }
-  const [text = "", actions] = stored.split("\n");
+  const { n, text, actions } = partsOf(key, stored);
   const events = eventsOf(text);
   const newest = events.at(-1);
   if (!newest) throw new Error(`Record ${n} is without an event.`);
@@ -110,12 +141,17 @@ export function readFrame(n: number, stored: StoredFrame): { record: FrameRecord
   return { record, events };
 }
 
+/** About what a small entry of a record takes: a member, a timer, an action. */
+const ENTRY_CHARS = 100;
+
 /** What a record counts towards the next snapshot: about what a restore has to read. */
 export function storedChars(stored: StoredFrame): number {
   if (typeof stored === "string") return stored.length;
-  const { text, p } = stored;
+  const { text, p, o, m, w, e, x } = stored;
   let chars = text?.length ?? 0;
+  for (const entries of [p, o, m, w, e, x]) chars += (entries?.length ?? 0) * ENTRY_CHARS;
   for (const [, , data] of p ?? none) chars += data.length;
+  for (const [, , , , , , answer] of o ?? none) chars += answer?.length ?? 0;
   return chars;
 }
 

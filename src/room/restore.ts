@@ -2,7 +2,7 @@ import { byteLength } from "../protocol/codec";
 import { OVERDUE_MS, RESTART_GRACE_MS } from "../protocol/limits";
 import { RoomClock } from "./clock";
 import { EventLog } from "./event-log";
-import { chunkKey, HEAD, type Head, Journal, recordNumber } from "./journal";
+import { chunkKey, HEAD, type Head, isOfRoom, Journal, keyNumber, RECORDS } from "./journal";
 import type { Parts } from "./kernel";
 import type { Kind } from "./kind";
 import type { Member } from "./members";
@@ -11,15 +11,17 @@ import type { World } from "./ports";
 import {
   type FrameRecord,
   readFrame,
+  recordNumber,
   restoreOperation,
   type StoredFrame,
   type StoredOperation,
   storedChars,
 } from "./record";
+import { RecordKeys } from "./record-keys";
 import type { RoomSettings } from "./settings";
 import { Wheel } from "./wheel";
 
-/** Records read at once: 64 of at most 128 KiB. */
+/** Records asked for at once: 64 of at most 128 KiB. */
 const PAGE = 64;
 
 /** Brings a room to life: snapshot and journal, the only way. Call it under `blockConcurrencyWhile`. */
@@ -32,12 +34,14 @@ export async function restore(
 ): Promise<Parts> {
   const head = (await world.storage.get(HEAD)) as Head | undefined;
   const log = new EventLog(settings.recoveryMs);
+  const keys = new RecordKeys();
   const failed = (error: unknown) => {
     world.report("An alarm could not be set", error);
     world.broken();
   };
   const versions = Object.fromEntries(kind.features.map(({ name: feature, version }) => [feature, version]));
   if (!head) {
+    await clearLeft(world);
     const epoch = world.freshId();
     const fresh: Head = { ...name, epoch, createdAt: now, operations: [], floor: 0, first: 1, versions };
     const memory = new Memory(kind, fresh.epoch, now);
@@ -50,7 +54,7 @@ export async function restore(
       settings,
       memory,
       log,
-      journal: new Journal(world, fresh, true),
+      journal: new Journal(world, fresh, keys, true),
       wheel,
       isRenewed: false,
       clock,
@@ -58,7 +62,7 @@ export async function restore(
   }
 
   const memory = new Memory(kind, head.epoch, head.createdAt);
-  const journal = new Journal(world, head, false);
+  const journal = new Journal(world, head, keys, false);
   const snapshot = (await readChunks(world, "s", head.snapshot)) as Snapshot | undefined;
   if (snapshot) memory.restore(snapshot);
   for (const carried of head.operations) {
@@ -66,15 +70,22 @@ export async function restore(
     for (const operation of stored ?? []) memory.operations.add(restoreOperation(operation, 0));
   }
   const found = { frames: 0, chars: 0 };
-  for await (const [n, stored] of readRecords(world)) {
-    const { record, events } = readFrame(n, stored);
+  let next = head.first;
+  for (const { n, key, stored } of await readRecords(world, head.first, keys)) {
+    if (n < next) throw new Error(`Record ${n} is in storage twice.`);
+    if (n > next) throw new Error(`Record ${next} is missing from storage.`);
+    next++;
+    const { record, events } = readFrame(key, stored);
+    const chars = storedChars(stored);
+    keys.take(chars, key);
     memory.recall(record);
     if (record.text !== undefined) logFrame(log, record, record.text, events.length);
     if (record.n <= (snapshot?.n ?? 0)) continue;
     memory.replay(record, events);
     found.frames++;
-    found.chars += storedChars(stored);
+    found.chars += chars;
   }
+  if (next <= memory.n) throw new Error(`Record ${next} is missing from storage.`);
   journal.found(found.frames, found.chars);
   const clock = new RoomClock(memory.at);
   clock.read(now);
@@ -114,7 +125,7 @@ function renew(memory: Memory, journal: Journal, log: EventLog, at: number): voi
   const event = { f: "room", n: "renewed", d: {} };
   const text = JSON.stringify({ t: "frame", seq, at, e: [event] });
   const record = { n: memory.n + 1, seq, at, text };
-  journal.append(record.n, record);
+  journal.append(record);
   logFrame(log, record, text, 1);
   Object.assign(memory, { n: record.n, seq, at });
   journal.head.floor = seq;
@@ -126,19 +137,48 @@ function logFrame(log: EventLog, record: FrameRecord, text: string, count: numbe
   log.add({ first: seq - count + 1, seq, at, text, bytes: byteLength(text), record: n });
 }
 
-async function* readRecords(world: World): AsyncIterable<[n: number, stored: StoredFrame]> {
+interface Found {
+  n: number;
+  key: number;
+  stored: StoredFrame;
+}
+
+/** The records from `first` on, in order. What was let go before them waits to be written over. */
+async function readRecords(world: World, first: number, keys: RecordKeys): Promise<Found[]> {
+  const records: Found[] = [];
+  const spare: { n: number; key: number; chars: number }[] = [];
   let startAfter: string | undefined;
   for (;;) {
     const page = await world.storage.list({
-      prefix: "j/",
+      prefix: RECORDS,
       limit: PAGE,
       ...(startAfter ? { startAfter } : {}),
     });
-    for (const [key, stored] of page) {
-      startAfter = key;
-      yield [recordNumber(key), stored as StoredFrame];
+    for (const [name, value] of page) {
+      startAfter = name;
+      const key = keyNumber(name);
+      const n = recordNumber(key, value);
+      const stored = value as StoredFrame;
+      if (n < first) spare.push({ n, key, chars: storedChars(stored) });
+      else records.push({ n, key, stored });
     }
-    if (page.size < PAGE) return;
+    if (page.size < PAGE) break;
+  }
+  for (const { key, chars } of spare.sort(byNumber)) keys.spare(chars, key);
+  return records.sort(byNumber);
+}
+
+function byNumber(a: { n: number }, b: { n: number }): number {
+  return a.n - b.n;
+}
+
+/** What is left where the deletion of a life before was cut short: nobody's, and not to be taken for the new one's. */
+async function clearLeft(world: World): Promise<void> {
+  for (;;) {
+    const page = await world.storage.list({ prefix: "", limit: PAGE });
+    const left = [...page.keys()].filter((key) => isOfRoom.test(key));
+    if (left.length === 0) return;
+    await world.storage.delete(left);
   }
 }
 

@@ -9,6 +9,7 @@ import { Drain, type Drained } from "./drain";
 import type { ErrandResult } from "./errands";
 import type { Newcomer } from "./feature";
 import type { Hello } from "./hello";
+import { HEAD } from "./journal";
 import { Kernel, type Parts } from "./kernel";
 import type { Kind } from "./kind";
 import { shownName } from "./names";
@@ -295,7 +296,8 @@ export class Room {
     const { storage, report, broken } = this.parts.world;
     this.#isOver = true;
     this.#kernel.drop();
-    for (const write of [storage.deleteAlarm(), storage.deleteAll()]) {
+    // The head goes first: a deletion that is cut short leaves no room with a part of its records.
+    for (const write of [storage.deleteAlarm(), storage.delete([HEAD]), storage.deleteAll()]) {
       write.catch((error) => {
         report("A room could not be cleaned up", error);
         broken();

@@ -176,11 +176,18 @@ export const mutants = [
     "const keepFrom = log.oldestRecord ?? memory.n + 1;",
     "const keepFrom = (log.oldestRecord ?? memory.n + 1) + 1;",
   ),
+  of("leave old records in storage", "room/record-keys", "else this.#gone.push(key);", ""),
   of(
-    "leave old records in storage",
+    "write over a record that recovery wants",
     "room/journal",
-    "for (let n = this.head.first; n < keepFrom; n++) gone.push(recordKey(n));",
-    "",
+    "this.keys.release(keepFrom - this.head.first)",
+    "this.keys.release(keepFrom - this.head.first + 1)",
+  ),
+  of(
+    "restore records in the order of their keys",
+    "room/restore",
+    "return records.sort(byNumber);",
+    "return records;",
   ),
   of(
     "leave old ids in storage",
@@ -216,8 +223,8 @@ export const mutants = [
   of(
     "keep the alarm of a room that is gone",
     "room/room",
-    "[storage.deleteAlarm(), storage.deleteAll()]",
-    "[storage.deleteAll()]",
+    "[storage.deleteAlarm(), storage.delete([HEAD]), storage.deleteAll()]",
+    "[storage.delete([HEAD]), storage.deleteAll()]",
   ),
   of(
     "clear a timer and not run it",

@@ -1,10 +1,10 @@
 import { canonical, checksum } from "../../src/protocol/checksum";
 import { RESEND_MS } from "../../src/protocol/limits";
 import type { NumberedEvent, WireEvent } from "../../src/protocol/messages";
-import { type Head, recordNumber } from "../../src/room/journal";
+import { type Head, keyNumber } from "../../src/room/journal";
 import type { Kind } from "../../src/room/kind";
 import type { Member } from "../../src/room/members";
-import { type FrameRecord, readFrame, type StoredFrame } from "../../src/room/record";
+import { type FrameRecord, readFrame, type StoredFrame, storedChars } from "../../src/room/record";
 import type { DiskWatcher } from "../support/memory-world";
 import { Breach } from "./breach";
 
@@ -163,6 +163,8 @@ export class Truth implements DiskWatcher {
   life: Life | undefined;
   readonly keys = new Set<string>();
   head: Head | undefined;
+  /** Which record lies under which key, and about how large it is. */
+  readonly records = new Map<string, { n: number; chars: number }>();
   /** The parts of snapshots, as they are stored. */
   readonly snapshots = new Map<string, string>();
   #unclaimed: FrameRecord[] = [];
@@ -181,8 +183,7 @@ export class Truth implements DiskWatcher {
     this.keys.add(key);
     try {
       if (key.startsWith("s/")) this.snapshots.set(key, String(value()));
-      else if (key.startsWith("j/"))
-        this.#record(readFrame(recordNumber(key), value() as StoredFrame).record);
+      else if (key.startsWith("j/")) this.#place(key, value() as StoredFrame);
       else if (key === "room") this.#point(value() as Head);
     } catch (breach) {
       this.on.breach(breach);
@@ -191,15 +192,31 @@ export class Truth implements DiskWatcher {
 
   delete(key: string): void {
     this.keys.delete(key);
+    this.records.delete(key);
     this.snapshots.delete(key);
+    if (key === "room") this.#end();
   }
 
   clear(): void {
     this.keys.clear();
+    this.records.clear();
     this.snapshots.clear();
+    this.#end();
+  }
+
+  #end(): void {
     this.life = undefined;
     this.head = undefined;
     this.#unclaimed = [];
+  }
+
+  #place(key: string, stored: StoredFrame): void {
+    const { record } = readFrame(keyNumber(key), stored);
+    const before = this.records.get(key);
+    this.records.set(key, { n: record.n, chars: storedChars(stored) });
+    if (before && before.n >= (this.head?.first ?? 0))
+      throw new Breach(1, `record ${record.n} was written over ${before.n}, which is wanted`);
+    this.#record(record);
   }
 
   #record(record: FrameRecord): void {

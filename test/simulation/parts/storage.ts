@@ -1,6 +1,7 @@
 import { MAX_LOG_BYTES, RESEND_MS, SNAPSHOT_EVERY_FRAMES } from "../../../src/protocol/limits";
-import { chunkKey, recordKey } from "../../../src/room/journal";
+import { chunkKey } from "../../../src/room/journal";
 import type { Snapshot } from "../../../src/room/memory";
+import { SPARE_CHARS, SPARE_KEYS } from "../../../src/room/record-keys";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
 import type { RoomObject } from "../room-object";
@@ -37,10 +38,14 @@ export const storage: Part = {
   },
 
   stored(deployment, object) {
-    const { head, life, keys } = object.truth;
+    const { head, life, keys, records } = object.truth;
     if (!head || !life) return;
-    const reached = new Set(["room"]);
-    for (let n = head.first; n <= life.n; n++) reached.add(recordKey(n));
+    // Small records wait for others to be written over them; large ones are gone.
+    const small = [...records].filter(([, { n, chars }]) => n >= head.first || chars <= SPARE_CHARS);
+    const reached = new Set(["room", ...small.map(([key]) => key)]);
+    const kept = new Set([...records.values()].map(({ n }) => n).filter((n) => n >= head.first));
+    for (let n = head.first; n <= life.n; n++)
+      if (!kept.has(n)) deployment.breach(7, `${object.name} has lost record ${n}`);
     const parts = [...head.operations.map((part) => ["o", part] as const)];
     const all = head.snapshot ? [["s", head.snapshot] as const, ...parts] : parts;
     for (const [what, { n, chunks }] of all) {
@@ -51,6 +56,9 @@ export const storage: Part = {
     for (const key of keys)
       if (!reached.has(key) && thrown === 0)
         deployment.breach(7, `${object.name} keeps ${key}, which nothing reaches`);
+    const spare = records.size - kept.size;
+    if (spare > SPARE_KEYS && thrown === 0)
+      deployment.breach(7, `${object.name} keeps ${spare} records that nobody wants`);
     for (const key of reached) if (!keys.has(key)) deployment.breach(7, `${object.name} has lost ${key}`);
     const since = life.n - (head.snapshot?.n ?? 0);
     if (since > SNAPSHOT_EVERY_FRAMES + 1) deployment.breach(7, `${since} records since the last snapshot`);
