@@ -133,6 +133,49 @@ export function crashing(stage: Stage): void {
   });
 }
 
+/** Events are kept so short a time that after each snapshot what follows is written over what was let go. */
+export const FORGETFUL = { RECOVERY_MS: "500", IDLE_MS: "60000" };
+
+const KILLS = 3;
+/** More than a snapshot's worth between one kill and the next: each line is a frame. */
+const LINES = 600;
+
+/** The same in a room whose records lie in any order. */
+export function crashingLate(stage: Stage): void {
+  it(`[F1] kill -9 in a room that writes over what it let go, ${KILLS} times: all that was said is there, in order, and numbers go on`, async () => {
+    const room = stage.room("late");
+    const ann = await stage.member(room, "ann", { resume: true });
+    const heard: { text: string; seq: number }[] = [];
+    for (let kill = 1; kill <= KILLS; kill += 1) {
+      for (let line = 0; line < LINES; line += 1) {
+        const text = `${kill}, line ${line}`;
+        const { seq } = await ann.done(ann.say(text));
+        heard.push({ text, seq });
+      }
+      const cutOff = Array.from({ length: 5 }, (_, n) => ann.say(`${kill}, cut off ${n}`, freshId(), 60_000));
+      await stage.kill();
+      await stage.restart();
+      await ann.until(() => ann.welcomes[kill], `welcome ${kill}`, 30_000);
+      for (const each of cutOff) {
+        const { kind } = await each;
+        expect(["event", "ack"]).toContain(kind);
+      }
+
+      const late = await stage.member(room, `late-${kill}`);
+      expect(late.seq).toBeGreaterThan(heard.at(-1)?.seq ?? 0);
+      const { messages } = late.slices.chat as { messages: { id: number; text: string }[] };
+      const told = messages.filter(({ text }) => !text.includes("cut off"));
+      expect(told.length).toBeGreaterThan(90);
+      expect(told.map(({ id, text }) => ({ text, seq: id }))).toEqual(heard.slice(-told.length));
+      const cut = messages.filter(({ text }) => text.startsWith(`${kill}, cut off`)).map(({ text }) => text);
+      expect(new Set(cut).size, "what was cut off is said once").toBe(5);
+      const { sums, own } = await late.verify();
+      expect(own).toEqual(sums);
+      late.close();
+    }
+  }, 120_000);
+}
+
 async function speak(
   person: PartyClient,
   index: number,

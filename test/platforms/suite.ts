@@ -2,7 +2,7 @@ import { describe } from "vitest";
 import type { Platform } from "../support/platforms";
 import { alarms, DROWSY, setAlarms } from "./alarms";
 import { clientLibrary } from "./client-library";
-import { crashing, RESTLESS } from "./crashing";
+import { crashing, crashingLate, FORGETFUL, RESTLESS } from "./crashing";
 import { features } from "./features";
 import { forging, leavingNothing } from "./forging";
 import { hostile } from "./hostile";
@@ -48,6 +48,7 @@ function waitingForAlarms(platform: Platform): void {
         withoutGuests(stage);
         crashing(stage);
       });
+      onServer(platform, "a room that keeps little", FORGETFUL, crashingLate);
     },
     last: alarms,
   });
