@@ -133,9 +133,8 @@ async function takePairs(scenarioName, result, options, interrupted) {
   const { pairs, livedMs, throughProxy } = options;
   try {
     const load = { rate, pairs, livedMs, throughProxy, seed: 1 };
-    const taken = await sideBySide([ours, theirs], scenario, load, interrupted);
-    result.pairs.push(...taken);
-    const times = taken.map(([one, other]) => (one.perMillion / other.perMillion).toFixed(2));
+    await sideBySide([ours, theirs], scenario, load, result.pairs, interrupted);
+    const times = result.pairs.map(([one, other]) => (one.perMillion / other.perMillion).toFixed(2));
     console.error(`(${scenarioName}) side by side with ${theirs.title}: ${times.join(", ")}`);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);

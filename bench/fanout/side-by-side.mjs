@@ -2,7 +2,7 @@ import { Stand } from "./stand.mjs";
 
 /** A window for each in less time than rooms take to fall asleep. */
 const WINDOW = { warmMs: 1000, windowMs: 2500 };
-/** What the rooms talk in turn before they are measured, in windows as short. */
+/** What the rooms talk in turn before they are measured; no room falls asleep meanwhile. */
 const LIVED = { warmMs: 0, windowMs: 6000 };
 
 /**
@@ -18,21 +18,22 @@ const LIVED = { warmMs: 0, windowMs: 6000 };
  * @param {[import("./subjects.mjs").Subject, import("./subjects.mjs").Subject]} subjects
  * @param {import("./scenarios.mjs").Scenario} scenario
  * @param {{ rate: number, pairs: number, livedMs: number, throughProxy: boolean, seed: number }} options
+ * @param {Pair[]} taken filled pair by pair, so that what goes wrong later takes none of them away
  * @param {() => boolean} interrupted
- * @returns {Promise<Pair[]>}
  */
-export async function sideBySide(subjects, scenario, options, interrupted) {
+export async function sideBySide(subjects, scenario, options, taken, interrupted) {
   const { rate, pairs, livedMs } = options;
   const [ours, theirs] = subjects.map((subject) => new Stand(subject, scenario, options));
   if (ours === undefined || theirs === undefined) throw new Error("side by side stand two");
-  /** @type {Pair[]} */
-  const taken = [];
   try {
-    for (let lived = 0; lived < livedMs && !interrupted(); lived += LIVED.windowMs) {
-      await ours.once({ rate, ...LIVED });
-      await theirs.once({ rate, ...LIVED });
-    }
-    for (let tries = 0; taken.length < pairs && tries < 2 * pairs && !interrupted(); tries++) {
+    const budget = 2 * pairs + (3 * livedMs) / LIVED.windowMs;
+    for (let tries = 0; taken.length < pairs && tries < budget && !interrupted(); tries++) {
+      // A stand whose server had to be set up anew is young again, and the other lives on with it.
+      if (Math.min(ours.talkedMs, theirs.talkedMs) < livedMs) {
+        await ours.once({ rate, ...LIVED });
+        await theirs.once({ rate, ...LIVED });
+        continue;
+      }
       /** @type {Pair} */
       const pair = [await ours.once({ rate, ...WINDOW }), await theirs.once({ rate, ...WINDOW })];
       if (pair.every((sample) => sample.void.length === 0)) taken.push(pair);
@@ -41,5 +42,4 @@ export async function sideBySide(subjects, scenario, options, interrupted) {
     await ours.clear();
     await theirs.clear();
   }
-  return taken;
 }

@@ -11,6 +11,8 @@ const sleep = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(
 /** A subject with its crowd: set up when first needed, and again whenever a sample has left it in no state to go on. */
 export class Stand {
   /** @type {{ server: RunningServer, crowd: Crowd, dataDir: { remove(): void } } | undefined} */ #up;
+  /** How long its rooms have talked since they were set up. */
+  talkedMs = 0;
 
   /**
    * @param {import("./subjects.mjs").Subject} subject
@@ -40,6 +42,7 @@ export class Stand {
     await sleep(PAUSE_MS);
     const { crowd, server } = this.#up;
     const sample = await talk(crowd, server, { ...load, seed: this.options.seed });
+    this.talkedMs += load.warmMs + load.windowMs;
     if (crowd.broken)
       sample.failures.push(`sockets were lost; the server's last words: ${server.output.slice(-300)}`);
     if (crowd.broken || sample.missing > 0) await this.clear();
@@ -71,6 +74,7 @@ export class Stand {
   async clear() {
     const up = this.#up;
     this.#up = undefined;
+    this.talkedMs = 0;
     up?.crowd.close();
     await up?.server.stop();
     up?.dataDir.remove();

@@ -16,7 +16,7 @@ export interface Head {
   operations: { n: number; chunks: number; until: number }[];
   /** Resuming from before this number needs a snapshot: other code folded what was before. */
   floor: number;
-  /** The oldest record kept. */
+  /** The oldest record that is wanted; older ones may wait in storage to be written over. */
   first: number;
   /** Who opened it was a guest: it feeds no board but its own. */
   isGuests?: true;

@@ -1,6 +1,6 @@
 /** So many records that nobody wants any more may wait in storage for others to be written over them: a restore lists them all. */
 export const SPARE_KEYS = 512;
-/** And only small ones wait. */
+/** And only small ones wait, by what they about take. */
 export const SPARE_CHARS = 2_000;
 
 /**

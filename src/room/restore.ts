@@ -2,7 +2,7 @@ import { byteLength } from "../protocol/codec";
 import { OVERDUE_MS, RESTART_GRACE_MS } from "../protocol/limits";
 import { RoomClock } from "./clock";
 import { EventLog } from "./event-log";
-import { chunkKey, HEAD, type Head, isOfRoom, Journal, keyNumber, RECORDS } from "./journal";
+import { chunkKey, HEAD, type Head, isOfRoom, Journal, keyName, keyNumber, RECORDS } from "./journal";
 import type { Parts } from "./kernel";
 import type { Kind } from "./kind";
 import type { Member } from "./members";
@@ -23,6 +23,8 @@ import { Wheel } from "./wheel";
 
 /** Records asked for at once: 64 of at most 128 KiB. */
 const PAGE = 64;
+/** So much of what was listed stays in memory until its turn comes; the rest is read once more. */
+const HELD_CHARS = 16 * 1024 * 1024;
 
 /** Brings a room to life: snapshot and journal, the only way. Call it under `blockConcurrencyWhile`. */
 export async function restore(
@@ -71,12 +73,14 @@ export async function restore(
   }
   const found = { frames: 0, chars: 0 };
   let next = head.first;
-  for (const { n, key, stored } of await readRecords(world, head.first, keys)) {
+  for (const listed of await readRecords(world, head.first, keys)) {
+    const { n, key, chars } = listed;
     if (n < next) throw new Error(`Record ${n} is in storage twice.`);
     if (n > next) throw new Error(`Record ${next} is missing from storage.`);
     next++;
+    const stored = listed.stored ?? ((await world.storage.get(keyName(key))) as StoredFrame);
+    listed.stored = undefined;
     const { record, events } = readFrame(key, stored);
-    const chars = storedChars(stored);
     keys.take(chars, key);
     memory.recall(record);
     if (record.text !== undefined) logFrame(log, record, record.text, events.length);
@@ -137,16 +141,18 @@ function logFrame(log: EventLog, record: FrameRecord, text: string, count: numbe
   log.add({ first: seq - count + 1, seq, at, text, bytes: byteLength(text), record: n });
 }
 
-interface Found {
+interface Listed {
   n: number;
   key: number;
-  stored: StoredFrame;
+  chars: number;
+  stored: StoredFrame | undefined;
 }
 
 /** The records from `first` on, in order. What was let go before them waits to be written over. */
-async function readRecords(world: World, first: number, keys: RecordKeys): Promise<Found[]> {
-  const records: Found[] = [];
-  const spare: { n: number; key: number; chars: number }[] = [];
+async function readRecords(world: World, first: number, keys: RecordKeys): Promise<Listed[]> {
+  const records: Listed[] = [];
+  const spare: Listed[] = [];
+  let held = 0;
   let startAfter: string | undefined;
   for (;;) {
     const page = await world.storage.list({
@@ -159,8 +165,12 @@ async function readRecords(world: World, first: number, keys: RecordKeys): Promi
       const key = keyNumber(name);
       const n = recordNumber(key, value);
       const stored = value as StoredFrame;
-      if (n < first) spare.push({ n, key, chars: storedChars(stored) });
-      else records.push({ n, key, stored });
+      const chars = storedChars(stored);
+      if (n < first) spare.push({ n, key, chars, stored: undefined });
+      else {
+        held += chars;
+        records.push({ n, key, chars, stored: held <= HELD_CHARS ? stored : undefined });
+      }
     }
     if (page.size < PAGE) break;
   }
@@ -168,7 +178,7 @@ async function readRecords(world: World, first: number, keys: RecordKeys): Promi
   return records.sort(byNumber);
 }
 
-function byNumber(a: { n: number }, b: { n: number }): number {
+function byNumber(a: Listed, b: Listed): number {
   return a.n - b.n;
 }
 

@@ -176,6 +176,37 @@ describe("a restore", () => {
     }
   });
 
+  it("reads once more what is too much to be held at once", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    for (let n = 0; n < 250; n++) {
+      stage.pass(10);
+      stage.do(ann, "lab", "deal", { to: ["ann"] });
+    }
+    stage.settle();
+    const { storage } = stage.world.ports;
+    for (const key of stage.world.keys("j/")) {
+      const stored = stage.world.value(key) as FrameRecord;
+      for (const event of stored.p ?? []) {
+        event[2] = JSON.stringify({ ...JSON.parse(event[2]), more: "x".repeat(100_000) });
+      }
+      void storage.put(key, stored);
+    }
+    stage.settle();
+    expect(stage.world.storedBytes).toBeGreaterThan(20 * 1024 * 1024);
+    const copy = stage.world.copy();
+    const reads: string[] = [];
+    const { ports } = copy;
+    const get = (key: string) => {
+      reads.push(key);
+      return ports.storage.get(key);
+    };
+    const world = { ...ports, storage: { ...ports.storage, get } };
+    const { memory } = await restore(world, stage.kind, NAME, stage.settings, stage.now);
+    expect(memory.slices.private("lab")).toEqual(stage.room["parts"].memory.slices.private("lab"));
+    expect(reads.filter((key) => key.startsWith("j/")).length).toBeGreaterThan(20);
+  });
+
   it("takes nothing that a life before left behind for its own, where the deletion was cut short", async () => {
     const before = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const bob = before.join("bob");
