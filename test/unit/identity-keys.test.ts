@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { type CryptoKey, exportJWK, exportSPKI, importJWK, type JWK } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { KeyRing } from "../../src/identity/key-ring";
 import { Verifier } from "../../src/identity/verifier";
 import type { Who, WhoRefused } from "../../src/identity/who";
 import { forge, OTHER_SECRET, SECRET } from "../support/edge";
@@ -265,6 +266,23 @@ describe("the issuer's keys", () => {
     expect(await who(verifier, token)).toMatchObject({ user: "ann" });
     expect(verifier.state.keys).toEqual({ known: 1, requests: 2 });
   }, 15_000);
+
+  it("[T11] are not asked for once more by who waits, where the first request ends a little late", async () => {
+    server.mood = "slow";
+    let now = 1_000_000;
+    const ring = new KeyRing(server.url, undefined, () => now);
+    const first = ring.find("k1", "ES256");
+    now += 1;
+    const second = ring.find("k1", "ES256");
+    // The first one's time is over, the second's is not, and the answer is still to come.
+    now += 2_999;
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(ring.requests).toBe(1);
+    now += 1;
+    expect(await second).toMatchObject({ ok: false });
+    expect(await first).toMatchObject({ ok: false });
+    expect(ring.requests).toBe(1);
+  });
 
   it.each(["failing", "garbage", "moved", "down"] as const)(
     "[T11] hold while their server is %s, for a day",
