@@ -3,6 +3,8 @@ export const SPARE_KEYS = 512;
 /** And only small ones wait, by what they about take. */
 export const SPARE_CHARS = 2_000;
 
+const NOWHERE = 0;
+
 /**
  * The numbers of the keys that records lie under. A record that is no longer wanted is not deleted: a later one is written
  * over it, which is one row written where a deletion and a new key are two.
@@ -29,11 +31,16 @@ export class RecordKeys {
     this.#letGo(key, chars <= SPARE_CHARS);
   }
 
+  /** A record is wanted, and nowhere. */
+  miss(): void {
+    this.#wanted.push(NOWHERE);
+  }
+
   /** So many of the oldest records are no longer wanted. Answers which keys to delete. */
   release(count: number): number[] {
     this.#spare = this.#spare.slice(this.#head);
     this.#head = 0;
-    for (const key of this.#wanted.splice(0, count)) this.#letGo(Math.abs(key), key > 0);
+    for (const key of this.#wanted.splice(0, count)) if (key !== NOWHERE) this.#letGo(Math.abs(key), key > 0);
     const gone = this.#gone;
     this.#gone = [];
     return gone;

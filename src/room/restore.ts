@@ -23,6 +23,8 @@ import { Wheel } from "./wheel";
 
 /** Records asked for at once: 64 of at most 128 KiB. */
 const PAGE = 64;
+/** More than that is no gap. */
+const MOST_MISSING = 1_000;
 /** So much of what was listed stays in memory until its turn comes; the rest is read once more. */
 const HELD_CHARS = 16 * 1024 * 1024;
 
@@ -76,7 +78,7 @@ export async function restore(
   for (const listed of await readRecords(world, head.first, keys)) {
     const { n, key, chars } = listed;
     if (n < next) throw new Error(`Record ${n} is in storage twice.`);
-    if (n > next) throw new Error(`Record ${next} is missing from storage.`);
+    if (n > next) next = pass(world, keys, next, n);
     next++;
     const stored = listed.stored ?? ((await world.storage.get(keyName(key))) as StoredFrame);
     listed.stored = undefined;
@@ -89,7 +91,7 @@ export async function restore(
     found.frames++;
     found.chars += chars;
   }
-  if (next <= memory.n) throw new Error(`Record ${next} is missing from storage.`);
+  if (next <= memory.n) pass(world, keys, next, memory.n + 1);
   journal.found(found.frames, found.chars);
   const clock = new RoomClock(memory.at);
   clock.read(now);
@@ -176,6 +178,18 @@ async function readRecords(world: World, first: number, keys: RecordKeys): Promi
   }
   for (const { key, chars } of spare.sort(byNumber)) keys.spare(chars, key);
   return records.sort(byNumber);
+}
+
+/**
+ * A write that was refused alone, of those issued in one breath with it, leaves a gap. Nobody has seen what was in it, for
+ * the instance that wrote it was at its end; the room goes on with the rest.
+ */
+function pass(world: World, keys: RecordKeys, from: number, to: number): number {
+  if (to - from > MOST_MISSING)
+    throw new Error(`${to - from} records are missing from storage, from ${from} on.`);
+  world.report("Records are missing from storage", new Error(`Record ${from} is missing from storage.`));
+  for (let n = from; n < to; n++) keys.miss();
+  return to;
 }
 
 function byNumber(a: Listed, b: Listed): number {
