@@ -23,8 +23,8 @@ import { Wheel } from "./wheel";
 
 /** Records asked for at once: 64 of at most 128 KiB. */
 const PAGE = 64;
-/** More than that is no gap. */
-const MOST_MISSING = 1_000;
+/** A gap that a refused write leaves is small, and little follows it; anything else is for somebody to look at. */
+const MOST_MISSING = 64;
 /** So much of what was listed stays in memory until its turn comes; the rest is read once more. */
 const HELD_CHARS = 16 * 1024 * 1024;
 
@@ -73,12 +73,20 @@ export async function restore(
     const stored = (await readChunks(world, "o", carried)) as StoredOperation[] | undefined;
     for (const operation of stored ?? []) memory.operations.add(restoreOperation(operation, 0));
   }
+  const folded = memory.n;
   const found = { frames: 0, chars: 0 };
   let next = head.first;
-  for (const listed of await readRecords(world, head.first, keys)) {
+  const records = await readRecords(world, head.first, keys);
+  for (const [at, listed] of records.entries()) {
     const { n, key, chars } = listed;
     if (n < next) throw new Error(`Record ${n} is in storage twice.`);
-    if (n > next) next = pass(world, keys, next, n);
+    if (n > next) checkGap(world, next, n);
+    // Up to the snapshot nothing is missing but what a late reader would have been sent.
+    while (next < n && next <= folded) next = skip(keys, next);
+    if (next < n) {
+      await drop(world, records.slice(at));
+      break;
+    }
     next++;
     const stored = listed.stored ?? ((await world.storage.get(keyName(key))) as StoredFrame);
     listed.stored = undefined;
@@ -86,12 +94,13 @@ export async function restore(
     keys.take(chars, key);
     memory.recall(record);
     if (record.text !== undefined) logFrame(log, record, record.text, events.length);
-    if (record.n <= (snapshot?.n ?? 0)) continue;
+    if (record.n <= folded) continue;
     memory.replay(record, events);
     found.frames++;
     found.chars += chars;
   }
-  if (next <= memory.n) pass(world, keys, next, memory.n + 1);
+  if (next <= folded) checkGap(world, next, folded + 1);
+  while (next <= folded) next = skip(keys, next);
   journal.found(found.frames, found.chars);
   const clock = new RoomClock(memory.at);
   clock.read(now);
@@ -181,15 +190,23 @@ async function readRecords(world: World, first: number, keys: RecordKeys): Promi
 }
 
 /**
- * A write that was refused alone, of those issued in one breath with it, leaves a gap. Nobody has seen what was in it, for
- * the instance that wrote it was at its end; the room goes on with the rest.
+ * Where a disk is full one write may be refused and a smaller one of the same breath is not: that leaves a gap, and a record
+ * after it. Nobody has seen either, for the instance is at its end with the first refusal.
  */
-function pass(world: World, keys: RecordKeys, from: number, to: number): number {
-  if (to - from > MOST_MISSING)
-    throw new Error(`${to - from} records are missing from storage, from ${from} on.`);
-  world.report("Records are missing from storage", new Error(`Record ${from} is missing from storage.`));
-  for (let n = from; n < to; n++) keys.miss();
-  return to;
+function checkGap(world: World, from: number, to: number): void {
+  if (to - from > MOST_MISSING) throw new Error(`${to - from} records are missing, from ${from} on.`);
+  world.report("The journal has a gap", new Error(`Record ${from} is missing from storage.`));
+}
+
+function skip(keys: RecordKeys, n: number): number {
+  keys.miss();
+  return n + 1;
+}
+
+/** What comes after a gap follows from what is not there; the numbers are given anew. */
+async function drop(world: World, records: readonly Listed[]): Promise<void> {
+  if (records.length > MOST_MISSING) throw new Error(`${records.length} records lie after a gap.`);
+  await world.storage.delete(records.map(({ key }) => keyName(key)));
 }
 
 function byNumber(a: Listed, b: Listed): number {

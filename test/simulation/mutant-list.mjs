@@ -166,8 +166,8 @@ export const mutants = [
   of(
     "replay the records of the snapshot again",
     "room/restore",
-    "if (record.n <= (snapshot?.n ?? 0)) continue;",
-    "if (record.n < (snapshot?.n ?? 0)) continue;",
+    "if (record.n <= folded) continue;",
+    "if (record.n < folded) continue;",
   ),
   of("point at no snapshot", "room/journal", "this.head.snapshot = { n: memory.n, chunks };", ""),
   of(

@@ -294,6 +294,51 @@ describe("a restore", () => {
     expect(ann.read().faults).toEqual([]);
   });
 
+  it("takes nothing from after a gap that a full disk left: it follows from what is not there", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    const say = (text: string) => {
+      stage.pass(100);
+      stage.say(ann, text);
+      stage.settle();
+    };
+    for (const text of ["one", "two"]) say(text);
+    const told = await restored(stage);
+    const before = stage.world.keys("j/");
+    for (const text of ["refused", "smaller", "and another"]) say(text);
+    const [refused] = stage.world.keys("j/").filter((key) => !before.includes(key));
+    void stage.world.ports.storage.delete([refused as string]);
+    stage.settle();
+    expect(await restored(stage)).toBe(told);
+    // Its numbers are given anew, and nothing of it is met again.
+    await stage.crash();
+    const bob = stage.join("bob");
+    stage.pass(100);
+    stage.say(bob, "three");
+    stage.settle();
+    expect(await restored(stage)).toBe(living(stage));
+    expect(bob.read().slices.chat).toMatchObject({
+      messages: [{ text: "one" }, { text: "two" }, { text: "three" }],
+    });
+    expect(stage.world.reports.map(({ problem }) => problem)).toEqual(["The journal has a gap"]);
+  });
+
+  it("touches nothing of a room with a larger gap, and opens none", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    for (let n = 0; n < 200; n++) {
+      stage.pass(10);
+      stage.say(ann, "x");
+    }
+    stage.settle();
+    const [, , third] = stage.world.keys("j/");
+    void stage.world.ports.storage.delete([third as string]);
+    stage.settle();
+    const held = stage.world.keys("j/");
+    await expect(restored(stage)).rejects.toThrow("records lie after a gap");
+    expect(stage.world.keys("j/")).toEqual(held);
+  });
+
   it("reads what any number of crashes left: the fold goes on as if there had been none", async () => {
     const stage = await RoomStage.open();
     const tabs = USERS.map((user) => stage.join(user));
