@@ -10,8 +10,9 @@ export type JoinOptions<K extends AnyKind> = Who & {
   /** What one's own actions will come to: shown at once, and replaced by what really happens. */
   optimistic?: Foresight<K>;
   /** A class like the browser's: `ws` where there is none. */
-  // biome-ignore lint/suspicious/noExplicitAny: partysocket's own word for it
-  WebSocket?: any;
+  WebSocket?: new (
+    ...args: never[]
+  ) => object;
   /** Where a guest is remembered; `localStorage` if there is one. */
   storage?: TokenStore;
   /** Names this tab to the room, at least 20 characters; a fresh one if absent. A newer socket of one tab replaces the older. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { busiest } from "../support/busiest";
-import { commonStory, expectTrue } from "../support/common-story";
 import { CuttingProxy, cuts } from "../support/cutting-proxy";
+import { commonStory, expectTrue } from "../support/told-alike";
 import { freshSeed, type Random, randomFrom } from "./random";
 import type { Stage } from "./stage";
 import { Visitor } from "./visitor";

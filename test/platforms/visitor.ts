@@ -1,7 +1,7 @@
 import { joinRoom, type RoomClient } from "../../src/client/room-client";
 import type { main } from "../../src/kinds/main";
 import type { NumberedEvent } from "../../src/protocol/messages";
-import type { Promised } from "../support/common-story";
+import type { Promised } from "../support/told-alike";
 import { PlainWebSocket } from "./sockets";
 import type { Stage } from "./stage";
 

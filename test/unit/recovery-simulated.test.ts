@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { RESEND_MS } from "../../src/protocol/limits";
 import { freshSeed } from "../platforms/random";
-import { commonStory, expectTrue, type Promised } from "../support/common-story";
 import { labKind } from "../support/room-stage";
 import type { SimulatedClient } from "../support/simulated-client";
 import { SimulatedRoom } from "../support/simulated-room";
 import type { Breaking } from "../support/simulated-socket";
+import { commonStory, expectTrue, type Promised } from "../support/told-alike";
 
 /** All that is asked of it takes a minute and more: `npm run test:recovery`. Otherwise as much as shows that it works. */
 const isWhole = process.env.RECOVERY === "whole";

@@ -1,0 +1,206 @@
+import { serialize } from "node:v8";
+import { describe, expect, it } from "vitest";
+import { SNAPSHOT_EVERY_CHARS, SNAPSHOT_EVERY_FRAMES } from "../../src/protocol/limits";
+import { keyNumber } from "../../src/room/journal";
+import { readFrame, type StoredFrame } from "../../src/room/record";
+import { SPARE_CHARS, SPARE_KEYS } from "../../src/room/record-keys";
+import { living, recordsOf, restored, USERS } from "../support/restored";
+import type { LabState } from "../support/room-features";
+import { labKind, RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+describe("the journal", () => {
+  it("writes a snapshot every 512 frames or 1 MiB, in one commit with its pointer, and drops the old one", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    for (let n = 1; n < SNAPSHOT_EVERY_FRAMES; n++) {
+      expect(stage.world.value("room"), `${n}`).not.toHaveProperty("snapshot");
+      stage.pass(100);
+      stage.say(ann, "x");
+    }
+    expect(stage.world.value("room")).toMatchObject({ snapshot: { n: SNAPSHOT_EVERY_FRAMES, chunks: 1 } });
+    const first = stage.world.keys("s/");
+    for (let chars = 0; chars < SNAPSHOT_EVERY_CHARS; chars += 50_000) {
+      stage.pass(100);
+      stage.do(ann, "lab", "many", { count: 50, chars: 1_000 });
+    }
+    expect(stage.world.value("room")).toMatchObject({ snapshot: { chunks: 1 } });
+    expect(stage.world.keys("s/")).toHaveLength(1);
+    expect(stage.world.keys("s/")).not.toEqual(first);
+    stage.check();
+  });
+
+  it.each(["lost with its process", "stored, and read again"])(
+    "snapshots nothing of a frame that the one before has opened, be it %s",
+    async (fate) => {
+      const stage = await RoomStage.open();
+      const ann = stage.join("ann");
+      for (let n = 2; n < SNAPSHOT_EVERY_FRAMES; n++) {
+        stage.pass(100);
+        stage.say(ann, "x");
+      }
+      // The last record before a snapshot gathers, and so does a welcome; what bob says before it begins the next frame.
+      stage.say(ann, "y");
+      const bob = stage.join("bob");
+      stage.do(bob, "lab", "add", { n: 1 });
+      stage.tick();
+      expect(stage.world.value("room")).toMatchObject({ snapshot: { n: SNAPSHOT_EVERY_FRAMES } });
+      expect(stage.world.timerAt, "the next frame gathers").toBeDefined();
+      if (fate === "lost with its process") await stage.crash();
+      else {
+        stage.pass(100);
+        await stage.sleep();
+      }
+      stage.rejoin(ann, { epoch: "another" });
+      stage.pass(100);
+      const { seq, slices } = ann.read();
+      expect((slices.lab as LabState).total).toBe(fate === "lost with its process" ? 0 : 1);
+      expect(recordsOf(stage).at(-1)).toMatchObject({ seq });
+      stage.check();
+    },
+  );
+
+  it("drops records that neither a snapshot nor recovery wants, and only then", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
+    const ann = stage.join("ann");
+    for (let n = 1; n <= 1_200; n++) {
+      stage.pass(100);
+      stage.say(ann, `${n}`);
+      if (n % 100 > 0) continue;
+      const records = recordsOf(stage);
+      const { snapshot, first } = stage.world.value("room") as { snapshot?: { n: number }; first: number };
+      expect(records.map((record) => record.n)).toEqual(
+        Array.from({ length: records.length }, (_, at) => first + at),
+      );
+      expect(records.at(-1)?.n).toBe(n + 1);
+      expect(first).toBeLessThanOrEqual((snapshot?.n ?? 0) + 1);
+      const wanted = records.filter(({ at }) => at > stage.now - 10_000);
+      expect(wanted.length).toBeGreaterThanOrEqual(Math.min(n, 100));
+      expect(records.length).toBeLessThanOrEqual(SNAPSHOT_EVERY_FRAMES + 101);
+    }
+  });
+
+  it("writes over what nobody wants: a frame is one row written, also after a restart", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
+    const ann = stage.join("ann");
+    const talk = (frames: number) => {
+      for (let n = 0; n < frames; n++) {
+        stage.pass(100);
+        stage.say(ann, `${n}`);
+      }
+    };
+    // Two snapshots: what the first could not let go, the second can.
+    talk(2 * SNAPSHOT_EVERY_FRAMES + 50);
+    const rows = { written: 0, deleted: 0 };
+    stage.world.watcher = {
+      put: (key) => {
+        if (key.startsWith("j/")) rows.written++;
+      },
+      delete: (key) => {
+        if (key.startsWith("j/")) rows.deleted++;
+      },
+      clear: () => {},
+    };
+    const before = stage.world.keys("j/");
+    talk(SNAPSHOT_EVERY_FRAMES);
+    expect(rows).toEqual({ written: SNAPSHOT_EVERY_FRAMES, deleted: 0 });
+    expect(await restored(stage)).toBe(living(stage));
+    await stage.crash();
+    stage.rejoin(ann);
+    talk(2 * SNAPSHOT_EVERY_FRAMES);
+    expect(rows.deleted).toBe(0);
+    expect(stage.world.keys("j/").slice(0, before.length)).toEqual(before);
+    // Of a newcomer's and a snapshot's lateness a few are new.
+    expect(stage.world.keys("j/").length).toBeLessThan(before.length + 20);
+    expect(await restored(stage)).toBe(living(stage));
+    stage.check();
+  });
+
+  it("keeps none of the large records that nobody wants, whatever is in them", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
+    const ann = stage.join("ann");
+    let snapshots = 0;
+    let newest: unknown;
+    for (let n = 0; snapshots < 3; n++) {
+      stage.pass(100);
+      if (n % 3 === 0) stage.say(ann, "small");
+      else if (n % 3 === 1) stage.do(ann, "lab", "many", { count: 5, chars: 600 });
+      else {
+        for (let timer = 0; timer < 40; timer++)
+          stage.do(ann, "lab", "timer", { name: `${n}-${timer}`, afterMs: 5_000 });
+      }
+      const { first, snapshot } = stage.world.value("room") as { first: number; snapshot?: { n: number } };
+      if (snapshot?.n === newest) continue;
+      newest = snapshot?.n;
+      snapshots++;
+      const waiting = stage.world
+        .keys("j/")
+        .map((key) => [keyNumber(key), stage.world.value(key) as StoredFrame] as const)
+        .filter(([key, stored]) => readFrame(key, stored).record.n < first);
+      expect(waiting.length).toBeGreaterThan(50);
+      for (const [, stored] of waiting) expect(serialize(stored).byteLength).toBeLessThan(2 * SPARE_CHARS);
+    }
+  });
+
+  it("lets what is only hidden go as well, in a room whose log stands still", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
+    const ann = stage.join("ann");
+    for (let n = 0; n < 2 * SNAPSHOT_EVERY_FRAMES; n++) {
+      stage.pass(10);
+      stage.do(ann, "lab", "deal", { to: ["ann"] });
+    }
+    expect(stage.world.value("room")).toMatchObject({ first: expect.toSatisfy((n: number) => n > 2) });
+    expect(stage.world.keys("j/").length).toBeLessThan(1.5 * SNAPSHOT_EVERY_FRAMES);
+  });
+
+  it("stays within bounds for as long as a room lives", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 5_000 } });
+    const tabs = USERS.map((user) => stage.join(user));
+    const most: { keys: number; bytes: number }[] = [];
+    // Three rounds, each longer than an operation's id is kept.
+    for (let round = 0; round < 3; round++) {
+      let [keys, bytes] = [0, 0];
+      for (let n = 0; n < 1_100; n++) {
+        const tab = tabs[n % tabs.length] as RoomTab;
+        stage.say(tab, "x".repeat(1 + (n % 300)));
+        stage.do(tab, "lab", "deal", { to: [tab.user] });
+        stage.pass(120);
+        if (n % 20 > 0) continue;
+        keys = Math.max(keys, stage.world.keys().length);
+        bytes = Math.max(bytes, stage.world.storedBytes);
+      }
+      most.push({ keys, bytes });
+    }
+    const [, early, late] = most as [
+      { keys: 0; bytes: 0 },
+      { keys: number; bytes: number },
+      { keys: number; bytes: number },
+    ];
+    expect(late.keys).toBeLessThanOrEqual(early.keys * 1.1);
+    expect(late.bytes).toBeLessThanOrEqual(early.bytes * 1.1);
+    expect(late.keys).toBeLessThan(SNAPSHOT_EVERY_FRAMES + SPARE_KEYS + 5_000 / 60 + 50);
+    stage.check();
+  });
+
+  it("of a snapshot that has become smaller leaves no part of the larger one behind", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.pass(100);
+    for (let n = 0; n < 20; n++) {
+      stage.do(ann, "lab", "deal", { to: Array.from({ length: 200 }, (_, user) => `somebody-${n}-${user}`) });
+      stage.pass(100);
+    }
+    for (let n = 21; n < SNAPSHOT_EVERY_FRAMES; n++) {
+      stage.do(ann, "lab", "nothing");
+      stage.pass(100);
+    }
+    expect(stage.world.keys("s/").length).toBeGreaterThan(2);
+    const emptied = (old: unknown): LabState => ({ ...(old as LabState), dealt: [] });
+    stage.kind = labKind({ version: "2", migrate: emptied });
+    await stage.sleep();
+    const { snapshot } = stage.world.value("room") as { snapshot: { n: number; chunks: number } };
+    // The one more says that other code has come.
+    expect(snapshot.n).toBe(SNAPSHOT_EVERY_FRAMES + 1);
+    expect(stage.world.keys("s/")).toHaveLength(snapshot.chunks);
+  });
+});
