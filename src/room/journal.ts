@@ -90,8 +90,7 @@ export class Journal {
   }
 
   /**
-   * Snapshot and pointer in one commit, and in the same one older records go that recovery no longer wants: what is written
-   * over them later is written after it.
+   * Snapshot and pointer in one commit, and in the same one older records go that recovery no longer wants.
    */
   snapshot(memory: Memory, log: EventLog, now: number): void {
     this.#sinceSnapshot = { frames: 0, chars: 0 };

@@ -1,5 +1,5 @@
 /** So many records that nobody wants any more may wait in storage for others to be written over them: a restore lists them all. */
-export const SPARE_KEYS = 512;
+export const SPARE_KEYS = 1_024;
 /** And only small ones wait, by what they about take. */
 export const SPARE_CHARS = 2_000;
 
@@ -15,6 +15,11 @@ export class RecordKeys {
   /** First in, first out, so that records which follow each other lie side by side again. */
   #spare: number[] = [];
   #head = 0;
+  /**
+   * Let go by the newest snapshot. Should its commit fail, a later one may still be taken before the instance ends, and
+   * those records are wanted after all; by the next snapshot it has long been durable.
+   */
+  #resting: number[] = [];
   #gone: number[] = [];
   #highest = 0;
 
@@ -28,7 +33,7 @@ export class RecordKeys {
   /** Found under it was a record that nobody wants. */
   spare(chars: number, key: number): void {
     this.#highest = Math.max(this.#highest, key);
-    this.#letGo(key, chars <= SPARE_CHARS);
+    this.#letGo(key, chars <= SPARE_CHARS, this.#spare);
   }
 
   /** A record is wanted, and nowhere. */
@@ -40,14 +45,17 @@ export class RecordKeys {
   release(count: number): number[] {
     this.#spare = this.#spare.slice(this.#head);
     this.#head = 0;
-    for (const key of this.#wanted.splice(0, count)) if (key !== NOWHERE) this.#letGo(Math.abs(key), key > 0);
+    this.#spare.push(...this.#resting);
+    this.#resting = [];
+    for (const key of this.#wanted.splice(0, count))
+      if (key !== NOWHERE) this.#letGo(Math.abs(key), key > 0, this.#resting);
     const gone = this.#gone;
     this.#gone = [];
     return gone;
   }
 
-  #letGo(key: number, isSmall: boolean): void {
-    if (isSmall && this.#spare.length < SPARE_KEYS) this.#spare.push(key);
+  #letGo(key: number, isSmall: boolean, waiting: number[]): void {
+    if (isSmall && this.#spare.length + this.#resting.length < SPARE_KEYS) waiting.push(key);
     else this.#gone.push(key);
   }
 

@@ -190,8 +190,8 @@ async function readRecords(world: World, first: number, keys: RecordKeys): Promi
 }
 
 /**
- * Where a disk is full one write may be refused and a smaller one of the same breath is not: that leaves a gap, and a record
- * after it. Nobody has seen either, for the instance is at its end with the first refusal.
+ * Where a disk is full one commit may fail and a smaller one right after it be taken: that leaves a gap, and a record after
+ * it. Nobody has seen either, for the instance is at its end with the first failure.
  */
 function checkGap(world: World, from: number, to: number): void {
   if (to - from > MOST_MISSING) throw new Error(`${to - from} records are missing, from ${from} on.`);

@@ -4,9 +4,10 @@ import { SNAPSHOT_EVERY_CHARS, SNAPSHOT_EVERY_FRAMES } from "../../src/protocol/
 import { keyNumber } from "../../src/room/journal";
 import { readFrame, type StoredFrame } from "../../src/room/record";
 import { SPARE_CHARS, SPARE_KEYS } from "../../src/room/record-keys";
+import { restore } from "../../src/room/restore";
 import { living, recordsOf, restored, USERS } from "../support/restored";
 import type { LabState } from "../support/room-features";
-import { labKind, RoomStage } from "../support/room-stage";
+import { labKind, NAME, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
 describe("the journal", () => {
@@ -89,8 +90,8 @@ describe("the journal", () => {
         stage.say(ann, `${n}`);
       }
     };
-    // Two snapshots: what the first could not let go, the second can.
-    talk(2 * SNAPSHOT_EVERY_FRAMES + 50);
+    // What a snapshot lets go waits for the next.
+    talk(4 * SNAPSHOT_EVERY_FRAMES + 50);
     const rows = { written: 0, deleted: 0 };
     stage.world.watcher = {
       put: (key) => {
@@ -114,6 +115,41 @@ describe("the journal", () => {
     expect(stage.world.keys("j/").length).toBeLessThan(before.length + 20);
     expect(await restored(stage)).toBe(living(stage));
     stage.check();
+  });
+
+  it("writes over nothing that is wanted, should the commit of a snapshot fail and a later one be taken", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
+    const ann = stage.join("ann");
+    const snapshotAt = () => (stage.world.value("room") as { snapshot?: { n: number } }).snapshot?.n;
+    const say = () => {
+      stage.pass(100);
+      stage.say(ann, `${stage.room["parts"].memory.seq}`);
+      stage.settle();
+    };
+    const kept = () => new Map(stage.world.keys("j/").map((key) => [key, stage.world.value(key)]));
+    for (let snapshots = 0; snapshots < 4; ) {
+      const newest = snapshotAt();
+      if (stage.room["parts"].memory.n + 3 < (newest ?? 0) + SNAPSHOT_EVERY_FRAMES) {
+        say();
+        continue;
+      }
+      const told = await restored(stage);
+      const before = stage.world.copy();
+      say();
+      if (snapshotAt() === newest) continue;
+      snapshots++;
+      // That commit is lost; those after it are not.
+      const lost = kept();
+      for (let more = 0; more < 20; more++) say();
+      for (const [key, value] of kept()) {
+        if (JSON.stringify(lost.get(key)) !== JSON.stringify(value))
+          void before.ports.storage.put(key, value);
+      }
+      before.settle();
+      const { memory, log } = await restore(before.ports, stage.kind, NAME, stage.settings, stage.now);
+      expect(memory.seq).toBe((JSON.parse(told) as { seq: number }).seq);
+      expect(log.oldestRecord === undefined || log.oldestRecord <= memory.n).toBe(true);
+    }
   });
 
   it("keeps none of the large records that nobody wants, whatever is in them", async () => {
@@ -145,12 +181,12 @@ describe("the journal", () => {
   it("lets what is only hidden go as well, in a room whose log stands still", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const ann = stage.join("ann");
-    for (let n = 0; n < 2 * SNAPSHOT_EVERY_FRAMES; n++) {
+    for (let n = 0; n < 6 * SNAPSHOT_EVERY_FRAMES; n++) {
       stage.pass(10);
       stage.do(ann, "lab", "deal", { to: ["ann"] });
     }
     expect(stage.world.value("room")).toMatchObject({ first: expect.toSatisfy((n: number) => n > 2) });
-    expect(stage.world.keys("j/").length).toBeLessThan(1.5 * SNAPSHOT_EVERY_FRAMES);
+    expect(stage.world.keys("j/").length).toBeLessThan(SPARE_KEYS + 1.5 * SNAPSHOT_EVERY_FRAMES);
   });
 
   it("stays within bounds for as long as a room lives", async () => {
