@@ -13,6 +13,8 @@ export interface PlatformConnection {
 /** A class, so that a frame to a thousand sockets goes through no thousand closures. */
 export class SocketPeer implements Peer {
   readonly id: string;
+  /** Looked up once: each socket has properties of its own that an engine would look through for every text. */
+  readonly #send: PlatformConnection["send"];
 
   constructor(
     private readonly connection: PlatformConnection,
@@ -20,10 +22,11 @@ export class SocketPeer implements Peer {
     readonly pingedAt: () => number | undefined = nobodyAnswers,
   ) {
     this.id = connection.id;
+    this.#send = connection.send;
   }
 
   send(text: string): void {
-    this.connection.send(text);
+    this.#send.call(this.connection, text);
   }
 
   close(code: number, reason: string): void {

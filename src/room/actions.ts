@@ -1,11 +1,11 @@
 import { byteLength } from "../protocol/codec";
 import { type Role, roles } from "../protocol/codes";
 import type { Json } from "../protocol/messages";
-import type { ActionRule, AnyFeature, Bounds, Refusal, Schema, Schemas, Speaker } from "./feature";
+import type { AnyFeature, Bounds, Refusal, Speaker } from "./feature";
 import type { Kernel } from "./kernel";
-import { boundsOf } from "./kind";
 import { OFFENCE, OFFENCE_RATE, windowsOf } from "./offences";
 import { badData, internal, ofDecision, type Refused, rateLimited, refused } from "./refusals";
+import { type Rule, Rulebook } from "./rulebook";
 import type { Rate } from "./settings";
 import { SlidingWindow } from "./sliding-window";
 
@@ -23,8 +23,7 @@ export type Answer =
 
 /** Judges what is asked, in the one order: decode, authorise, limit, decide. Committing is the kernel's. */
 export class Actions {
-  /** The rates in force, by rule; a rule that is switched off is not in it. */
-  readonly rates: ReadonlyMap<string, Rate>;
+  readonly #book: Rulebook;
   /** Signals leave no trace in storage, and neither do their windows. */
   readonly #fleeting = new SlidingWindow();
   /** Those of this kind that have a word in what others ask. */
@@ -33,16 +32,7 @@ export class Actions {
   constructor(private readonly kernel: Kernel) {
     const { kind, settings } = kernel.parts;
     this.#permitting = kind.features.filter(({ permits }) => permits !== undefined);
-    const all = kind.features.flatMap((feature) => Object.entries(boundsOf(feature)));
-    const inForce = all.map(([rule, { rate }]): [string, Rate | null] => {
-      // What is set for this kind goes before what is set for all.
-      const over = [`${kind.name}:${rule}`, rule]
-        .map((name) => settings.rules[name])
-        .find((set) => set !== undefined);
-      const ofKind = kind.rules?.[rule];
-      return [rule, over !== undefined ? over : ofKind !== undefined ? ofKind : rate];
-    });
-    this.rates = new Map(inForce.filter((pair): pair is [string, Rate] => pair[1] !== null));
+    this.#book = Rulebook.of(kind, settings);
   }
 
   /** `as`: the name under which the operation's id is known, apart from the speaker's where they speak over HTTP. */
@@ -53,10 +43,8 @@ export class Actions {
   ): Answer {
     const { kernel } = this;
     const now = kernel.now;
-    const feature = kernel.features.get(action.f);
-    const rule =
-      feature && own<ActionRule<unknown, unknown, Schemas, Schemas, unknown>>(feature.actions, action.a);
-    const name = `${action.f}.${action.a}`;
+    const rule = this.#book.action(action.f, action.a);
+    const name = rule?.name ?? `${action.f}.${action.a}`;
     const body = JSON.stringify(action.d);
     const print = printOf(name, body);
 
@@ -71,17 +59,16 @@ export class Actions {
     }
 
     // What older code did stays done, also where this code knows no such action.
-    if (!feature || !rule) return no(refused("bad_action", "This room has no such action."));
+    if (!rule) return no(refused("bad_action", "This room has no such action."));
+    const { feature, rate } = rule;
     let data: unknown;
     try {
-      const schema = own<Schema<unknown>>(feature.schema.actions, action.a);
-      const checked = this.#check(name, rule, schema, body, action.d, by);
+      const checked = this.#check(rule, body, action.d, by);
       if (!checked.ok) return no(checked.refused);
       data = checked.data;
     } catch (error) {
       return this.#failed(name, by, error);
     }
-    const rate = this.rates.get(name);
     const wait = rate ? this.#wait(kernel.memory.windows, name, rate, windowsOf(by.user, from)) : 0;
     if (rate && wait > 0) return no(rateLimited(name, rate, wait));
     if (kernel.memory.operations.isFull(now)) {
@@ -92,7 +79,7 @@ export class Actions {
     }
 
     try {
-      const outcome = rule.decide(kernel.asked(feature, by), data);
+      const outcome = rule.bounds.decide(kernel.asked(feature, by), data);
       if (isRefusal(outcome)) return no(ofDecision(outcome));
       const { answer } = outcome;
       const op = {
@@ -128,21 +115,18 @@ export class Actions {
   /** A signal goes into the frame, newest of its kind and user. */
   signal(f: string, n: string, d: Json, by: Speaker, from?: string): Refused | undefined {
     const { kernel } = this;
-    const feature = kernel.features.get(f);
-    const rule = feature?.signals && own<Bounds>(feature.signals, n);
-    if (!feature || !rule) return refused("bad_action", "This room has no such signal.");
-    const name = `${f}.${n}`;
-    const schema = own<Schema<unknown>>(feature.schema.signals ?? {}, n);
+    const rule = this.#book.signal(f, n);
+    if (!rule) return refused("bad_action", "This room has no such signal.");
+    const { name, rate } = rule;
     let data: unknown;
     try {
-      const checked = this.#check(name, rule, schema, JSON.stringify(d), d, by);
+      const checked = this.#check(rule, JSON.stringify(d), d, by);
       if (!checked.ok) return checked.refused;
       data = checked.data;
     } catch (error) {
       kernel.parts.world.report(`${name} by ${by.user} failed`, error);
       return internal;
     }
-    const rate = this.rates.get(name);
     const whose = windowsOf(by.user, from);
     const wait = rate ? this.#wait(this.#fleeting, name, rate, whose) : 0;
     if (rate && wait > 0) return rateLimited(name, rate, wait);
@@ -160,36 +144,38 @@ export class Actions {
 
   /** Old windows go, so that memory follows those who were here lately. */
   sweep(): void {
-    this.#fleeting.sweep(this.rates, this.kernel.now);
-    this.kernel.memory.windows.sweep(new Map([...this.rates, [OFFENCE, OFFENCE_RATE]]), this.kernel.now);
+    const { rates } = this.#book;
+    this.#fleeting.sweep(rates, this.kernel.now);
+    this.kernel.memory.windows.sweep(new Map([...rates, [OFFENCE, OFFENCE_RATE]]), this.kernel.now);
   }
 
   #check(
-    name: string,
-    rule: Bounds & { speaks?(data: unknown): boolean },
-    schema: Schema<unknown> | undefined,
+    { name, bounds, schema }: Rule<Bounds & { speaks?(data: unknown): boolean }>,
     body: string,
     data: Json,
     by: Speaker,
   ): { ok: true; data: unknown } | { ok: false; refused: Refused } {
-    if (rank(by.role) < rank(rule.who ?? "player")) {
+    if (rank(by.role) < rank(bounds.who ?? "player")) {
       return {
         ok: false,
-        refused: refused("not_allowed", `Only ${rule.who === "admin" ? "an admin" : "a host"} may do that.`),
+        refused: refused(
+          "not_allowed",
+          `Only ${bounds.who === "admin" ? "an admin" : "a host"} may do that.`,
+        ),
       };
     }
-    if (body.length * 3 > rule.maxBytes && byteLength(body) > rule.maxBytes) {
+    if (body.length * 3 > bounds.maxBytes && byteLength(body) > bounds.maxBytes) {
       return {
         ok: false,
-        refused: refused("too_large", `The data of ${name} may have ${rule.maxBytes} bytes at most.`),
+        refused: refused("too_large", `The data of ${name} may have ${bounds.maxBytes} bytes at most.`),
       };
     }
-    const forbidden = this.#forbidden(name, rule.isSpeech ?? false, by);
+    const forbidden = this.#forbidden(name, bounds.isSpeech ?? false, by);
     if (forbidden) return { ok: false, refused: ofDecision(forbidden) };
     const parsed = schema?.safeParse(data);
     if (!parsed) return { ok: false, refused: internal };
     if (!parsed.success) return { ok: false, refused: badData(name, parsed.error.issues) };
-    const unsaid = rule.speaks?.(parsed.data) ? this.#forbidden(name, true, by) : undefined;
+    const unsaid = bounds.speaks?.(parsed.data) ? this.#forbidden(name, true, by) : undefined;
     if (unsaid) return { ok: false, refused: ofDecision(unsaid) };
     return { ok: true, data: parsed.data };
   }
@@ -201,11 +187,6 @@ export class Actions {
     }
     return undefined;
   }
-}
-
-/** Its own entry and nothing that every object has: `constructor` is nobody's action. */
-function own<T>(table: Readonly<Record<string, unknown>>, name: string): T | undefined {
-  return Object.hasOwn(table, name) ? (table[name] as T) : undefined;
 }
 
 /** Tells one action from another of the same id (FNV-1a): no secret, and looked at for two minutes. */

@@ -20,7 +20,7 @@ export class EventLog {
   #bytes = 0;
   #newest = 0;
   /** Of the oldest frame, which is far away in memory and not to be looked at for every one that is added. */
-  #oldest = { first: 0, at: 0 };
+  readonly #oldest = { first: 0, at: 0 };
   /** Total bytes ever added: the position of a reader who has everything. */
   end = 0;
   /** Where the newest frame ends; signals come after it. */
@@ -92,7 +92,9 @@ export class EventLog {
 
   #meetOldest(): void {
     const oldest = this.#frames[this.#head];
-    if (oldest) this.#oldest = { first: oldest.first, at: oldest.at };
+    if (!oldest) return;
+    this.#oldest.first = oldest.first;
+    this.#oldest.at = oldest.at;
   }
 
   /** Index of the first frame whose last event is past `seq`. */

@@ -1,6 +1,6 @@
 import { byteLength } from "../protocol/codec";
 import { MAX_RECORD_CHARS } from "../protocol/limits";
-import type { NumberedEvent } from "../protocol/messages";
+import { asRead, type Told } from "./as-read";
 import type { RoomClock } from "./clock";
 import { ComeBack } from "./come-back";
 import type { Connection } from "./connection";
@@ -138,11 +138,19 @@ export class Kernel {
     const { events = none, errands = none, ends = none } = outcome;
     const timers = outcome.timers ? Object.entries(outcome.timers) : none;
     const user = by && !by.forRoom ? by.user : undefined;
-    // What is undefined is left out of the text.
-    const texts = events.map(({ n, d }, at) =>
-      JSON.stringify({ f: name, n, d, by: user, op: at === events.length - 1 ? op?.id : undefined }),
+    const told = events.map(
+      ({ n, d }, at): Told => ({
+        f: name,
+        n,
+        d,
+        by: user,
+        op: at === events.length - 1 ? op?.id : undefined,
+      }),
     );
-    const hidden = (outcome.private ?? none).map(({ n, d }) => ({ n, data: JSON.stringify(d) }));
+    const texts = told.map((event) => JSON.stringify(event));
+    const hidden = outcome.private
+      ? outcome.private.map(({ n, d }) => ({ n, data: JSON.stringify(d) }))
+      : none;
     let chars = op ? operationChars(op) : 0;
     for (const text of texts) chars += text.length + 1;
     for (const { n, data } of hidden) chars += privateChars(name, n, data, user);
@@ -150,8 +158,13 @@ export class Kernel {
     for (const errand of errands) chars += errandChars(`${name}/${errand}`);
     this.#makeRoom(chars);
     const frame = this.frame();
+    const first = this.memory.seq + 1;
+    // As a client will have them, so that the room folds just that.
+    const read = told.map((event, at) => asRead(event, texts[at] as string, first + at, frame.at));
     const privates = hidden.map(({ n, data }) => privateEvent(n, JSON.parse(data), user, frame.at));
-    const concerned = this.#fold(feature, texts, privates, frame.at);
+    const concerned = privates.flatMap((event) => feature.private?.concerns?.(event) ?? none);
+    this.memory.slices.foldAll(name, read, privates);
+    this.memory.seq += read.length;
 
     for (const text of texts) frame.addEvent(text);
     for (const { n, data } of hidden) frame.addPrivate(name, n, data, user);
@@ -176,28 +189,6 @@ export class Kernel {
       if (outcome) this.apply(taker, outcome);
     }
     if (this.commits > commits) this.commit();
-  }
-
-  /** Answers whose private slices changed. Whatever throws, nothing has. */
-  #fold(feature: AnyFeature, texts: string[], privates: PrivateEvent[], at: number): string[] {
-    const { slices } = this.memory;
-    const putBack = slices.mark(feature.name);
-    const { seq } = this.memory;
-    try {
-      for (const text of texts) {
-        // Parsed, so that the room folds just what a client will: no `undefined`, no shared references.
-        const event = JSON.parse(text) as NumberedEvent;
-        event.seq = ++this.memory.seq;
-        event.at = at;
-        slices.fold(event);
-      }
-      for (const event of privates) slices.foldPrivate(feature.name, event);
-      return privates.flatMap((event) => feature.private?.concerns?.(event) ?? none);
-    } catch (error) {
-      putBack();
-      this.memory.seq = seq;
-      throw error;
-    }
   }
 
   /** `by`: who its last event says that did it. */

@@ -9,19 +9,18 @@ const none: readonly never[] = [];
 /** What structured clone adds to a small tuple. */
 const TUPLE_CHARS = 40;
 
+type Rest = Pick<FrameRecord, "p" | "m" | "w" | "e" | "x">;
+
 /** The frame that is gathering. Nothing in it has been seen by anybody. */
 export class OpenFrame {
   readonly #events: string[] = [];
   /** Nearly every frame is without them. */
   #signals: Map<string, string> | undefined;
-  readonly #private: NonNullable<FrameRecord["p"]> = [];
   readonly #operations: Operation[] = [];
-  readonly #members: MemberChange[] = [];
-  readonly #timers: [string, number | null][] = [];
-  readonly #errands: [string, Outstanding | null][] = [];
-  readonly #offences: [string, number][] = [];
-  /** Nothing is in it but events, and actions that they tell all of. */
-  #isPlain = true;
+  /** Whether the events tell all of the actions. */
+  #tellsAll = true;
+  /** What is neither an event nor an action: nothing, of nearly every frame. */
+  #rest: Rest | undefined;
   #chars = 0;
   /** Answers and welcomes: what may be told only once everything in the frame is durable. */
   readonly after: (() => void)[] = [];
@@ -59,22 +58,24 @@ export class OpenFrame {
   }
 
   addPrivate(f: string, n: string, data: string, by: string | undefined): void {
-    this.#isPlain = false;
-    this.#private.push([f, n, data, by, this.at]);
+    const rest = this.#others();
+    rest.p ??= [];
+    rest.p.push([f, n, data, by, this.at]);
     this.#chars += privateChars(f, n, data, by);
   }
 
   /** `by`: who its last event says that did it. */
   addOperation(operation: Operation, by: string | undefined): void {
     const { user, seq, answer } = operation;
-    if (by !== user || seq === undefined || answer !== undefined) this.#isPlain = false;
+    if (by !== user || seq === undefined || answer !== undefined) this.#tellsAll = false;
     this.#operations.push(operation);
     this.#chars += operationChars(operation);
   }
 
   addMember(change: MemberChange): void {
-    this.#isPlain = false;
-    this.#members.push(change);
+    const rest = this.#others();
+    rest.m ??= [];
+    rest.m.push(change);
     this.#chars +=
       change.user.length +
       ("name" in change ? change.name.length + (change.asked?.length ?? 0) : 0) +
@@ -82,20 +83,23 @@ export class OpenFrame {
   }
 
   addTimer(name: string, at: number | null): void {
-    this.#isPlain = false;
-    this.#timers.push([name, at]);
+    const rest = this.#others();
+    rest.w ??= [];
+    rest.w.push([name, at]);
     this.#chars += timerChars(name);
   }
 
   addErrand(name: string, outstanding: Outstanding | null): void {
-    this.#isPlain = false;
-    this.#errands.push([name, outstanding && { ...outstanding }]);
+    const rest = this.#others();
+    rest.e ??= [];
+    rest.e.push([name, outstanding && { ...outstanding }]);
     this.#chars += errandChars(name);
   }
 
   addOffence(offender: string, at: number): void {
-    this.#isPlain = false;
-    this.#offences.push([offender, at]);
+    const rest = this.#others();
+    rest.x ??= [];
+    rest.x.push([offender, at]);
     this.#chars += offender.length + TUPLE_CHARS;
   }
 
@@ -127,16 +131,17 @@ export class OpenFrame {
 
   store(n: number, text: string | undefined): StoredFrame {
     const seq = this.before + this.#events.length;
-    if (this.#isPlain && text !== undefined) return storePlain(n, text, seq, this.at, this.#operations);
-    const record: FrameRecord = { n, seq, at: this.at };
+    const isPlain = this.#rest === undefined && this.#tellsAll;
+    if (isPlain && text !== undefined) return storePlain(n, text, seq, this.at, this.#operations);
+    const record: FrameRecord = { n, seq, at: this.at, ...this.#rest };
     if (text !== undefined) record.text = text;
-    if (this.#private.length > 0) record.p = this.#private;
     if (this.#operations.length > 0) record.o = this.#operations.map(storeOperation);
-    if (this.#members.length > 0) record.m = this.#members;
-    if (this.#timers.length > 0) record.w = this.#timers;
-    if (this.#errands.length > 0) record.e = this.#errands;
-    if (this.#offences.length > 0) record.x = this.#offences;
     return record;
+  }
+
+  #others(): Rest {
+    this.#rest ??= {};
+    return this.#rest;
   }
 }
 

@@ -71,7 +71,7 @@ export class Room {
       ends: (ending) => this.#attendance.end(ending),
     });
     this.#actions = new Actions(this.#kernel);
-    this.#welcomes = new Welcomes(this.#kernel, this.#actions.rates);
+    this.#welcomes = new Welcomes(this.#kernel);
     this.#traffic = new Traffic(parts.settings.actionRate);
     this.#conversation = new Conversation(this.#kernel, this.#actions, this.#traffic);
     this.#attendance = new Attendance(this.#kernel, this.#welcomes, (connection, text) =>

@@ -47,15 +47,20 @@ export class Slices {
     if (hidden) slice.private = hidden.reduce(slice.private, event);
   }
 
-  /** To put back, should a decision fail half-way. */
-  mark(name: string): () => void {
+  /** What one decision says to the feature that made it: all of it, or where a reducer throws, none. */
+  foldAll(name: string, events: readonly NumberedEvent[], privates: readonly PrivateEvent[]): void {
     const slice = this.#slices.get(name);
-    if (!slice) return () => {};
-    const { shared, private: hidden } = slice;
-    return () => {
+    if (!slice) return;
+    const { feature, shared, private: hidden } = slice;
+    try {
+      for (const event of events) slice.shared = feature.shared.reduce(slice.shared, event);
+      if (!feature.private) return;
+      for (const event of privates) slice.private = feature.private.reduce(slice.private, event);
+    } catch (error) {
       slice.shared = shared;
       slice.private = hidden;
-    };
+      throw error;
+    }
   }
 
   mine(name: string, user: string): Json | undefined {

@@ -2,7 +2,7 @@ import { MAX_MESSAGE_BYTES, PING_MS, RESEND_MS, SILENT_MS } from "../protocol/li
 import { protocolVersion } from "../protocol/version";
 import type { Connection } from "./connection";
 import type { Kernel } from "./kernel";
-import type { Rate } from "./settings";
+import { Rulebook } from "./rulebook";
 import { TRAFFIC } from "./traffic";
 
 /** Writes welcomes. The state is encoded once a number, whoever asks. */
@@ -13,11 +13,9 @@ export class Welcomes {
   readonly #features: string;
   readonly #limits: string;
 
-  constructor(
-    private readonly kernel: Kernel,
-    rates: ReadonlyMap<string, Rate>,
-  ) {
+  constructor(private readonly kernel: Kernel) {
     const { kind, settings } = kernel.parts;
+    const { rates } = Rulebook.of(kind, settings);
     this.#features = JSON.stringify(
       Object.fromEntries(kind.features.map(({ name, version }) => [name, version])),
     );

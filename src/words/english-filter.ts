@@ -29,11 +29,29 @@ function isHarmless(text: string): boolean {
 }
 
 /** Digits stand for letters in words, and for themselves in numbers: 455 is a score. One alone may be part of `s h 1 t`. */
-const numbers = /(?<![^\s.,:;?/()#%"'+-])\d{2,}(?![^\s.,:;?/()#%"'+-])/g;
+function withoutNumbers(text: string): string {
+  let told = "";
+  let copied = 0;
+  for (let at = 0; at < text.length; at++) {
+    const from = at;
+    while (isDigit(text.charCodeAt(at))) at++;
+    if (at - from < 2 || !isApart(text, from - 1) || !isApart(text, at)) continue;
+    told += text.slice(copied, from) + "-".repeat(at - from);
+    copied = at;
+  }
+  return copied === 0 ? text : told + text.slice(copied);
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+const beside = /[\s.,:;?/()#%"'+-]/;
 const isNumbers = /^[\d\s.,:;?/()#%"'+-]*$/;
 
-function withoutNumbers(text: string): string {
-  return text.replace(numbers, (digits) => "-".repeat(digits.length));
+/** Whether what stands here is no part of a word. */
+function isApart(text: string, at: number): boolean {
+  return at < 0 || at >= text.length || beside.test(text.charAt(at));
 }
 
 /** The beginning of what `spelled` looks for. */

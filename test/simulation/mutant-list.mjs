@@ -82,14 +82,14 @@ export const mutants = [
   of(
     "leave an id to an event that does not tell it",
     "room/open-frame",
-    "if (by !== user || seq === undefined || answer !== undefined) this.#isPlain = false;",
-    "if (seq === undefined || answer !== undefined) this.#isPlain = false;",
+    "if (by !== user || seq === undefined || answer !== undefined) this.#tellsAll = false;",
+    "if (seq === undefined || answer !== undefined) this.#tellsAll = false;",
   ),
   of(
     "store an answer in a frame's text, which has none",
     "room/open-frame",
-    "if (by !== user || seq === undefined || answer !== undefined) this.#isPlain = false;",
-    "if (by !== user || seq === undefined) this.#isPlain = false;",
+    "if (by !== user || seq === undefined || answer !== undefined) this.#tellsAll = false;",
+    "if (by !== user || seq === undefined) this.#tellsAll = false;",
   ),
   of(
     "read an action's id from another event",
@@ -118,15 +118,10 @@ export const mutants = [
   of(
     "never sweep windows",
     "room/actions",
-    "this.kernel.memory.windows.sweep(new Map([...this.rates, [OFFENCE, OFFENCE_RATE]]), this.kernel.now);",
+    "this.kernel.memory.windows.sweep(new Map([...rates, [OFFENCE, OFFENCE_RATE]]), this.kernel.now);",
     "void [OFFENCE, OFFENCE_RATE];",
   ),
-  of(
-    "repeat a number",
-    "room/kernel",
-    "event.seq = ++this.memory.seq;",
-    "event.seq = this.memory.seq || ++this.memory.seq;",
-  ),
+  of("repeat a number", "room/kernel", "this.memory.seq += read.length;", "this.memory.seq ||= read.length;"),
   of(
     "begin at the record before after a restore",
     "room/memory",

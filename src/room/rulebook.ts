@@ -1,0 +1,77 @@
+import type { ActionRule, AnyFeature, Bounds, Schema, Schemas } from "./feature";
+import { boundsOf, type Kind } from "./kind";
+import type { Rate, RoomSettings } from "./settings";
+
+/** Something that may be asked: an action, or a signal. */
+export interface Rule<B extends Bounds = Bounds> {
+  /** As on the wire: `chat.say`. */
+  readonly name: string;
+  readonly feature: AnyFeature;
+  readonly bounds: B;
+  readonly schema: Schema<unknown> | undefined;
+  /** The one in force; absent where it is switched off. */
+  readonly rate: Rate | undefined;
+}
+export type AnyAction = ActionRule<unknown, unknown, Schemas, Schemas, unknown>;
+type Rules<B extends Bounds> = ReadonlyMap<string, ReadonlyMap<string, Rule<B>>>;
+
+/** What may be asked in the rooms of a kind, and how often. All of them share one: what every message looks up is soon found. */
+export class Rulebook {
+  /** The rates in force, by rule; a rule that is switched off is not in it. */
+  readonly rates: ReadonlyMap<string, Rate>;
+  readonly #actions: Rules<AnyAction>;
+  readonly #signals: Rules<Bounds>;
+
+  private constructor(kind: Kind, settings: RoomSettings) {
+    this.rates = ratesOf(kind, settings);
+    this.#actions = rulesOf(kind, this.rates, ({ actions, schema }) => [actions, schema.actions]);
+    this.#signals = rulesOf(kind, this.rates, ({ signals, schema }) => [signals, schema.signals]);
+  }
+
+  static of(kind: Kind, settings: RoomSettings): Rulebook {
+    const books = shelf.get(settings) ?? new WeakMap<Kind, Rulebook>();
+    const book = books.get(kind) ?? new Rulebook(kind, settings);
+    shelf.set(settings, books.set(kind, book));
+    return book;
+  }
+
+  action(feature: string, name: string): Rule<AnyAction> | undefined {
+    return this.#actions.get(feature)?.get(name);
+  }
+
+  signal(feature: string, name: string): Rule | undefined {
+    return this.#signals.get(feature)?.get(name);
+  }
+}
+
+const shelf = new WeakMap<RoomSettings, WeakMap<Kind, Rulebook>>();
+
+/** What is set for this kind goes before what is set for all, and that before what the kind and its features say. */
+function ratesOf(kind: Kind, settings: RoomSettings): ReadonlyMap<string, Rate> {
+  const rates = new Map<string, Rate>();
+  for (const feature of kind.features) {
+    for (const [rule, { rate }] of Object.entries(boundsOf(feature))) {
+      const told = [settings.rules[`${kind.name}:${rule}`], settings.rules[rule], kind.rules?.[rule], rate];
+      const inForce = told.find((set) => set !== undefined);
+      if (inForce) rates.set(rule, inForce);
+    }
+  }
+  return rates;
+}
+
+function rulesOf<B extends Bounds>(
+  kind: Kind,
+  rates: ReadonlyMap<string, Rate>,
+  of: (feature: AnyFeature) => [bounds: object | undefined, schemas: Schemas | undefined],
+): Rules<B> {
+  return new Map(
+    kind.features.map((feature) => {
+      const [all, schemas] = of(feature);
+      const rules = Object.entries(all ?? {}).map(([own, bounds]): [string, Rule<B>] => {
+        const name = `${feature.name}.${own}`;
+        return [own, { name, feature, bounds, schema: schemas?.[own], rate: rates.get(name) }];
+      });
+      return [feature.name, new Map(rules)];
+    }),
+  );
+}
