@@ -1,4 +1,4 @@
-import { guardJson, guardText, isSoundJson } from "./json-guard";
+import { guardJson, guardText } from "./json-guard";
 import { MAX_MESSAGE_BYTES, MAX_OP_ID_CHARS } from "./limits";
 import type { Json, Up } from "./messages";
 
@@ -23,7 +23,7 @@ export function decode(text: unknown): Decoded {
   }
   if (!isObject(value)) return refuse("A message is one JSON object.");
   const id = isOpId(value.id) ? value.id : undefined;
-  const problem = guardJson(value, 0, isSoundJson(text));
+  const problem = guardJson(value);
   if (problem) return refuse(problem, id, value.t === "sig");
   switch (value.t) {
     case "do":

@@ -4,13 +4,12 @@ import type { Json } from "./messages";
 /**
  * What JSON.parse lets through and a room must not: numbers that overflowed to infinity, strings that come back altered
  * from a database (lone surrogates, U+0000), depth that later walks recurse over, and the one key that a careless merge
- * turns into a prototype. Answers with a sentence, or nothing when all is well. `isSound`: none of its strings is altered, as
- * `isSoundJson` knows of the text that it was parsed from.
+ * turns into a prototype. Answers with a sentence, or nothing when all is well.
  */
-export function guardJson(value: unknown, depth = 0, isSound = false): string | undefined {
+export function guardJson(value: unknown, depth = 0): string | undefined {
   switch (typeof value) {
     case "string":
-      return isSound ? undefined : guardText(value);
+      return guardText(value);
     case "number":
       return Number.isFinite(value) ? undefined : "A number is too large.";
     case "boolean":
@@ -18,7 +17,7 @@ export function guardJson(value: unknown, depth = 0, isSound = false): string | 
     case "object":
       if (value === null) return undefined;
       if (depth >= MAX_DEPTH) return `JSON may nest ${MAX_DEPTH} deep at most.`;
-      return Array.isArray(value) ? guardItems(value, depth, isSound) : guardEntries(value, depth, isSound);
+      return Array.isArray(value) ? guardItems(value, depth) : guardEntries(value, depth);
     default:
       return "That is not JSON.";
   }
@@ -30,28 +29,22 @@ export function guardText(text: string): string | undefined {
   return undefined;
 }
 
-/** Without escapes a text of JSON holds no half of a character that it does not show, and no U+0000 at all. */
-export function isSoundJson(text: string): boolean {
-  return !text.includes("\\") && text.isWellFormed();
-}
-
 export function isJson(value: unknown): value is Json {
   return guardJson(value) === undefined;
 }
 
-function guardItems(items: readonly unknown[], depth: number, isSound: boolean): string | undefined {
+function guardItems(items: readonly unknown[], depth: number): string | undefined {
   for (const item of items) {
-    const problem = guardJson(item, depth + 1, isSound);
+    const problem = guardJson(item, depth + 1);
     if (problem) return problem;
   }
   return undefined;
 }
 
-function guardEntries(object: object, depth: number, isSound: boolean): string | undefined {
+function guardEntries(object: object, depth: number): string | undefined {
   for (const key of Object.keys(object)) {
     if (key === "__proto__") return "A key may not be named __proto__.";
-    const held = (object as Record<string, unknown>)[key];
-    const problem = (isSound ? undefined : guardText(key)) ?? guardJson(held, depth + 1, isSound);
+    const problem = guardText(key) ?? guardJson((object as Record<string, unknown>)[key], depth + 1);
     if (problem) return problem;
   }
   return undefined;

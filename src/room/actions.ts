@@ -5,7 +5,7 @@ import type { AnyFeature, Bounds, Refusal, Speaker } from "./feature";
 import type { Kernel } from "./kernel";
 import { OFFENCE, OFFENCE_RATE, windowsOf } from "./offences";
 import { badData, internal, ofDecision, type Refused, rateLimited, refused } from "./refusals";
-import { type Rule, Rulebook } from "./rulebook";
+import type { Rule } from "./rulebook";
 import type { Rate } from "./settings";
 import { SlidingWindow } from "./sliding-window";
 
@@ -23,16 +23,13 @@ export type Answer =
 
 /** Judges what is asked, in the one order: decode, authorise, limit, decide. Committing is the kernel's. */
 export class Actions {
-  readonly #book: Rulebook;
   /** Signals leave no trace in storage, and neither do their windows. */
   readonly #fleeting = new SlidingWindow();
   /** Those of this kind that have a word in what others ask. */
   readonly #permitting: readonly AnyFeature[];
 
   constructor(private readonly kernel: Kernel) {
-    const { kind, settings } = kernel.parts;
-    this.#permitting = kind.features.filter(({ permits }) => permits !== undefined);
-    this.#book = Rulebook.of(kind, settings);
+    this.#permitting = kernel.parts.kind.features.filter(({ permits }) => permits !== undefined);
   }
 
   /** `as`: the name under which the operation's id is known, apart from the speaker's where they speak over HTTP. */
@@ -43,7 +40,7 @@ export class Actions {
   ): Answer {
     const { kernel } = this;
     const now = kernel.now;
-    const rule = this.#book.action(action.f, action.a);
+    const rule = kernel.rules.action(action.f, action.a);
     const name = rule?.name ?? `${action.f}.${action.a}`;
     const body = JSON.stringify(action.d);
     const print = printOf(name, body);
@@ -115,7 +112,7 @@ export class Actions {
   /** A signal goes into the frame, newest of its kind and user. */
   signal(f: string, n: string, d: Json, by: Speaker, from?: string): Refused | undefined {
     const { kernel } = this;
-    const rule = this.#book.signal(f, n);
+    const rule = kernel.rules.signal(f, n);
     if (!rule) return refused("bad_action", "This room has no such signal.");
     const { name, rate } = rule;
     let data: unknown;
@@ -144,7 +141,7 @@ export class Actions {
 
   /** Old windows go, so that memory follows those who were here lately. */
   sweep(): void {
-    const { rates } = this.#book;
+    const { rates } = this.kernel.rules;
     this.#fleeting.sweep(rates, this.kernel.now);
     this.kernel.memory.windows.sweep(new Map([...rates, [OFFENCE, OFFENCE_RATE]]), this.kernel.now);
   }

@@ -1,6 +1,5 @@
 import { byteLength } from "../protocol/codec";
 import { MAX_RECORD_CHARS } from "../protocol/limits";
-import { asRead, type Told } from "./as-read";
 import type { RoomClock } from "./clock";
 import { ComeBack } from "./come-back";
 import type { Connection } from "./connection";
@@ -26,8 +25,10 @@ import type { Memory } from "./memory";
 import { OFFENCE, pauseOf } from "./offences";
 import { errandChars, OpenFrame, operationChars, privateChars, timerChars } from "./open-frame";
 import type { Operation } from "./operations";
+import { type DecidedEvent, parsedEvent } from "./parsed-event";
 import type { World } from "./ports";
 import { PrivateSlices } from "./private-slices";
+import { Rulebook } from "./rulebook";
 import type { RoomSettings } from "./settings";
 import { LiveAsked, LiveSituation } from "./situation";
 import type { Wheel } from "./wheel";
@@ -64,6 +65,7 @@ export class Kernel {
   readonly mine: PrivateSlices;
   readonly errands: Errands;
   readonly features: ReadonlyMap<string, AnyFeature>;
+  readonly rules: Rulebook;
   /** Titles, names and messages as others may read them. */
   readonly clean: (text: string) => string | undefined;
   readonly #pace = new FramePace();
@@ -82,6 +84,7 @@ export class Kernel {
     },
   ) {
     this.features = new Map(parts.kind.features.map((feature) => [feature.name, feature]));
+    this.rules = Rulebook.of(parts.kind, parts.settings);
     this.mine = new PrivateSlices(parts);
     this.clean = cleaner(parts.kind.words ?? "allow", parts.world.filter);
     this.errands = new Errands(this);
@@ -138,19 +141,14 @@ export class Kernel {
     const { events = none, errands = none, ends = none } = outcome;
     const timers = outcome.timers ? Object.entries(outcome.timers) : none;
     const user = by && !by.forRoom ? by.user : undefined;
-    const told = events.map(
-      ({ n, d }, at): Told => ({
-        f: name,
-        n,
-        d,
-        by: user,
-        op: at === events.length - 1 ? op?.id : undefined,
-      }),
-    );
-    const texts = told.map((event) => JSON.stringify(event));
-    const hidden = outcome.private
-      ? outcome.private.map(({ n, d }) => ({ n, data: JSON.stringify(d) }))
-      : none;
+    const decided = events.map(({ n, d }, place): DecidedEvent => {
+      const isLast = place === events.length - 1;
+      return { f: name, n, d, by: user, op: isLast ? op?.id : undefined };
+    });
+    const texts = decided.map((event) => JSON.stringify(event));
+    // So that the room folds just what a client will.
+    const parsed = decided.map((event, place) => parsedEvent(event, texts[place] as string));
+    const hidden = (outcome.private ?? none).map(({ n, d }) => ({ n, data: JSON.stringify(d) }));
     let chars = op ? operationChars(op) : 0;
     for (const text of texts) chars += text.length + 1;
     for (const { n, data } of hidden) chars += privateChars(name, n, data, user);
@@ -158,24 +156,26 @@ export class Kernel {
     for (const errand of errands) chars += errandChars(`${name}/${errand}`);
     this.#makeRoom(chars);
     const frame = this.frame();
-    const first = this.memory.seq + 1;
-    // As a client will have them, so that the room folds just that.
-    const read = told.map((event, at) => asRead(event, texts[at] as string, first + at, frame.at));
+    let { seq } = this.memory;
+    for (const event of parsed) {
+      event.seq = ++seq;
+      event.at = frame.at;
+    }
     const privates = hidden.map(({ n, data }) => privateEvent(n, JSON.parse(data), user, frame.at));
     const concerned = privates.flatMap((event) => feature.private?.concerns?.(event) ?? none);
-    this.memory.slices.foldAll(name, read, privates);
-    this.memory.seq += read.length;
+    this.memory.slices.foldAll(name, parsed, privates);
+    this.memory.seq = seq;
 
     for (const text of texts) frame.addEvent(text);
     for (const { n, data } of hidden) frame.addPrivate(name, n, data, user);
     for (const someone of concerned) frame.touchMine(name, someone);
     for (const [timer, at] of timers) this.setTimer(`${name}/${timer}`, at);
     for (const errand of errands) this.errands.want(`${name}/${errand}`);
-    const seq = texts.length > 0 ? this.memory.seq : undefined;
-    if (op) this.#accept(op, seq, user);
+    const last = texts.length > 0 ? seq : undefined;
+    if (op) this.#accept(op, last, user);
     for (const ending of ends) this.on.ends(ending);
     if (outcome.awards) this.#award(outcome.awards);
-    return seq;
+    return last;
   }
 
   /** In the frame that they follow from; where they need more than one, in the same breath, which is one commit as well. */

@@ -19,7 +19,7 @@ export class OpenFrame {
   readonly #operations: Operation[] = [];
   /** Whether the events tell all of the actions. */
   #tellsAll = true;
-  /** What is neither an event nor an action: nothing, of nearly every frame. */
+  /** What else is to be stored: of nearly every frame, nothing. */
   #rest: Rest | undefined;
   #chars = 0;
   /** Answers and welcomes: what may be told only once everything in the frame is durable. */
@@ -58,7 +58,7 @@ export class OpenFrame {
   }
 
   addPrivate(f: string, n: string, data: string, by: string | undefined): void {
-    const rest = this.#others();
+    const rest = this.#openRest();
     rest.p ??= [];
     rest.p.push([f, n, data, by, this.at]);
     this.#chars += privateChars(f, n, data, by);
@@ -73,7 +73,7 @@ export class OpenFrame {
   }
 
   addMember(change: MemberChange): void {
-    const rest = this.#others();
+    const rest = this.#openRest();
     rest.m ??= [];
     rest.m.push(change);
     this.#chars +=
@@ -83,21 +83,21 @@ export class OpenFrame {
   }
 
   addTimer(name: string, at: number | null): void {
-    const rest = this.#others();
+    const rest = this.#openRest();
     rest.w ??= [];
     rest.w.push([name, at]);
     this.#chars += timerChars(name);
   }
 
   addErrand(name: string, outstanding: Outstanding | null): void {
-    const rest = this.#others();
+    const rest = this.#openRest();
     rest.e ??= [];
     rest.e.push([name, outstanding && { ...outstanding }]);
     this.#chars += errandChars(name);
   }
 
   addOffence(offender: string, at: number): void {
-    const rest = this.#others();
+    const rest = this.#openRest();
     rest.x ??= [];
     rest.x.push([offender, at]);
     this.#chars += offender.length + TUPLE_CHARS;
@@ -139,7 +139,7 @@ export class OpenFrame {
     return record;
   }
 
-  #others(): Rest {
+  #openRest(): Rest {
     this.#rest ??= {};
     return this.#rest;
   }

@@ -12,10 +12,10 @@ export interface Rule<B extends Bounds = Bounds> {
   /** The one in force; absent where it is switched off. */
   readonly rate: Rate | undefined;
 }
-export type AnyAction = ActionRule<unknown, unknown, Schemas, Schemas, unknown>;
+type AnyAction = ActionRule<unknown, unknown, Schemas, Schemas, unknown>;
 type Rules<B extends Bounds> = ReadonlyMap<string, ReadonlyMap<string, Rule<B>>>;
 
-/** What may be asked in the rooms of a kind, and how often. All of them share one: what every message looks up is soon found. */
+/** What may be asked in the rooms of a kind, and how often. Those under the same settings share one, which is soon found by every message. */
 export class Rulebook {
   /** The rates in force, by rule; a rule that is switched off is not in it. */
   readonly rates: ReadonlyMap<string, Rate>;
@@ -30,7 +30,9 @@ export class Rulebook {
 
   static of(kind: Kind, settings: RoomSettings): Rulebook {
     const books = shelf.get(settings) ?? new WeakMap<Kind, Rulebook>();
-    const book = books.get(kind) ?? new Rulebook(kind, settings);
+    const held = books.get(kind);
+    if (held) return held;
+    const book = new Rulebook(kind, settings);
     shelf.set(settings, books.set(kind, book));
     return book;
   }
@@ -51,8 +53,8 @@ function ratesOf(kind: Kind, settings: RoomSettings): ReadonlyMap<string, Rate> 
   const rates = new Map<string, Rate>();
   for (const feature of kind.features) {
     for (const [rule, { rate }] of Object.entries(boundsOf(feature))) {
-      const told = [settings.rules[`${kind.name}:${rule}`], settings.rules[rule], kind.rules?.[rule], rate];
-      const inForce = told.find((set) => set !== undefined);
+      const set = [settings.rules[`${kind.name}:${rule}`], settings.rules[rule], kind.rules?.[rule], rate];
+      const inForce = set.find((each) => each !== undefined);
       if (inForce) rates.set(rule, inForce);
     }
   }
@@ -62,14 +64,15 @@ function ratesOf(kind: Kind, settings: RoomSettings): ReadonlyMap<string, Rate> 
 function rulesOf<B extends Bounds>(
   kind: Kind,
   rates: ReadonlyMap<string, Rate>,
-  of: (feature: AnyFeature) => [bounds: object | undefined, schemas: Schemas | undefined],
+  of: (feature: AnyFeature) => [all: Readonly<Record<string, B>> | undefined, schemas: Schemas | undefined],
 ): Rules<B> {
   return new Map(
     kind.features.map((feature) => {
-      const [all, schemas] = of(feature);
-      const rules = Object.entries(all ?? {}).map(([own, bounds]): [string, Rule<B>] => {
-        const name = `${feature.name}.${own}`;
-        return [own, { name, feature, bounds, schema: schemas?.[own], rate: rates.get(name) }];
+      const [all = {}, schemas = {}] = of(feature);
+      const rules = Object.entries(all).map(([key, bounds]): [string, Rule<B>] => {
+        const name = `${feature.name}.${key}`;
+        const schema = Object.hasOwn(schemas, key) ? schemas[key] : undefined;
+        return [key, { name, feature, bounds, schema, rate: rates.get(name) }];
       });
       return [feature.name, new Map(rules)];
     }),

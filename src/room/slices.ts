@@ -51,11 +51,10 @@ export class Slices {
   foldAll(name: string, events: readonly NumberedEvent[], privates: readonly PrivateEvent[]): void {
     const slice = this.#slices.get(name);
     if (!slice) return;
-    const { feature, shared, private: hidden } = slice;
+    const { shared, private: hidden } = slice;
     try {
-      for (const event of events) slice.shared = feature.shared.reduce(slice.shared, event);
-      if (!feature.private) return;
-      for (const event of privates) slice.private = feature.private.reduce(slice.private, event);
+      for (const event of events) this.fold(event);
+      for (const event of privates) this.foldPrivate(name, event);
     } catch (error) {
       slice.shared = shared;
       slice.private = hidden;

@@ -2,7 +2,6 @@ import { MAX_MESSAGE_BYTES, PING_MS, RESEND_MS, SILENT_MS } from "../protocol/li
 import { protocolVersion } from "../protocol/version";
 import type { Connection } from "./connection";
 import type { Kernel } from "./kernel";
-import { Rulebook } from "./rulebook";
 import { TRAFFIC } from "./traffic";
 
 /** Writes welcomes. The state is encoded once a number, whoever asks. */
@@ -15,7 +14,6 @@ export class Welcomes {
 
   constructor(private readonly kernel: Kernel) {
     const { kind, settings } = kernel.parts;
-    const { rates } = Rulebook.of(kind, settings);
     this.#features = JSON.stringify(
       Object.fromEntries(kind.features.map(({ name, version }) => [name, version])),
     );
@@ -26,9 +24,10 @@ export class Welcomes {
       pingMs: PING_MS,
       silentMs: SILENT_MS,
       rules: Object.fromEntries(
-        [...rates, ...(settings.actionRate ? [[TRAFFIC, settings.actionRate] as const] : [])].map(
-          ([rule, { count, perMs }]) => [rule, { count, perMs }],
-        ),
+        [
+          ...kernel.rules.rates,
+          ...(settings.actionRate ? [[TRAFFIC, settings.actionRate] as const] : []),
+        ].map(([rule, { count, perMs }]) => [rule, { count, perMs }]),
       ),
     });
   }

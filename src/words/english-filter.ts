@@ -30,20 +30,9 @@ function isHarmless(text: string): boolean {
 
 /** Digits stand for letters in words, and for themselves in numbers: 455 is a score. One alone may be part of `s h 1 t`. */
 function withoutNumbers(text: string): string {
-  let told = "";
-  let copied = 0;
-  for (let at = 0; at < text.length; at++) {
-    const from = at;
-    while (isDigit(text.charCodeAt(at))) at++;
-    if (at - from < 2 || !isApart(text, from - 1) || !isApart(text, at)) continue;
-    told += text.slice(copied, from) + "-".repeat(at - from);
-    copied = at;
-  }
-  return copied === 0 ? text : told + text.slice(copied);
-}
-
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
+  return text.replace(/\d{2,}/g, (digits, at: number) =>
+    isApart(text, at - 1) && isApart(text, at + digits.length) ? "-".repeat(digits.length) : digits,
+  );
 }
 
 const beside = /[\s.,:;?/()#%"'+-]/;

@@ -121,7 +121,7 @@ export const mutants = [
     "this.kernel.memory.windows.sweep(new Map([...rates, [OFFENCE, OFFENCE_RATE]]), this.kernel.now);",
     "void [OFFENCE, OFFENCE_RATE];",
   ),
-  of("repeat a number", "room/kernel", "this.memory.seq += read.length;", "this.memory.seq ||= read.length;"),
+  of("repeat a number", "room/kernel", "this.memory.seq = seq;", "this.memory.seq ||= seq;"),
   of(
     "begin at the record before after a restore",
     "room/memory",

@@ -1,7 +1,7 @@
 import type { Json, NumberedEvent } from "../protocol/messages";
 
 /** An event that was decided, as it is made into its text: what is undefined is left out of that. */
-export interface Told {
+export interface DecidedEvent {
   f: string;
   n: string;
   d: unknown;
@@ -10,24 +10,22 @@ export interface Told {
 }
 
 /**
- * The event as everybody will read it from its text: without what is undefined, and sharing nothing with what a decision made.
- * Most are flat and follow from an action: those are copied in a fraction of the time that parsing takes.
+ * What everybody parses from an event's text, before it has its number and time; it shares nothing with what a decision made.
+ * Most events follow from an action and are flat: copying those takes a fraction of the time.
  */
-export function asRead({ f, n, d, by, op }: Told, text: string, seq: number, at: number): NumberedEvent {
+export function parsedEvent({ f, n, d, by, op }: DecidedEvent, text: string): NumberedEvent {
   if (by !== undefined && op !== undefined) {
     const copy = flatCopy(d);
-    if (copy) return { f, n, d: copy, by, op, seq, at };
+    if (copy) return { f, n, d: copy, by, op, seq: 0, at: 0 };
   }
-  const event: NumberedEvent = JSON.parse(text);
-  event.seq = seq;
-  event.at = at;
-  return event;
+  return JSON.parse(text);
 }
 
-/** What its JSON says, where it is an object of texts, numbers, and yes or no. */
+/** Of an object of texts, numbers, and yes or no, which are what they read as; nothing of any other. */
 function flatCopy(data: unknown): { [key: string]: Json } | undefined {
   if (typeof data !== "object" || data === null || Object.getPrototypeOf(data) !== Object.prototype)
     return undefined;
+  if ("toJSON" in data) return undefined;
   const copy: { [key: string]: Json } = {};
   for (const key of Object.keys(data)) {
     const value = (data as Record<string, unknown>)[key];
