@@ -4,8 +4,8 @@ import { Wire } from "./wire.mjs";
 const CONNECTING = 40;
 const CONNECT_TIMEOUT_MS = 60_000;
 const SETTLE_TIMEOUT_MS = 20_000;
-/** Nobody has heard anything for this long: the room has nothing more to say about who came. */
-const SETTLED_AFTER_MS = 400;
+/** Nobody has heard anything for this long: longer than the second after which a room counts a large crowd anew. */
+const SETTLED_AFTER_MS = 1_500;
 const TROUBLES_KEPT = 5;
 const FRAMES_KEPT = 8192;
 
