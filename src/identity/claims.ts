@@ -5,13 +5,13 @@ import { isRoomPattern } from "./room-pattern";
 import { GUEST_PREFIX, isUserId } from "./user-id";
 import { badToken as refuse, type WhoResult } from "./who";
 
-/** What a token says, once its signature holds: the signer may still have put nonsense into it. */
+/** Reads a token's claims after its signature was verified. The signer may still have put nonsense into them. */
 export function readClaims(claims: Readonly<Record<string, unknown>>): WhoResult {
   const { sub, exp, name, role = "player", rooms } = claims;
   const guest = claims.guest === true;
-  // Beyond this, milliseconds are no longer exact: such a number is a mistake or an attempt at a token that never ends.
+  // Beyond this, milliseconds are no longer exact: the number is a mistake, or an attempt at a token that never expires.
   if (typeof exp !== "number" || !(Math.abs(exp * 1000) <= Number.MAX_SAFE_INTEGER)) {
-    return refuse("The token does not say when it ends (exp, in seconds).");
+    return refuse("The token has no expiry time (exp, in seconds).");
   }
   if (!isUserId(sub)) {
     return refuse(
@@ -19,7 +19,7 @@ export function readClaims(claims: Readonly<Record<string, unknown>>): WhoResult
     );
   }
   if (sub.startsWith(GUEST_PREFIX) !== guest) {
-    return refuse(`User ids that begin with ${GUEST_PREFIX} are kept for this server's guests.`);
+    return refuse(`User ids that begin with ${GUEST_PREFIX} are reserved for this server's guests.`);
   }
   if (name !== undefined && !isDisplayName(name)) {
     return refuse(

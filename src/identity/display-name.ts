@@ -11,7 +11,7 @@ export function isDisplayName(value: unknown): value is string {
   );
 }
 
-/** What somebody typed, without what nobody can type: control characters and halves of characters. May come out empty. */
+/** Removes what nobody can type: control characters and lone surrogates. The result may be empty. */
 export function cleanName(text: string): string {
   return text.replace(/[\p{Cc}\p{Cs}]/gu, "").trim();
 }

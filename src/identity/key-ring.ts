@@ -1,38 +1,38 @@
 import { isPairAlgorithm, type PinnedKey, pinKeys } from "./pinned-key";
 
-/** A set is asked for anew after so long: a key that was withdrawn is good for nothing after that. */
+/** How long a fetched key set is used. A withdrawn key is accepted no longer than this. */
 const FRESH_MS = 600_000;
-/** While the key server is away, the keys last known hold for a day, so that its outage is not ours as well. */
+/** While the key server is unreachable, the last known keys stay valid for a day, so that its outage is not ours as well. */
 const HOLD_MS = 86_400_000;
-/** The longest that anybody waits for the key server. */
+/** The longest that a request waits for the key server. */
 const WAIT_MS = 3_000;
-/** A request ends a little after its time, on a busy machine: so much later it has been cut off and never will. */
+/** On a busy machine a request ends a little after its deadline. This much later it was cut off and never will. */
 const LATE_MS = 1_000;
-/** After a failure it is left alone for so long, and whoever comes meanwhile is answered at once. */
+/** How long the key server is left alone after a failure. Requests in that time are answered at once. */
 const COOL_DOWN_MS = 5_000;
-/** A key nobody knows has the set asked for anew, for that is how a new one is met; strangers cannot have it asked more often. */
+/** An unknown key id triggers a fetch, because that is how a new key is found. Strangers cannot trigger more than this. */
 const LOOKUPS = { count: 5, perMs: 30_000 };
-/** A set of a hundred RSA keys has a tenth of it. */
+/** A set of a hundred RSA keys has a tenth of this. */
 const MAX_SET_CHARS = 1024 * 1024;
-/** How often somebody looks who waits for another's request. */
+/** How often a request looks that waits for another request's fetch. */
 const POLL_MS = 20;
 
 export type KeyResult =
   | { ok: true; key: PinnedKey }
-  /** `unknown`: the newest set has no such key. Otherwise the set could not be had, and will be asked for again then. */
+  /** `unknown`: the newest set has no such key. Otherwise the set could not be fetched, and will be fetched again then. */
   | { ok: false; unknown: true }
   | { ok: false; unknown: false; retryAfterMs: number };
 
 /**
- * The keys of `AUTH_JWKS_URL`: asked for when first needed, when they have grown old, and when a token names one that is
- * not known. At most one request is under way, everybody else waits for it by looking again: in the workers runtime
- * a promise that one request began is not for another to await, and one whose request was cut off never settles.
+ * The keys of `AUTH_JWKS_URL`: fetched when first needed, when they are stale, and when a token names an unknown key.
+ * At most one fetch is in flight. Other requests poll for its result: in the Workers runtime one request cannot await a
+ * promise that another began, and a promise whose request was cut off never settles.
  */
 export class KeyRing {
   #keys: ReadonlyMap<string, PinnedKey> | undefined;
   #fetchedAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
-  /** Until when somebody's request may be under way. */
+  /** Until when another request's fetch may be in flight. */
   #busyUntil = Number.NEGATIVE_INFINITY;
   #lookedUpAt: number[] = [];
   #problem: string | undefined;
@@ -41,7 +41,7 @@ export class KeyRing {
 
   constructor(
     private readonly url: string,
-    /** A key that was good is so no more: whatever rested on it falls. */
+    /** Called when a key was withdrawn: everything that was verified with it has to be verified again. */
     private readonly withdrawn: () => void = () => undefined,
     private readonly clock: () => number = Date.now,
   ) {}
@@ -61,12 +61,12 @@ export class KeyRing {
     await this.#lookUp(kid, startedAt);
     const found = this.#match(kid);
     if (found) return answerFor(found, alg);
-    // A set that came after this was asked has been looked through; an older one may lack a key that is new.
+    // A set fetched after this request began was searched; an older one may lack a new key.
     if (this.#keys && this.#fetchedAt >= startedAt) return { ok: false, unknown: true };
     return { ok: false, unknown: false, retryAfterMs: Math.max(1, this.#nextRequestAt() - this.clock()) };
   }
 
-  /** Who has a key already waits for nobody but their own request. */
+  /** A request whose key is known waits only for a fetch of its own. */
   async #renew(now: number): Promise<void> {
     if (now - this.#fetchedAt >= HOLD_MS) this.#keys = undefined;
     if (this.#isBusy || this.#nextRequestAt() > now) return;
@@ -87,7 +87,7 @@ export class KeyRing {
 
   #match(kid: string | undefined): PinnedKey | undefined {
     if (kid !== undefined) return this.#keys?.get(kid);
-    // A token that names no key is for an issuer who has only one.
+    // A token without a key id is valid only for an issuer with exactly one key.
     return this.#keys?.size === 1 ? [...this.#keys.values()][0] : undefined;
   }
 
@@ -111,7 +111,7 @@ export class KeyRing {
       const keys = await read(this.url);
       const before = this.#keys;
       this.#keys = keys;
-      // Its time is that of the question: what the server changed since then is not in it.
+      // The time of the request, not of the answer: what the server changed in between is not in the set.
       this.#fetchedAt = startedAt;
       this.#problem = undefined;
       const isWithdrawn = [...(before ?? [])].some(([kid, { alg, print }]) => {
@@ -121,7 +121,7 @@ export class KeyRing {
       if (isWithdrawn) this.withdrawn();
     } catch (error) {
       this.#failedAt = this.clock();
-      this.#problem = `The keys of AUTH_JWKS_URL cannot be had: ${sentence(error)}.`;
+      this.#problem = `The keys of AUTH_JWKS_URL cannot be fetched: ${sentence(error)}.`;
       console.error(this.#problem);
     } finally {
       this.#busyUntil = Number.NEGATIVE_INFINITY;
@@ -136,7 +136,7 @@ function answerFor(key: PinnedKey, alg: string): KeyResult {
 async function read(url: string): Promise<Map<string, PinnedKey>> {
   const response = await fetch(url, {
     headers: { Accept: "application/json" },
-    // Followed, it could lead from https to where anybody on the way may change the keys.
+    // A redirect could lead from https to a place where the keys can be tampered with.
     redirect: "manual",
     signal: AbortSignal.timeout(WAIT_MS),
   });
@@ -149,10 +149,10 @@ async function read(url: string): Promise<Map<string, PinnedKey>> {
   try {
     set = JSON.parse(text);
   } catch {
-    throw new Error("it answered something that is no JSON");
+    throw new Error("it answered something that is not JSON");
   }
   const keys = await pinKeys(set);
-  if (!keys) throw new Error("it answered something that is no set of keys");
+  if (!keys) throw new Error("it answered something that is not a key set");
   return keys;
 }
 
@@ -167,12 +167,12 @@ async function readText({ body }: Response): Promise<string> {
     text += decoder.decode(value, { stream: true });
     if (text.length > MAX_SET_CHARS) {
       await reader.cancel();
-      throw new Error("it answered more than a set of keys can be");
+      throw new Error(`it answered more than ${MAX_SET_CHARS} characters`);
     }
   }
 }
 
-/** Without addresses: where somebody's keys are is not for a page that everybody may read. */
+/** Contains no URL: this text is shown on a public page. */
 function sentence(error: unknown): string {
   if (error instanceof Error && error.name === "TimeoutError") return `no answer within ${WAIT_MS} ms`;
   return error instanceof Error && error.message.startsWith("it answered") ? error.message : "no connection";

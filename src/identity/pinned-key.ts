@@ -1,15 +1,15 @@
 import { calculateJwkThumbprint, importJWK, type JWK } from "jose";
 
-/** A public key, and the one algorithm that it verifies: what a token's header asks for is compared, never obeyed. */
+/** A public key with the one algorithm it may verify. The algorithm in a token's header is compared with it, never obeyed. */
 export interface PinnedKey {
   kid: string;
   alg: Algorithm;
   key: CryptoKey;
-  /** RFC 7638: another key may come under the same name. */
+  /** RFC 7638 thumbprint: a different key may appear under the same key id. */
   print: string;
 }
 
-/** Signatures of key pairs alone. With an HMAC among them, a public key could be taken for a shared secret. */
+/** Only asymmetric algorithms. With an HMAC among them, a public key could be used as a shared secret. */
 const algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"] as const;
 export type Algorithm = (typeof algorithms)[number];
 
@@ -17,19 +17,19 @@ export function isPairAlgorithm(alg: unknown): alg is Algorithm {
   return algorithms.some((known) => known === alg);
 }
 
-/** Under this, a modulus can be factored (NIST SP 800-131A); in base64url characters. */
+/** A shorter modulus can be factored (NIST SP 800-131A). In base64url characters. */
 const MIN_RSA_CHARS = Math.ceil(2048 / 6);
-/** More keys than any issuer has at once: what is read of a set is bounded. */
+/** More keys than any issuer has at once. Bounds what is read of a set. */
 const MAX_KEYS = 100;
 
-/** The keys of a set that are ours to use; anything else in it is no reason to refuse the others. */
+/** The usable keys of a set. Anything else in it is ignored. */
 export async function pinKeys(set: unknown): Promise<Map<string, PinnedKey> | undefined> {
   const keys = (set as { keys?: unknown } | null)?.keys;
   if (!Array.isArray(keys)) return undefined;
   const pinned = new Map<string, PinnedKey>();
   for (const jwk of keys.slice(0, MAX_KEYS)) {
     const key = await pinKey(jwk);
-    // Two keys of one name, and nobody could say which algorithm is that name's: the first one stands.
+    // If two keys have one id, the first one counts; otherwise the id's algorithm would be ambiguous.
     if (key && !pinned.has(key.kid)) pinned.set(key.kid, key);
   }
   return pinned;
@@ -38,7 +38,7 @@ export async function pinKeys(set: unknown): Promise<Map<string, PinnedKey> | un
 async function pinKey(jwk: unknown): Promise<PinnedKey | undefined> {
   if (typeof jwk !== "object" || jwk === null) return undefined;
   const { kty, use, key_ops, kid = "", d, n } = jwk as Partial<JWK>;
-  // A key whose private half was published is everybody's.
+  // A key whose private half was published is worthless.
   if (d !== undefined || kty === "oct") return undefined;
   if ((use !== undefined && use !== "sig") || typeof kid !== "string") return undefined;
   if (key_ops !== undefined && !(Array.isArray(key_ops) && key_ops.includes("verify"))) return undefined;
@@ -50,15 +50,15 @@ async function pinKey(jwk: unknown): Promise<PinnedKey | undefined> {
     if (key instanceof Uint8Array || key.type !== "public") return undefined;
     return { kid, alg, key, print: await calculateJwkThumbprint(jwk as JWK) };
   } catch {
-    // Not a key, or one that this runtime does not know.
+    // Not a key, or one that this runtime does not support.
     return undefined;
   }
 }
 
-/** What the key says of itself; where it does not, what its kind allows, and for RSA what OpenID Connect takes as given. */
+/** The algorithm that the key names; otherwise the one its type allows, for RSA the default of OpenID Connect. */
 function algorithmOf({ kty, crv, alg }: JWK): Algorithm | undefined {
   const possible = algorithms.filter((known) => fits(known, kty, crv));
-  // RFC 9864's name for what everybody still calls EdDSA.
+  // RFC 9864 renamed EdDSA.
   const named = alg === "Ed25519" ? "EdDSA" : alg;
   return named === undefined ? possible[0] : possible.find((known) => known === named);
 }

@@ -11,8 +11,8 @@ export function matchesRoom(patterns: readonly string[], kind: string, id: strin
 }
 
 /**
- * Walks both texts once and, on a mismatch, lets the last `*` take one character more. No regular expression is built
- * from what a token says: `*a*a*a*a*b` would keep one busy for ever.
+ * Walks both texts once; on a mismatch the last `*` takes one more character. No regular expression is built from a
+ * token's claim, because `*a*a*a*a*b` would backtrack for ever.
  */
 function matchesPart(pattern: string, text: string): boolean {
   let p = 0;

@@ -1,8 +1,8 @@
 const keys = new Map<string, CryptoKey>();
 
 /**
- * Imported once a secret, for every socket needs it. What is kept is the key and not the promise of it: in the workers
- * runtime a promise that one request began is not for another to await.
+ * Imports each secret once, because every socket needs it. The key is cached and not its promise: in the Workers runtime
+ * one request cannot await a promise that another began.
  */
 export async function secretKey(secret: string): Promise<CryptoKey> {
   const held = keys.get(secret);

@@ -1,19 +1,19 @@
 import { base64url } from "jose";
 import { secretKey } from "./secret-key";
 
-/** 96 bits in 16 characters: nobody guesses one, no two meet, and an event that carries one stays short. */
+/** 96 bits in 16 characters: unguessable, without collisions, and short enough for an event. */
 const ID_BYTES = 12;
 
 export function randomId(): string {
   return base64url.encode(crypto.getRandomValues(new Uint8Array(ID_BYTES)));
 }
 
-/** The same text gives the same id, and the id does not give the text away. */
+/** A digest: the same text gives the same id, and the id does not reveal the text. */
 export async function digestId(text: string): Promise<string> {
   return shorten(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }
 
-/** As `digestId`, and nobody without the secret can tell which text gives which id. */
+/** Like `digestId`, but only a holder of the secret can compute the id of a text. */
 export async function keyedId(text: string, secret: string): Promise<string> {
   return shorten(await crypto.subtle.sign("HMAC", await secretKey(secret), new TextEncoder().encode(text)));
 }

@@ -1,8 +1,8 @@
 import type { Who } from "./who";
 
-/** A verified token is taken on trust for so long, and never past its own end. */
+/** How long a verified token is trusted without another check; never past its own expiry. */
 const KEEP_MS = 300_000;
-/** A few hundred bytes each: half a megabyte. Who was not asked about for the longest time goes first. */
+/** A few hundred bytes each: half a megabyte. The least recently used token is evicted first. */
 const MAX_TOKENS = 1_000;
 
 interface Held {
@@ -11,11 +11,11 @@ interface Held {
 }
 
 /**
- * Tokens whose signature was found good a moment ago, by a digest of each: no token is kept. `drop` cuts through it for
- * who must not get in any more.
+ * Recently verified tokens, by digest; no token itself is stored. `drop` evicts the tokens of a user who must not be let
+ * in any more.
  */
 export class TokenCache {
-  /** In the order they were last asked about. */
+  /** In the order of last use. */
   readonly #held = new Map<string, Held>();
   readonly #byUser = new Map<string, Set<string>>();
   hits = 0;
@@ -51,7 +51,7 @@ export class TokenCache {
     }
   }
 
-  /** Every token of a user, whatever it said. */
+  /** Evicts every token of a user. */
   drop(user: string): void {
     for (const digest of this.#byUser.get(user) ?? []) this.#held.delete(digest);
     this.#byUser.delete(user);

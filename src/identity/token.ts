@@ -4,13 +4,13 @@ import { readClaims } from "./claims";
 import { secretKey } from "./secret-key";
 import { badToken, type WhoRefused, type WhoResult } from "./who";
 
-/** An issuer's clock may run ahead of ours by this much (`nbf`). A token's end allows nothing: it is ours to keep. */
+/** How far an issuer's clock may run ahead of ours (`nbf`). The expiry has no tolerance. */
 export const CLOCK_SKEW_MS = 60_000;
 
 export const NOT_OURS = "This token was not made for this server.";
-const ended: WhoRefused = { ok: false, cause: "ended", reason: "The token has ended." };
+const ended: WhoRefused = { ok: false, cause: "ended", reason: "The token has expired." };
 
-/** `lateMs`: for renewing only, how long ago the token may have ended. */
+/** `lateMs`: how long ago the token may have expired, for renewal only. */
 export async function verifyToken(
   token: string,
   secret: string,
@@ -20,7 +20,7 @@ export async function verifyToken(
   return verifyWith(token, await secretKey(secret), { algorithms: ["HS256"] }, now, lateMs);
 }
 
-/** The one place where a signature is looked at: the key comes with the only algorithm that it is good for. */
+/** The one place where a signature is verified. Each key comes with the only algorithm it is valid for. */
 export async function verifyWith(
   token: string,
   key: CryptoKey,
@@ -42,7 +42,7 @@ export async function verifyWith(
     return refusalFor(error);
   }
   const read = readClaims(claims);
-  // jose counts whole seconds, and with the tolerance that `nbf` is given; the end is exact.
+  // jose compares whole seconds and applies the tolerance of `nbf`; the expiry is exact.
   if (read.ok && read.who.expiresAt + lateMs <= now) return ended;
   return read;
 }
@@ -55,7 +55,7 @@ export interface TokenClaims {
   guest?: true;
 }
 
-/** Ends at the whole second at or before `expiresAt`: a token knows no finer time. */
+/** The token expires at the whole second at or before `expiresAt`; a JWT has no finer time. */
 export async function signToken(
   claims: TokenClaims,
   secret: string,
@@ -71,16 +71,16 @@ export async function signToken(
     .sign(await secretKey(secret));
 }
 
-/** RFC 7515, 7.1. Decoders pass over line ends and padding: one token would have any number of spellings. */
+/** RFC 7515, 7.1. Decoders ignore line ends and padding, which would give one token any number of spellings. */
 const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** What jose says of a token is for developers; the person who brought it is told no more than what would mend it. */
+/** jose's messages are for developers. The holder of the token learns only what would fix it. */
 function refusalFor(error: unknown): WhoRefused {
   if (error instanceof errors.JWTExpired) return ended;
   if (error instanceof errors.JWTClaimValidationFailed) {
     const { claim, reason } = error;
     if (claim === "iss" || claim === "aud") return badToken(NOT_OURS);
-    if (claim === "nbf" && reason === "check_failed") return badToken("The token is not good yet.");
+    if (claim === "nbf" && reason === "check_failed") return badToken("The token is not valid yet (nbf).");
     return badToken(`The token's ${claim} is not a time in seconds.`);
   }
   if (error instanceof errors.JOSEError) return badToken(NOT_OURS);

@@ -1,10 +1,10 @@
 import { codePoints, hasControl } from "../protocol/codec";
 import { MAX_USER_CHARS } from "../protocol/limits";
 
-/** Only guests' ids begin so, and only this server makes those. */
+/** The prefix of guests' ids, which only this server makes. */
 export const GUEST_PREFIX = "guest-";
 
-/** Any text will do (`__proto__` too: maps keyed by user have no prototype), as long as a database gives it back unaltered. */
+/** Any text that a database returns unaltered. `__proto__` is valid too: maps keyed by user have no prototype. */
 export function isUserId(value: unknown): value is string {
   return (
     typeof value === "string" &&

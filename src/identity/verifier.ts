@@ -5,7 +5,7 @@ import { NOT_OURS, verifyToken, verifyWith } from "./token";
 import { TokenCache } from "./token-cache";
 import { badToken, type WhoResult } from "./who";
 
-/** Whom this server trusts to say who is speaking. */
+/** Whose tokens this server trusts. */
 export interface Trust {
   secret?: string;
   jwks?: { url: string; issuer: string; audience: string };
@@ -16,7 +16,7 @@ export interface VerifierState {
   keys?: KeyRing["state"];
 }
 
-/** Tells who a token's bearer is: by the shared secret, or by a key of the issuer's, whichever its header names. */
+/** Verifies tokens with the shared secret or with a key of the issuer, whichever the token's header names. */
 export class Verifier {
   readonly #cache = new TokenCache();
   readonly #ring: KeyRing | undefined;
@@ -39,12 +39,12 @@ export class Verifier {
     return read;
   }
 
-  /** Whether this very token was found good a moment ago: then nobody is guessing. Not counted as a hit or a miss. */
+  /** Whether this very token was verified recently, so that its bearer is not guessing. Counts as neither hit nor miss. */
   async knows(token: string, now: number): Promise<boolean> {
     return this.#cache.has(await digestOf(token), now);
   }
 
-  /** Nothing that was found good for this user is any more: the next token of theirs is judged anew. */
+  /** Forgets this user's verified tokens, so that the next one is checked again. */
   drop(user: string): void {
     this.#cache.drop(user);
   }
@@ -72,19 +72,19 @@ export class Verifier {
     const { key } = found;
     const { issuer, audience } = jwks;
     const read = await verifyWith(token, key.key, { algorithms: [key.alg], issuer, audience }, now);
-    // Guests are this server's own, whoever else signs tokens for it.
+    // Only this server makes guests, even if another issuer is trusted.
     return read.ok && read.who.guest ? badToken(NOT_OURS) : read;
   }
 }
 
-/** All 256 bits: with fewer, somebody could look for a forged token that shares the digest of a good one of theirs. */
+/** All 256 bits: with fewer, an attacker could search for a forged token with the digest of a valid one. */
 async function digestOf(token: string): Promise<string> {
   return base64url.encode(
     new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token))),
   );
 }
 
-const NO_KEYS = "The keys that this token is checked with cannot be had right now.";
+const NO_KEYS = "The keys to check this token with are not available right now.";
 
 function readHeader(token: string): ProtectedHeaderParameters | undefined {
   try {

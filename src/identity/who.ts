@@ -1,21 +1,21 @@
 import type { Role } from "../protocol/codes";
 
-/** Who is speaking, as a verified token or the guests' door says. */
+/** A user's identity, as established by a verified token or by the guest route. */
 export interface Who {
   user: string;
   name: string;
   role: Role;
   guest: boolean;
   expiresAt: number;
-  /** `kind/id` patterns that the token is good for; absent: every room. */
+  /** `kind/id` patterns that the token is valid for; absent: every room. */
   rooms?: readonly string[];
 }
 
 /**
- * Of whoever is not let in: a sentence for the person at the other end.
- * - `bad`: no token of ours. Somebody may be guessing.
- * - `ended`: was one; nobody guesses those.
- * - `unavailable`: nothing is known yet of whether it is one, and coming back helps.
+ * Why a token was not accepted, with a sentence for its bearer.
+ * - `bad`: not a valid token. The bearer may be guessing.
+ * - `ended`: a valid token that has expired; nobody guesses those.
+ * - `unavailable`: it could not be checked yet; trying again helps.
  */
 export type WhoRefused =
   | { ok: false; cause: "bad" | "ended"; reason: string }

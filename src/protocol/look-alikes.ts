@@ -1,7 +1,7 @@
 /**
- * Characters that are drawn like a Latin letter or a digit and are none: what Unicode's confusables (UTS 39) say of
- * single characters after compatibility decomposition, with small capitals and letters with a stroke added. Written as escapes,
- * for in an editor the line would look like one letter repeated.
+ * Characters that look like a Latin letter or a digit: Unicode's confusables (UTS 39) for single characters after
+ * compatibility decomposition, plus small capitals and letters with a stroke. Written as escapes, because in an editor the
+ * line would look like one letter repeated.
  */
 export const lookAlikes: Readonly<Record<string, string>> = {
   "2": "\ua75a\u01a7\u03e8\ua644\u14bf\ua6ef\u01bb",

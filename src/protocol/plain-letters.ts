@@ -1,18 +1,18 @@
 import { lookAlikes } from "./look-alikes";
 
-/** One character as it would be read, and where it stands in the text it comes from (UTF-16, end excluded). */
+/** One character as it would be read, with its span in the original text (UTF-16 indexes, end excluded). */
 export interface PlainLetter {
   letter: string;
   from: number;
   to: number;
 }
 
-/** Accents of every kind that go on a letter of any script, and what is not seen at all: joiners, direction marks, fillers. */
+/** Accents of any script, and invisible characters: joiners, direction marks, fillers. */
 const unseen =
   /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|\p{Me}|[\u0483-\u0487]|[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
-/** Elsewhere a mark is a vowel, or half a letter; on these it is an ornament, whatever script it was taken from. */
+/** On letters of these scripts a mark is an ornament. In other scripts it is a vowel or half a letter. */
 const ornamented = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}]/u;
-/** Letters in brackets, in a box, in a disc, and of flags: no compatibility form says so, or one with the brackets. */
+/** Letters in brackets, boxes, discs and flags: they have no compatibility form, or one that includes the brackets. */
 const boxed = [0x249c, 0x1f110, 0x1f130, 0x1f150, 0x1f170, 0x1f1e6];
 const latinOf = new Map(
   Object.entries(lookAlikes).flatMap(([letter, others]) =>
@@ -20,7 +20,7 @@ const latinOf = new Map(
   ),
 );
 
-/** What a text looks like: compatibility forms resolved, accents and the invisible gone, in small letters. */
+/** What a text looks like: compatibility forms resolved, accents and invisible characters removed. */
 export function plainLetters(text: string): PlainLetter[] {
   const letters: PlainLetter[] = [];
   let from = 0;
@@ -29,7 +29,7 @@ export function plainLetters(text: string): PlainLetter[] {
     const last = letters.at(-1);
     const seen = isPlain(character) ? character : lookOf(character, last?.letter ?? "");
     for (const letter of seen) letters.push({ letter, from, to });
-    // An accent goes with the letter that bears it.
+    // An accent belongs to the letter before it.
     if (seen === "" && last) last.to = to;
     from = to;
   }
@@ -44,12 +44,12 @@ function lookOf(character: string, before: string): string {
   return character.normalize("NFKD").replace(unseen, "");
 }
 
-/** ASCII and emoji are all seen, and look like nothing else: most of what people write. */
+/** ASCII and emoji are visible and unambiguous. They are most of what people write. */
 function isPlain(character: string): boolean {
   return character <= "\u007e" || (character >= "\u{1f300}" && character <= "\u{1f9ff}");
 }
 
-/** The Latin letter or digit that a character is drawn like, or itself, in small letters. */
+/** The Latin letter or digit that a character looks like, or the character itself, in lower case. */
 export function latinLetter(character: string): string {
   return latinOf.get(character) ?? character.toLowerCase();
 }

@@ -1,6 +1,6 @@
 import { latinLetter, plainLetters } from "./plain-letters";
 
-/** What is also hard to tell apart in a list of names, in whatever typeface. */
+/** Sequences that are hard to tell apart in a list of names in most typefaces. */
 const pairs: [RegExp, string][] = [
   [/[\p{P}\p{Sk}\p{Z}]+/gu, " "],
   [/[1i|!]/g, "l"],
@@ -11,10 +11,10 @@ const pairs: [RegExp, string][] = [
   [/cl/g, "d"],
 ];
 
-/** Two names of one skeleton look alike. Not for showing: it is not the name, and many names share it. */
+/** The UTS 39 skeleton: two names with the same skeleton look alike. Not for display. */
 export function skeleton(name: string): string {
   const letters = plainLetters(name).map(({ letter }) => latinLetter(letter));
   const look = pairs.reduce((text, [what, by]) => text.replace(what, by), letters.join("")).trim();
-  // Of marks alone: those are all that tell it from others.
+  // A name made of marks alone has only those to distinguish it.
   return look === "" ? name : look;
 }

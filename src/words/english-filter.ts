@@ -6,8 +6,8 @@ import { isWorthALook } from "./glance";
 const matcher = new RegExpMatcher({ ...englishDataset.build(), ...englishRecommendedTransformers });
 
 /**
- * English words that not everybody wants to read, by `obscenity`'s list, also where they are disguised: by letters of other
- * scripts, full width and the like, accents, what is not seen at all, digits, and letters with something between them.
+ * English profanity by the list of `obscenity`, also when it is disguised by letters of other scripts, full-width forms,
+ * accents, invisible characters, digits, or separators between the letters.
  */
 export const englishFilter: WordFilter = {
   find(said) {
@@ -23,12 +23,12 @@ export const englishFilter: WordFilter = {
   },
 };
 
-/** Plain ASCII is what it looks like: most messages are done with here. */
+/** Plain ASCII is what it looks like. Most messages need no more than this check. */
 function isHarmless(text: string): boolean {
   return isAscii(text) && !mayBeSpelled.test(text) && !isWorthALook(text);
 }
 
-/** Digits stand for letters in words, and for themselves in numbers: 455 is a score. One alone may be part of `s h 1 t`. */
+/** Digits stand for letters in words and for themselves in numbers: 455 is a score. A single digit may be part of `s h 1 t`. */
 function withoutNumbers(text: string): string {
   return text.replace(/\d{2,}/g, (digits, at: number) =>
     isApart(text, at - 1) && isApart(text, at + digits.length) ? "-".repeat(digits.length) : digits,
@@ -38,12 +38,12 @@ function withoutNumbers(text: string): string {
 const beside = /[\s.,:;?/()#%"'+-]/;
 const isNumbers = /^[\d\s.,:;?/()#%"'+-]*$/;
 
-/** Whether what stands here is no part of a word. */
+/** Whether the character here is not part of a word. */
 function isApart(text: string, at: number): boolean {
   return at < 0 || at >= text.length || beside.test(text.charAt(at));
 }
 
-/** The beginning of what `spelled` looks for. */
+/** The beginning of what `findSpelled` looks for. */
 const mayBeSpelled = /(?<![a-z0-9])[a-z0-9]([^a-z0-9])[a-z0-9]\1[a-z0-9](?![a-z0-9])/i;
 
 function isAscii(text: string): boolean {
@@ -56,7 +56,7 @@ interface Span {
   to: number;
 }
 
-/** A whole word of plain Russian or Greek is that, whatever it looks like; any other letter is what it is drawn like. */
+/** A whole word of plain Russian or Greek is kept, whatever it looks like. Any other letter becomes the Latin letter it resembles. */
 function asLatin(letters: PlainLetter[]): PlainLetter[] {
   const told: PlainLetter[] = [];
   for (let at = 0; at < letters.length; ) {
@@ -75,7 +75,7 @@ function isLetter(letter: PlainLetter | undefined): boolean {
   return letter !== undefined && /[\p{L}\p{N}]/u.test(letter.letter);
 }
 
-/** In the text that the letters come from. */
+/** The matches, as spans of the text that the letters come from. */
 function matches(letters: readonly PlainLetter[]): Span[] {
   const units = letters.flatMap((each) => Array<PlainLetter>(each.letter.length).fill(each));
   const plain = letters.map(({ letter }) => letter).join("");
@@ -85,7 +85,7 @@ function matches(letters: readonly PlainLetter[]): Span[] {
     .map(({ startIndex, endIndex }) => span(units.slice(startIndex, endIndex + 1)));
 }
 
-/** Runs of single letters with one and the same thing between them: `b a d`, `b.a.d`. Three at least: two are initials. */
+/** Runs of at least three single letters with the same separator: `b a d`, `b.a.d`. Two letters are initials. */
 function spelled(letters: readonly PlainLetter[]): PlainLetter[][] {
   const runs: PlainLetter[][] = [];
   for (let at = 0; at < letters.length; ) {
@@ -117,7 +117,7 @@ function span(letters: readonly PlainLetter[]): Span {
   return { from: letters[0]?.from ?? 0, to: letters.at(-1)?.to ?? 0 };
 }
 
-/** In order, and apart. */
+/** Sorted and without overlaps. */
 function merged(spans: Span[]): Span[] {
   const apart: Span[] = [];
   for (const { from, to } of spans.sort((a, b) => a.from - b.from)) {

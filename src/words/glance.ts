@@ -13,7 +13,7 @@ const steps = [
   toAsciiLowerCaseTransformer(),
 ].map(({ transform }) => transform);
 const resolved = new Map<number, string>();
-/** The same for what most messages are made of, looked up faster. */
+/** The same for ASCII, in an array because most messages are made of it. */
 const plainAscii = Array.from({ length: 128 }, (_, code) => resolve(code));
 
 const needed = new RegExp(
@@ -21,8 +21,8 @@ const needed = new RegExp(
 );
 
 /**
- * Whether a text may hold anything that the list looks for: over a hundred expressions cost more than all else that is done
- * with a message, and nearly every message holds none of what they need. It may say yes to much, and no only to what has nothing.
+ * A fast check whether a text may match the list at all. The list's hundred expressions cost more than everything else that
+ * is done with a message, and nearly every message matches none. There are false positives but no false negatives.
  */
 export function isWorthALook(text: string): boolean {
   let plain = "";
@@ -30,7 +30,7 @@ export function isWorthALook(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     const letter = code < 128 ? (plainAscii[code] as string) : resolve(code);
-    // Letters that are doubled count as one, here as in the patterns.
+    // Doubled letters count as one, as in the patterns.
     if (letter === last) continue;
     last = letter;
     plain += letter;
@@ -38,7 +38,7 @@ export function isWorthALook(text: string): boolean {
   return needed.test(plain);
 }
 
-/** The letter it stands for; nothing where it stands for none. */
+/** The letter that a character stands for; an empty string if none. */
 function resolve(code: number): string {
   let letter = resolved.get(code);
   if (letter === undefined) {
@@ -52,10 +52,10 @@ function resolve(code: number): string {
   return letter;
 }
 
-/** The pattern, where letters that are doubled count as one: a letter that may be the same as one before it may be missing. */
+/** A pattern in which doubled letters count as one, so that a letter that may repeat the one before it is optional. */
 function loosely({ nodes }: ParsedPattern): string {
   let told = "";
-  /** What may stand right before the next letter. */
+  /** The letters that may come right before the next one. */
   let before = new Set<string>();
   for (const node of nodes) {
     const isOptional = node.kind === SyntaxKind.Optional;

@@ -104,7 +104,7 @@ describe("renewing", () => {
     });
     expect(await ask({ token: old.token }, { now: end + GUEST_RENEW_MS })).toMatchObject({
       status: 401,
-      body: { message: "The token has ended." },
+      body: { message: "The token has expired." },
     });
   });
 

@@ -54,7 +54,7 @@ describe("a guest's token", () => {
     expect(await readOldGuest(token, SECRET, expiresAt + GUEST_RENEW_MS)).toEqual({
       ok: false,
       cause: "ended",
-      reason: "The token has ended.",
+      reason: "The token has expired.",
     });
   });
 

@@ -161,7 +161,7 @@ describe("a token of the issuer's", () => {
     expect(await who(verifier, await sign(pair, ahead))).toMatchObject({ user: "ann" });
     expect(await refused(verifier, await sign(pair, { nbf: second + 65 }))).toMatchObject({
       cause: "bad",
-      reason: "The token is not good yet.",
+      reason: "The token is not valid yet (nbf).",
     });
     expect(await refused(verifier, await sign(pair, { exp: second }))).toMatchObject({ cause: "ended" });
   });
@@ -297,7 +297,7 @@ describe("the issuer's keys", () => {
         const token = await sign(pair, {}, clock());
         expect(await who(verifier, token), `${laterMs}`).toMatchObject({ user: "ann" });
       }
-      expect(verifier.state.keys?.problem).toMatch(/^The keys of AUTH_JWKS_URL cannot be had: [^/]*\.$/);
+      expect(verifier.state.keys?.problem).toMatch(/^The keys of AUTH_JWKS_URL cannot be fetched: [^/]*\.$/);
       skewMs = 86_500_000;
       expect(await refused(verifier, await sign(pair, {}, clock()))).toMatchObject({ cause: "unavailable" });
       if (mood === "down") await server.start();

@@ -52,15 +52,15 @@ describe("a good token", () => {
   it("is good for as long as it says, to the millisecond", async () => {
     const exp = Math.floor(NOW / 1000) + 10;
     expect(await verify(forge(claims({ exp })), exp * 1000 - 1)).toMatchObject({ ok: true });
-    expect(await reason(forge(claims({ exp })), exp * 1000)).toBe("The token has ended.");
+    expect(await reason(forge(claims({ exp })), exp * 1000)).toBe("The token has expired.");
     expect(await verify(forge(claims({ exp: exp + 0.25 })), exp * 1000 + 249)).toMatchObject({ ok: true });
-    expect(await reason(forge(claims({ exp: exp + 0.25 })), exp * 1000 + 250)).toBe("The token has ended.");
+    expect(await reason(forge(claims({ exp: exp + 0.25 })), exp * 1000 + 250)).toBe("The token has expired.");
   });
 
   it("may begin up to a minute ahead of this clock, and no further", async () => {
     const second = Math.floor(NOW / 1000);
     expect(await verify(forge(claims({ nbf: second + 60 })))).toMatchObject({ ok: true });
-    expect(await reason(forge(claims({ nbf: second + 61 })))).toBe("The token is not good yet.");
+    expect(await reason(forge(claims({ nbf: second + 61 })))).toBe("The token is not valid yet (nbf).");
   });
 });
 
@@ -161,15 +161,15 @@ describe("a token that nobody with the secret made", () => {
 describe("a signed token that makes no sense", () => {
   it("is refused without an end, or with one that is no number", async () => {
     const { exp, ...endless } = claims();
-    expect(await reason(forge(endless))).toBe("The token does not say when it ends (exp, in seconds).");
+    expect(await reason(forge(endless))).toBe("The token has no expiry time (exp, in seconds).");
     for (const odd of [String(exp), null, true, [exp], { exp }]) {
       expect(await reason(forge(claims({ exp: odd })))).toBe("The token's exp is not a time in seconds.");
     }
     for (const odd of ["1e400", "1e300", "9007199254741"]) {
-      expect(await reason(forge(`{"sub":"ann","exp":${odd}}`))).toMatch(/does not say when it ends/);
+      expect(await reason(forge(`{"sub":"ann","exp":${odd}}`))).toMatch(/has no expiry time/);
     }
-    expect(await reason(forge(claims({ exp: 0 })))).toBe("The token has ended.");
-    expect(await reason(forge(claims({ exp: -5 })))).toBe("The token has ended.");
+    expect(await reason(forge(claims({ exp: 0 })))).toBe("The token has expired.");
+    expect(await reason(forge(claims({ exp: -5 })))).toBe("The token has expired.");
   });
 
   it("is refused with a user id that is none", async () => {
@@ -255,7 +255,7 @@ describe("a signed token that makes no sense", () => {
   });
 
   it("is refused with a guest's id, unless it is a guest's token; and a guest is nobody else", async () => {
-    const kept = "User ids that begin with guest- are kept for this server's guests.";
+    const kept = "User ids that begin with guest- are reserved for this server's guests.";
     expect(await reason(forge(claims({ sub: "guest-1" })))).toBe(kept);
     for (const guest of [false, "true", 1, {}]) {
       expect(await reason(forge(claims({ sub: "guest-1", guest })))).toBe(kept);
