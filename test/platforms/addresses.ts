@@ -146,6 +146,34 @@ export function addresses(stage: Stage): void {
       }
     }, 20_000);
 
+    it.runIf(stage.platform.can.tellsAddress)(
+      "[L7] opens no more new rooms from forty /64s of one /48 than a network may, and others are not kept out",
+      async () => {
+        const token = await stage.token({ sub: "wanderer" });
+        const answers = async (address: (nth: number) => string) => {
+          const all = Array.from({ length: 40 }, (_, nth) =>
+            stage.raw({
+              room: stage.room("wandering"),
+              query: `_pk=w&token=${token}`,
+              headers: { "CF-Connecting-IP": address(nth) },
+            }),
+          );
+          return Promise.all(all.map((one) => one.until(() => one.welcomes[0] ?? one.byes[0], "an answer")));
+        };
+        const wandering = await answers((nth) => `2001:db8:5:${nth.toString(16)}::1`);
+        const refused = wandering.filter(({ t }) => t === "bye");
+        // Three times NEW_ROOM_LIMIT, within its four seconds.
+        expect(refused).toHaveLength(4);
+        expect(refused[0]).toMatchObject({
+          code: 4429,
+          reason: expect.stringMatching(/new rooms from this network \(newRoom: 36 in 4 s\)/),
+        });
+        const apart = await answers((nth) => `2001:db8:${(6 + nth).toString(16)}::1`);
+        expect(apart.filter(({ t }) => t === "bye")).toEqual([]);
+      },
+      30_000,
+    );
+
     it("[L6] cannot be claimed by whoever asks, nor its object be reached", async () => {
       const room = stage.room("claimed");
       // Not CF-Connecting-IP: Cloudflare writes it itself, and wrangler's stand-in takes it as it comes.
