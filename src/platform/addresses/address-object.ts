@@ -5,8 +5,8 @@ import { type AddressAnswer, type AddressAsk, AddressWindows, type Stamp } from 
  * Stamps a record. A record is rewritten as it fills, so it is small; and it goes as a whole once its newest stamp has aged.
  */
 const STAMPS_A_RECORD = 100;
-/** Some 30 MB of an object's 128: past it the question fails, and each process judges by what it has seen itself. */
-const MAX_STAMPS = 200_000;
+/** 60 MB of an object's 128 where each is of another address: past it the question fails, and each process judges by what it has seen itself. */
+const MAX_STAMPS = 100_000;
 /** How often memory lets go of what has aged. */
 const SWEEP_MS = 60_000;
 const PREFIX = "w/";
