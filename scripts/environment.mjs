@@ -32,6 +32,7 @@ export const SERVER_VARIABLES = /** @type {const} */ ([
   "FAILED_TOKEN_LIMIT",
   "READ_LIMIT",
   "LIVE_LIMIT",
+  "NETWORK_LIMITS",
   "RULE_LIMITS",
   "DEBUG_ROOMS",
 ]);

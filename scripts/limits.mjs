@@ -19,8 +19,9 @@ export async function withLimits(page) {
 }
 
 async function table() {
-  const { userRates, connectionRates, addressRates } = await importTypeScript("src/protocol/rates.ts");
-  const CONNECTION = "connection; four times that of a user's together";
+  const { userRates, connectionRates, addressRates, networkRates, networkRateOf } =
+    await importTypeScript("src/protocol/rates.ts");
+  const CONNECTION = "connection; four times that of a user's together, sixteen times of an address's guests";
   const USER = "`nack` (HTTP: 429) `rate_limited`";
   const rows = [
     ...Object.entries(userRates).map(([rule, limit]) =>
@@ -30,6 +31,12 @@ async function table() {
       row(rule, CONNECTION, limit, "`nack` `rate_limited`"),
     ),
     ...Object.entries(addressRates).map(([rule, limit]) => row(rule, "address", limit, refusals[rule] ?? "")),
+    ...Object.entries(addressRates).map(([rule, limit]) => {
+      const { times, why } = networkRates[rule];
+      const reason = `${times} times an address's: ${why}`;
+      const wide = { ...networkRateOf(rule, limit), variable: "NETWORK_LIMITS", why: reason };
+      return row(rule, "network: the /48 of an IPv6", wide, refusals[rule] ?? "");
+    }),
   ];
   return [
     "| rule | of | default | variable | refusal | why |",

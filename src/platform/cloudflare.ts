@@ -61,7 +61,7 @@ export function roomsOf(
       const config = Door.config(env);
       boardAnswers.shared.enter(config);
       const bans = keeperOf(env);
-      this.#desk = new AddressDesk(config.limits, askAddressOf(env.ADDRESSES), undefined);
+      this.#desk = new AddressDesk(config, askAddressOf(env.ADDRESSES), undefined);
       this.#host = new RoomHost(
         {
           storage: roomStorage(ctx.storage),

@@ -1,5 +1,11 @@
 import { byteLength } from "../protocol/codec";
-import { type AddressRuleName, addressRates, connectionRates, userRates } from "../protocol/rates";
+import {
+  type AddressRuleName,
+  addressRates,
+  connectionRates,
+  networkRateOf,
+  userRates,
+} from "../protocol/rates";
 import type { Rate, RoomSettings } from "../room/settings";
 import { type BoardRetention, keptByDefault, parseRetention, RETENTION_PROBLEM } from "./board-retention";
 import { readUrl } from "./read-url";
@@ -22,6 +28,8 @@ export interface Config {
   debugRooms: boolean;
   /** By address; `null` is off. */
   limits: Record<AddressRuleName, Rate | null>;
+  /** Of the /48 that an IPv6 address is in; `null` is off. */
+  networkLimits: Record<AddressRuleName, Rate | null>;
 }
 
 /** `problems`: each a sentence that names its variable and what is expected, never the value, which may be a secret. */
@@ -39,6 +47,7 @@ const MAX_RATE_SECONDS = 7 * 86_400;
 /** The sockets that one Durable Object can hold. */
 const MAX_USERS = 32_768;
 const MAX_ROOMS = 1_000_000;
+const addressRules = Object.keys(addressRates) as AddressRuleName[];
 
 const fullUrl = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/i;
 const keyUrl = /^(https:\/\/[^\s/?#@]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(\/\S*)?$/i;
@@ -62,6 +71,16 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
   const roomsUrl = url("ROOMS_URL");
   const chat = rate("CHAT_LIMIT");
   const read = rate("READ_LIMIT", addressRates.read);
+  const limits: Config["limits"] = {
+    connect: rate("CONNECT_LIMIT", addressRates.connect),
+    newRoom: rate("NEW_ROOM_LIMIT", addressRates.newRoom),
+    guest: rate("GUEST_LIMIT", addressRates.guest),
+    failedToken: rate("FAILED_TOKEN_LIMIT", addressRates.failedToken),
+    read,
+    // One variable for both: a read that reaches the database counts ten times.
+    readMiss: read && { count: Math.max(1, Math.floor(read.count / 10)), perMs: read.perMs },
+    live: rate("LIVE_LIMIT", addressRates.live),
+  };
   const config: Config = {
     ...(authSecret === undefined ? {} : { authSecret }),
     ...(batchSecret === undefined ? {} : { batchSecret }),
@@ -85,16 +104,8 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
     boardKeepMs: readRetention() ?? keptByDefault,
     debugRooms: choice("DEBUG_ROOMS", ["on", "off"], "off") === "on",
     maxRooms: whole("MAX_ROOMS", 10_000, 1, MAX_ROOMS, "rooms"),
-    limits: {
-      connect: rate("CONNECT_LIMIT", addressRates.connect),
-      newRoom: rate("NEW_ROOM_LIMIT", addressRates.newRoom),
-      guest: rate("GUEST_LIMIT", addressRates.guest),
-      failedToken: rate("FAILED_TOKEN_LIMIT", addressRates.failedToken),
-      read,
-      // One variable for both: a read that reaches the database counts ten times.
-      readMiss: read && { count: Math.max(1, Math.floor(read.count / 10)), perMs: read.perMs },
-      live: rate("LIVE_LIMIT", addressRates.live),
-    },
+    limits,
+    networkLimits: readNetworkLimits(),
   };
   return problems.length === 0 ? { ok: true, config } : { ok: false, problems };
 
@@ -140,6 +151,30 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
       }
     }
     return rules;
+  }
+
+  /** `newRoom=30/900, guest=0`: what is not named follows what one address may. */
+  function readNetworkLimits(): Config["networkLimits"] {
+    const networkLimits = { ...limits };
+    for (const rule of addressRules) {
+      const one = limits[rule];
+      const wide = one && networkRateOf(rule, one);
+      networkLimits[rule] = wide && { ...wide, count: Math.min(wide.count, MAX_RATE_COUNT) };
+    }
+    for (const part of (text("NETWORK_LIMITS") ?? "").split(",").map((one) => one.trim())) {
+      if (part === "") continue;
+      const [name, value = ""] = part.split("=", 2);
+      const rule = addressRules.find((known) => known === name);
+      const read = parseRate(value);
+      if (rule === undefined || read === undefined) {
+        problems.push(
+          `NETWORK_LIMITS must be a list of rule=count/seconds with commas between them, such as newRoom=30/900,guest=0. Rules: ${addressRules.join(", ")}.`,
+        );
+        break;
+      }
+      networkLimits[rule] = read;
+    }
+    return networkLimits;
   }
 
   function readRetention(): BoardRetention | undefined {

@@ -8,10 +8,11 @@ import { aloneErrands, workerOf } from "./calls/call-worker";
 import { isWorkers, passOn } from "./calls/pass-on";
 import type { Config } from "./config";
 import { dress } from "./edge/answer-headers";
+import { asksForSocket } from "./edge/asks-for-socket";
 import { Door } from "./edge/door";
 import { readCall, readReader } from "./edge/forwarded-call";
 import { decodeHello, HELLO_HEADER } from "./edge/hello-header";
-import { refusalResponse } from "./edge/http-refusal";
+import { refusalResponse, refuseHttp } from "./edge/http-refusal";
 import { byeText } from "./edge/refusal";
 import { type ErrandHandlers, type OwnErrands, ownHandlers } from "./errands";
 import { withAlert } from "./points/batch-errand";
@@ -19,6 +20,7 @@ import { scoreboardSink } from "./points/scoreboard-sink";
 import { RoomHost } from "./room-host";
 import { noteOf, SocketPeer } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
+import { within } from "./within";
 
 /**
  * A kind of room as a party. True of PartyKit alone:
@@ -53,6 +55,8 @@ export function partyOf(
     #id: string | undefined;
 
     static async onBeforeConnect(request: Party.Request, lobby: Party.Lobby): Promise<Onward> {
+      // PartyKit takes any request with such a header for a socket.
+      if (!asksForSocket(plain(request))) return refusalResponse(refuseHttp(400, "bad_message", NO_SOCKET));
       const door = doorOf(lobby);
       const judged = await door.socket(plain(request));
       if (judged instanceof Response) return judged;
@@ -148,6 +152,9 @@ function sinksOf({ scoreboardUrl, batchSecret }: Config): ErrandHandlers {
 }
 
 const COME_BACK = "Please come back.";
+const NO_SOCKET = "A WebSocket is opened with GET; any other request has no Upgrade.";
+/** Only whether there is a room is asked, which takes milliseconds; without an answer the limit of new rooms is not asked. */
+const EXISTS_DEADLINE_MS = 2_000;
 
 /** Each at a time of its own. One that is closing already throws, and keeps nobody else from being told. */
 function sendAway(all: readonly Party.Connection[]): void {
@@ -185,7 +192,8 @@ function warnOfLimits(env: Readonly<Record<string, unknown>>): void {
 
 /** Only the edge can ask: a room that woke by its alarm knows no parties any more. */
 async function exists({ id, parties }: Party.Lobby, kind: Kind): Promise<boolean> {
-  const answer = await parties[kind.name]?.get(id).fetch();
+  const asked = parties[kind.name]?.get(id).fetch();
+  const answer = await (asked && within(asked, EXISTS_DEADLINE_MS, "The room gave no answer"));
   return answer?.status === 200;
 }
 

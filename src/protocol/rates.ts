@@ -56,7 +56,15 @@ export function togetherOf({ count, perMs }: { count: number; perMs: number }): 
   return { count: count * CONNECTIONS_AT_ONCE, perMs };
 }
 
-/** Of one socket; those of a user have four times as much together. */
+/** Guests of one address: a classroom of thirty, each as busy as half a connection may be. */
+const GUESTS_AT_ONCE = 4;
+
+/** What all guests of an address have together: a new guest is no new window, but a room full of them is more than one. */
+export function guestsOf(user: { count: number; perMs: number }): { count: number; perMs: number } {
+  return { count: user.count * GUESTS_AT_ONCE, perMs: user.perMs };
+}
+
+/** Of one socket; those of a user have four times as much together, and all guests of an address four times that. */
 export const connectionRates = {
   connection: {
     count: 50,
@@ -130,6 +138,31 @@ export const addressRates = {
     why: "streams of boards last an hour at most, so no more than these are open at once; a classroom whose network breaks every ten minutes",
   },
 } as const satisfies Record<AddressRuleName, Limit & { what: string }>;
+
+/** Of the /48 of an IPv6, in which there are 65,536 addresses of ours: so many times what one address may. NETWORK_LIMITS changes them. */
+export const networkRates = {
+  connect: { times: 10, why: "a school with a subnet for each of ten classrooms" },
+  newRoom: {
+    times: 3,
+    why: "few people of one site open rooms at the same time; one person with a /48 could open 655,360",
+  },
+  guest: { times: 10, why: "a hall whose phones come from one carrier, each with a /64 of its own" },
+  failedToken: {
+    times: 3,
+    why: "a few clients that were set up wrongly; guessing gains nothing by changing its /64",
+  },
+  read: { times: 10, why: "as connections" },
+  readMiss: { times: 10, why: "as connections" },
+  live: { times: 10, why: "as connections" },
+} as const satisfies Record<AddressRuleName, { times: number; why: string }>;
+
+/** What a network may where one of its addresses may so much. */
+export function networkRateOf(
+  rule: AddressRuleName,
+  { count, perMs }: { count: number; perMs: number },
+): { count: number; perMs: number } {
+  return { count: count * networkRates[rule].times, perMs };
+}
 
 /** How long whoever had to be closed for too much stays away: doubled each time within the hour, up to a quarter of it. */
 export const OFFENDER_PAUSE_MS = { first: 10_000, most: 900_000, rememberedMs: 3_600_000 } as const;

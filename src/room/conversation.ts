@@ -112,7 +112,7 @@ export class Conversation {
 
   /** Whether this was one too many, in which case it is closed. */
   #offends(connection: Connection): boolean {
-    if (!this.traffic.offends(connection.member.user, this.kernel.now)) return false;
+    if (!this.traffic.offends(connection, this.kernel.now)) return false;
     this.#close(connection, "Too many of your messages were refused.");
     return true;
   }

@@ -1,6 +1,7 @@
 import { MAX_OFFENCES, OFFENCE_MS } from "../protocol/limits";
-import { connectionRates, togetherOf } from "../protocol/rates";
+import { connectionRates, guestsOf, togetherOf } from "../protocol/rates";
 import type { Connection } from "./connection";
+import { addressKey } from "./offences";
 import { type Refused, rateLimited } from "./refusals";
 import type { Rate } from "./settings";
 import { SlidingWindow } from "./sliding-window";
@@ -42,10 +43,15 @@ export class Traffic {
     return this.#limit(VERIFY, connection, now);
   }
 
-  /** Counts a refusal, whichever socket of theirs it came through: a new one is no new start. Answers whether it was one too many. */
-  offends(user: string, now: number): boolean {
-    const isTooMuch = this.#windows.wait(REFUSED, user, REFUSALS, now) > 0;
-    this.#windows.stamp(REFUSED, user, now);
+  /**
+   * Counts a refusal, whichever socket of theirs it came through: a new one is no new start, and a new guest of the same address
+   * is none either. Answers whether it was one too many.
+   */
+  offends({ member: { user }, from }: Connection, now: number): boolean {
+    const windows: [whose: string, rate: Rate][] = [[user, REFUSALS]];
+    if (from !== undefined) windows.push([addressKey(from), guestsOf(REFUSALS)]);
+    const isTooMuch = windows.some(([whose, rate]) => this.#windows.wait(REFUSED, whose, rate, now) > 0);
+    for (const [whose] of windows) this.#windows.stamp(REFUSED, whose, now);
     return isTooMuch;
   }
 
@@ -62,17 +68,20 @@ export class Traffic {
     this.#windows.sweep(new Map([...all, [REFUSED, REFUSALS]]), now);
   }
 
-  /** Of the connection, and of all that its user has. */
-  #limit(rule: string, { id, member }: Connection, now: number): Refused | undefined {
+  /** Of the connection, of all that its user has, and of all guests of its address. */
+  #limit(rule: string, { id, member, from }: Connection, now: number): Refused | undefined {
     const rate = this.#rates.get(rule);
     if (!rate) return undefined;
     const together = { name: togetherName(rule), whose: member.user, rate: togetherOf(rate) };
-    const both = [{ name: rule, whose: id, rate }, together];
-    for (const { name, whose, rate } of both) {
+    const all = [{ name: rule, whose: id, rate }, together];
+    if (from !== undefined) {
+      all.push({ ...together, whose: addressKey(from), rate: guestsOf(together.rate) });
+    }
+    for (const { name, whose, rate } of all) {
       const wait = this.#windows.wait(name, whose, rate, now);
       if (wait > 0) return rateLimited(rule, rate, wait);
     }
-    for (const { name, whose } of both) this.#windows.stamp(name, whose, now);
+    for (const { name, whose } of all) this.#windows.stamp(name, whose, now);
     return undefined;
   }
 }

@@ -5,9 +5,11 @@ import { toldAddress } from "../platform/addresses/told-address";
 import { boardAnswers } from "../platform/answers/held-answers";
 import { keeperOf } from "../platform/bans/banned-address";
 import type { CloudflareEnv } from "../platform/cloudflare";
+import { asksForSocket } from "../platform/edge/asks-for-socket";
 import { Door } from "../platform/edge/door";
 import { refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
 import { refuseSocket } from "../platform/edge/refusal";
+import { roomAnswer } from "../platform/edge/room-answer";
 import { answerBatch } from "../platform/points/batch-route";
 import { DatabaseWatch } from "../platform/watch/database-watch";
 import { closeCodes } from "../protocol/codes";
@@ -56,7 +58,7 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
     const judged = await (isSocket ? doorOf(env).socket(req.raw) : doorOf(env).call(req.raw));
     if (judged instanceof Response) return judged;
     const [, , kind, id] = new URL(judged.url).pathname.split("/");
-    return env.ROOMS.getByName(`${kind}/${id}`).fetch(judged);
+    return roomAnswer(env.ROOMS.getByName(`${kind}/${id}`), judged, isSocket);
   });
   app.route("/v1/bans", bansRoutes(doorOf));
   app.route("/v1/aside", asideRoutes(doorOf, book));
@@ -80,11 +82,6 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
     return refusalResponse(refuseHttp(500, "internal", FAILED));
   });
   return app;
-}
-
-/** By RFC 6455 only a GET does: what else claims to is a request like any other. */
-function asksForSocket({ method, headers }: Request): boolean {
-  return method === "GET" && headers.get("Upgrade")?.toLowerCase() === "websocket";
 }
 
 const FAILED = "Something went wrong here. It has been noted.";

@@ -11,6 +11,8 @@ export const ADDRESSED = {
   GUEST_LIMIT: "5/4",
   FAILED_TOKEN_LIMIT: "4/30",
   READ_LIMIT: "20/4",
+  // Forty rooms are opened well within a minute, and not always within four seconds.
+  NETWORK_LIMITS: "newRoom=20/60",
 };
 
 /** What one address may. All of these come from one. */
@@ -145,6 +147,33 @@ export function addresses(stage: Stage): void {
         expect(holds(stage.server.dataDir, part), part).toBe(false);
       }
     }, 20_000);
+
+    it.runIf(stage.platform.can.tellsAddress)(
+      "[L7] opens no more new rooms from forty /64s of one /48 than a network may, and others are not kept out",
+      async () => {
+        const token = await stage.token({ sub: "wanderer" });
+        const answers = async (address: (nth: number) => string) => {
+          const all = Array.from({ length: 40 }, (_, nth) =>
+            stage.raw({
+              room: stage.room("wandering"),
+              query: `_pk=w&token=${token}`,
+              headers: { "CF-Connecting-IP": address(nth) },
+            }),
+          );
+          return Promise.all(all.map((one) => one.until(() => one.welcomes[0] ?? one.byes[0], "an answer")));
+        };
+        const wandering = await answers((nth) => `2001:db8:5:${nth.toString(16)}::1`);
+        const refused = wandering.filter(({ t }) => t === "bye");
+        expect(refused).toHaveLength(20);
+        expect(refused[0]).toMatchObject({
+          code: 4429,
+          reason: expect.stringMatching(/new rooms from this network \(newRoom: 20 in 60 s\)/),
+        });
+        const apart = await answers((nth) => `2001:db8:${(6 + nth).toString(16)}::1`);
+        expect(apart.filter(({ t }) => t === "bye")).toEqual([]);
+      },
+      30_000,
+    );
 
     it("[L6] cannot be claimed by whoever asks, nor its object be reached", async () => {
       const room = stage.room("claimed");

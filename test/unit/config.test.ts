@@ -41,6 +41,15 @@ describe("an environment", () => {
         readMiss: { count: 100, perMs: 60_000 },
         live: { count: 200, perMs: 3_600_000 },
       },
+      networkLimits: {
+        connect: { count: 1_200, perMs: 60_000 },
+        newRoom: { count: 30, perMs: 900_000 },
+        guest: { count: 600, perMs: 900_000 },
+        failedToken: { count: 60, perMs: 900_000 },
+        read: { count: 10_000, perMs: 60_000 },
+        readMiss: { count: 1_000, perMs: 60_000 },
+        live: { count: 2_000, perMs: 3_600_000 },
+      },
     });
   });
 
@@ -72,6 +81,7 @@ describe("an environment", () => {
         FAILED_TOKEN_LIMIT: "4/4",
         READ_LIMIT: "5/5",
         LIVE_LIMIT: "6/6",
+        NETWORK_LIMITS: "newRoom=8/9, guest=0",
       }),
     ).toEqual({
       authSecret: "s".repeat(32),
@@ -103,6 +113,15 @@ describe("an environment", () => {
         readMiss: { count: 1, perMs: 5_000 },
         live: { count: 6, perMs: 6_000 },
       },
+      networkLimits: {
+        connect: { count: 10, perMs: 1_000 },
+        newRoom: { count: 8, perMs: 9_000 },
+        guest: null,
+        failedToken: { count: 12, perMs: 4_000 },
+        read: { count: 50, perMs: 5_000 },
+        readMiss: { count: 10, perMs: 5_000 },
+        live: { count: 60, perMs: 6_000 },
+      },
     });
   });
 
@@ -128,6 +147,37 @@ describe("an environment", () => {
     const off = config({ CHAT_LIMIT: "0", READ_LIMIT: "0", CONNECT_LIMIT: "0", NEW_ROOM_LIMIT: 0 });
     expect(off.room.rules).toEqual({ "chat.say": null });
     expect(off.limits).toMatchObject({ read: null, readMiss: null, connect: null, newRoom: null });
+  });
+});
+
+describe("NETWORK_LIMITS", () => {
+  it("[L7] follows what an address may, also where that is off, and never past what a window holds", () => {
+    const { networkLimits } = config({ READ_LIMIT: "0", CONNECT_LIMIT: "90000/60" });
+    expect(networkLimits).toMatchObject({
+      read: null,
+      readMiss: null,
+      connect: { count: 100_000, perMs: 60_000 },
+    });
+  });
+
+  it("[L7] sets one where an address has none", () => {
+    const { limits, networkLimits } = config({ NEW_ROOM_LIMIT: "0", NETWORK_LIMITS: "newRoom=5/60" });
+    expect([limits.newRoom, networkLimits.newRoom]).toEqual([null, { count: 5, perMs: 60_000 }]);
+  });
+
+  it.each([
+    "newRoom",
+    "newRoom=",
+    "newRoom=5",
+    "rooms=5/60",
+    "newRoom=5/60;guest=0",
+    "chat.say=5/60",
+    "toString=0",
+  ])("%s is refused with what is expected", (value) => {
+    const read = readConfig({ NETWORK_LIMITS: value });
+    expect(read.ok ? [] : read.problems).toEqual([
+      "NETWORK_LIMITS must be a list of rule=count/seconds with commas between them, such as newRoom=30/900,guest=0. Rules: connect, newRoom, guest, failedToken, read, readMiss, live.",
+    ]);
   });
 });
 

@@ -1,7 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
 import { AddressDesk, type AddressLimits, type AskAddress } from "../../src/platform/addresses/address-desk";
+import { objectName } from "../../src/platform/addresses/address-hash";
 import { AddressObject } from "../../src/platform/addresses/address-object";
 import { type AddressAsk, AddressWindows, filling } from "../../src/platform/addresses/address-windows";
+import { normalAddress } from "../../src/platform/addresses/client-address";
 import { readConfig } from "../../src/platform/config";
 import { openGate } from "../../src/platform/edge/gate";
 import type { ObjectStorage } from "../../src/platform/room-storage";
@@ -10,10 +12,10 @@ import { SECRET } from "../support/edge";
 import { MemoryWorld } from "../support/memory-world";
 
 const MINUTE_MS = 60_000;
+const HOUSE = "house";
 const rule = (name: string, count: number, perMs: number, more: { once?: string; always?: true } = {}) => ({
   rule: name,
-  count,
-  perMs,
+  windows: [{ of: HOUSE, count, perMs }],
   ...more,
 });
 const take = (...rules: AddressAsk["take"]): AddressAsk => ({ take: rules, look: [] });
@@ -25,11 +27,11 @@ describe("the windows of an address", () => {
     const connect = rule("connect", 3, MINUTE_MS, { always: true });
     const ask = (now: number) => windows.ask(take(connect, guest), now).answer;
     expect(ask(0)).toEqual({ ok: true });
-    expect(ask(1_000)).toEqual({ ok: false, rule: "guest", retryAfterMs: 9_000 });
-    expect(ask(2_000)).toEqual({ ok: false, rule: "guest", retryAfterMs: 8_000 });
+    expect(ask(1_000)).toEqual({ ok: false, rule: "guest", of: HOUSE, retryAfterMs: 9_000 });
+    expect(ask(2_000)).toEqual({ ok: false, rule: "guest", of: HOUSE, retryAfterMs: 8_000 });
     // Three knocks by now: the longer of both waits is told.
-    expect(ask(3_000)).toEqual({ ok: false, rule: "connect", retryAfterMs: 57_000 });
-    expect(ask(59_999)).toEqual({ ok: false, rule: "connect", retryAfterMs: 1 });
+    expect(ask(3_000)).toEqual({ ok: false, rule: "connect", of: HOUSE, retryAfterMs: 57_000 });
+    expect(ask(59_999)).toEqual({ ok: false, rule: "connect", of: HOUSE, retryAfterMs: 1 });
     expect(ask(60_000)).toEqual({ ok: true });
   });
 
@@ -59,8 +61,13 @@ describe("the windows of an address", () => {
     const windows = new AddressWindows();
     const asked = { take: [rule("guest", 2, 1_000)], look: [] };
     for (const at of [0, 100]) windows.ask(asked, at);
-    windows.ask(filling(rule("guest", 2, 1_000)), 900);
-    expect(windows.ask(asked, 1_200).answer).toEqual({ ok: false, rule: "guest", retryAfterMs: 700 });
+    windows.ask(filling("guest", { of: HOUSE, count: 2, perMs: 1_000 }), 900);
+    expect(windows.ask(asked, 1_200).answer).toEqual({
+      ok: false,
+      rule: "guest",
+      of: HOUSE,
+      retryAfterMs: 700,
+    });
     expect(windows.ask(asked, 1_900).answer).toEqual({ ok: true });
   });
 
@@ -74,13 +81,13 @@ describe("the windows of an address", () => {
 });
 
 /** An address over a storage that can be reopened, as after a restart. */
-function place() {
+function place(maxStamps?: number) {
   const world = new MemoryWorld();
   let object: AddressObject;
   const reopen = () => {
     world.crash(Number.POSITIVE_INFINITY);
     const storage: ObjectStorage = world.ports.storage;
-    object = new AddressObject(storage, (work) => work());
+    object = new AddressObject(storage, (work) => work(), maxStamps);
   };
   reopen();
   const ask = async (what: AddressAsk) => {
@@ -96,26 +103,35 @@ function place() {
     await object.alarm(world.now);
     world.settle();
   };
-  return { world, ask, pass, reopen };
+  return { world, ask, pass, reopen, object: () => object };
 }
 
-describe("the object of an address", () => {
+describe("windows of many addresses in one object", () => {
   it("[L6] agrees with one that never restarts, over 20,000 random steps with restarts", async () => {
     const random = randomFrom(freshSeed());
     const { world, ask, pass, reopen } = place();
     const model = new AddressWindows();
-    const rules = [
-      rule("connect", 40, 5_000, { always: true }),
-      rule("read", 120, 7_000),
-      rule("newRoom", 3, 9_000),
-    ];
+    const at = (nth: number, name: string, count: number, perMs: number, more: object = {}) => ({
+      rule: name,
+      windows: [
+        { of: `address ${nth}`, count, perMs },
+        { of: `network ${nth % 2}`, count: count * 2, perMs },
+      ],
+      ...more,
+    });
     let refused = 0;
     for (let step = 0; step < 20_000; step++) {
       if (random.below(500) === 0) reopen();
       await pass(random.below(3) === 0 ? random.below(150) : 0);
+      const nth = random.below(6);
+      const rules = [
+        at(nth, "connect", 10, 5_000, { always: true }),
+        at(nth, "read", 30, 7_000),
+        at(nth, "newRoom", 2, 9_000),
+      ];
       const wanted = rules.filter(() => random.below(3) === 0);
       const asked = {
-        take: [...wanted, rule("guest", 5, 4_000, { once: `g${random.below(12)}` })],
+        take: [...wanted, at(nth, "guest", 2, 4_000, { once: `g${random.below(30)}` })],
         look: rules,
       };
       const answer = await ask(asked);
@@ -132,13 +148,59 @@ describe("the object of an address", () => {
   it("[D7] fills a window as wide as any in one write a record, and knows it over a restart", async () => {
     const { world, ask, pass, reopen } = place();
     const guest = rule("guest", 5_000, 60_000);
-    expect((await ask(filling(guest))).ok).toBe(true);
+    expect((await ask(filling("guest", { of: HOUSE, count: 5_000, perMs: 60_000 }))).ok).toBe(true);
     expect(world.counts.puts).toBe(50);
     reopen();
     await pass(59_999);
     expect(await ask(take(guest))).toMatchObject({ ok: false, retryAfterMs: 1 });
     await pass(1);
     expect((await ask(take(guest))).ok).toBe(true);
+  });
+
+  it("[L5] lets go of what short windows counted while longer ones still hold theirs", async () => {
+    const { world, ask, pass } = place();
+    const of = (name: string) => [{ of: name, count: 1_000, perMs: MINUTE_MS }];
+    await ask({
+      take: [{ rule: "live", windows: [{ of: "a", count: 9, perMs: 60 * MINUTE_MS }] }],
+      look: [],
+    });
+    for (let n = 0; n < 500; n++)
+      await ask({ take: [{ rule: "read", windows: of(`address ${n}`) }], look: [] });
+    expect(world.keys().length).toBe(6);
+    await pass(MINUTE_MS);
+    expect(world.keys().length).toBe(1);
+    await pass(60 * MINUTE_MS);
+    expect(world.keys()).toEqual([]);
+    expect(world.alarmAt).toBeNull();
+  });
+
+  it("[L5] holds what memory allows, and fails past that until some of it has aged", async () => {
+    const { world, object, pass } = place(250);
+    const at = (n: number) => ({
+      take: [{ rule: "read", windows: [{ of: `${n}`, count: 9, perMs: 1_000 }] }],
+      look: [],
+    });
+    for (let n = 0; n < 250; n++) expect(await object().ask(at(n), world.now)).toEqual({ ok: true });
+    await expect(object().ask(at(251), world.now)).rejects.toThrow("as many windows as it may");
+    await pass(1_000);
+    expect(await object().ask(at(252), world.now)).toEqual({ ok: true });
+  });
+
+  it("[L6] one write stores all that an ask counts, also of two windows", async () => {
+    const { world, ask } = place();
+    const windows = (of: string, perMs: number) => [
+      { of, count: 9, perMs },
+      { of: "net", count: 90, perMs },
+    ];
+    const before = world.counts.puts;
+    await ask({
+      take: [
+        { rule: "connect", windows: windows("a", 60_000) },
+        { rule: "guest", windows: windows("a", 900_000), once: "g" },
+      ],
+      look: [],
+    });
+    expect(world.counts.puts - before).toBe(1);
   });
 
   it("[L5] keeps what is inside its windows, whatever ever came, and nothing in the end", async () => {
@@ -171,22 +233,129 @@ describe("the object of an address", () => {
   });
 });
 
-const limits: AddressLimits = {
-  connect: { count: 2, perMs: 1_000 },
+describe("the /48 of an IPv6", () => {
+  const window = (of: string, count: number) => ({ of, count, perMs: 1_000 });
+  const both = (address: string, more: { once?: string; always?: true } = {}) => ({
+    take: [{ rule: "guest", windows: [window(address, 2), window("net", 3)], ...more }],
+    look: [],
+  });
+
+  it("[L7] counts what all of its addresses do, and says whose window it was", () => {
+    const windows = new AddressWindows();
+    const ask = (address: string, now: number) => windows.ask(both(address), now).answer;
+    expect([ask("a", 0), ask("a", 1), ask("b", 2)]).toEqual([{ ok: true }, { ok: true }, { ok: true }]);
+    expect(ask("c", 3)).toEqual({ ok: false, rule: "guest", of: "net", retryAfterMs: 997 });
+    expect(ask("c", 1_000)).toEqual({ ok: true });
+  });
+
+  it("[L7] is not used up by an address that is refused", () => {
+    const windows = new AddressWindows();
+    const ask = (address: string) => windows.ask(both(address, { always: true }), 0).answer;
+    ask("a");
+    ask("a");
+    for (let n = 0; n < 10; n++) expect(ask("a")).toMatchObject({ ok: false, of: "a" });
+    expect(ask("b")).toEqual({ ok: true });
+  });
+
+  it("[L7] counts a guest once who moves from one of its addresses to another", () => {
+    const windows = new AddressWindows();
+    const ask = (address: string, once: string) => windows.ask(both(address, { once }), 0).answer.ok;
+    expect(["a", "b", "c", "d"].map((address) => ask(address, "one"))).toEqual([true, true, true, true]);
+    expect([ask("a", "two"), ask("b", "three"), ask("c", "four")]).toEqual([true, true, false]);
+  });
+
+  it("[L7] costs no question more: a join asks one object once, for the address and the network", async () => {
+    const asked = new Map<string, AddressAsk[]>();
+    const objects = new Map<string, AddressWindows>();
+    const desk = new AddressDesk(
+      { limits, networkLimits: { ...OFF, connect: { count: 3, perMs: 1_000 } } },
+      async (address, what) => {
+        const name = objectName(address);
+        asked.set(name, [...(asked.get(name) ?? []), what]);
+        const windows = objects.get(name) ?? new AddressWindows();
+        objects.set(name, windows);
+        return windows.ask(what, 0).answer;
+      },
+      SECRET,
+      () => 0,
+    );
+    const from = (nth: number) => desk.hash(normalAddress(`2001:db8:7:${nth.toString(16)}::1`));
+    const join = async (nth: number) =>
+      desk.take(await from(nth), [{ rule: "connect", always: true }], ["failedToken"]);
+    expect([await join(1), await join(2), await join(3)]).toEqual([undefined, undefined, undefined]);
+    expect([...asked.values()].flat()).toHaveLength(3);
+    expect(asked.size, "all of a network's addresses are in one object").toBe(1);
+    expect(await join(4)).toMatchObject({
+      reason: "Too many connections from this network (connect: 3 in 1 s); come back in 1.0 s.",
+      info: { rule: "connect", limit: { count: 3, perMs: 1_000 } },
+    });
+    // A whole network that is refused is refused from memory.
+    for (let nth = 5; nth < 50; nth++) expect(await join(nth)).toMatchObject({ status: 429 });
+    expect([...asked.values()].flat()).toHaveLength(4);
+    const elsewhere = await desk.hash(normalAddress("2001:db8:8:1::1"));
+    expect(await desk.take(elsewhere, [{ rule: "connect" }])).toBeUndefined();
+  });
+
+  it("[L7] as configured: forty new rooms from forty /64s of one /48 are thirty, and an IPv4 has no network", async () => {
+    const read = readConfig({});
+    if (!read.ok) throw new Error(read.problems.join(" "));
+    const objects = new Map<string, AddressWindows>();
+    const desk = new AddressDesk(
+      read.config,
+      async (address, what) => {
+        const windows = objects.get(objectName(address)) ?? new AddressWindows();
+        objects.set(objectName(address), windows);
+        return windows.ask(what, 0).answer;
+      },
+      SECRET,
+    );
+    const opened = async (address: (nth: number) => string) => {
+      let count = 0;
+      for (let nth = 0; nth < 40; nth++) {
+        const from = await desk.hash(normalAddress(address(nth)));
+        if (!(await desk.take(from, [{ rule: "newRoom" }]))) count += 1;
+      }
+      return count;
+    };
+    expect(await opened((nth) => `2001:db8:9:${nth}::1`)).toBe(30);
+    expect(await opened((nth) => `203.0.113.${nth}`)).toBe(40);
+    expect(objects.size).toBeGreaterThan(15);
+  });
+
+  it("[L5] the objects are few, however many addresses there are", async () => {
+    const desk = new AddressDesk(config, undefined, SECRET);
+    const names = new Map<string, number>();
+    for (let nth = 0; nth < 4_000; nth++) {
+      const name = objectName(String(await desk.hash(`10.0.${nth >> 8}.${nth & 255}`)));
+      names.set(name, (names.get(name) ?? 0) + 1);
+    }
+    expect(names.size).toBe(64);
+    expect(Math.max(...names.values())).toBeLessThan(130);
+  });
+});
+
+const OFF: AddressLimits = {
+  connect: null,
   newRoom: null,
-  guest: { count: 1, perMs: 1_000 },
+  guest: null,
   failedToken: null,
   read: null,
   readMiss: null,
   live: null,
 };
+const limits: AddressLimits = {
+  ...OFF,
+  connect: { count: 2, perMs: 1_000 },
+  guest: { count: 1, perMs: 1_000 },
+};
+const config = { limits, networkLimits: OFF };
 
 describe("the desk that asks", () => {
   it("[L6] names rule, limit and wait, and does not ask again before it is over", async () => {
     let now = 0;
     const windows = new AddressWindows();
     const ask = vi.fn<AskAddress>(async (_, what) => windows.ask(what, now).answer);
-    const desk = new AddressDesk(limits, ask, SECRET, () => now);
+    const desk = new AddressDesk(config, ask, SECRET, () => now);
     const knock = () => desk.take("house", [{ rule: "connect", always: true }]);
     expect([await knock(), await knock()]).toEqual([undefined, undefined]);
     expect(await knock()).toMatchObject({
@@ -200,21 +369,20 @@ describe("the desk that asks", () => {
     now = 400;
     for (let n = 0; n < 100; n++) expect(await knock()).toMatchObject({ retryAfterMs: 600 });
     expect(ask).toHaveBeenCalledTimes(3);
-    expect(await desk.take("other", [{ rule: "connect" }]), "another address is asked about").toMatchObject(
-      {},
-    );
+    expect(await desk.take("other", [{ rule: "connect" }]), "another address is asked about").toBeUndefined();
+    expect(ask).toHaveBeenCalledTimes(4);
     now = 1_000;
     expect(await knock()).toBeUndefined();
-    expect(desk.state).toMatchObject({ refused: 102, unanswered: 0 });
+    expect(desk.state).toMatchObject({ refused: 101, unanswered: 0 });
   });
 
   it("[L6] asks nobody about rules that are off", async () => {
     const ask = vi.fn<AskAddress>();
-    const desk = new AddressDesk(limits, ask, SECRET);
+    const desk = new AddressDesk(config, ask, SECRET);
     expect(await desk.take("house", [{ rule: "read" }], ["failedToken"])).toBeUndefined();
     expect(ask).not.toHaveBeenCalled();
     expect(
-      await new AddressDesk(limits, undefined, SECRET).take("house", [{ rule: "guest" }]),
+      await new AddressDesk(config, undefined, SECRET).take("house", [{ rule: "guest" }]),
     ).toBeUndefined();
   });
 
@@ -226,7 +394,7 @@ describe("the desk that asks", () => {
     async (_, broken) => {
       const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
       const ask = vi.fn<AskAddress>(broken);
-      const desk = new AddressDesk(limits, ask, SECRET);
+      const desk = new AddressDesk(config, ask, SECRET);
       const startedAt = Date.now();
       expect(await desk.take("house", [{ rule: "connect" }])).toBeUndefined();
       expect(Date.now() - startedAt).toBeLessThan(3_000);
@@ -238,12 +406,50 @@ describe("the desk that asks", () => {
     },
   );
 
+  it("[L6] one object that never answers rests alone: addresses of other objects are asked about meanwhile", async () => {
+    const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const asked: string[] = [];
+    const desk = new AddressDesk(
+      config,
+      (address) => {
+        asked.push(address);
+        return address === "away" ? new Promise(() => undefined) : Promise.resolve({ ok: true });
+      },
+      SECRET,
+    );
+    const knock = (address: string) => desk.take(address, [{ rule: "connect" }]);
+    await knock("away");
+    await knock("away");
+    await knock("back");
+    await knock("calm");
+    expect(asked).toEqual(["away", "back", "calm"]);
+    expect(desk.state).toMatchObject({ asked: 3, unanswered: 2 });
+    quiet.mockRestore();
+  });
+
+  it("[L6] several objects that fail at once are an outage, in which nobody is asked for two seconds", async () => {
+    const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    let now = 0;
+    const ask = vi.fn<AskAddress>(() => Promise.reject(new Error("gone")));
+    const desk = new AddressDesk(config, ask, SECRET, () => now);
+    const knock = (address: string) => desk.take(address, [{ rule: "connect" }]);
+    for (const address of ["a", "b", "c", "d", "e", "f", "g"]) await knock(address);
+    expect(ask).toHaveBeenCalledTimes(4);
+    now = 1_999;
+    await knock("e");
+    expect(ask).toHaveBeenCalledTimes(4);
+    now = 2_000;
+    await knock("e");
+    expect(ask).toHaveBeenCalledTimes(5);
+    quiet.mockRestore();
+  });
+
   it("[L6] knows what the object let through before it went away", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const windows = new AddressWindows();
     let isAway = false;
     const desk = new AddressDesk(
-      limits,
+      config,
       async (_, what) => {
         if (isAway) throw new Error("gone");
         return windows.ask(what, Date.now()).answer;
@@ -264,7 +470,7 @@ describe("the desk that asks", () => {
     const windows = new AddressWindows();
     let isAway = false;
     const desk = new AddressDesk(
-      limits,
+      config,
       async (_, what) => {
         if (isAway) throw new Error("gone");
         return windows.ask(what, Date.now()).answer;
@@ -304,7 +510,7 @@ describe("the desk that asks", () => {
 
   it("keeps of an address a hash that nobody without the secret can make", async () => {
     const hash = (secret: string | undefined) =>
-      new AddressDesk(limits, undefined, secret).hash("203.0.113.7");
+      new AddressDesk(config, undefined, secret).hash("203.0.113.7");
     expect(await hash(SECRET)).toMatch(/^[\w-]{16}$/);
     expect(await hash(SECRET)).toBe(await hash(SECRET));
     expect(await hash(`${SECRET}!`)).not.toBe(await hash(SECRET));

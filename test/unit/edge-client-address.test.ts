@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { normalAddress } from "../../src/platform/addresses/client-address";
+import { networkOf, normalAddress } from "../../src/platform/addresses/client-address";
 
 describe("an address", () => {
   it("is an IPv4 as it stands", () => {
@@ -31,8 +31,40 @@ describe("an address", () => {
       "::FFFF:cb00:7107",
       "0:0:0:0:0:ffff:203.0.113.7",
       "64:ff9b::203.0.113.7",
+      // RFC 2765.
+      "::ffff:0:203.0.113.7",
+      // 6to4: the whole /48 is that IPv4's.
+      "2002:cb00:7107::1",
+      "2002:cb00:7107:ffff:1:2:3:4",
+      // Teredo: the client's IPv4 stands inverted at the end.
+      "2001:0:4136:e378:8000:63bf:34ff:8ef8",
+      "2001::34ff:8ef8",
     ]) {
       expect(normalAddress(text), text).toBe("203.0.113.7");
+    }
+  });
+
+  it("[L7] is in a network, its /48, where it is an IPv6", () => {
+    const network = (text: string) => networkOf(normalAddress(text) ?? "");
+    for (const text of [
+      "2001:db8:1:2::1",
+      "2001:DB8:0001:ffff:ffff::",
+      "2001:db8:1::",
+      "2001:db8:1:9::1%eth0",
+    ]) {
+      expect(network(text), text).toBe("2001:db8:1::/48");
+    }
+    expect(network("2001:db8:2:2::1")).toBe("2001:db8:2::/48");
+    expect(network("::1")).toBe("0:0:0::/48");
+    for (const text of [
+      "203.0.113.7",
+      "::ffff:203.0.113.7",
+      "2002:cb00:7107::1",
+      "2001::34ff:8ef8",
+      "nobody",
+      "",
+    ]) {
+      expect(network(text), text).toBeUndefined();
     }
   });
 

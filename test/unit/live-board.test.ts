@@ -191,6 +191,57 @@ describe("a board that is told live", () => {
     expect(board.isAwake, "it was sent away").toBe(false);
   });
 
+  it("[V4] gives nothing of what waited to who is sent away: the stream has failed, and is not kept to be read", async () => {
+    const { board, award } = stage();
+    const body = board.listen(undefined, AT + HOUR_MS);
+    if (!body) throw new Error("It is full.");
+    for (let time = 0; time < 400 && board.isAwake; time += 1) {
+      award(1);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(board.isAwake, "it was sent away").toBe(false);
+    await expect(body.getReader().read()).rejects.toThrow("Nobody reads this stream.");
+  });
+
+  it("[V4] ends a stream after 4 MiB, whoever reads it, with a time to come back and nothing lost", async () => {
+    const name = "x".repeat(100_000);
+    let version = 1;
+    const top = (): LiveTop => ({
+      version,
+      updatedAt: AT,
+      entries: [{ rank: 1, user: "ann", name, points: version }],
+    });
+    const source = {
+      board: "main",
+      period: "all",
+      version: async () => version,
+      top: async () => top(),
+    };
+    const board = new LiveBoard(source, 30_000);
+    const listen = (knows?: string) => {
+      const body = board.listen(knows, AT + HOUR_MS);
+      if (!body) throw new Error("It is full.");
+      return listenerOf(body);
+    };
+    const first = listen();
+    let seconds = 0;
+    for (; seconds < 100 && !first.isOver(); seconds += 1) {
+      version += 1;
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(seconds).toBeGreaterThan(40);
+    expect(first.isOver()).toBe(true);
+    expect(first.heard.at(-1)).toMatch(/^retry: \d{4}\n\n$/);
+    expect(first.events()).toHaveLength(42);
+    const again = listen(first.lastId());
+    await vi.advanceTimersByTimeAsync(10);
+    expect(
+      again.events().map((text) => text.slice(0, 13)),
+      "what has changed since",
+    ).toEqual(["event: change"]);
+    await again.leave();
+  });
+
   it("[V4] takes no more than it can serve", () => {
     const { board } = stage();
     for (let at = 0; at < 5_000; at += 1) expect(board.listen(undefined, AT + HOUR_MS)).toBeDefined();

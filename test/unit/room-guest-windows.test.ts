@@ -98,6 +98,71 @@ describe("a guest's window", () => {
   });
 });
 
+describe("what guests of one address say", () => {
+  const clock = { t: "clock", t0: 1 };
+  const crowd = (stage: RoomStage, guests: number, from?: string | null) => {
+    const tabs = Array.from({ length: guests }, (_, n) => guest(stage, `${from}-${n}`, from));
+    stage.pass(1_000);
+    for (const tab of tabs) tab.read();
+    return tabs;
+  };
+  const refused = (tabs: RoomTab[]) => tabs.flatMap((tab) => tab.read().nacks.splice(0));
+
+  it.each([
+    ["connection", clock, 50, 800, 1_000],
+    ["upkeep", { t: "seen", seq: 1 }, 300, 16_000, 10_000],
+    ["verify", { t: "verify" }, 10, 320, 10_000],
+  ])(
+    "[L8] is counted together by the rule %s: sixty guests are no sixty limits",
+    async (rule, message, each, most, perMs) => {
+      const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
+      const tabs = crowd(stage, 60);
+      for (const tab of tabs) for (let n = 0; n < each; n++) stage.tell(tab, message);
+      const nacks = refused(tabs);
+      expect(nacks).toHaveLength(60 * each - most);
+      expect(nacks[0]).toMatchObject({
+        code: "rate_limited",
+        retryAfterMs: perMs,
+        info: { rule, limit: { count: most, perMs } },
+      });
+      const [far] = crowd(stage, 1, "another-house-12");
+      if (!far) throw new Error("nobody came");
+      const member = stage.join("ann", { from: HOUSE });
+      stage.pass(100);
+      for (const tab of [far, member]) {
+        stage.tell(tab, message);
+        expect(tab.read().nacks, "another address, and a member with a token").toEqual([]);
+      }
+      stage.pass(perMs);
+      for (const tab of tabs) stage.tell(tab, message);
+      expect(refused(tabs)).toEqual([]);
+    },
+  );
+
+  it("[L8] is refused to all of them together before a guest is closed for it", async () => {
+    const stage = await RoomStage.open({ settings: limited });
+    const tabs = crowd(stage, 40);
+    for (const tab of tabs) for (let n = 0; n < 100; n++) stage.tell(tab, "nonsense");
+    expect(tabs.flatMap((tab) => tab.read().byes)).toEqual([]);
+    const [first, ...others] = tabs;
+    if (!first) throw new Error("nobody came");
+    stage.tell(first, "nonsense");
+    expect(first.read().byes).toMatchObject([{ code: 4429, retryAfterMs: 10_000 }]);
+    expect(
+      others.flatMap((tab) => tab.read().byes),
+      "who says nothing wrong stays",
+    ).toEqual([]);
+    stage.check();
+  });
+
+  it("is counted by guest where no address is told", async () => {
+    const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
+    const tabs = crowd(stage, 60, null);
+    for (const tab of tabs) for (let n = 0; n < 20; n++) stage.tell(tab, clock);
+    expect(refused(tabs)).toEqual([]);
+  });
+});
+
 describe("whoever does too much again and again", () => {
   function offend(stage: RoomStage, tab: RoomTab): number {
     stage.pass(200);

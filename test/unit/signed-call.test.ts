@@ -41,6 +41,29 @@ describe("a signed call", () => {
     }
   });
 
+  it.each<[string, (header: string) => string]>([
+    ["a leading zero in its time", (header) => header.replace("t=", "t=0")],
+    ["two leading zeros in its time", (header) => header.replace("t=", "t=00")],
+    ["a sign before its time", (header) => header.replace("t=", "t=+")],
+    ["a fraction in its time", (header) => header.replace(",k=", ".0,k=")],
+    ["upper-case hex", (header) => header.replace(/v1=\w+/, (part) => `v1=${part.slice(3).toUpperCase()}`)],
+    [
+      "an upper-case key id",
+      (header) => header.replace(/k=\w+/, (part) => `k=${part.slice(2).toUpperCase()}`),
+    ],
+    ["a space before it", (header) => ` ${header}`],
+    ["a space after it", (header) => `${header} `],
+    ["a space between its parts", (header) => header.replaceAll(",", ", ")],
+    ["a line break after it", (header) => `${header}\n`],
+    ["its parts in another order", (header) => header.split(",").reverse().join(",")],
+    ["one part twice", (header) => `${header},${header.split(",")[2]}`],
+    ["the header twice, as HTTP joins them", (header) => `${header}, ${header}`],
+  ])("[S5] has one spelling: not %s", async (_, respell) => {
+    const header = await signCall(call, secret, now);
+    expect(respell(header)).not.toBe(header);
+    expect(await verifyCall(call, respell(header), { present: secret }, now)).toMatchObject({ ok: false });
+  });
+
   it.each([null, "", "t=1", "nonsense", "t=1e3,k=0000000000000000,v1=00"])(
     "[S2] is not believed with the header %j",
     async (header) => {

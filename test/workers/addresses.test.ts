@@ -3,7 +3,10 @@ import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 
 const ask = (name: string, count = 3) =>
-  env.ADDRESSES.getByName(name).ask({ take: [{ rule: "read", count, perMs: 60_000 }], look: [] });
+  env.ADDRESSES.getByName(name).ask({
+    take: [{ rule: "read", windows: [{ of: name, count, perMs: 60_000 }] }],
+    look: [],
+  });
 const stored = (name: string) =>
   runInDurableObject(env.ADDRESSES.getByName(name), async (_, { storage }) => ({
     keys: [...(await storage.list()).keys()],

@@ -3,25 +3,31 @@ import { closeCodes } from "../../protocol/codes";
 import { type AddressRuleName, addressRates } from "../../protocol/rates";
 import type { Rate } from "../../room/settings";
 import type { Denial } from "../edge/denial";
-import { type AddressAnswer, type AddressAsk, type AddressRule, AddressWindows } from "./address-windows";
+import { RestByKey } from "../rest-by-key";
+import { type AddressHash, joinHashes, NOWHERE, networkHash, objectName } from "./address-hash";
+import {
+  type AddressAnswer,
+  type AddressAsk,
+  type AddressRule,
+  type AddressWindow,
+  AddressWindows,
+} from "./address-windows";
+import { networkOf } from "./client-address";
 
 export type AddressLimits = Readonly<Record<AddressRuleName, Rate | null>>;
 
-/** Asks the object of an address; rejects where it cannot be reached. */
-export type AskAddress = (address: string, ask: AddressAsk) => Promise<AddressAnswer>;
-
-/** An address as we know it: a keyed hash, which names its object and tells nobody where that is. */
-export type AddressHash = string;
-/** Whoever comes from an address that the platform does not tell: all of them are one. */
-export const NOWHERE: AddressHash = "nowhere";
+/** Asks the object that keeps the windows of an address; rejects where it cannot be reached. */
+export type AskAddress = (address: AddressHash, ask: AddressAsk) => Promise<AddressAnswer>;
 
 /** The longest that anybody waits for the answer. */
 const DEADLINE_MS = 1_000;
-/** After a failure nobody asks for so long: an outage costs each process one wait, not each socket. */
-const COOL_DOWN_MS = 2_000;
+/** After a failure nobody asks that object for so long: it costs each process one wait, not each socket. */
+const REST_MS = 2_000;
+/** So many objects resting at once are an outage, and no object is asked. */
+const OUTAGE_AT = 4;
 /** Refusals remembered in this process, a hundred bytes each: the oldest goes first. */
 const MAX_REFUSALS = 10_000;
-/** Addresses of which this process keeps windows of its own, a few KiB each. */
+/** Addresses and networks of which this process keeps windows of its own, a few KiB each. */
 const MAX_OWN = 1_000;
 
 export interface DeskState {
@@ -38,12 +44,12 @@ export interface DeskState {
  */
 export class AddressDesk {
   readonly #refusals = new Map<string, number>();
-  readonly #own = new Map<string, AddressWindows>();
-  #restUntil = 0;
+  readonly #own = new AddressWindows(0, MAX_OWN);
+  readonly #rest = new RestByKey(REST_MS, OUTAGE_AT);
   readonly state: DeskState = { asked: 0, refused: 0, unanswered: 0 };
 
   constructor(
-    private readonly limits: AddressLimits,
+    private readonly config: { limits: AddressLimits; networkLimits: AddressLimits },
     private readonly ask: AskAddress | undefined,
     private readonly secret: string | undefined,
     private readonly clock: () => number = Date.now,
@@ -52,7 +58,9 @@ export class AddressDesk {
   /** Without a secret there is no hash that nobody could undo, and so no address is kept. */
   async hash(address: string | undefined): Promise<AddressHash | undefined> {
     if (address === undefined || this.secret === undefined) return undefined;
-    return keyedId(`address:${address}`, this.secret);
+    const own = await keyedId(`address:${address}`, this.secret);
+    const network = networkOf(address);
+    return network === undefined ? own : joinHashes(await keyedId(`network:${network}`, this.secret), own);
   }
 
   /** Counts against all of these rules, or denies. `look`: only whether they would. */
@@ -63,50 +71,66 @@ export class AddressDesk {
   ): Promise<Denial | undefined> {
     const name = address ?? NOWHERE;
     const ask = {
-      take: rules.flatMap(({ rule, ...how }) => this.#inForce(rule, how)),
-      look: look.flatMap((rule) => this.#inForce(rule)),
+      take: rules.flatMap(({ rule, ...how }) => this.#inForce(name, rule, how)),
+      look: look.flatMap((rule) => this.#inForce(name, rule)),
     };
     const all = [...ask.take, ...ask.look];
     if (!this.ask || all.length === 0) return undefined;
     const now = this.clock();
     const known = this.#known(name, all, now);
     if (known) return known;
-    const told = this.#restUntil > now ? undefined : await this.#answer(this.ask, name, ask);
+    const told = this.#rest.isResting(objectName(name), now)
+      ? undefined
+      : await this.#answer(this.ask, name, ask);
     if (!told) this.state.unanswered++;
     // What the object has counted is counted here too, for the time when it cannot be asked.
     const counted = told && !told.ok ? { take: ask.take.filter(({ always }) => always), look: [] } : ask;
-    const own = this.#windowsOf(name).ask(counted, this.clock()).answer;
+    const own = this.#own.ask(counted, this.clock()).answer;
     const answer = told ?? own;
-    if (answer.ok) return undefined;
-    const { rule, retryAfterMs } = answer;
-    const limit = all.find((one) => one.rule === rule);
-    if (!limit) return undefined;
-    this.#remember(`${name}/${rule}`, this.clock() + retryAfterMs);
-    return this.#deny(limit, retryAfterMs);
+    if (!answer.ok) this.#remember(refusalKey(answer.of, answer.rule), this.clock() + answer.retryAfterMs);
+    return this.#judge(name, all, answer);
   }
 
   /** Counts by what this process alone sees of the address, and asks nobody: for what costs less than asking. */
   takeHere(address: AddressHash | undefined, rule: AddressRuleName): Denial | undefined {
     const name = address ?? NOWHERE;
-    const take = this.ask ? this.#inForce(rule) : [];
-    const [limit] = take;
-    if (!limit) return undefined;
-    const { answer } = this.#windowsOf(name).ask({ take, look: [] }, this.clock());
-    return answer.ok ? undefined : this.#deny(limit, answer.retryAfterMs);
+    const take = this.ask ? this.#inForce(name, rule) : [];
+    return this.#judge(name, take, this.#own.ask({ take, look: [] }, this.clock()).answer);
   }
 
-  #inForce(rule: AddressRuleName, how: { once?: string; always?: true } = {}): AddressRule[] {
-    const rate = this.limits[rule];
-    return rate ? [{ rule, ...rate, ...how }] : [];
+  #inForce(
+    address: AddressHash,
+    rule: AddressRuleName,
+    how: { once?: string; always?: true } = {},
+  ): AddressRule[] {
+    const { limits, networkLimits } = this.config;
+    const network = networkHash(address);
+    const own = limits[rule];
+    const wide = network === undefined ? null : networkLimits[rule];
+    const windows: AddressWindow[] = [];
+    if (own) windows.push({ of: address, ...own });
+    if (wide && network !== undefined) windows.push({ of: network, ...wide });
+    return windows.length === 0 ? [] : [{ rule, windows, ...how }];
   }
 
-  #known(name: string, rules: readonly AddressRule[], now: number): Denial | undefined {
-    for (const limit of rules) {
-      const waitMs = (this.#refusals.get(`${name}/${limit.rule}`) ?? 0) - now;
+  #known(name: AddressHash, rules: readonly AddressRule[], now: number): Denial | undefined {
+    for (const { rule, windows, once } of rules) {
       // Whom a rule has counted already it does not count again: only the object knows.
-      if (waitMs > 0 && limit.once === undefined) return this.#deny(limit, waitMs);
+      if (once !== undefined) continue;
+      for (const window of windows) {
+        const waitMs = (this.#refusals.get(refusalKey(window.of, rule)) ?? 0) - now;
+        if (waitMs > 0) return this.#deny(name, rule, window, waitMs);
+      }
     }
     return undefined;
+  }
+
+  #judge(name: AddressHash, rules: readonly AddressRule[], answer: AddressAnswer): Denial | undefined {
+    if (answer.ok) return undefined;
+    const { rule, of, retryAfterMs } = answer;
+    const asked = rules.flatMap((one) => (one.rule === rule ? one.windows : []));
+    const window = asked.find((one) => one.of === of);
+    return window && this.#deny(name, rule, window, retryAfterMs);
   }
 
   async #answer(ask: AskAddress, name: string, what: AddressAsk): Promise<AddressAnswer | undefined> {
@@ -115,26 +139,18 @@ export class AddressDesk {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS);
     });
+    const object = objectName(name);
     try {
-      return await Promise.race([ask(name, what), late]);
+      const answer = await Promise.race([ask(name, what), late]);
+      this.#rest.answered(object);
+      return answer;
     } catch (error) {
-      this.#restUntil = this.clock() + COOL_DOWN_MS;
+      this.#rest.failed(object, this.clock());
       console.error("An address could not be asked about:", error);
       return undefined;
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  #windowsOf(name: string): AddressWindows {
-    const windows = this.#own.get(name) ?? new AddressWindows();
-    this.#own.delete(name);
-    this.#own.set(name, windows);
-    for (const oldest of this.#own.keys()) {
-      if (this.#own.size <= MAX_OWN) break;
-      this.#own.delete(oldest);
-    }
-    return windows;
   }
 
   #remember(key: string, until: number): void {
@@ -146,10 +162,11 @@ export class AddressDesk {
     }
   }
 
-  #deny({ rule, count, perMs }: AddressRule, retryAfterMs: number): Denial {
+  #deny(name: AddressHash, rule: string, { of, count, perMs }: AddressWindow, retryAfterMs: number): Denial {
     this.state.refused++;
     const { what } = addressRates[rule as AddressRuleName];
-    const reason = `Too many ${what} from this address (${rule}: ${count} in ${perMs / 1000} s); come back in ${(retryAfterMs / 1000).toFixed(1)} s.`;
+    const where = of === name ? "address" : "network";
+    const reason = `Too many ${what} from this ${where} (${rule}: ${count} in ${perMs / 1000} s); come back in ${(retryAfterMs / 1000).toFixed(1)} s.`;
     return {
       close: closeCodes.tooMuch,
       status: 429,
@@ -159,4 +176,8 @@ export class AddressDesk {
       info: { rule, limit: { count, perMs } },
     };
   }
+}
+
+function refusalKey(of: string, rule: string): string {
+  return `${of}/${rule}`;
 }

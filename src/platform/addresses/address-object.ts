@@ -5,113 +5,153 @@ import { type AddressAnswer, type AddressAsk, AddressWindows, type Stamp } from 
  * Stamps a record. A record is rewritten as it fills, so it is small; and it goes as a whole once its newest stamp has aged.
  */
 const STAMPS_A_RECORD = 100;
+/** 60 MB of an object's 128 where each is of another address: past it the question fails, and each process judges by what it has seen itself. */
+const MAX_STAMPS = 100_000;
+/** How often memory lets go of what has aged. */
+const SWEEP_MS = 60_000;
 const PREFIX = "w/";
-const keyOf = (n: number) => `${PREFIX}${String(n).padStart(12, "0")}`;
+const padded = (n: number) => String(n).padStart(12, "0");
+const keyOf = (widthMs: number, n: number) => `${PREFIX}${padded(widthMs)}/${padded(n)}`;
 /** A platform deletes so many at once. */
 const PAIRS = 100;
 
-interface Held {
-  n: number;
-  /** When the last of its stamps has left its window. */
-  until: number;
+/** What was counted in windows of one width, oldest first: so a record is not kept for one stamp that lasts longer than its others. */
+interface Log {
+  records: { n: number; until: number; size: number }[];
+  /** The stamps of the last record, which fills. */
+  open: Stamp[];
 }
 
 /**
- * One address: its windows, kept in an object of their own, since neither a process nor a machine sees all that comes from
- * there. Every stamp is stored before the answer that follows from it leaves; an alarm removes what has aged, to the last.
+ * Windows of many addresses, in one of a few objects, since neither a process nor a machine sees all that comes from an
+ * address. Every stamp is stored before the answer that follows from it leaves, all of an ask in one record; an alarm
+ * removes what has aged, to the last.
  */
 export class AddressObject {
   #windows: AddressWindows | undefined;
-  #records: Held[] = [];
-  #open: Stamp[] = [];
-  #hasAlarm = false;
+  #logs = new Map<number, Log>();
+  #stampCount = 0;
+  #alarmAt: number | null = null;
+  #sweepAt = 0;
 
   constructor(
     private readonly storage: ObjectStorage,
     /** Delivers nothing to this object until the work is done. */
     private readonly block: <T>(work: () => Promise<T>) => Promise<T>,
+    private readonly maxStamps = MAX_STAMPS,
   ) {}
 
   async ask(ask: AddressAsk, now: number): Promise<AddressAnswer> {
     const windows = this.#windows ?? (await this.block(() => this.#restore()));
+    this.#letGo(now);
+    if (this.#stampCount >= this.maxStamps) throw new Error("This object keeps as many windows as it may.");
     const { answer, stamps } = windows.ask(ask, now);
     // Nothing is awaited: the platform holds the answer back until these are durable.
     this.#store(stamps);
-    if (stamps.length > 0) this.#letGo(now);
+    if (now >= this.#sweepAt) {
+      windows.sweep();
+      this.#sweepAt = now + SWEEP_MS;
+    }
     return answer;
   }
 
   async alarm(now: number): Promise<void> {
-    await this.block(() => this.#restore());
-    this.#hasAlarm = false;
-    this.#letGo(now);
-    const newest = Math.max(0, ...this.#records.map(({ until }) => until));
-    if (newest > now) return this.#wakeAt(newest);
+    const windows = await this.block(() => this.#restore());
+    this.#alarmAt = null;
+    this.#letGo(now, true);
+    windows.sweep();
+    const next = Math.min(...[...this.#logs.values()].map(({ records }) => records.at(-1)?.until ?? now));
+    if (this.#logs.size > 0) return this.#wakeAt(next);
     this.#windows = undefined;
-    this.#records = [];
-    this.#open = [];
     await this.storage.deleteAll();
   }
 
   async #restore(): Promise<AddressWindows> {
     if (this.#windows) return this.#windows;
-    this.#hasAlarm = (await this.storage.getAlarm()) !== null;
+    this.#alarmAt = await this.storage.getAlarm();
     const stored = await this.storage.list({ prefix: PREFIX });
-    const all = [...stored.values()].flatMap((record) => record as Stamp[]);
-    const windows = new AddressWindows(all.at(-1)?.[1] ?? 0);
+    this.#logs = new Map();
+    this.#stampCount = 0;
+    const all: Stamp[] = [];
+    for (const [key, record] of stored) {
+      const [widthMs = 0, n = 0] = key.slice(PREFIX.length).split("/").map(Number);
+      const open = record as Stamp[];
+      const until = Math.max(...open.map(([, , at, perMs]) => at + perMs));
+      const log = this.#log(widthMs);
+      log.records.push({ n, until, size: open.length });
+      log.open = open;
+      this.#stampCount += open.length;
+      all.push(...open);
+    }
+    all.sort(([, , a], [, , b]) => a - b);
+    const windows = new AddressWindows(all.at(-1)?.[2] ?? 0);
     for (const stamp of all) windows.restore(stamp);
-    this.#records = [...stored].map(([key, record]) => ({
-      n: Number(key.slice(PREFIX.length)),
-      until: Math.max(...(record as Stamp[]).map(([, at, perMs]) => at + perMs)),
-    }));
-    this.#open = ([...stored.values()].at(-1) as Stamp[] | undefined) ?? [];
+    windows.sweep();
     this.#windows = windows;
     return windows;
   }
 
   /** Each record that they touch is written once: a window that is filled has as many stamps as it is wide. */
   #store(stamps: readonly Stamp[]): void {
+    if (stamps.length === 0) return;
+    const widthMs = Math.max(...stamps.map(([, , , perMs]) => perMs));
+    const log = this.#log(widthMs);
     const touched = new Map<number, Stamp[]>();
-    for (const stamp of stamps) touched.set(this.#add(stamp), this.#open);
-    for (const [n, record] of touched) this.#watch(this.storage.put(keyOf(n), record));
-    const [first] = stamps;
-    if (first && !this.#hasAlarm) this.#watch(this.#wakeAt(first[1] + first[2]));
+    for (const stamp of stamps) touched.set(this.#add(log, stamp), log.open);
+    for (const [n, record] of touched) this.#watch(this.storage.put(keyOf(widthMs, n), record));
+    const until = log.records.at(-1)?.until ?? 0;
+    if (this.#alarmAt === null || until < this.#alarmAt) this.#watch(this.#wakeAt(until));
   }
 
   /** Answers the number of its record. */
-  #add(stamp: Stamp): number {
-    const [, at, perMs] = stamp;
-    let record = this.#records.at(-1);
-    if (!record || this.#open.length >= STAMPS_A_RECORD) {
-      record = { n: (record?.n ?? 0) + 1, until: 0 };
-      this.#records.push(record);
-      this.#open = [];
+  #add(log: Log, stamp: Stamp): number {
+    const [, , at, perMs] = stamp;
+    let record = log.records.at(-1);
+    if (!record || log.open.length >= STAMPS_A_RECORD) {
+      record = { n: (record?.n ?? 0) + 1, until: 0, size: 0 };
+      log.records.push(record);
+      log.open = [];
     }
-    this.#open.push(stamp);
+    log.open.push(stamp);
+    record.size += 1;
+    this.#stampCount += 1;
     record.until = Math.max(record.until, at + perMs);
     return record.n;
   }
 
-  /** Records that hold nothing of use any more, but for the one that fills. */
-  #letGo(now: number): void {
-    const gone = this.#records.slice(0, -1).filter(({ until }) => until <= now);
-    if (gone.length === 0) return;
-    this.#records = this.#records.filter((record) => !gone.includes(record));
+  #log(widthMs: number): Log {
+    const log = this.#logs.get(widthMs) ?? { records: [], open: [] };
+    this.#logs.set(widthMs, log);
+    return log;
+  }
+
+  /** Records that hold nothing of use any more. `all`: also those that fill. */
+  #letGo(now: number, all = false): void {
+    const gone: string[] = [];
+    for (const [widthMs, { records }] of this.#logs) {
+      for (let first = records[0]; first && first.until <= now; first = records[0]) {
+        if (!all && records.length === 1) break;
+        records.shift();
+        this.#stampCount -= first.size;
+        gone.push(keyOf(widthMs, first.n));
+      }
+      if (records.length === 0) this.#logs.delete(widthMs);
+    }
     for (let from = 0; from < gone.length; from += PAIRS) {
-      this.#watch(this.storage.delete(gone.slice(from, from + PAIRS).map(({ n }) => keyOf(n))));
+      this.#watch(this.storage.delete(gone.slice(from, from + PAIRS)));
     }
   }
 
   /** What was not stored is not to be known either: the next ask begins from storage. */
   #watch(write: Promise<unknown>): void {
     write.catch((error) => {
-      console.error("An address could not be stored:", error);
+      console.error("Windows of addresses could not be stored:", error);
       this.#windows = undefined;
     });
   }
 
   #wakeAt(at: number): Promise<void> {
-    this.#hasAlarm = true;
+    this.#alarmAt = at;
     return this.storage.setAlarm(Math.ceil(at));
   }
 }

@@ -10,35 +10,54 @@ export interface AddressAsk {
   look: readonly AddressRule[];
 }
 
-export interface AddressRule extends Rate {
+export interface AddressRule {
   rule: string;
+  /** The address's own, and that of its network: it counts in each of them or in none. */
+  windows: readonly AddressWindow[];
   /** Counts once for as long as the window is wide: the same guest who comes back is no other guest. */
   once?: string;
   /** Counts although another rule refuses: who was refused entry has knocked all the same. */
   always?: true;
 }
 
-export type AddressAnswer = { ok: true } | { ok: false; rule: string; retryAfterMs: number };
+export interface AddressWindow extends Rate {
+  /** The hash of an address or of a network. */
+  of: string;
+}
 
-/** What has to be stored of one ask: a stamp a rule. */
-export type Stamp = [rule: string, at: number, perMs: number, once?: string];
+export type AddressAnswer = { ok: true } | { ok: false; rule: string; of: string; retryAfterMs: number };
+
+/** What has to be stored of one ask: a stamp a window. */
+export type Stamp = [of: string, rule: string, at: number, perMs: number, once?: string];
 
 /**
  * Leaves no room in a window for as long as it is wide. Twice the count is allowed for that once: a window that was full already,
  * and whose oldest are about to age, would refuse it all and soon be open.
  */
-export function filling(rule: AddressRule): AddressAsk {
-  return { take: Array.from({ length: rule.count }, () => ({ ...rule, count: rule.count * 2 })), look: [] };
+export function filling(rule: string, { of, count, perMs }: AddressWindow): AddressAsk {
+  const one: AddressRule = { rule, windows: [{ of, count: count * 2, perMs }] };
+  return { take: Array.from({ length: count }, () => one), look: [] };
 }
 
-/** The windows of one address: the same sliding window as a room's, for all that an address may do. */
-export class AddressWindows {
-  readonly #windows = new SlidingWindow();
+/** What one address or network did lately. */
+interface Counted {
+  windows: SlidingWindow;
   /** Whom a rule has counted, and until when that holds; one for each stamp in the window at most. */
-  readonly #once = new Map<string, number>();
+  once: Map<string, number>;
+}
+
+/** The windows of many addresses: the same sliding window as a room's, for all that an address may do. */
+export class AddressWindows {
+  readonly #counted = new Map<string, Counted>();
+  /** By rule, as last asked: how long a stamp of it is kept. */
+  readonly #rates = new Map<string, Rate>();
   readonly #clock: RoomClock;
 
-  constructor(newestAt = 0) {
+  constructor(
+    newestAt = 0,
+    /** Addresses and networks at most: past it, what was asked about longest ago is forgotten. */
+    private readonly most = Number.POSITIVE_INFINITY,
+  ) {
     this.#clock = new RoomClock(newestAt);
   }
 
@@ -46,40 +65,94 @@ export class AddressWindows {
   ask({ take, look }: AddressAsk, machineNow: number): { answer: AddressAnswer; stamps: Stamp[] } {
     this.#clock.read(machineNow);
     const { now } = this.#clock;
-    const wanted = take.filter(({ rule, once }) => !this.#isCounted(rule, once, now));
-    const waits = new Map<AddressRule, number>();
-    for (const asked of [...wanted, ...look]) {
-      const waitMs = Math.ceil(this.#windows.wait(asked.rule, "", asked, now));
-      if (waitMs > 0) waits.set(asked, waitMs);
+    const wanted = take.map((asked) => ({
+      asked,
+      windows: asked.windows.filter(({ of }) => !this.#isCounted(of, asked, now)),
+    }));
+    const refusing = new Set<AddressRule>();
+    // The longest of them, so that nobody is told to come back only to be refused by another rule.
+    let longest: { rule: string; of: string; retryAfterMs: number } | undefined;
+    for (const { asked, windows } of [
+      ...wanted,
+      ...look.map((asked) => ({ asked, windows: asked.windows })),
+    ]) {
+      for (const window of windows) {
+        const waitMs = Math.ceil(this.#wait(window, asked.rule, now));
+        if (waitMs <= 0) continue;
+        refusing.add(asked);
+        if (waitMs > (longest?.retryAfterMs ?? 0)) {
+          longest = { rule: asked.rule, of: window.of, retryAfterMs: waitMs };
+        }
+      }
     }
     const stamps = wanted
-      .filter((asked) => waits.size === 0 || (asked.always && !waits.has(asked)))
-      .map(({ rule, perMs, once }): Stamp => (once ? [rule, now, perMs, once] : [rule, now, perMs]));
+      .filter(({ asked }) => refusing.size === 0 || (asked.always && !refusing.has(asked)))
+      .flatMap(({ asked: { rule, once }, windows }) =>
+        windows.map(({ of, perMs }): Stamp => (once ? [of, rule, now, perMs, once] : [of, rule, now, perMs])),
+      );
     for (const stamp of stamps) this.restore(stamp);
-    // The longest of them, so that nobody is told to come back only to be refused by another rule.
-    const [longest] = [...waits].sort(([, a], [, b]) => b - a);
-    if (!longest) return { answer: { ok: true }, stamps };
-    return { answer: { ok: false, rule: longest[0].rule, retryAfterMs: longest[1] }, stamps };
+    return { answer: longest ? { ok: false, ...longest } : { ok: true }, stamps };
   }
 
   /** Also what was stored: the same step brings a window to life and back to it. */
-  restore([rule, at, perMs, once]: Stamp): void {
-    this.#windows.stamp(rule, "", at);
+  restore([of, rule, at, perMs, once]: Stamp): void {
+    const counted = this.#of(of);
+    counted.windows.stamp(rule, "", at);
+    this.#keep(rule, perMs);
     if (once === undefined) return;
-    this.#once.delete(`${rule}\0${once}`);
-    this.#once.set(`${rule}\0${once}`, at + perMs);
+    const key = `${rule}\0${once}`;
+    counted.once.delete(key);
+    counted.once.set(key, at + perMs);
+  }
+
+  /** Forgets what has aged: memory follows those who were here lately. */
+  sweep(): void {
+    const { now } = this.#clock;
+    for (const [of, { windows, once }] of this.#counted) {
+      windows.sweep(this.#rates, now);
+      dropEnded(once, now);
+      if (windows.size === 0 && once.size === 0) this.#counted.delete(of);
+    }
   }
 
   /** For tests: what it holds. */
   get size(): number {
-    return this.#windows.stampCount + this.#once.size;
+    let size = 0;
+    for (const { windows, once } of this.#counted.values()) size += windows.stampCount + once.size;
+    return size;
   }
 
-  #isCounted(rule: string, once: string | undefined, now: number): boolean {
-    for (const [key, until] of this.#once) {
-      if (until > now) break;
-      this.#once.delete(key);
-    }
-    return once !== undefined && (this.#once.get(`${rule}\0${once}`) ?? 0) > now;
+  #wait({ of, ...rate }: AddressWindow, rule: string, now: number): number {
+    this.#keep(rule, rate.perMs);
+    return this.#counted.get(of)?.windows.wait(rule, "", rate, now) ?? 0;
+  }
+
+  #of(of: string): Counted {
+    const counted = this.#counted.get(of) ?? { windows: new SlidingWindow(), once: new Map() };
+    this.#counted.delete(of);
+    this.#counted.set(of, counted);
+    const [oldest] = this.#counted.keys();
+    if (oldest !== undefined && this.#counted.size > this.most) this.#counted.delete(oldest);
+    return counted;
+  }
+
+  /** The widest that was seen: an address's window may be narrower than its network's. */
+  #keep(rule: string, perMs: number): void {
+    if (perMs > (this.#rates.get(rule)?.perMs ?? 0)) this.#rates.set(rule, { count: 0, perMs });
+  }
+
+  #isCounted(of: string, { rule, once }: AddressRule, now: number): boolean {
+    const counted = this.#counted.get(of);
+    if (!counted) return false;
+    dropEnded(counted.once, now);
+    return once !== undefined && (counted.once.get(`${rule}\0${once}`) ?? 0) > now;
+  }
+}
+
+/** In the order in which they end. */
+function dropEnded(once: Map<string, number>, now: number): void {
+  for (const [key, until] of once) {
+    if (until > now) return;
+    once.delete(key);
   }
 }

@@ -18,7 +18,7 @@ function v4Numbers(text: string): number[] | undefined {
 function normalV6(text: string): string | undefined {
   const groups = v6Groups(text.replace(/%.*$/s, ""));
   if (!groups) return undefined;
-  const mapped = mappedV4(groups);
+  const mapped = wrappedV4(groups);
   if (mapped) return mapped.join(".");
   return `${groups
     .slice(0, 4)
@@ -26,12 +26,33 @@ function normalV6(text: string): string | undefined {
     .join(":")}::/64`;
 }
 
-/** `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2) and the NAT64 prefix `64:ff9b::/96` (RFC 6052): one IPv4 under another name. */
-function mappedV4(groups: number[]): number[] | undefined {
+/**
+ * The network of an address in its normal form: the /48 of an IPv6, which is what a site or a rented server is given, and has
+ * 65,536 addresses of ours. An IPv4 has none: its neighbours are other people.
+ */
+export function networkOf(normal: string): string | undefined {
+  const [, network] = /^((?:[0-9a-f]+:){3})[0-9a-f]+::\/64$/.exec(normal) ?? [];
+  return network === undefined ? undefined : `${network}:/48`;
+}
+
+/** One IPv4 under another name: whoever has it must not have two windows. */
+function wrappedV4(groups: number[]): number[] | undefined {
   const [a, b, c, d, e, f, high = 0, low = 0] = groups;
-  const isMapped = [a, b, c, d, e].every((group) => group === 0) && f === 0xffff;
-  const isNat64 = a === 0x64 && b === 0xff9b && [c, d, e, f].every((group) => group === 0);
-  return isMapped || isNat64 ? [high >> 8, high & 255, low >> 8, low & 255] : undefined;
+  const isZero = (...some: (number | undefined)[]) => some.every((group) => group === 0);
+  // RFC 4291, 2.5.5.2: ::ffff:a.b.c.d. RFC 2765: ::ffff:0:a.b.c.d.
+  const isMapped = isZero(a, b, c, d) && ((e === 0 && f === 0xffff) || (e === 0xffff && f === 0));
+  // RFC 6052: NAT64, 64:ff9b::/96.
+  const isNat64 = a === 0x64 && b === 0xff9b && isZero(c, d, e, f);
+  if (isMapped || isNat64) return bytes(high, low);
+  // RFC 3056: 6to4, 2002:<IPv4>::/48.
+  if (a === 0x2002) return bytes(b ?? 0, c ?? 0);
+  // RFC 4380: Teredo, 2001:0:<server>:<flags>:<port>:<IPv4, inverted>; its /64 is a server's and not a client's.
+  if (a === 0x2001 && b === 0) return bytes(high ^ 0xffff, low ^ 0xffff);
+  return undefined;
+}
+
+function bytes(high: number, low: number): number[] {
+  return [high >> 8, high & 255, low >> 8, low & 255];
 }
 
 function v6Groups(text: string): number[] | undefined {

@@ -1,9 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AskAddress } from "./address-desk";
+import { objectName } from "./address-hash";
 import { AddressObject } from "./address-object";
 import type { AddressAnswer, AddressAsk } from "./address-windows";
 
-/** An object for each keyed hash of an address. Only a binding reaches it: nothing from outside does. */
+/** A few objects, each with the windows of many addresses. Only a binding reaches it: nothing from outside does. */
 export class Addresses extends DurableObject {
   readonly #address = new AddressObject(this.ctx.storage, (work) => this.ctx.blockConcurrencyWhile(work));
 
@@ -20,7 +21,7 @@ export class Addresses extends DurableObject {
 export function askAddressOf(
   namespace: DurableObjectNamespace<Addresses> | undefined,
 ): AskAddress | undefined {
-  return namespace && ((address, ask) => namespace.getByName(address).ask(ask));
+  return namespace && ((address, ask) => namespace.getByName(objectName(address)).ask(ask));
 }
 
 /** As Cloudflare saw the client. Whatever a client wrote there itself is overwritten by it; other headers are a stranger's word. */

@@ -4,6 +4,7 @@ import { dress } from "../edge/answer-headers";
 import { refusalResponse, refuseHttp } from "../edge/http-refusal";
 import { refuseSocket } from "../edge/refusal";
 import type { AskAddress } from "./address-desk";
+import { objectName } from "./address-hash";
 import { AddressObject } from "./address-object";
 import type { AddressAnswer, AddressAsk } from "./address-windows";
 
@@ -13,7 +14,7 @@ export const ADDRESS_PARTY = "address";
 const NOT_HERE = "There is nothing at this address.";
 
 /**
- * An object for each keyed hash of an address, as a party: PartyKit gives objects in no other way. What comes from outside
+ * A few objects, each with the windows of many addresses, as a party: PartyKit gives objects in no other way. What comes from outside
  * is turned away before it reaches one; what our own edge asks goes to the object itself, past that.
  */
 export function addressParty(): Party.Worker {
@@ -49,7 +50,7 @@ export function askAddressOf(parties: Party.Context["parties"]): AskAddress | un
   const party = parties[ADDRESS_PARTY];
   if (!party) return undefined;
   return async (address, ask) => {
-    const answer = await party.get(address).fetch({ method: "POST", body: JSON.stringify(ask) });
+    const answer = await party.get(objectName(address)).fetch({ method: "POST", body: JSON.stringify(ask) });
     if (answer.status !== 200) throw new Error(`An address answered ${answer.status}.`);
     return (await answer.json()) as AddressAnswer;
   };

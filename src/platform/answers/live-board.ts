@@ -21,8 +21,13 @@ const LONGEST_MS = 15_000;
 const DEADLINE_MS = 5_000;
 /** Between two words of any kind, so that nobody on the way takes the line for dead. */
 const BEAT_MS = 15_000;
-/** Who reads nothing for so long is sent away. */
+/** Who reads nothing for so long is sent away … */
 const DEAF_MS = 60_000;
+/**
+ * … and everybody after so much, to come back with what they know: buffers on the way take as much and more (12 MB on one's own
+ * machine) for somebody who reads nothing. The busiest board tells it in a quarter of an hour, others in hours.
+ */
+const MOST_BYTES = 4 * 1024 * 1024;
 /** Boards that somebody may still know when they come back: half a minute's, where it changes all the time. */
 const MOST_EARLIER = 32;
 /** A stream holds a kilobyte or two, and one object has a core. */
@@ -118,8 +123,8 @@ export class LiveBoard {
   /** Whose time is over, and who does not read. */
   #part(now: number): void {
     for (const stream of [...this.#streams]) {
-      if (now >= stream.endsAt) stream.end(bytesOf(this.#retry()));
-      else if (!stream.reads && now - stream.givenAt >= DEAF_MS) stream.end();
+      if (!stream.reads && now - stream.givenAt >= DEAF_MS) stream.cut();
+      else if (now >= stream.endsAt || stream.givenBytes >= MOST_BYTES) stream.end(bytesOf(this.#retry()));
       else if (stream.reads && now - stream.givenAt >= BEAT_MS) {
         stream.give(this.#failures > 0 ? awayBeat : beat, now);
       }
@@ -153,7 +158,8 @@ export class LiveBoard {
   #left(stream: LiveStream): void {
     if (!this.#streams.delete(stream)) return;
     liveStreams.open -= 1;
-    counts.live.add({ was: this.clock() >= stream.endsAt ? "closed" : "dropped" });
+    const isOver = this.clock() >= stream.endsAt || stream.givenBytes >= MOST_BYTES;
+    counts.live.add({ was: isOver ? "closed" : "dropped" });
     if (this.#streams.size > 0 || this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;

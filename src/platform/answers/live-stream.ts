@@ -30,6 +30,8 @@ export class LiveStream {
   knows: string | undefined;
   /** When something was last given to them. */
   givenAt: number;
+  /** So many bytes so far. Whether a reader has taken them is known only once everybody on the way is full. */
+  givenBytes = 0;
   readonly body: ReadableStream<Uint8Array>;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
@@ -61,6 +63,7 @@ export class LiveStream {
     try {
       this.#controller?.enqueue(bytes);
       this.givenAt = now;
+      this.givenBytes += bytes.byteLength;
     } catch {
       // It was closed from the other side, and nobody has said so yet.
       this.#left();
@@ -74,6 +77,12 @@ export class LiveStream {
     } catch {
       // As above.
     }
+    this.#left();
+  }
+
+  /** Ends without what still waits: a stream that is closed is kept until its reader has taken all of it. */
+  cut(): void {
+    this.#controller?.error(new Error("Nobody reads this stream."));
     this.#left();
   }
 

@@ -1,4 +1,5 @@
 import { filling } from "../addresses/address-windows";
+import { askAddressOf } from "../addresses/cloudflare-address";
 import type { CloudflareEnv } from "../cloudflare";
 import { Door } from "../edge/door";
 import { BanKeeper, type CloseAddress } from "./ban-keeper";
@@ -17,9 +18,10 @@ export function keeperOf(env: CloudflareEnv): BanKeeper | undefined {
 function closingAddresses(env: CloudflareEnv): CloseAddress {
   const rate = Door.config(env).limits.guest;
   return async (from) => {
-    if (!rate || !env.ADDRESSES) return;
+    const ask = askAddressOf(env.ADDRESSES);
+    if (!rate || !ask) return;
     try {
-      await env.ADDRESSES.getByName(from).ask(filling({ rule: "guest", ...rate }));
+      await ask(from, filling("guest", { of: from, ...rate }));
     } catch (error) {
       console.error("The address of a banned guest could not be closed to new guests:", error);
     }

@@ -36,6 +36,9 @@ export async function signCall(call: Call, secret: string, now: number): Promise
 /** What a header says of a call that has not been read yet. */
 export type SignatureHeader = { ok: true; at: number; id: string; hex: string; secret: string };
 
+/** One signature has one spelling: no leading zeros, no spaces, lower-case hex, this order, each part once. */
+const SPELLING = /^t=(0|[1-9]\d{0,14}),k=([0-9a-f]{16}),v1=([0-9a-f]{64})$/;
+
 /** Before the body is read: whoever does not know how we sign has us read nothing. */
 export async function readSignature(
   header: string | null,
@@ -43,7 +46,7 @@ export async function readSignature(
   now: number,
 ): Promise<SignatureHeader | SignatureRefused> {
   if (header === null) return refuse(`The call has no ${SIGNATURE_HEADER}.`);
-  const [, t, id, hex] = /^t=(\d{1,15}),k=([0-9a-f]{16}),v1=([0-9a-f]{64})$/.exec(header) ?? [];
+  const [, t, id, hex] = SPELLING.exec(header) ?? [];
   if (t === undefined || id === undefined || hex === undefined) {
     return refuse(`The ${SIGNATURE_HEADER} is not t=<ms>,k=<key id>,v1=<hex>.`);
   }

@@ -7,6 +7,7 @@ import { type Config, type ConfigResult, readConfig } from "../config";
 import { type MetricsState, metricsText } from "../watch/metrics";
 import { type CallerResult, judgeAdmin, judgeSelf } from "./admin-call";
 import { answerPreflight, dress, readerOf } from "./answer-headers";
+import { asksForSocket } from "./asks-for-socket";
 import { asHttpRefusal } from "./denial";
 import { type Edge, openEdge } from "./edge";
 import { forwardSocket } from "./forward";
@@ -165,7 +166,7 @@ export class Door {
     if (pathname === "/health") return this.#health();
     if (pathname === "/metrics") return this.#metrics();
     if (pathname === "/auth/guest") return this.#answer((edge) => edge.guest(request, Date.now()));
-    if (pathname.startsWith("/parties/") && request.headers.get("Upgrade")) {
+    if (pathname.startsWith("/parties/") && asksForSocket(request)) {
       return refuseSocket(closeCodes.notFound, "A room's address is /parties/<kind>/<room>.");
     }
     return refusalResponse(refuseHttp(404, "not_found", "There is nothing at this address."));

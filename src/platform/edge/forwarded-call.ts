@@ -1,7 +1,7 @@
 import type { Json } from "../../protocol/messages";
 import type { Action } from "../../room/actions";
 import type { Caller } from "../../room/room";
-import { NOWHERE } from "../addresses/address-desk";
+import { NOWHERE } from "../addresses/address-hash";
 import type { Reader } from "./answer-headers";
 import { BEGINS_HEADER } from "./new-room";
 import type { RoomCall } from "./room-call";

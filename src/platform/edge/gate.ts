@@ -34,10 +34,10 @@ export interface Gate {
 const MAX_HASHES = 1_000;
 
 export function openGate(config: Config, { kinds, addressOf, askAddress }: Grounds): Gate {
-  const { authSecret: secret, batchSecret, jwks, limits } = config;
+  const { authSecret: secret, batchSecret, jwks } = config;
   // With none set (keys of AUTH_JWKS_URL alone) one of this process's own: were there no hash, everybody would be at one address,
   // and any stranger could use up its limits for all.
-  const desk = new AddressDesk(limits, askAddress, secret ?? batchSecret ?? randomId());
+  const desk = new AddressDesk(config, askAddress, secret ?? batchSecret ?? randomId());
   const hashes = new Map<string, string>();
   return {
     config,
@@ -45,11 +45,12 @@ export function openGate(config: Config, { kinds, addressOf, askAddress }: Groun
     verifier: new Verifier({ ...(secret === undefined ? {} : { secret }), ...(jwks ? { jwks } : {}) }),
     desk,
     async from(request) {
-      const told = await addressOf(request);
+      // In its normal form: somebody with a /64 has a new spelling for each request.
+      const told = normalAddress((await addressOf(request)) ?? "");
       if (told === undefined) return undefined;
       const known = hashes.get(told);
       if (known !== undefined) return known;
-      const hash = await desk.hash(normalAddress(told));
+      const hash = await desk.hash(told);
       if (hashes.size >= MAX_HASHES) hashes.clear();
       // Not the promise: one of a request that is cut off is never kept.
       if (hash !== undefined) hashes.set(told, hash);

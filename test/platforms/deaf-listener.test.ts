@@ -1,0 +1,45 @@
+import { connect } from "node:net";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { LiveListener } from "../support/live-listener";
+import { type Server, startCloudflare } from "../support/servers";
+import { OPEN } from "./stage";
+import { eventually, pause } from "./waiting";
+
+let server: Server;
+
+beforeAll(async () => {
+  server = await startCloudflare({
+    env: { ...OPEN, LIVE_LIMIT: "0" },
+    main: "test/support/wide-board/worker.ts",
+  });
+}, 180_000);
+afterAll(() => server.stop(), 30_000);
+
+async function listeners(): Promise<number> {
+  const text = await (await fetch(`${server.http}/metrics`)).text();
+  return Number(/^tallyroom_live_listeners (\d+)$/m.exec(text)?.[1]);
+}
+
+it("[V4] who reads nothing is sent away, however much the network on the way takes for them; who reads comes back", async () => {
+  const deaf = connect(server.port, "127.0.0.1");
+  deaf.on("error", () => undefined);
+  deaf.pause();
+  deaf.write(
+    `GET /v1/boards/main/live HTTP/1.1\r\nHost: ${server.host}\r\nAccept: text/event-stream\r\n\r\n`,
+  );
+  await eventually(async () => (await listeners()) === 1, "the one who reads nothing");
+  const startedAt = Date.now();
+  await eventually(async () => (await listeners()) === 0, "nobody listens any more", 60_000);
+  console.log(`sent away after ${Date.now() - startedAt} ms`);
+  const reader = new LiveListener(`${server.http}/v1/boards/main/live`);
+  try {
+    await eventually(() => reader.came > 2, "a reader has come back twice", 60_000);
+    const before = reader.top?.version ?? 0;
+    await pause(3_000);
+    expect(reader.top?.version).toBeGreaterThan(before);
+    expect([reader.faults, reader.refusals]).toEqual([[], []]);
+  } finally {
+    reader.leave();
+    deaf.destroy();
+  }
+}, 150_000);
