@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { writeEnvFile } from "./env-file.mjs";
+import { localNode } from "./local-node.mjs";
 import { PROJECT } from "./project.mjs";
 import { freshTmp } from "./state-dir.mjs";
 
@@ -11,19 +12,21 @@ import { freshTmp } from "./state-dir.mjs";
  * `.env` above its working folder. So it works in a folder of its own that holds such a file; the empty `.env.local` ends
  * the search that would otherwise go on upwards and find the project's. Paths that lead out of its working folder make
  * its runtime fail to start ("internal error"), hence the link.
- * @param {{ port: number, stateDir: string, vars: Readonly<Record<string, string>>, main?: string }} options `main`: another
- * script than the configured one, from the project's folder
+ * @param {{ port: number, stateDir: string, vars: Readonly<Record<string, string>>, main?: string } & import("./local-node.mjs").Reach} options
+ * `main`: another script than the configured one, from the project's folder
  * @returns {import("./process-group.mjs").Command}
  */
-export function partykitDev({ port, stateDir, vars, main }) {
+export function partykitDev({ port, stateDir, vars, main, ...reach }) {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   writeEnvFile(join(stateDir, ".env"), vars, { expands: false });
   writeEnvFile(join(stateDir, ".env.local"), {}, { expands: false });
   rmSync(join(stateDir, "project"), { force: true });
   symlinkSync(PROJECT, join(stateDir, "project"), "dir");
+  const node = localNode(reach);
   return {
     file: process.execPath,
     args: [
+      ...node.args,
       join(PROJECT, "node_modules/partykit/dist/bin.mjs"),
       "dev",
       ...(main === undefined ? [] : [`project/${main}`]),
@@ -36,6 +39,6 @@ export function partykitDev({ port, stateDir, vars, main }) {
     ],
     cwd: stateDir,
     // Its runtime warns when PWD is not where it works.
-    env: { ...process.env, PWD: stateDir, TMPDIR: freshTmp(stateDir), NO_UPDATE_NOTIFIER: "1" },
+    env: { ...process.env, ...node.env, PWD: stateDir, TMPDIR: freshTmp(stateDir), NO_UPDATE_NOTIFIER: "1" },
   };
 }
