@@ -13,7 +13,8 @@ await runDevServers(({ vars, ports, dataDir, reach }) => {
   };
   // Two inspectors cannot share a port.
   const { inspectorPort } = reach;
-  const scoreboardReach = inspectorPort === undefined ? reach : { ...reach, inspectorPort: inspectorPort + 1 };
+  const scoreboardReach =
+    inspectorPort === undefined ? reach : { ...reach, inspectorPort: inspectorPort + 1 };
   const roomsDir = join(dataDir, "rooms");
   const scoreboardDir = join(dataDir, "scoreboard");
   return [
@@ -32,7 +33,12 @@ await runDevServers(({ vars, ports, dataDir, reach }) => {
       upkeepPath: UPKEEP_PATH,
       prepare: () => migrateLocally(scoreboardDir),
       command: () =>
-        wranglerDev({ port: ports.SCOREBOARD_PORT, stateDir: scoreboardDir, vars: addresses, ...scoreboardReach }),
+        wranglerDev({
+          port: ports.SCOREBOARD_PORT,
+          stateDir: scoreboardDir,
+          vars: addresses,
+          ...scoreboardReach,
+        }),
     },
   ];
 });

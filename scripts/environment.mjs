@@ -87,7 +87,9 @@ export async function readEnvironment(own, file) {
   const hosts = (read("DEV_HOSTS") ?? "").split(/[\s,]+/).filter((host) => host !== "");
   const odd = hosts.find((host) => !/^[a-z\d.-]+$/.test(host));
   if (odd !== undefined) {
-    problems.push(`DEV_HOSTS must be a list of host names with commas between them, such as tunnel.example.org, not "${odd}".`);
+    problems.push(
+      `DEV_HOSTS must be a list of host names with commas between them, such as tunnel.example.org, not "${odd}".`,
+    );
   }
   const reach = { hosts, ...(inspectorPort === undefined ? {} : { inspectorPort }) };
 

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeEnvFile } from "./env-file.mjs";
 import { localNode } from "./local-node.mjs";
@@ -22,6 +22,7 @@ export function partykitDev({ port, stateDir, vars, main, ...reach }) {
   writeEnvFile(join(stateDir, ".env.local"), {}, { expands: false });
   rmSync(join(stateDir, "project"), { force: true });
   symlinkSync(PROJECT, join(stateDir, "project"), "dir");
+  writeConfig(join(stateDir, "partykit.json"));
   const node = localNode(reach);
   return {
     file: process.execPath,
@@ -30,7 +31,7 @@ export function partykitDev({ port, stateDir, vars, main, ...reach }) {
       join(PROJECT, "node_modules/partykit/dist/bin.mjs"),
       "dev",
       ...(main === undefined ? [] : [`project/${main}`]),
-      ...["--config", "project/partykit.json"],
+      ...["--config", "partykit.json"],
       ...["--serve", "project/dist/web"],
       ...["--persist", join(stateDir, "state")],
       ...["--port", String(port)],
@@ -41,4 +42,17 @@ export function partykitDev({ port, stateDir, vars, main, ...reach }) {
     // Its runtime warns when PWD is not where it works.
     env: { ...process.env, ...node.env, PWD: stateDir, TMPDIR: freshTmp(stateDir), NO_UPDATE_NOTIFIER: "1" },
   };
+}
+
+/**
+ * The project's configuration, with its paths through the link, and without the build command that refuses a partykit which is started by itself.
+ * @param {string} path
+ */
+function writeConfig(path) {
+  const { build, main, parties, ...config } = JSON.parse(
+    readFileSync(join(PROJECT, "partykit.json"), "utf8"),
+  );
+  const linked = Object.entries(parties).map(([name, file]) => [name, `project/${file}`]);
+  const own = { ...config, main: `project/${main}`, parties: Object.fromEntries(linked) };
+  writeFileSync(path, JSON.stringify(own), { mode: 0o600 });
 }

@@ -19,7 +19,9 @@ const LOCK = /^lock\.(\d{1,9})$/;
 export function lockState(stateDir) {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const own = join(stateDir, `locking.${process.pid}`);
-  writeFileSync(own, JSON.stringify({ pid: process.pid, startedAt: startedAt(process.pid) }), { mode: 0o600 });
+  writeFileSync(own, JSON.stringify({ pid: process.pid, startedAt: startedAt(process.pid) }), {
+    mode: 0o600,
+  });
   try {
     for (;;) {
       const last = highest(stateDir);
@@ -79,7 +81,9 @@ function holderOf(path) {
   } catch {
     return undefined; // somebody has taken a higher one since
   }
-  const { pid, startedAt: since } = /** @type {{ pid: number, startedAt: string | undefined }} */ (JSON.parse(text));
+  const { pid, startedAt: since } = /** @type {{ pid: number, startedAt: string | undefined }} */ (
+    JSON.parse(text)
+  );
   // A pid is given out again; with the time of its start it is not.
   return isRunning(pid) && startedAt(pid) === since ? pid : undefined;
 }
