@@ -1,3 +1,4 @@
+import { removeEmptyObjects } from "./empty-objects.mjs";
 import { makeEnvFile, readEnvFile } from "./env-file.mjs";
 import { readEnvironment } from "./environment.mjs";
 import { openFilesWarning } from "./open-files.mjs";
@@ -56,6 +57,7 @@ async function run(plan, stopped, undo) {
   const servers = plan(result.environment);
   await refuseBusyPorts(servers);
   const locks = servers.map(({ stateDir }) => lock(stateDir));
+  for (const { stateDir } of servers) await removeEmptyObjects(stateDir);
   const warning = openFilesWarning();
   if (warning !== undefined) console.error(warning);
 
