@@ -7,6 +7,9 @@ import { readDatabase } from "./sqlite-image.mjs";
 /** Larger ones are left: reading them would make the start slow, and there are few. */
 const READ_LIMIT_BYTES = 4_000_000;
 
+/** All but SQLite's own and the one in which the runtime notes an object's name, each time that it makes it. */
+const TABLES = `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> '__miniflare_do_name'`;
+
 /** Beside the objects of a class: when their alarms are due. */
 const ALARMS = "metadata.sqlite";
 
@@ -59,10 +62,7 @@ function isEmpty(path, Database) {
     const image = readDatabase(readFileSync(path), walBytes === 0 ? undefined : readFileSync(wal));
     const database = new Database(image);
     try {
-      const tables = column(
-        database,
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
-      );
+      const tables = column(database, TABLES);
       return tables.every((table) => column(database, `SELECT 1 FROM "${table}" LIMIT 1`).length === 0);
     } finally {
       database.close();
