@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import { PROJECT } from "../../scripts/project.mjs";
 import { UPKEEP_PATH } from "../../scripts/wrangler-dev.mjs";
 import { type DevCommand, runDevCommand } from "../support/dev-command";
@@ -57,6 +59,9 @@ function ask(
   });
 }
 
+/** Two starts, each of which takes a minute where others use the machine. */
+const TEST_MS = 240_000;
+
 const UPGRADE = {
   Connection: "Upgrade",
   Upgrade: "websocket",
@@ -108,82 +113,72 @@ describe.each([
     portVariables: ["PORT"],
     states: ["cloudflare"],
   },
-])("$name", ({ script, portVariables, states }) => {
-  it("is reached from this machine alone, holds its state alone, and ends when that is deleted", async () => {
-    const chosen = await ports(portVariables);
-    const first = run(script, chosen);
-    await first.ready();
-    await expectOnlyThisMachine(first.child.pid);
+])(
+  "$name",
+  ({ script, portVariables, states }) => {
+    it("is reached from this machine alone, holds its state alone, and ends when that is deleted", async () => {
+      const chosen = await ports(portVariables);
+      const first = run(script, chosen);
+      await first.ready();
+      await expectOnlyThisMachine(first.child.pid);
 
-    const own = Object.values(chosen).map(Number);
-    for (const port of own) {
-      for (const Host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
-        expect((await ask(port, "/health", { Host })).status).toBe(200);
+      const own = Object.values(chosen).map(Number);
+      for (const port of own) {
+        for (const Host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
+          expect((await ask(port, "/health", { Host })).status).toBe(200);
+        }
+        expect((await ask(port, "/play.js")).status).toBe(200);
+        expect((await ask(port, "/play.js.map")).status).toBe(404);
       }
-      expect((await ask(port, "/play.js")).status).toBe(200);
-      expect((await ask(port, "/play.js.map")).status).toBe(404);
-    }
-    // The trigger's own address: boards that are kept no longer are cleared away on one machine, too.
-    const upkeep = await ask(own.at(-1) ?? 0, UPKEEP_PATH);
-    expect(upkeep.status, upkeep.text).toBe(200);
-    for (const state of states) expect(existsSync(join(dataDir, state, "logs"))).toBe(false);
+      // The trigger's own address: boards that are kept no longer are cleared away on one machine, too.
+      const upkeep = await ask(own.at(-1) ?? 0, UPKEEP_PATH);
+      expect(upkeep.status, upkeep.text).toBe(200);
+      for (const state of states) expect(existsSync(join(dataDir, state, "logs"))).toBe(false);
 
-    const second = await run(script, await ports(portVariables)).exited;
-    expect(second.code).toBe(1);
-    expect(second.output).toMatch(
-      new RegExp(
-        `^The state folder ${dataDir}/${states[0]} is in use by another server \\(process ${first.child.pid}\\).*\\.\n$`,
-      ),
-    );
-    expect((await ask(own[0] ?? 0, "/health")).status).toBe(200);
+      const second = await run(script, await ports(portVariables)).exited;
+      expect(second.code).toBe(1);
+      expect(second.output).toMatch(
+        new RegExp(
+          `^The state folder ${dataDir}/${states[0]} is in use by another server \\(process ${first.child.pid}\\).*\\.\n$`,
+        ),
+      );
+      expect((await ask(own[0] ?? 0, "/health")).status).toBe(200);
 
-    rmSync(join(dataDir, states[0] ?? "", "state"), { recursive: true, force: true, maxRetries: 10 });
-    const { code, output } = await first.exited;
-    expect(code).toBe(1);
-    expect(output).toMatch(/The state folder .* was deleted or replaced while it ran/);
-  });
+      rmSync(join(dataDir, states[0] ?? "", "state"), { recursive: true, force: true, maxRetries: 10 });
+      const { code, output } = await first.exited;
+      expect(code).toBe(1);
+      expect(output).toMatch(/The state folder .* was deleted or replaced while it ran/);
+    });
 
-  it("ends with a sentence when a runtime dies, and takes over the lock of a command that was killed", async () => {
-    const killed = run(script, await ports(portVariables));
-    await killed.ready();
-    killed.child.kill("SIGKILL");
-    await killed.exited;
+    it("ends with a sentence when a runtime dies, and starts again without the files of rooms that do not exist", async () => {
+      const chosen = await ports(portVariables);
+      const port = Number(Object.values(chosen)[0]);
+      const first = run(script, chosen);
+      await first.ready();
+      for (let room = 0; room < 5; room++)
+        expect((await ask(port, `/parties/main/none-${room}`)).status).toBe(404);
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/parties/main/hall`);
+      await once(socket, "message");
+      socket.terminate();
+      expect(roomFiles()).toHaveLength(6);
 
-    const chosen = await ports(portVariables);
-    const { child, ready, exited } = run(script, chosen);
-    await ready();
-    const runtime = descendantsOf(child.pid)
-      .filter(({ name }) => name === "workerd")
-      .at(-1);
-    process.kill(runtime?.pid ?? 0, "SIGKILL");
-    const { code, output } = await exited;
-    expect(code).toBe(1);
-    expect(output).toMatch(/The runtime \(workerd\) of the \w+ server died|The \w+ server ended by itself/);
-  });
+      // Under wrangler the last to be started runs our code; under partykit there is one.
+      const runtimes = descendantsOf(first.child.pid).filter(({ name }) => name === "workerd");
+      process.kill(runtimes.at(-1)?.pid ?? 0, "SIGKILL");
+      const { code, output } = await first.exited;
+      expect(code).toBe(1);
+      expect(output).toMatch(/The runtime \(workerd\) of the \w+ server died and was not started again/);
 
-  it("removes the files of rooms that do not exist, and of no other, when it starts again", async () => {
-    const chosen = await ports(portVariables);
-    const port = Number(Object.values(chosen)[0]);
-    const first = run(script, chosen);
-    await first.ready();
-    const before = objectFiles().length;
-    for (let room = 0; room < 5; room++)
-      expect((await ask(port, `/parties/main/none-${room}`)).status).toBe(404);
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/parties/main/hall`);
-    await new Promise((resolve) => socket.addEventListener("message", resolve, { once: true }));
-    socket.close();
-    expect(objectFiles().length).toBeGreaterThanOrEqual(before + 6);
-    first.child.kill("SIGTERM");
-    await first.exited;
-
-    const second = run(script, chosen);
-    await second.ready();
-    expect((await ask(port, "/parties/main/hall")).status).toBe(200);
-    expect(roomFiles()).toHaveLength(1);
-    second.child.kill("SIGTERM");
-    await second.exited;
-  });
-});
+      const second = run(script, chosen);
+      await second.ready();
+      expect(roomFiles()).toHaveLength(1);
+      expect((await ask(port, "/parties/main/hall")).status).toBe(200);
+      second.child.kill("SIGTERM");
+      expect((await second.exited).code).toBe(0);
+    });
+  },
+  TEST_MS,
+);
 
 function objectFiles(): string[] {
   return readdirSync(dataDir, { recursive: true, encoding: "utf8" }).filter(
@@ -205,8 +200,7 @@ describe("npx partykit dev", () => {
       "--persist",
       dataDir,
     ]);
-    const { code, output } = await bare.exited;
-    expect(code).not.toBe(0);
+    const { output } = await bare.exited;
     expect(output).toContain("Start `npm run dev`");
     expect((await ask(port, "/health")).status).toBe(0);
   });
