@@ -7,6 +7,7 @@ import { readEnvFile } from "./env-file.mjs";
 import { readEnvironment } from "./environment.mjs";
 import { databaseName, isDatabaseKnown, migrateLocally } from "./migrations.mjs";
 import { PROJECT } from "./project.mjs";
+import { lockedSentence, lockState } from "./state-lock.mjs";
 
 try {
   const { values } = parseArgs({ options: { remote: { type: "boolean", default: false } } });
@@ -22,6 +23,8 @@ async function migrateThisMachines() {
   if (!read.ok) throw new Error(read.problems.join("\n"));
   for (const name of ["scoreboard", "cloudflare"]) {
     const stateDir = join(read.environment.dataDir, name);
+    const locked = lockState(stateDir);
+    if (!locked.ok) throw new Error(lockedSentence(stateDir, locked.pid));
     await migrateLocally(stateDir);
     console.log(`migrated ${stateDir}`);
   }

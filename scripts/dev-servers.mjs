@@ -1,15 +1,21 @@
+import { removeEmptyObjects } from "./empty-objects.mjs";
 import { makeEnvFile, readEnvFile } from "./env-file.mjs";
 import { readEnvironment } from "./environment.mjs";
+import { openFilesWarning } from "./open-files.mjs";
 import { readable } from "./output.mjs";
 import { buildPages, watchPages } from "./pages.mjs";
 import { isBusy } from "./port.mjs";
 import { startGroup } from "./process-group.mjs";
+import { watchServer } from "./server-watch.mjs";
+import { lockedSentence, lockState } from "./state-lock.mjs";
 
 /**
  * @typedef {object} DevServer
  * @property {string} name what stands before each of its lines
  * @property {number} port
  * @property {string} portVariable what to set when that port is busy
+ * @property {string} stateDir where its state lives; no other server may have it open
+ * @property {string} [upkeepPath] what does the deployment's hourly work when it is asked for: no cron trigger rings on one's own machine
  * @property {() => Promise<void>} [prepare]
  * @property {() => import("./process-group.mjs").Command} command
  */
@@ -50,26 +56,70 @@ async function run(plan, stopped, undo) {
   if (!result.ok) throw new Error(result.problems.join("\n"));
   const servers = plan(result.environment);
   await refuseBusyPorts(servers);
+  const locks = servers.map(({ stateDir }) => lock(stateDir));
+  for (const { stateDir } of servers) await removeEmptyObjects(stateDir);
+  const warning = openFilesWarning();
+  if (warning !== undefined) console.error(warning);
 
   await buildPages();
   undo.push(watchPages(tellOfPages()));
   for (const server of servers) await server.prepare?.();
   if (stopped.aborted) return;
 
-  const ends = servers.map(async ({ name, command }) => {
+  const groups = servers.map(({ name, command }) => {
     const show = readable(name, console.log, { colours: process.stdout.isTTY === true });
     const group = startGroup(command(), show);
     undo.push(group.stop);
-    const how = await group.ended;
-    show("\n");
+    return { ...group, ended: group.ended.finally(() => show("\n")) };
+  });
+  const ends = servers.map(async ({ name }, index) => {
+    const how = await groups[index]?.ended;
     if (!stopped.aborted)
       throw new Error(`The ${name} server ended by itself, ${how}; everything else is stopped too.`);
   });
   const urls = servers.map(({ port }) => `http://127.0.0.1:${port}`);
-  const ready = Promise.all(urls.map((url) => answers(url, stopped))).then(() => {
-    if (!stopped.aborted) console.log(`ready ${urls[0]}`);
+  const readyAndWell = Promise.all(urls.map((url) => answers(url, stopped))).then(async () => {
+    if (stopped.aborted) return;
+    console.log(`ready ${urls[0]}`);
+    ringHourly(servers, stopped);
+    const watches = servers.map(async ({ name, stateDir }, index) => {
+      const { pid } = /** @type {import("./process-group.mjs").ProcessGroup} */ (groups[index]);
+      const server = { name, url: String(urls[index]), pid, stateDir, lock: String(locks[index]) };
+      const problem = await watchServer(server, stopped, console.error);
+      if (problem !== undefined) throw new Error(`${problem} Everything else is stopped too.`);
+    });
+    await Promise.all(watches);
   });
-  await Promise.all([...ends, ready]);
+  await Promise.all([...ends, readyAndWell]);
+}
+
+/** @param {string} stateDir */
+function lock(stateDir) {
+  const locked = lockState(stateDir);
+  if (!locked.ok) throw new Error(lockedSentence(stateDir, locked.pid));
+  return locked.path;
+}
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * What a deployment's cron trigger does each hour.
+ * @param {DevServer[]} servers
+ * @param {AbortSignal} stopped
+ */
+function ringHourly(servers, stopped) {
+  const ring = async () => {
+    for (const { name, port, upkeepPath } of servers) {
+      if (upkeepPath === undefined) continue;
+      const answer = await fetch(`http://127.0.0.1:${port}${upkeepPath}`, { signal: stopped }).catch(
+        () => undefined,
+      );
+      if (answer?.ok !== true && !stopped.aborted)
+        console.error(`${name} │ the hourly upkeep failed; the next is in an hour`);
+    }
+  };
+  void ring();
+  setInterval(ring, HOUR_MS).unref();
 }
 
 /** @param {DevServer[]} servers */

@@ -45,6 +45,7 @@ const DEFAULT_PORTS = { ROOMS_PORT: 1999, SCOREBOARD_PORT: 8787, PORT: 8787 };
  * @property {Record<string, string>} vars what the servers are handed
  * @property {Record<keyof typeof DEFAULT_PORTS, number>} ports
  * @property {string} dataDir where local state lives
+ * @property {import("./local-node.mjs").Reach} reach who reaches the servers
  */
 
 /**
@@ -74,10 +75,24 @@ export async function readEnvironment(own, file) {
   const ports = { ...DEFAULT_PORTS };
   for (const name of /** @type {(keyof typeof ports)[]} */ (Object.keys(ports))) {
     const value = read(name) || String(ports[name]);
-    const port = /^\d{1,5}$/.test(value) ? Number(value) : 0;
-    if (port >= 1 && port <= 65_535) ports[name] = port;
+    const port = toPort(value);
+    if (port !== undefined) ports[name] = port;
     else problems.push(`${name} must be a port from 1 to 65535, not "${value}".`);
   }
+
+  const inspector = read("INSPECTOR_PORT");
+  const inspectorPort = inspector === undefined ? undefined : toPort(inspector);
+  if (inspector !== undefined && inspectorPort === undefined) {
+    problems.push(`INSPECTOR_PORT must be a port from 1 to 65535, not "${inspector}".`);
+  }
+  const hosts = (read("DEV_HOSTS") ?? "").split(/[\s,]+/).filter((host) => host !== "");
+  const odd = hosts.find((host) => !/^[a-z\d.-]+$/.test(host));
+  if (odd !== undefined) {
+    problems.push(
+      `DEV_HOSTS must be a list of host names with commas between them, such as tunnel.example.org, not "${odd}".`,
+    );
+  }
+  const reach = { hosts, ...(inspectorPort === undefined ? {} : { inspectorPort }) };
 
   const dataDir = resolve(PROJECT, read("DATA_DIR") || ".tallyroom");
   if (!isOurFolder(dataDir))
@@ -88,7 +103,13 @@ export async function readEnvironment(own, file) {
   if (!config.ok) problems.push(...config.problems);
 
   if (problems.length > 0) return { ok: false, problems };
-  return { ok: true, environment: { vars, ports, dataDir } };
+  return { ok: true, environment: { vars, ports, dataDir, reach } };
+}
+
+/** @param {string} text */
+function toPort(text) {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65_535 ? port : undefined;
 }
 
 /** @param {string} path */

@@ -16,7 +16,9 @@ const NOISE = [
   /^Binding\s+Resource\s+Mode$/,
   /^env\.\S+ \(.*\)\s+\S.*\s(local|not supported)$/,
   /^🪵 {2}Logs were written to ".+"$/u,
-  /^GET \/health 200 OK \(\d+ms\)$/,
+  // Asked every other second (server-watch.mjs, which says what is wrong), and each hour.
+  /^GET \/health (200 OK|503 Service Unavailable) \(\d+ms\)$/,
+  /^GET \/__scheduled 200 OK \(\d+ms\)$/,
   // What the trigger does is told in docs/operations.md; nothing has to be done about it here.
   /^▲ \[WARNING\] Scheduled Workers are not automatically triggered during local development\.$/,
   /^To manually trigger a scheduled event, run:$/,

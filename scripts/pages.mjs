@@ -32,7 +32,7 @@ export async function buildPages() {
     format: "esm",
     target: "es2022",
     minify: true,
-    sourcemap: true,
+    // No source maps: they would be served, with all of the source in them.
     metafile: true,
     logLevel: "silent",
     absWorkingDir: PROJECT,

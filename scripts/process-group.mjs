@@ -125,6 +125,14 @@ export function groupMembers(group) {
   return members;
 }
 
+/**
+ * When a process began, in ticks of Linux's clock; `undefined` where there is no /proc, and where there is no such process.
+ * @param {number} pid
+ */
+export function startedAt(pid) {
+  return readStat(String(pid))?.startedAt;
+}
+
 /** @param {string} pid */
 function readStat(pid) {
   let text;
@@ -140,6 +148,7 @@ function readStat(pid) {
     name: text.slice(text.indexOf("(") + 1, text.lastIndexOf(")")),
     state: fields[0],
     group: Number(fields[2]),
+    startedAt: fields[19],
     cpuTicks: Number(fields[11]) + Number(fields[12]),
     residentPages: Number(fields[21]),
   };

@@ -1,8 +1,10 @@
 // Run by `npm install`: secrets for this clone, and the pages, so that `npx partykit dev` works by itself afterwards.
 import { makeEnvFile } from "./env-file.mjs";
+import { linkPartykit } from "./partykit-bin.mjs";
 
 try {
   const made = makeEnvFile();
+  linkPartykit();
   const pages = await buildPages();
   console.log(`tallyroom: ${made ? "wrote .env with fresh secrets" : "kept .env"}, ${pages}`);
 } catch (problem) {

@@ -1,42 +1,52 @@
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { devNull } from "node:os";
 import { join } from "node:path";
 import { writeEnvFile } from "./env-file.mjs";
+import { localNode } from "./local-node.mjs";
 import { PROJECT } from "./project.mjs";
 import { freshTmp } from "./state-dir.mjs";
 
+/** Rings the cron trigger of wrangler.toml by hand. */
+export const UPKEEP_PATH = "/__scheduled";
+
 /**
  * `wrangler dev`, with these variables and no others: the env file that is named replaces `.env` and `.dev.vars`.
- * @param {{ port: number, stateDir: string, vars: Readonly<Record<string, string>>, main?: string }} options `main`: another
- * script than the configured one, from the project's folder
+ * @param {{ port: number, stateDir: string, vars: Readonly<Record<string, string>>, main?: string } & import("./local-node.mjs").Reach} options
+ * `main`: another script than the configured one, from the project's folder
  * @returns {import("./process-group.mjs").Command}
  */
-export function wranglerDev({ port, stateDir, vars, main }) {
+export function wranglerDev({ port, stateDir, vars, main, ...reach }) {
   sweepLeftovers();
   const envFile = join(stateDir, "vars.env");
   writeEnvFile(envFile, vars, { expands: true });
-  return wrangler(stateDir, [
+  const args = [
     "dev",
     ...(main === undefined ? [] : [main]),
     ...["--env-file", envFile],
     ...["--ip", "127.0.0.1"],
     ...["--port", String(port)],
-    // Any free one: two starts would otherwise contend for 9229.
-    ...["--inspector-port", "0"],
+    ...(reach.inspectorPort === undefined ? [] : ["--inspector-port", String(reach.inspectorPort)]),
+    // The only address of the cron trigger that works beside assets: miniflare's own does not reach the worker behind them.
+    "--test-scheduled",
     "--show-interactive-dev-session=false",
-  ]);
+  ];
+  return wrangler(stateDir, args, reach);
 }
 
 /**
  * A command of wrangler that works on the state in a folder, and on nothing beyond this machine.
  * @param {string} stateDir
  * @param {string[]} args
+ * @param {import("./local-node.mjs").Reach} [reach]
  * @returns {import("./process-group.mjs").Command}
  */
-export function wrangler(stateDir, args) {
+export function wrangler(stateDir, args, reach = {}) {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const node = localNode(reach);
   return {
     file: process.execPath,
     args: [
+      ...node.args,
       join(PROJECT, "node_modules/wrangler/bin/wrangler.js"),
       ...args,
       "--persist-to",
@@ -45,10 +55,11 @@ export function wrangler(stateDir, args) {
     cwd: PROJECT,
     env: {
       ...process.env,
+      ...node.env,
       TMPDIR: freshTmp(stateDir),
       WRANGLER_SEND_METRICS: "false",
       WRANGLER_HIDE_BANNER: "true",
-      WRANGLER_LOG_PATH: join(stateDir, "logs"),
+      WRANGLER_LOG_PATH: discardedLog(stateDir),
       // Workers of one name that run at once would find each other in the registry that all of this user's share.
       WRANGLER_REGISTRY_PATH: join(stateDir, "registry"),
       MINIFLARE_REGISTRY_PATH: join(stateDir, "registry"),
@@ -58,6 +69,18 @@ export function wrangler(stateDir, args) {
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
     },
   };
+}
+
+/**
+ * Where wrangler writes its debug log: nowhere. It has no switch for it, and the log holds every answer of D1: it grows by megabytes a minute, and
+ * erasing a user would not reach what it says of them. Logs of earlier starts are removed.
+ * @param {string} stateDir
+ */
+function discardedLog(stateDir) {
+  rmSync(join(stateDir, "logs"), { recursive: true, force: true });
+  const path = join(stateDir, "discarded.log");
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) symlinkSync(devNull, path);
+  return path;
 }
 
 const DAY_MS = 86_400_000;

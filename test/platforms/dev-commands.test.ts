@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { secret } from "../../scripts/env-file.mjs";
 import { isBusy } from "../../scripts/port.mjs";
-import { PROJECT } from "../../scripts/project.mjs";
+import { type DevCommand, runDevCommand } from "../support/dev-command";
 import { freePort } from "../support/ports";
 
 let dataDir: string;
@@ -20,29 +20,10 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
 });
 
-/** Starts a command of package.json as npm would, and gathers what it prints. */
-function run(script: string, env: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, [join(PROJECT, "scripts", script)], {
-    env: { ...process.env, DATA_DIR: dataDir, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  command = child;
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk) => {
-      output += chunk;
-    });
-  }
-  const exited = once(child, "close").then(([code]) => ({ code, output }));
-  const ready = async (): Promise<string> => {
-    for (;;) {
-      const address = /^ready (http\S+)$/m.exec(output)?.[1];
-      if (address !== undefined) return address;
-      if (child.exitCode !== null) throw new Error(output);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
-  return { child, exited, ready };
+function run(script: string, env: Readonly<Record<string, string>>): DevCommand {
+  const started = runDevCommand(script, { DATA_DIR: dataDir, ...env });
+  command = started.child;
+  return started;
 }
 
 async function status(url: string): Promise<number> {

@@ -67,6 +67,14 @@ describe("the environment of a start", () => {
     });
   });
 
+  it("lets nobody but this machine in and opens no inspector, unless it is told to", async () => {
+    expect(await read({})).toMatchObject({ environment: { reach: { hosts: [] } } });
+    const result = await read({ INSPECTOR_PORT: "9229", DEV_HOSTS: "tunnel.example, a.b" });
+    expect(result).toMatchObject({
+      environment: { reach: { inspectorPort: 9_229, hosts: ["tunnel.example", "a.b"] } },
+    });
+  });
+
   it("names every variable that makes no sense", async () => {
     const result = await read({
       AUTH_SECRET: "short",
@@ -74,10 +82,13 @@ describe("the environment of a start", () => {
       ROOMS_PORT: "99999",
       PORT: "http",
       FLUSH_MS: "soon",
+      INSPECTOR_PORT: "on",
+      DEV_HOSTS: "https://tunnel.example",
       DATA_DIR: "package.json/state",
     });
     const problems = result.ok ? [] : result.problems;
     const names = ["AUTH_SECRET", "BATCH_SECRET", "ROOMS_PORT", "PORT", "FLUSH_MS", "DATA_DIR"];
+    names.push("INSPECTOR_PORT", "DEV_HOSTS");
     expect(problems.map((problem) => problem.split(" ")[0]).sort()).toEqual(names.sort());
     for (const problem of problems) expect(problem).toMatch(/\.$/);
   });

@@ -48,10 +48,7 @@ describe("what a server prints", () => {
       "rooms │ ✘ [ERROR] no such thing",
       "rooms │   at onFetch (party/main.ts:4:2)",
     ]);
-    expect(shown(wrangler)).toEqual([
-      "rooms │ GET /health 503 Service Unavailable (5ms)",
-      "rooms │ [wrangler:error] Error: boom",
-    ]);
+    expect(shown(wrangler)).toEqual(["rooms │ [wrangler:error] Error: boom"]);
   });
 
   it("is the same in whatever pieces it comes", () => {

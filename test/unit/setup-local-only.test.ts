@@ -1,0 +1,128 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { isLocalHost, isLocalOrigin } from "../../scripts/local-names.mjs";
+import { localNode } from "../../scripts/local-node.mjs";
+import { openFilesWarning } from "../../scripts/open-files.mjs";
+import { PROJECT } from "../../scripts/project.mjs";
+import { patchProgram, patchWorker } from "../../scripts/runtime-patches.mjs";
+
+describe("the names of this machine", () => {
+  it.each(["localhost", "localhost:1999", "127.0.0.1:8787", "127.9.9.9", "[::1]:80", "a.localhost:1"])(
+    "%s is one",
+    (host) => {
+      expect(isLocalHost(host)).toBe(true);
+      expect(isLocalOrigin(`http://${host}`)).toBe(true);
+    },
+  );
+
+  it.each([
+    "evil.example",
+    "evil.example:1999",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "10.0.0.1",
+    "",
+    "a b",
+  ])("%s is none", (host) => {
+    expect(isLocalHost(host)).toBe(false);
+    expect(isLocalOrigin(`http://${host}`)).toBe(false);
+  });
+
+  it("no Host is none, another that is allowed is one, and no Origin is no page", () => {
+    expect(isLocalHost(undefined)).toBe(false);
+    expect(isLocalHost("tunnel.example:80", ["tunnel.example"])).toBe(true);
+    expect(isLocalOrigin(undefined)).toBe(true);
+    expect(isLocalOrigin("null")).toBe(false);
+  });
+});
+
+/** Runs a script as partykit and wrangler are run, and returns what it prints. */
+function run(script: string): unknown {
+  const { args, env } = localNode({});
+  const { stdout, stderr } = spawnSync(process.execPath, [...args, "--input-type=module", "-e", script], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+  });
+  if (stderr !== "") throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+describe("a program that only this machine may reach", () => {
+  it("listens on 127.0.0.1, however it is asked to listen", () => {
+    const addresses = run(`
+      import { createServer } from "node:net";
+      const ways = [[0], ["0"], [], [0, "0.0.0.0"], [0, "::", 5], [{ port: 0 }], [{ port: 0, host: "0.0.0.0" }]];
+      const addresses = [];
+      for (const way of ways) {
+        const server = createServer();
+        await new Promise((resolve) => server.listen(...way, resolve));
+        addresses.push(server.address().address);
+        server.close();
+      }
+      console.log(JSON.stringify(addresses));`);
+    expect(new Set(addresses as string[])).toEqual(new Set(["127.0.0.1"]));
+  });
+
+  it("refuses requests and sockets of a foreign Host or Origin", () => {
+    const statuses = run(`
+      import { createServer, request } from "node:http";
+      const server = createServer((_, answer) => answer.end());
+      server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n"));
+      await new Promise((resolve) => server.listen(0, resolve));
+      const ask = (headers) => new Promise((resolve, reject) => {
+        const asked = request({ port: server.address().port, host: "127.0.0.1", headers });
+        for (const event of ["response", "upgrade"]) asked.on(event, ({ statusCode }) => resolve(statusCode));
+        asked.on("error", reject).end();
+      });
+      const upgrade = { Connection: "Upgrade", Upgrade: "websocket" };
+      const foreign = [{ Host: "evil.example" }, { Origin: "https://evil.example" }];
+      const statuses = [await ask({}), await ask(upgrade)];
+      for (const headers of foreign) statuses.push(await ask(headers), await ask({ ...headers, ...upgrade }));
+      console.log(JSON.stringify(statuses));
+      process.exit();`);
+    expect(statuses).toEqual([200, 101, 403, 403, 403, 403]);
+  });
+});
+
+describe("the programs that are installed", () => {
+  it.each(["partykit/dist/bin.mjs", "wrangler/wrangler-dist/cli.js"])(
+    "%s is changed where it has to be",
+    (path) => {
+      const file = join(PROJECT, "node_modules", path);
+      const source = readFileSync(file, "utf8");
+      expect(patchProgram(file, source)).not.toBe(source);
+    },
+  );
+
+  it.each(["miniflare", "partykit/node_modules/miniflare"])("%s judges the Host header first", (path) => {
+    const file = join(PROJECT, "node_modules", path, "dist/src/workers/core/entry.worker.js");
+    expect(patchWorker(file, readFileSync(file, "utf8"))).toContain("guarded_entry_worker as default");
+  });
+
+  it("another version, which they do not fit, is not started", () => {
+    expect(() => patchProgram("/a/partykit/dist/bin.mjs", "console.log('another');")).toThrow(
+      /does not fit this version/,
+    );
+  });
+});
+
+describe("how many files a process may open", () => {
+  const limits = (files: string) =>
+    `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${files}                ${files}                files\n`;
+
+  it("is told at the start where they are few", () => {
+    expect(openFilesWarning(limits("4096"))).toMatch(
+      /4096 files .* some 599 people .*2000 people need 12500: .*ulimit -Hn/,
+    );
+  });
+
+  it.each(["20000", "unlimited"])("is not told where they are %s", (files) => {
+    expect(openFilesWarning(limits(files))).toBeUndefined();
+  });
+
+  it("is not told where the system does not say", () => {
+    expect(openFilesWarning("")).toBeUndefined();
+  });
+});

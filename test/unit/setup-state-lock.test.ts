@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { startedAt } from "../../scripts/process-group.mjs";
+import { PROJECT } from "../../scripts/project.mjs";
+import { lockState } from "../../scripts/state-lock.mjs";
+
+const MODULE = pathToFileURL(join(PROJECT, "scripts/state-lock.mjs")).href;
+
+let stateDir: string;
+const children: ChildProcess[] = [];
+beforeEach(() => {
+  stateDir = mkdtempSync(join(tmpdir(), "tallyroom-lock-"));
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+/** A process that tries to lock the folder, says how that went, and stays. */
+async function contender(): Promise<{ child: ChildProcess; ok: boolean; pid?: number }> {
+  const script = `
+    const { lockState } = await import(${JSON.stringify(MODULE)});
+    console.log(JSON.stringify(lockState(${JSON.stringify(stateDir)})));
+    setInterval(() => {}, 1_000);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  children.push(child);
+  const [line] = await once(child.stdout, "data");
+  return { child, ...JSON.parse(String(line)) };
+}
+
+function locks(): string[] {
+  return readdirSync(stateDir);
+}
+
+it("a state folder that another process has open is refused, with that process", async () => {
+  const first = await contender();
+  expect(first.ok).toBe(true);
+  expect(await contender()).toMatchObject({ ok: false, pid: first.child.pid });
+  expect(lockState(stateDir)).toEqual({ ok: false, pid: first.child.pid });
+});
+
+it("the lock of a process that was killed is taken over", async () => {
+  const first = await contender();
+  first.child.kill("SIGKILL");
+  await once(first.child, "exit");
+  expect(await contender()).toMatchObject({ ok: true });
+  expect(locks()).toEqual(["lock.2"]);
+});
+
+it("the lock of a dead process is taken over though its number was given to another one", () => {
+  writeFileSync(join(stateDir, "lock.7"), JSON.stringify({ pid: process.pid, startedAt: "1" }));
+  // Without /proc there is no telling the two apart.
+  if (startedAt(process.pid) === undefined) return;
+  expect(lockState(stateDir)).toEqual({ ok: true, path: join(stateDir, "lock.8") });
+});
+
+it("of many processes that find a stale lock at once one gets it", async () => {
+  writeFileSync(join(stateDir, "lock.3"), JSON.stringify({ pid: 2 ** 30, startedAt: "1" }));
+  const contenders = await Promise.all(Array.from({ length: 6 }, contender));
+  const holders = contenders.filter(({ ok }) => ok);
+  expect(holders).toHaveLength(1);
+  for (const { ok, pid } of contenders) if (!ok) expect(pid).toBe(holders[0]?.child.pid);
+  expect(locks()).toEqual(["lock.4"]);
+});
