@@ -38,6 +38,11 @@ export const MAX_LOG_BYTES = 8 * 1024 * 1024;
 export const RESEND_MS = 120_000;
 /** About 25 MB of ids; past it a new action is refused with `unavailable`, for forgetting one early could do an action twice. */
 export const MAX_OPERATIONS = 200_000;
+/**
+ * A user may hold this many ids for each one that is still free: 133,333 of 200,000 alone, which is more than the 120,000 that
+ * `scores.award` allows in `RESEND_MS`; 80,000 each if two do, with 40,000 left for everybody else.
+ */
+export const OPERATIONS_PER_FREE = 2;
 
 // ---- the room's pace
 

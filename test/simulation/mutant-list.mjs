@@ -78,6 +78,12 @@ export const mutants = [
     "while (oldest && oldest.at + RESEND_MS <= now)",
     "while (oldest && oldest.at + RESEND_MS * 99 <= now)",
   ),
+  of(
+    "let one user fill the room's ids",
+    "room/operations",
+    "return held + 1 - OPERATIONS_PER_FREE * (MAX_OPERATIONS - this.size);",
+    "return held - held + 1 - (MAX_OPERATIONS - this.size);",
+  ),
   of("forget to note an accepted id", "room/kernel", "this.frame().addOperation(operation, by);", ""),
   of(
     "leave an id to an event that does not tell it",
