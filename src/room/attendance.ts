@@ -15,6 +15,7 @@ import type { Member } from "./members";
 import { shownName } from "./names";
 import { pauseOf, windowsOf } from "./offences";
 import type { Peer, SocketNote } from "./ports";
+import { Seats } from "./seats";
 import { sendAway } from "./send-away";
 import type { Welcomes } from "./welcome";
 
@@ -22,13 +23,16 @@ import type { Welcomes } from "./welcome";
 export class Attendance {
   /** Whoever goes before this is not said to have left before it. */
   #excusedUntil = Number.NEGATIVE_INFINITY;
+  readonly #seats: Seats;
 
   constructor(
     private readonly kernel: Kernel,
     private readonly welcomes: Welcomes,
     /** Says what a socket said before its welcome was out. */
     private readonly speak: (connection: Connection, text: unknown) => void,
-  ) {}
+  ) {
+    this.#seats = new Seats(kernel, (member) => this.change(member));
+  }
 
   /** A socket that the edge let through. */
   join(peer: Peer, hello: Hello): void {
@@ -46,7 +50,8 @@ export class Attendance {
     const name = this.#nameOf(hello, before);
     if (name === undefined)
       return delivery.bye(connection, closeCodes.notAllowed, "That name is not used here.");
-    if (!before && memory.members.size >= kernel.parts.settings.maxUsers) {
+    if (!before && memory.members.size >= this.#seats.limitFor(hello.role)) {
+      this.#seats.askUnheard();
       return delivery.bye(connection, closeCodes.full, "This room is full.", this.#whenThereIsRoom());
     }
     const others = [...delivery.of(hello.user)];

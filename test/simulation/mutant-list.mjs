@@ -84,6 +84,12 @@ export const mutants = [
     "return held + 1 - OPERATIONS_PER_FREE * (MAX_OPERATIONS - this.size);",
     "return held - held + 1 - (MAX_OPERATIONS - this.size);",
   ),
+  of(
+    "keep a host out of a full room",
+    "room/seats",
+    'return role === "player" ? maxUsers : maxUsers + MAX_LEADERS_PAST_FULL;',
+    "return maxUsers;",
+  ),
   of("forget to note an accepted id", "room/kernel", "this.frame().addOperation(operation, by);", ""),
   of(
     "leave an id to an event that does not tell it",
