@@ -90,6 +90,30 @@ export const mutants = [
     'return role === "player" ? maxUsers : maxUsers + MAX_LEADERS_PAST_FULL;',
     "return maxUsers;",
   ),
+  of(
+    "let a new guest of an address speak whose guest was muted",
+    "features/moderation/address-holds",
+    'return guest && findHold(situation, ["mute", "ban"], guest);',
+    "return guest && findHold(situation, [], guest);",
+  ),
+  of(
+    "let a new guest in whose address was closed",
+    "features/moderation/address-holds",
+    'const hold = findHold(situation, ["kick", "ban"], newcomer);',
+    "const hold = findHold(situation, [], newcomer);",
+  ),
+  of(
+    "hold what is done about a guest against all of the address",
+    "features/moderation/address-holds",
+    "!(since !== undefined && since < hold.at) &&",
+    "",
+  ),
+  of(
+    "forget who was new when a mute is made again",
+    "features/moderation/address-holds",
+    'if (before) return [{ n: "held", d: { ...before, untilMs } }];',
+    "",
+  ),
   of("forget to note an accepted id", "room/kernel", "this.frame().addOperation(operation, by);", ""),
   of(
     "leave an id to an event that does not tell it",
