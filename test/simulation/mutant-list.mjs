@@ -102,12 +102,21 @@ export const mutants = [
     'const hold = findHold(situation, ["kick", "ban"], newcomer);',
     "const hold = findHold(situation, [], newcomer);",
   ),
-  of(
-    "hold what is done about a guest against all of the address",
-    "features/moderation/address-holds",
-    "!(since !== undefined && since < hold.at) &&",
-    "",
-  ),
+  {
+    what: "hold what is done about a guest against all of the address",
+    changes: [
+      {
+        file: "src/features/moderation/address-holds.ts",
+        find: "!(since !== undefined && since < hold.at) &&",
+        put: "",
+      },
+      {
+        file: "src/features/moderation/address-holds.ts",
+        find: "!hold.known.includes(user),",
+        put: "user !== hold.user,",
+      },
+    ],
+  },
   of(
     "forget who was new when a mute is made again",
     "features/moderation/address-holds",
