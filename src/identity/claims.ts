@@ -32,6 +32,7 @@ export function readClaims(claims: Readonly<Record<string, unknown>>): WhoResult
     return refuse("The token's rooms must be a list of kind/id patterns, such as main/hall or quiz/*.");
   }
   if (role === "host" && !rooms?.length) return refuse("A host's token must name its rooms.");
+  const openedAt = guest ? openedAtOf(claims) : undefined;
   return {
     ok: true,
     who: {
@@ -41,8 +42,17 @@ export function readClaims(claims: Readonly<Record<string, unknown>>): WhoResult
       guest,
       expiresAt: Math.floor(exp * 1000),
       ...(rooms === undefined ? {} : { rooms }),
+      ...(openedAt === undefined ? {} : { openedAt }),
     },
   };
+}
+
+/** A token of before `opened` was written says at least when it was made. */
+function openedAtOf({ opened, iat }: Readonly<Record<string, unknown>>): number | undefined {
+  const seconds = typeof opened === "number" ? opened : iat;
+  if (typeof seconds !== "number") return undefined;
+  const openedAt = Math.floor(seconds * 1000);
+  return Number.isSafeInteger(openedAt) ? openedAt : undefined;
 }
 
 function isRole(value: unknown): value is Role {

@@ -26,13 +26,20 @@ export async function guestId(tabKey: string | undefined, secret: string, fresh 
   return GUEST_PREFIX + (await keyedId(`guest:${tabKey}`, secret));
 }
 
-/** `name` as far as it is one; otherwise the guest is called after the id. */
-export async function openGuest(user: string, name: string, secret: string, now: number): Promise<Guest> {
+/** `name` as far as it is one; otherwise the guest is called after the id. `openedAt`: of a guest who is renewed. */
+export async function openGuest(
+  user: string,
+  name: string,
+  secret: string,
+  now: number,
+  openedAt = now,
+): Promise<Guest> {
   const shown = isDisplayName(name)
     ? name
     : `Guest${user.slice(GUEST_PREFIX.length, GUEST_PREFIX.length + 4)}`;
   const expiresAt = Math.floor((now + GUEST_TOKEN_MS) / 1000) * 1000;
-  const token = await signToken({ user, name: shown, guest: true }, secret, now, expiresAt);
+  const claims = { user, name: shown, guest: true, opened: Math.floor(openedAt / 1000) } as const;
+  const token = await signToken(claims, secret, now, expiresAt);
   return { user, name: shown, token, expiresAt };
 }
 

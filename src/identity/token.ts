@@ -53,6 +53,8 @@ export interface TokenClaims {
   role?: Role;
   rooms?: readonly string[];
   guest?: true;
+  /** In whole seconds, as a token's other times. */
+  opened?: number;
 }
 
 /** The token expires at the whole second at or before `expiresAt`; a JWT has no finer time. */

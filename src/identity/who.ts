@@ -7,6 +7,8 @@ export interface Who {
   role: Role;
   guest: boolean;
   expiresAt: number;
+  /** Since when a guest has been one, where the token says so: renewing it makes nobody new. */
+  openedAt?: number;
   /** `kind/id` patterns that the token is valid for; absent: every room. */
   rooms?: readonly string[];
 }

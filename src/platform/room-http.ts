@@ -1,8 +1,10 @@
 import type { ErrorCode } from "../protocol/codes";
+import type { MemberPage } from "../room/member-list";
 import type { Refused } from "../room/refusals";
-import type { Room } from "../room/room";
+import type { Room, RoomSummary } from "../room/room";
 import type { ForwardedCall } from "./edge/forwarded-call";
 import { type HttpRefusal, refusalResponse, refuseHttp } from "./edge/http-refusal";
+import type { ListAsk } from "./edge/room-call";
 
 const statuses: Record<ErrorCode, number> = {
   bad_message: 400,
@@ -24,7 +26,7 @@ const statuses: Record<ErrorCode, number> = {
 
 /** A room answers a request that the edge has let through. */
 export function answerCall(room: Room | undefined, call: ForwardedCall, now: number): Response {
-  if (call.method === "GET") return room?.exists ? fresh(room.summary(now)) : noSuchRoom();
+  if (call.method === "GET") return room?.exists ? fresh(look(room, call.list, now)) : noSuchRoom();
   if (!room) return noSuchRoom();
   if (call.method === "DELETE") {
     if (!room.exists) return noSuchRoom();
@@ -42,6 +44,13 @@ export function answerCall(room: Room | undefined, call: ForwardedCall, now: num
   if (!answer.ok) return refusal(answer.refused);
   const { seq, d } = answer;
   return fresh(seq === undefined ? { d } : { seq });
+}
+
+/** Whoever may not come in is not shown who is in it. */
+function look(room: Room, list: ListAsk | undefined, now: number): RoomSummary & Partial<MemberPage> {
+  const summary = room.summary(now);
+  if (!list || room.turnsAway(list.caller, now)) return summary;
+  return { ...summary, ...room.members(list.after, now) };
 }
 
 function refusal({ code, message, retryAfterMs, info }: Refused): Response {

@@ -38,6 +38,11 @@ export const MAX_LOG_BYTES = 8 * 1024 * 1024;
 export const RESEND_MS = 120_000;
 /** About 25 MB of ids; past it a new action is refused with `unavailable`, for forgetting one early could do an action twice. */
 export const MAX_OPERATIONS = 200_000;
+/**
+ * A user may hold this many ids for each one that is still free: 133,333 of 200,000 alone, which is more than the 120,000 that
+ * `scores.award` allows in `RESEND_MS`; 80,000 each if two do, with 40,000 left for everybody else.
+ */
+export const OPERATIONS_PER_FREE = 2;
 
 // ---- the room's pace
 
@@ -79,6 +84,14 @@ export const RESTART_GRACE_MS = 30_000;
 export const OVERDUE_MS = 5_000;
 /** Full: somebody's grace may end before this. Told as this and up to twice that, so that who waits does not knock together. */
 export const FULL_RETRY_MS = 10_000;
+/** Hosts and admins that a full room still lets in: more than lead any show, and a bound should their tokens be handed out. */
+export const MAX_LEADERS_PAST_FULL = 50;
+/** A full room asks sockets that never pinged and have said nothing for this long. Asking makes them reconnect, so it is seldom. */
+export const UNHEARD_MS = 300_000;
+/** Members it asks at once: they are back within a fraction of a second, and a hall of ghosts is gone within minutes. */
+export const MAX_ASKED_AT_ONCE = 32;
+/** Members on one page of a host's list: a full room of the default size, some 150 KB. */
+export const MAX_MEMBERS_A_PAGE = 1_000;
 /** A member's open sockets: more than anybody has tabs, and few enough that one member is not a crowd. */
 export const MAX_CONNECTIONS_PER_MEMBER = 256;
 

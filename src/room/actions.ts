@@ -68,10 +68,10 @@ export class Actions {
     }
     const wait = rate ? this.#wait(kernel.memory.windows, name, rate, windowsOf(by.user, from)) : 0;
     if (rate && wait > 0) return no(rateLimited(name, rate, wait));
-    if (kernel.memory.operations.isFull(now)) {
-      const retryAfterMs = Math.max(1, kernel.memory.operations.nextFreeAt() - now);
+    if (!kernel.memory.operations.hasSpaceFor(as, now)) {
+      const retryAfterMs = Math.max(1, kernel.memory.operations.nextFreeAt(as) - now);
       return no(
-        refused("unavailable", "This room is taking all the actions it can remember.", { retryAfterMs }),
+        refused("unavailable", "This room can remember no more of your actions right now.", { retryAfterMs }),
       );
     }
 

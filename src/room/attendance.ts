@@ -15,6 +15,7 @@ import type { Member } from "./members";
 import { shownName } from "./names";
 import { pauseOf, windowsOf } from "./offences";
 import type { Peer, SocketNote } from "./ports";
+import { Seats } from "./seats";
 import { sendAway } from "./send-away";
 import type { Welcomes } from "./welcome";
 
@@ -22,21 +23,25 @@ import type { Welcomes } from "./welcome";
 export class Attendance {
   /** Whoever goes before this is not said to have left before it. */
   #excusedUntil = Number.NEGATIVE_INFINITY;
+  readonly #seats: Seats;
 
   constructor(
     private readonly kernel: Kernel,
     private readonly welcomes: Welcomes,
     /** Says what a socket said before its welcome was out. */
     private readonly speak: (connection: Connection, text: unknown) => void,
-  ) {}
+  ) {
+    this.#seats = new Seats(kernel, (member) => this.change(member));
+  }
 
   /** A socket that the edge let through. */
-  join(peer: Peer, hello: Hello): void {
+  join(peer: Peer, told: Hello): void {
     const { kernel } = this;
+    const hello = inRoomTime(told, kernel.parts.clock.ahead);
     const { delivery, memory, now } = kernel;
     const before = memory.members.get(hello.user);
     const member = before ?? this.#newMember(hello);
-    const expiresAt = hello.expiresAt + kernel.parts.clock.ahead;
+    const { expiresAt } = hello;
     const from = hello.guest ? hello.from : undefined;
     const connection = new Connection(peer, member, hello.role, hello.tab, expiresAt, 0, now, from);
     const pauseMs = pauseOf(memory.windows, windowsOf(hello.user, from), now);
@@ -46,7 +51,8 @@ export class Attendance {
     const name = this.#nameOf(hello, before);
     if (name === undefined)
       return delivery.bye(connection, closeCodes.notAllowed, "That name is not used here.");
-    if (!before && memory.members.size >= kernel.parts.settings.maxUsers) {
+    if (!before && memory.members.size >= this.#seats.limitFor(hello.role)) {
+      this.#seats.askUnheard();
       return delivery.bye(connection, closeCodes.full, "This room is full.", this.#whenThereIsRoom());
     }
     const others = [...delivery.of(hello.user)];
@@ -185,10 +191,12 @@ export class Attendance {
     return Math.max(now + parts.settings.leaveGraceMs, this.#excusedUntil);
   }
 
-  #newMember({ user, name, role, guest, from }: Hello): Member {
+  #newMember({ user, name, role, guest, from, openedAt }: Hello): Member {
     const number = this.kernel.memory.members.lastNumber + 1;
     const whence = from === undefined ? {} : { from };
-    return { user, name, role, number, since: this.kernel.now, ...(guest ? { guest, ...whence } : {}) };
+    const opened = openedAt === undefined ? {} : { openedAt };
+    const asGuest = guest ? { guest, ...whence, ...opened } : {};
+    return { user, name, role, number, since: this.kernel.now, ...asGuest };
   }
 
   /** As it may be shown here, told apart from everybody else's; nothing where this kind of room will not have it. */
@@ -268,4 +276,11 @@ export class Attendance {
     if (isBehind) delivery.pump(connection, memory.seq);
     connection.note();
   }
+}
+
+/** A token's times are by the machine's clock. */
+function inRoomTime(hello: Hello, ahead: number): Hello {
+  const { expiresAt, openedAt } = hello;
+  const opened = openedAt === undefined ? {} : { openedAt: openedAt + ahead };
+  return { ...hello, expiresAt: expiresAt + ahead, ...opened };
 }

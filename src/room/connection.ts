@@ -73,6 +73,11 @@ export class Connection {
     return now - Math.max(this.heardAt, (answeredAt ?? 0) + ahead) > SILENT_MS;
   }
 
+  /** Whether it has said nothing since then and never pinged, so that only the platform could tell that it is gone. */
+  isUnheardSince(at: number): boolean {
+    return !this.hasPinged && this.heardAt <= at && this.peer.pingedAt?.() === undefined;
+  }
+
   /** It is sent so many bytes besides the log, of which it has been sent so much. */
   owe(at: number, bytes: number): void {
     this.#answers.add(at, bytes);

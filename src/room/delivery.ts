@@ -186,6 +186,13 @@ export class Delivery {
     }
   }
 
+  /** Users none of whose sockets was heard since then or ever pinged: of those alone nothing tells whether they are still there. */
+  *unheardSince(at: number): Iterable<string> {
+    for (const [user, theirs] of this.#byUser) {
+      if ([...theirs].every((connection) => connection.isUnheardSince(at))) yield user;
+    }
+  }
+
   /** When the next of them may be due. */
   nextReapAt(): number {
     let next = Number.POSITIVE_INFINITY;

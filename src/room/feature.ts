@@ -100,7 +100,7 @@ export interface Asking {
 }
 
 /** A socket at the door, as the edge knows it. */
-export type Newcomer = Pick<Hello, "user" | "name" | "role" | "guest" | "askedAt">;
+export type Newcomer = Pick<Hello, "user" | "name" | "role" | "guest" | "askedAt" | "from" | "openedAt">;
 
 /** Points that follow from a decision. */
 export interface Award {

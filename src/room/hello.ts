@@ -9,6 +9,8 @@ export interface Hello {
   role: Role;
   guest: boolean;
   expiresAt: number;
+  /** Since when a guest has been one, where a token says so. */
+  openedAt?: number;
   /** When the edge asked whether they are banned, and they were not; nothing where nobody could be asked. */
   askedAt?: number;
   /** A digest of the client's `_pk`: names a tab of a user. */

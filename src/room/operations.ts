@@ -1,4 +1,4 @@
-import { MAX_OPERATIONS, RESEND_MS } from "../protocol/limits";
+import { MAX_OPERATIONS, OPERATIONS_PER_FREE, RESEND_MS } from "../protocol/limits";
 import type { Json } from "../protocol/messages";
 
 /** An accepted action, as the journal keeps it: enough to answer it again, and to tell it from another of the same id. */
@@ -52,16 +52,30 @@ export class Operations {
     this.#queue.push(operation);
   }
 
-  isFull(now: number): boolean {
-    if (this.size < MAX_OPERATIONS) return false;
+  /**
+   * Whether this user may add one more: they may hold at most twice as many as are still free. However many users add as
+   * many as they can, some stay free for the others.
+   */
+  hasSpaceFor(user: string, now: number): boolean {
+    // No user alone holds more than the share that this leaves free, so the counting is not needed.
+    if (this.size * (OPERATIONS_PER_FREE + 1) < MAX_OPERATIONS * OPERATIONS_PER_FREE) return true;
     this.#drop(now);
-    return this.size >= MAX_OPERATIONS;
+    return this.#excessOf(user) <= 0;
   }
 
-  /** When the oldest is forgotten: how long a full room asks to wait. */
-  nextFreeAt(): number {
-    const oldest = this.#queue[this.#head];
-    return oldest ? oldest.at + RESEND_MS : 0;
+  /** The time at which this user may add one more, if nobody else adds any meanwhile. */
+  nextFreeAt(user: string): number {
+    // Each id that is forgotten leaves one more free, whosever it was.
+    const dropped = Math.ceil(this.#excessOf(user) / OPERATIONS_PER_FREE);
+    const last = this.#queue[this.#head + Math.max(1, dropped) - 1];
+    return last ? last.at + RESEND_MS : 0;
+  }
+
+  /** By how many ids this user is past the last one that they may still add to. */
+  #excessOf(user: string): number {
+    const owner = ownerOf(user);
+    const held = (this.#byUser.get(owner)?.size ?? 0) + (this.#byUser.get(overHttp(owner))?.size ?? 0);
+    return held + 1 - OPERATIONS_PER_FREE * (MAX_OPERATIONS - this.size);
   }
 
   /** Those of some records, from one up to before another: a snapshot keeps them when it lets the records go. */

@@ -12,6 +12,7 @@ import type { Hello } from "./hello";
 import { HEAD } from "./journal";
 import { Kernel, type Parts } from "./kernel";
 import type { Kind } from "./kind";
+import { listMembers, type MemberPage } from "./member-list";
 import { shownName } from "./names";
 import { overHttp } from "./operations";
 import type { Peer, SocketNote, World } from "./ports";
@@ -193,6 +194,13 @@ export class Room {
     const { memory, delivery } = this.#kernel;
     const { epoch, seq, createdAt, members } = memory;
     return { ...this.parts.name, epoch, seq, users: members.size, connections: delivery.size, createdAt };
+  }
+
+  /** For those who lead the room. `after`: a cursor of the page before, or 0. */
+  members(after: number, now: number): MemberPage {
+    this.#kernel.clock(now);
+    this.#kernel.flush();
+    return listMembers(this.#kernel, after);
   }
 
   /** The frame's timer. */

@@ -68,6 +68,21 @@ export function requests(stage: Stage): void {
       expect(Math.abs(Number(body.createdAt) - startedAt)).toBeLessThan(10_000);
     });
 
+    it("[H4] GET with a host's token lists the members", async () => {
+      const room = stage.room("members");
+      await stage.member(room, "ann");
+      const { you } = await stage.guest(room);
+      const token = await stage.token({ sub: "hana", role: "host", rooms: [`main/${room}`] });
+      const headers = { Authorization: `Bearer ${token}` };
+      const { status, body } = await stage.get(room, { headers });
+      expect(status).toBe(200);
+      expect(body.members).toMatchObject([
+        { user: "ann", role: "player", connections: 1 },
+        { user: you.user, role: "player", guest: true, connections: 1 },
+      ]);
+      expect((await stage.get(room)).body).not.toHaveProperty("members");
+    });
+
     it("[F1] a GET counts what was said a moment ago", async () => {
       const room = stage.room("gate");
       const ann = await stage.member(room, "ann");

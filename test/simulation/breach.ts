@@ -18,7 +18,7 @@ export const invariants = {
   16: "A timer that came due has run.",
   17: "A reader is not sent more than it can take.",
   18: "What a room asks of the outside is asked until it is answered.",
-  19: "Whoever is banned is gone with the ban, and does not come back.",
+  19: "Whoever is banned is gone with the ban, and does not come back, nor does a guest as another of the address.",
   20: "Acknowledged points are in the database exactly once, where each belongs, and none of the banned after the ban.",
   21: "A promise is settled once, and what it is told is so.",
   22: "A page's clock is the room's, as closely as it says.",

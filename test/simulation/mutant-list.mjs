@@ -78,6 +78,51 @@ export const mutants = [
     "while (oldest && oldest.at + RESEND_MS <= now)",
     "while (oldest && oldest.at + RESEND_MS * 99 <= now)",
   ),
+  of(
+    "let one user fill the room's ids",
+    "room/operations",
+    "return held + 1 - OPERATIONS_PER_FREE * (MAX_OPERATIONS - this.size);",
+    "return held - held + 1 - (MAX_OPERATIONS - this.size);",
+  ),
+  of(
+    "keep a host out of a full room",
+    "room/seats",
+    'return role === "player" ? maxUsers : maxUsers + MAX_LEADERS_PAST_FULL;',
+    "return maxUsers;",
+  ),
+  of(
+    "let a new guest of an address speak whose guest was muted",
+    "features/moderation/address-holds",
+    'return guest && findHold(situation, ["mute", "ban"], guest);',
+    "return guest && findHold(situation, [], guest);",
+  ),
+  of(
+    "let a new guest in whose address was closed",
+    "features/moderation/address-holds",
+    'const hold = findHold(situation, ["kick", "ban"], newcomer);',
+    "const hold = findHold(situation, [], newcomer);",
+  ),
+  {
+    what: "hold what is done about a guest against all of the address",
+    changes: [
+      {
+        file: "src/features/moderation/address-holds.ts",
+        find: "!(since !== undefined && since < hold.at) &&",
+        put: "",
+      },
+      {
+        file: "src/features/moderation/address-holds.ts",
+        find: "!hold.known.includes(user),",
+        put: "user !== hold.user,",
+      },
+    ],
+  },
+  of(
+    "forget who was new when a mute is made again",
+    "features/moderation/address-holds",
+    'if (before) return [{ n: "held", d: { ...before, untilMs } }];',
+    "",
+  ),
   of("forget to note an accepted id", "room/kernel", "this.frame().addOperation(operation, by);", ""),
   of(
     "leave an id to an event that does not tell it",

@@ -85,7 +85,7 @@ export class Outside implements Machine {
           else places.set(place, at);
         }
       },
-      // Nobody in a simulation is a guest from an address.
+      // No address is closed outside the room: nobody is let in by an edge here.
       addresses: async () => [],
       changed: async (user: string) => {
         for (const place of this.#places.get(user)?.keys() ?? []) this.#tell(user, place);

@@ -4,6 +4,7 @@ import type { NumberedEvent, WireEvent } from "../../src/protocol/messages";
 import { type Head, keyNumber } from "../../src/room/journal";
 import type { Kind } from "../../src/room/kind";
 import type { Member } from "../../src/room/members";
+import { addressKey } from "../../src/room/offences";
 import { type FrameRecord, readFrame, type StoredFrame, storedChars } from "../../src/room/record";
 import type { DiskWatcher } from "../support/memory-world";
 import { Breach } from "./breach";
@@ -102,7 +103,7 @@ export class Life {
       if (outstanding === null) this.errands.delete(name);
       else this.errands.add(name);
     }
-    for (const [user, id, , at, seq, rule, answer] of record.o ?? []) {
+    for (const [user, id, , at, seq, rule, answer, from] of record.o ?? []) {
       const key = `${user}\0${id}`;
       const before = this.done.get(key);
       if (before && before.at + RESEND_MS > at)
@@ -111,6 +112,7 @@ export class Life {
       this.accepted.push(at);
       this.done.set(key, { at, seq: seq ?? undefined, answer: answer ?? undefined });
       if (rule != null) this.#stamp(`${rule}\0${user}`, at);
+      if (rule != null && from != null) this.#stamp(`${rule}\0${addressKey(from)}`, at);
     }
     for (const [offender, at] of record.x ?? []) this.#stamp(`\0offence\0${offender}`, at);
     this.n = record.n;

@@ -108,7 +108,7 @@ export interface paths {
   "/parties/{kind}/{room}": {
     /**
      * Whether there is such a room, and how many are in it
-     * @description 404 for a room that does not exist; it does not exist afterwards either.
+     * @description 404 for a room that does not exist; it does not exist afterwards either. A host of that room and an admin, who bring their token, are also given its members, a thousand at a time.
      */
     get: operations["readRoom"];
     /**
@@ -1429,10 +1429,14 @@ export interface operations {
   };
   /**
    * Whether there is such a room, and how many are in it
-   * @description 404 for a room that does not exist; it does not exist afterwards either.
+   * @description 404 for a room that does not exist; it does not exist afterwards either. A host of that room and an admin, who bring their token, are also given its members, a thousand at a time.
    */
   readRoom: {
     parameters: {
+      query?: {
+        /** @description Of those who lead the room: what the page before gave as `cursor` */
+        cursor?: string;
+      };
       path: {
         /** @description The kind of room: `main` */
         kind: string;
@@ -1455,6 +1459,22 @@ export interface operations {
             connections: number;
             /** @description Milliseconds since the epoch */
             createdAt: number;
+            /** @description In the order in which they came; for those who lead the room */
+            members?: ({
+                user: string;
+                /** @description 1 to 40 characters */
+                name: string;
+                /** @enum {string} */
+                role: "player" | "host" | "admin";
+                /** @constant */
+                guest?: true;
+                /** @description When they came */
+                since: number;
+                /** @description Open sockets; 0 while they may still come back */
+                connections: number;
+              })[];
+            /** @description For the next page */
+            cursor?: string;
           };
         };
       };

@@ -37,6 +37,8 @@ export interface Joining {
   token?: string;
   guest?: boolean;
   askedAt?: number;
+  /** Of a guest: since when, as the token says. */
+  openedAt?: number;
   /** Where it comes from, as the edge tells it. */
   from?: string;
   /** One of a crowd that nobody will ask: see `MemoryPeer.forgets`. */
@@ -150,6 +152,7 @@ export class RoomStage {
       ...(since === undefined ? {} : { since }),
       ...(token === undefined ? {} : { token }),
       ...(joining.askedAt === undefined ? {} : { askedAt: joining.askedAt }),
+      ...(joining.openedAt === undefined ? {} : { openedAt: joining.openedAt }),
       ...(from === undefined ? {} : { from }),
     };
     peer.forgets = joining.forgets ?? false;

@@ -41,6 +41,7 @@ describe("a hello", () => {
         tab: text,
         epoch: text,
         since: fc.maxSafeNat(),
+        openedAt: fc.maxSafeNat(),
         token: text,
         from: text,
       },

@@ -96,6 +96,20 @@ describe("renewing", () => {
     });
   });
 
+  it("[D8] makes nobody new: the guest is as old as before", async () => {
+    const { body: old } = await ask({ name: "Gina" });
+    const later = NOW + 86_400_000;
+    const { body: renewed } = await ask({ token: old.token }, { now: later });
+    const request = new Request(
+      `http://127.0.0.1:1999/parties/main/hall?_pk=tab&token=${encodeURIComponent(String(renewed.token))}`,
+    );
+    const openedAt = Math.floor(NOW / 1000) * 1000;
+    expect(await edgeOf().socket(request, later)).toMatchObject({ ok: true, hello: { openedAt } });
+    const bare = new Request("http://127.0.0.1:1999/parties/main/hall?_pk=tab");
+    const judged = await edgeOf().socket(bare, later);
+    expect(judged.ok && judged.hello, "of whom nothing tells").not.toHaveProperty("openedAt");
+  });
+
   it("works for a week after the end", async () => {
     const { body: old } = await ask({ name: "Gina" });
     const end = Number(old.expiresAt);

@@ -34,9 +34,29 @@ describe("a guest's token", () => {
     expect(guest.expiresAt).toBe(Math.floor((NOW + GUEST_TOKEN_MS) / 1000) * 1000);
     expect(await verifyToken(guest.token, SECRET, NOW)).toEqual({
       ok: true,
-      who: { user: "guest-abcdefgh", name: "Ann", role: "player", guest: true, expiresAt: guest.expiresAt },
+      who: {
+        user: "guest-abcdefgh",
+        name: "Ann",
+        role: "player",
+        guest: true,
+        expiresAt: guest.expiresAt,
+        openedAt: Math.floor(NOW / 1000) * 1000,
+      },
     });
     expect(await verifyToken(guest.token, SECRET, guest.expiresAt)).toMatchObject({ ok: false });
+  });
+
+  it("[D8] says since when there is this guest, or at least when the token was made", async () => {
+    const openedAt = async (others: Record<string, unknown>) => {
+      const read = await verifyToken(forge(claims({ sub: "guest-1", guest: true, ...others })), SECRET, NOW);
+      return read.ok ? read.who.openedAt : read.reason;
+    };
+    expect(await openedAt({ opened: 1_780_000_000, iat: 1_790_000_000 })).toBe(1_780_000_000_000);
+    expect(await openedAt({ iat: 1_780_000_000 })).toBe(1_780_000_000_000);
+    expect(await openedAt({ opened: "x" })).toBeUndefined();
+    expect(await openedAt({ opened: 1e300 })).toBeUndefined();
+    const member = await verifyToken(forge(claims({ iat: 1_780_000_000 })), SECRET, NOW);
+    expect(member.ok && member.who).not.toHaveProperty("openedAt");
   });
 
   it("calls a guest without a name after the id", async () => {

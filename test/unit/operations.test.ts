@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MAX_OPERATIONS, RESEND_MS } from "../../src/protocol/limits";
-import { type Operation, Operations } from "../../src/room/operations";
+import { type Operation, Operations, overHttp } from "../../src/room/operations";
 
 function operation(user: string, id: string, at: number, record = 1): Operation {
   return { user, id, print: 7, at, record, seq: undefined, answer: undefined, rule: undefined };
@@ -33,15 +33,48 @@ describe("accepted operations", () => {
     expect([...held.ofRecords(0, 5, RESEND_MS + 7)].map(({ id }) => id)).toEqual(["8", "9"]);
   });
 
-  it("[O3] fill up at the cap, are never forgotten early for it, and tell when the oldest goes", () => {
+  it("[O3] fill up to a user's share, are never forgotten early for it, and tell when there is space again", () => {
     const held = new Operations();
-    expect(held.isFull(0)).toBe(false);
-    for (let n = 0; n < MAX_OPERATIONS; n++) held.add(operation("ann", `${n}`, n < 10 ? 100 : 5_000));
-    expect(held.isFull(5_000)).toBe(true);
-    expect(held.nextFreeAt()).toBe(100 + RESEND_MS);
-    expect(held.isFull(100 + RESEND_MS - 1)).toBe(true);
+    expect(held.hasSpaceFor("ann", 0)).toBe(true);
+    for (let n = 0; held.hasSpaceFor("ann", 5_000); n++)
+      held.add(operation("ann", `${n}`, n < 10 ? 100 : 5_000));
+    const share = held.size;
+    expect(share).toBe(Math.ceil((MAX_OPERATIONS * 2) / 3));
+    expect(held.nextFreeAt("ann")).toBe(100 + RESEND_MS);
+    expect(held.hasSpaceFor("ann", 100 + RESEND_MS - 1)).toBe(false);
     expect(held.find("ann", "0", 100 + RESEND_MS - 1)).toBeDefined();
-    expect(held.isFull(100 + RESEND_MS)).toBe(false);
-    expect(held.size).toBe(MAX_OPERATIONS - 10);
+    expect(held.hasSpaceFor("ann", 100 + RESEND_MS)).toBe(true);
+    expect(held.size).toBe(share - 10);
+  });
+
+  it("[O3] leave space for others, however many users add all that they may", () => {
+    const held = new Operations();
+    const greedy = ["hana", "root", "eve"];
+    // Over HTTP and on a socket, in turns.
+    for (let n = 0, refused = 0; refused < greedy.length; n++) {
+      const user = greedy[n % greedy.length] as string;
+      const as = n % 2 === 0 ? user : overHttp(user);
+      if (held.hasSpaceFor(as, 0)) held.add(operation(as, `${n}`, n < 60_000 ? 0 : 1_000));
+      else refused++;
+    }
+    const free = MAX_OPERATIONS - held.size;
+    expect(free).toBeGreaterThan(MAX_OPERATIONS / 8);
+    expect(held.hasSpaceFor("ann", 0)).toBe(true);
+    // Somebody else comes to hold some: then those wait until enough of all are forgotten, and no longer.
+    for (let n = 0; n < 20_000; n++) held.add(operation("ann", `${n}`, 1_500));
+    expect(held.hasSpaceFor("ann", 1_500)).toBe(false);
+    expect(held.hasSpaceFor("bob", 1_500)).toBe(true);
+    const at = held.nextFreeAt("hana");
+    expect(at).toBe(RESEND_MS);
+    expect(held.hasSpaceFor("hana", at - 1)).toBe(false);
+    expect(held.hasSpaceFor("hana", at)).toBe(true);
+  });
+
+  it("[O3] refuse everybody where none is free, until the oldest is forgotten", () => {
+    const held = new Operations();
+    for (let n = 0; n < MAX_OPERATIONS; n++) held.add(operation(`user${n}`, "1", n < 5 ? 10 : 400));
+    expect(held.hasSpaceFor("ann", 400)).toBe(false);
+    expect(held.nextFreeAt("ann")).toBe(10 + RESEND_MS);
+    expect(held.hasSpaceFor("ann", 10 + RESEND_MS)).toBe(true);
   });
 });

@@ -242,10 +242,10 @@ describe("accepted ids", () => {
   it("[O3] fill the room's memory at the cap: what is new gets `unavailable` and a wait, what is old its answer", async () => {
     // Nothing of the room's own is as cheap as it has to be for 200,000 of them: its limit is put down to a few.
     const { Operations } = await import("../../src/room/operations");
-    const { isFull } = Operations.prototype;
-    Operations.prototype.isFull = function (now) {
+    const { hasSpaceFor } = Operations.prototype;
+    Operations.prototype.hasSpaceFor = function (_, now) {
       this.find("", "", now);
-      return this.size >= 5;
+      return this.size < 5;
     };
     try {
       const stage = await RoomStage.open();
@@ -266,7 +266,7 @@ describe("accepted ids", () => {
       expect(ann.read().acks.has("o9")).toBe(true);
       stage.check();
     } finally {
-      Operations.prototype.isFull = isFull;
+      Operations.prototype.hasSpaceFor = hasSpaceFor;
     }
   });
 });

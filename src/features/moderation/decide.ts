@@ -1,5 +1,6 @@
 import { type Role, roles } from "../../protocol/codes";
 import { type Asked, defineFeature, type Refusal, refuse, type Situation } from "../../room/feature";
+import { holdOn, liftHold, mutingHold, spareOf, turnedAway } from "./address-holds";
 import { askBans, askPlaces, bansWritten, holds, placesTold, wordOfBans } from "./bans";
 import { farewellOf, notYet } from "./farewells";
 import { heldOf } from "./held";
@@ -40,7 +41,7 @@ export const moderation = defineFeature({
         return (
           spared(asked, user) ?? {
             events: [{ n: "kicked", d: { user } }],
-            private: [{ n: "kept", d: { user, untilMs } }],
+            private: [{ n: "kept", d: { user, untilMs } }, ...holdOn(asked, "kick", user, untilMs)],
             ends: [{ user, ...notYet(KICKED_MS) }],
           }
         );
@@ -56,14 +57,22 @@ export const moderation = defineFeature({
           return refuse("unavailable", `A room mutes ${MAX_MUTED} people at most: unmute one, or ban.`);
         }
         const untilMs = forMs === undefined ? FOREVER : Math.min(FOREVER, at + forMs);
-        return { events: [{ n: "muted", d: { user, untilMs } }], timers: wakeFor(asked, user, untilMs) };
+        return {
+          events: [{ n: "muted", d: { user, untilMs } }],
+          private: holdOn(asked, "mute", user, untilMs),
+          timers: wakeFor(asked, user, untilMs),
+        };
       },
     },
     unmute: {
       ...about,
       decide(asked, { user }) {
-        if (!isMuted(asked, user)) return refuse("conflict", "That user is not muted.");
-        return spared(asked, user) ?? { events: [{ n: "unmuted", d: { user } }] };
+        const spare = spareOf(asked, user);
+        if (!isMuted(asked, user) && spare.length === 0) {
+          return refuse("conflict", "That user is not muted.");
+        }
+        const lifted = [...liftHold(asked, "mute", user), ...spare];
+        return spared(asked, user) ?? { events: [{ n: "unmuted", d: { user } }], private: lifted };
       },
     },
     ban: {
@@ -82,7 +91,10 @@ export const moderation = defineFeature({
         const whence = from === undefined ? {} : { from };
         return {
           events: [{ n: "banned", d: { user, scope, ...until } }],
-          private: [{ n: "barred", d: { user, scope, by: asked.by.user, ...until, ...why, ...whence } }],
+          private: [
+            { n: "barred", d: { user, scope, by: asked.by.user, ...until, ...why, ...whence } },
+            ...holdOn(asked, "ban", user, untilMs),
+          ],
           ends: [{ user, ...farewellOf(scope, why) }],
           errands: ["bans"],
         };
@@ -97,10 +109,13 @@ export const moderation = defineFeature({
         const lifted = scope === undefined ? all : [scope];
         return {
           events: lifted.map((each) => ({ n: "unbanned" as const, d: { user, scope: each } })),
-          private: lifted.map((each) => ({
-            n: "lifted" as const,
-            d: { user, scope: each, by: asked.by.user },
-          })),
+          private: [
+            ...lifted.map((each) => ({
+              n: "lifted" as const,
+              d: { user, scope: each, by: asked.by.user },
+            })),
+            ...liftHold(asked, "ban", user),
+          ],
           errands: ["bans"],
         };
       },
@@ -109,13 +124,19 @@ export const moderation = defineFeature({
 
   permits(situation, { isSpeech, by }) {
     // Whoever muted an admin did not know who that was: nobody may.
-    if (!isSpeech || by.role === "admin" || !isMuted(situation, by.user)) return undefined;
+    if (!isSpeech || by.role === "admin") return undefined;
+    if (!isMuted(situation, by.user)) {
+      const hold = mutingHold(situation, situation.members.get(by.user));
+      return hold && refuse("muted", ADDRESS_MUTED, hold.untilMs - situation.at);
+    }
     const untilMs = situation.state.muted[by.user] as number;
     if (untilMs === FOREVER) return refuse("muted", "You are muted in this room.");
     return refuse("muted", "You are muted in this room for a while.", untilMs - situation.at);
   },
 
-  admits({ at, private: hidden }, { user, role, askedAt }) {
+  admits(situation, newcomer) {
+    const { at, private: hidden } = situation;
+    const { user, role, askedAt } = newcomer;
     const keptUntil = heldOf(hidden.kept, user) ?? 0;
     if (keptUntil > at) return notYet(keptUntil - at);
     for (const scope of ["everywhere", "room"] as const) {
@@ -125,7 +146,7 @@ export const moderation = defineFeature({
       // A room knows its own bans best.
       if (holds(ban, at, scope === "room" ? undefined : askedAt)) return farewellOf(scope, ban);
     }
-    return undefined;
+    return turnedAway(situation, newcomer);
   },
 
   /** Who is more than a player is remembered: a host who is away is no player. */
@@ -190,6 +211,9 @@ export const moderation = defineFeature({
 function isMuted({ state, at }: Seen, user: string): boolean {
   return Object.hasOwn(state.muted, user) && (state.muted[user] as number) > at;
 }
+
+const ADDRESS_MUTED =
+  "A guest at your address was muted or banned here, and so guests who are new there are muted. A host can unmute you.";
 
 /** One timer for all who are muted: the next of them to be heard again. */
 function wakeFor({ state }: Seen, user: string, untilMs: number): Record<string, number | null> {

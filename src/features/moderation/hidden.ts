@@ -12,6 +12,18 @@ export interface Ban {
 }
 export type Owed = BansAsk["writes"][number];
 
+/** What was done about a guest, as it holds for the address that the guest came from. */
+export interface AddressHold {
+  what: "kick" | "mute" | "ban";
+  user: string;
+  /** The keyed hash of the address. */
+  from: string;
+  at: number;
+  untilMs: number;
+  /** Other guests of the address whom it does not meet. */
+  known: string[];
+}
+
 /** What nobody is sent: who may not come in, who has led here, and what the outside has still to be told. */
 export interface Hidden {
   /** Kicked, until when. */
@@ -29,6 +41,8 @@ export interface Hidden {
   /** Of whom it is known outside that they are here. */
   here: readonly string[];
   isEnded: boolean;
+  /** Oldest first; absent in what was stored before there were any. */
+  holds?: readonly AddressHold[];
 }
 export type HiddenEvent = PrivateEventOf<(typeof moderationSchema)["privateEvents"]>;
 
@@ -40,6 +54,10 @@ const MAX_BANS = 1_000;
 const OVER = 0;
 /** Lifted bans whose time is kept: late answers come within seconds. */
 const MAX_OVER = 100;
+/** Of those who were at an address already: a hall's phones. Past it they are known for as long as they stay in the room. */
+export const MAX_KNOWN = 200;
+/** With the ids that each may name, half a megabyte at most in a snapshot. */
+const MAX_HOLDS = 100;
 /** Hosts and admins of one room. */
 const MAX_RANKS = 500;
 
@@ -84,6 +102,20 @@ export function hide(hidden: Hidden, event: HiddenEvent): Hidden {
       const others = withoutHeld(hidden.ranks, user);
       return { ...hidden, ranks: role === "player" ? others : withHeld(others, user, role, MAX_RANKS) };
     }
+    case "held": {
+      const { what, user } = event.d;
+      const others = holdsOf(hidden).filter((hold) => hold.untilMs > event.at);
+      return { ...hidden, holds: [...without(others, what, user), event.d].slice(-MAX_HOLDS) };
+    }
+    case "released":
+      return { ...hidden, holds: without(holdsOf(hidden), event.d.what, event.d.user) };
+    case "spared": {
+      const { user, from } = event.d;
+      const holds = holdsOf(hidden).map((hold) =>
+        hold.from === from ? { ...hold, known: [...hold.known, user].slice(-MAX_KNOWN) } : hold,
+      );
+      return { ...hidden, holds };
+    }
     case "written":
       return written(hidden, new Set(event.d.done), event.d.askedAt);
     case "told": {
@@ -96,6 +128,14 @@ export function hide(hidden: Hidden, event: HiddenEvent): Hidden {
     default:
       return hidden;
   }
+}
+
+function holdsOf({ holds = [] }: Hidden): readonly AddressHold[] {
+  return holds;
+}
+
+function without(holds: readonly AddressHold[], what: string, user: string): readonly AddressHold[] {
+  return holds.filter((hold) => hold.what !== what || hold.user !== user);
 }
 
 /** No two words have one time: a ban, lifted in its own millisecond, would come back with a late call. */

@@ -59,6 +59,19 @@ export const moderationSchema = {
     told: z.object({ came: z.array(z.string()), gone: z.array(z.string()) }),
     /** The room ends: nobody need know who was here. */
     ended: z.object({}),
+    /** What was done about a guest holds for new guests of the address, except those who were here. */
+    held: z.object({
+      what: z.enum(["kick", "mute", "ban"]),
+      user: z.string(),
+      from: z.string(),
+      at: z.number(),
+      untilMs: z.number(),
+      known: z.array(z.string()),
+    }),
+    /** It holds no longer: it was lifted for the guest that it was about. */
+    released: z.object({ what: z.enum(["mute", "ban"]), user: z.string() }),
+    /** A host lets somebody speak who was muted only for their address. */
+    spared: z.object({ user: z.string(), from: z.string() }),
     ranked: z.object({ user: z.string(), role: z.enum(roles) }),
   },
 };

@@ -1,4 +1,4 @@
-export const version = "a16c8235";
+export const version = "dfddb66c";
 
 /** By user, until when. Whoever is muted without an end is until the last time that a `Date` can bear. */
 export interface ModerationState {

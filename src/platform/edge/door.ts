@@ -16,6 +16,7 @@ import { type Gate, type Grounds, openGate } from "./gate";
 import { type HttpRefusal, refusalResponse, refuseHttp } from "./http-refusal";
 import { mayBegin } from "./new-room";
 import { refuseSocket, refuseSocketFor } from "./refusal";
+import type { RoomCall } from "./room-call";
 
 /** Of what is asked of the deployment: only bans everywhere hold there. */
 const NO_ROOM = "";
@@ -121,12 +122,22 @@ export class Door {
       const judged = await edge.http(request, now);
       if (!judged.ok) return refusalResponse(judged);
       const { origin } = readerOf(request, this.#gate?.config);
-      if (judged.method === "GET") return sendCall(judged, origin);
+      if (judged.method === "GET") return sendCall(await this.#look(judged), origin);
       const { caller } = judged;
       const { ban, askedAt } = await this.#verdict(caller, `${judged.kind}/${judged.id}`);
       if (ban) return refusalResponse(refuseHttp(403, "not_allowed", farewellOf(ban.scope, ban).reason));
       return sendCall({ ...judged, caller: askedAt === undefined ? caller : { ...caller, askedAt } }, origin);
     });
+  }
+
+  /** The banned look at a room as anybody does. */
+  async #look(call: Extract<RoomCall, { method: "GET" }>): Promise<RoomCall> {
+    const { list, ...plain } = call;
+    if (!list) return plain;
+    const { ban, askedAt } = await this.#verdict(list.caller, `${call.kind}/${call.id}`);
+    if (ban) return plain;
+    const caller = askedAt === undefined ? list.caller : { ...list.caller, askedAt };
+    return { ...plain, list: { ...list, caller } };
   }
 
   async #verdict({ user, role }: { user: string; role: Role }, room: string): Promise<BanVerdict> {

@@ -13,12 +13,13 @@ import { judgeOrigin } from "./origin";
 export async function answerGuest(request: Request, gate: Gate, now: number): Promise<Response> {
   const opened = await judgeGuest(request, gate, now);
   if (!opened.ok) return refusalResponse(opened);
-  const { token, user, name, expiresAt } = await openGuest(opened.user, opened.name, opened.secret, now);
+  const { secret, openedAt } = opened;
+  const { token, user, name, expiresAt } = await openGuest(opened.user, opened.name, secret, now, openedAt);
   // What opens a door is for one reader.
   return Response.json({ token, user, name, expiresAt }, { headers: { "Cache-Control": "no-store" } });
 }
 
-type Opened = { ok: true; user: string; name: string; secret: string };
+type Opened = { ok: true; user: string; name: string; secret: string; openedAt: number | undefined };
 
 async function judgeGuest(request: Request, gate: Gate, now: number): Promise<Opened | HttpRefusal> {
   if (request.method !== "POST") {
@@ -41,7 +42,7 @@ async function judgeGuest(request: Request, gate: Gate, now: number): Promise<Op
   if (token === undefined) {
     const denial = await gate.desk.take(from, [{ rule: "guest" }]);
     if (denial) return asHttpRefusal(denial);
-    return { ok: true, user: await guestId(undefined, secret), name: wanted, secret };
+    return { ok: true, user: await guestId(undefined, secret), name: wanted, secret, openedAt: undefined };
   }
   if (typeof token !== "string") return refuseHttp(400, "bad_data", "A token is a text.");
   // Who comes back is no new guest, and costs a signature all the same.
@@ -52,5 +53,6 @@ async function judgeGuest(request: Request, gate: Gate, now: number): Promise<Op
     if (old.cause === "bad") await gate.desk.take(from, [{ rule: "failedToken" }]);
     return asHttpRefusal(denyToken(old.reason));
   }
-  return { ok: true, user: old.who.user, name: wanted || old.who.name, secret };
+  const { user, openedAt } = old.who;
+  return { ok: true, user, name: wanted || old.who.name, secret, openedAt };
 }

@@ -35,6 +35,7 @@ function isHello(value: unknown): value is Hello {
     typeof hello.guest === "boolean" &&
     Number.isSafeInteger(hello.expiresAt) &&
     (hello.askedAt === undefined || Number.isSafeInteger(hello.askedAt)) &&
+    (hello.openedAt === undefined || Number.isSafeInteger(hello.openedAt)) &&
     (hello.epoch === undefined || typeof hello.epoch === "string") &&
     (hello.since === undefined || Number.isSafeInteger(hello.since)) &&
     [hello.token, hello.from].every((text) => text === undefined || typeof text === "string")

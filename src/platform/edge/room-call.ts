@@ -11,9 +11,15 @@ import { judgeRequestOrigin } from "./origin";
 import { type RoomAddress, readAddress, readDrain } from "./room-address";
 import { checkToken } from "./token-check";
 
+/** Somebody who leads the room and is shown its members, after the one at a cursor. */
+export interface ListAsk {
+  caller: Caller;
+  after: number;
+}
+
 /** A request to a room that may go on to it. */
 export type RoomCall =
-  | { ok: true; kind: string; id: string; method: "GET" }
+  | { ok: true; kind: string; id: string; method: "GET"; list?: ListAsk }
   | { ok: true; kind: string; id: string; method: "DELETE"; caller: Caller }
   | { ok: true; kind: string; id: string; method: "DRAIN"; caller: Caller }
   | { ok: true; kind: string; id: string; method: "POST"; caller: Caller; action: Do; from?: string };
@@ -35,7 +41,10 @@ export async function judgeCall(request: Request, gate: Gate, now: number): Prom
   if (drains) return judgeDrain(request, address, from, gate, now);
   if (method === "GET") {
     const denial = await gate.desk.take(from, [{ rule: "read" }]);
-    return denial ? asHttpRefusal(denial) : { ok: true, ...address, method };
+    if (denial) return asHttpRefusal(denial);
+    const list = await judgeList(request, url, address, from, gate, now);
+    if (list && "status" in list) return list;
+    return { ok: true, ...address, method, ...(list ? { list } : {}) };
   }
   if (method !== "POST" && method !== "DELETE") {
     return refuseHttp(405, "bad_action", "A room answers GET, POST and DELETE.", {
@@ -56,6 +65,25 @@ export async function judgeCall(request: Request, gate: Gate, now: number): Prom
     action: action.action,
     ...(from === undefined ? {} : { from }),
   };
+}
+
+/** Anybody may look at a room, whatever token they bring: one that leads it shows more, and no other shows less. */
+async function judgeList(
+  request: Request,
+  { searchParams }: URL,
+  address: RoomAddress,
+  from: string | undefined,
+  gate: Gate,
+  now: number,
+): Promise<ListAsk | HttpRefusal | undefined> {
+  if (bearerToken(request) === undefined) return undefined;
+  const leader = await whoLeads(request, address, from, gate, now);
+  if (!leader.ok) return undefined;
+  const cursor = searchParams.get("cursor") ?? "0";
+  if (!/^\d{1,15}$/.test(cursor)) {
+    return refuseHttp(400, "bad_data", "A cursor is what an answer before gave as `cursor`.");
+  }
+  return { caller: leader.caller, after: Number(cursor) };
 }
 
 /** It says nothing, so its body is not read. */

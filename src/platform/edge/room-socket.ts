@@ -51,6 +51,7 @@ export async function judgeSocket(
     ...(query.since === undefined ? {} : { since: query.since }),
     ...(token === undefined ? {} : { token }),
     ...(from === undefined ? {} : { from }),
+    ...(who.openedAt === undefined ? {} : { openedAt: who.openedAt }),
   };
   return { ok: true, ...place.address, hello };
 }

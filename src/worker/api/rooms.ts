@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { roles } from "../../protocol/codes";
 import { doSchema } from "../../protocol/schema/up";
 import { name, time } from "./fields";
 import type { Operation } from "./operation";
@@ -16,6 +17,9 @@ const roomParams = z.strictObject({
     .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, { error: ROOM })
     .describe("The room's id"),
 });
+const roomQuery = z.object({
+  cursor: z.string().optional().describe("Of those who lead the room: what the page before gave as `cursor`"),
+});
 const actionBody = doSchema.omit({ t: true });
 const guestBody = z.object({
   name: z.string().optional().describe("How they are shown; one is made up if absent"),
@@ -29,9 +33,11 @@ export const roomOperations: readonly Operation[] = [
     path: "/parties/{kind}/{room}",
     tag: "Rooms",
     summary: "Whether there is such a room, and how many are in it",
-    about: "404 for a room that does not exist; it does not exist afterwards either.",
+    about:
+      "404 for a room that does not exist; it does not exist afterwards either. A host of that room and an admin, who bring their token, are also given its members, a thousand at a time.",
     who: "anyone",
     params: roomParams,
+    query: roomQuery,
     answers: {
       200: {
         about: "The room",
@@ -43,6 +49,20 @@ export const roomOperations: readonly Operation[] = [
           users: z.int().min(0),
           connections: z.int().min(0),
           createdAt: time,
+          members: z
+            .array(
+              z.strictObject({
+                user: z.string(),
+                name,
+                role: z.enum(roles),
+                guest: z.literal(true).optional(),
+                since: time.describe("When they came"),
+                connections: z.int().min(0).describe("Open sockets; 0 while they may still come back"),
+              }),
+            )
+            .optional()
+            .describe("In the order in which they came; for those who lead the room"),
+          cursor: z.string().optional().describe("For the next page"),
         }),
       },
     },

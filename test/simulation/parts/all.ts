@@ -1,4 +1,5 @@
 import type { Part } from "../part";
+import { addresses } from "./addresses";
 import { bans } from "./bans";
 import { coincidences } from "./coincidences";
 import { errands } from "./errands";
@@ -23,6 +24,7 @@ export const parts: readonly Part[] = [
   http,
   errands,
   bans,
+  addresses,
   points,
   rates,
   once,

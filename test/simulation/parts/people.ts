@@ -1,4 +1,4 @@
-import { MAX_CONNECTIONS_PER_MEMBER } from "../../../src/protocol/limits";
+import { MAX_CONNECTIONS_PER_MEMBER, MAX_LEADERS_PAST_FULL } from "../../../src/protocol/limits";
 import type { Part } from "../part";
 
 const ROLES = ["host", "player", "player", "admin", "player"] as const;
@@ -92,8 +92,8 @@ export const people: Part = {
         const theirs = deployment.clients.filter(
           (held) => held.object === object && held.user === tab.user && held.isOnline,
         );
-        const isFull =
-          here.size >= deployment.plan.settings.maxUsers || theirs.length >= MAX_CONNECTIONS_PER_MEMBER;
+        const seats = deployment.plan.settings.maxUsers + (tab.role === "player" ? 0 : MAX_LEADERS_PAST_FULL);
+        const isFull = here.size >= seats || theirs.length >= MAX_CONNECTIONS_PER_MEMBER;
         if (!tab.isOnline && tab.barredBy === undefined && !isFull) {
           deployment.breach(14, `${tab.user}/${tab.tab} is not in ${object.name}`);
         }

@@ -1,6 +1,12 @@
-import { MAX_LOG_BYTES, RESEND_MS, SNAPSHOT_EVERY_FRAMES } from "../../../src/protocol/limits";
+import {
+  MAX_LOG_BYTES,
+  MAX_OPERATIONS,
+  RESEND_MS,
+  SNAPSHOT_EVERY_FRAMES,
+} from "../../../src/protocol/limits";
 import { chunkKey } from "../../../src/room/journal";
 import type { Snapshot } from "../../../src/room/memory";
+import { ownerOf } from "../../../src/room/operations";
 import { SPARE_CHARS, SPARE_KEYS } from "../../../src/room/record-keys";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
@@ -84,5 +90,15 @@ function inMemory(deployment: Deployment, object: RoomObject): void {
   const recent = life?.accepted.filter((at) => at > now - RESEND_MS).length ?? 0;
   if (memory.operations.size > recent) {
     deployment.breach(8, `${name} holds ${memory.operations.size} ids of ${recent}`);
+  }
+  // Whoever adds as many as they can holds two thirds of all, and the rest is for the others.
+  const held = new Map<string, number>();
+  for (const { user } of memory.operations.ofRecords(0, Number.POSITIVE_INFINITY, now)) {
+    const owner = ownerOf(user);
+    held.set(owner, (held.get(owner) ?? 0) + 1);
+  }
+  for (const [user, count] of held) {
+    if (count > Math.ceil((2 * MAX_OPERATIONS) / 3))
+      deployment.breach(8, `${user} holds ${count} of the ${MAX_OPERATIONS} ids of ${name}`);
   }
 }

@@ -1,0 +1,199 @@
+import { describe, expect, it } from "vitest";
+import { NEW_GUEST_MS } from "../../src/features/moderation/address-holds";
+import { KICKED_MS } from "../../src/features/moderation/decide";
+import { type HiddenEvent, hide, nothingHidden } from "../../src/features/moderation/hidden";
+import { main } from "../../src/kinds/main";
+import { type Joining, RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+const HOUSE = "hash-of-a-house1";
+const DAY_MS = 86_400_000;
+
+/** A room that Hanna leads, with a troll and somebody else behind one address. */
+async function house() {
+  const stage = await RoomStage.open({ kind: main, settings: { rules: { "chat.say": null } } });
+  const guest = (name: string, joining: Joining = {}) => {
+    const tab = stage.join(`guest-${name}`, { guest: true, from: HOUSE, ...joining });
+    stage.pass(100);
+    return tab;
+  };
+  const hanna = stage.join("hanna", { role: "host", from: HOUSE, expiresAt: stage.now + 9 * DAY_MS });
+  const sister = guest("sister");
+  const troll = guest("troll");
+  const moderate = (a: string, user: string, d: Record<string, number> = {}) => {
+    stage.do(hanna, "moderation", a, { user, ...d });
+    stage.pass(100);
+  };
+  return { stage, guest, hanna, sister, troll, moderate };
+}
+
+const isIn = (tab: RoomTab) => tab.read().welcomes.length > tab.byes.length;
+
+/** `undefined` where it was said, or else the refusal. */
+function say(stage: RoomStage, tab: RoomTab) {
+  const before = tab.read().nacks.length;
+  stage.say(tab, "hello");
+  stage.pass(100);
+  return tab.read().nacks[before];
+}
+
+describe("what is done about a guest", () => {
+  it("[D8] holds for a new guest of the address: a mute is not shed by another tab", async () => {
+    const { stage, guest, troll, moderate } = await house();
+    const mutedAt = stage.now;
+    moderate("mute", troll.user, { forMs: 600_000 });
+    stage.leave(troll);
+    const again = guest("troll-again");
+    expect(say(stage, again)).toMatchObject({
+      code: "muted",
+      retryAfterMs: mutedAt + 600_000 - (stage.now - 100),
+    });
+    stage.do(again, "presence", "set", { status: "rude" });
+    expect(again.read().nacks).toHaveLength(2);
+    stage.pass(600_000);
+    expect(say(stage, again)).toBeUndefined();
+    stage.check();
+  });
+
+  it("[D8] meets nobody else: not who was here, not who has a token, not other addresses, not old guests", async () => {
+    const { stage, guest, sister, troll, moderate } = await house();
+    const mutedAt = stage.now;
+    moderate("mute", troll.user);
+    const member = stage.join("ann", { from: HOUSE });
+    const far = guest("far", { from: "another-house-12" });
+    const old = guest("old", { openedAt: mutedAt - NEW_GUEST_MS });
+    for (const tab of [sister, member, far, old]) expect(say(stage, tab), tab.user).toBeUndefined();
+    stage.leave(sister);
+    stage.pass(60_000);
+    const back = guest("sister", { tab: "another" });
+    expect(say(stage, back), "who was here, and comes back later").toBeUndefined();
+    const stocked = guest("stocked", { openedAt: mutedAt - NEW_GUEST_MS + 1_000 });
+    expect(say(stage, stocked), "a guest who was opened just before").toMatchObject({ code: "muted" });
+    const later = guest("later", { openedAt: mutedAt + 1_000 });
+    expect(say(stage, later)).toMatchObject({ code: "muted" });
+  });
+
+  it("[D8] as a kick keeps new guests of the address out as long, with the exact wait", async () => {
+    const { stage, guest, sister, troll, moderate } = await house();
+    const kickedAt = stage.now;
+    moderate("kick", troll.user);
+    const again = guest("troll-again");
+    expect(again.read().byes).toMatchObject([
+      { code: 4429, retryAfterMs: kickedAt + KICKED_MS - (stage.now - 100) },
+    ]);
+    expect(again.byes[0]?.reason).toMatch(/^A guest at your address was removed/);
+    stage.connect(sister, { guest: true, from: HOUSE, tab: "second" });
+    stage.pass(100);
+    expect(isIn(sister)).toBe(true);
+    expect(isIn(stage.join("ann", { from: HOUSE })), "somebody with a token").toBe(true);
+    stage.pass(KICKED_MS);
+    stage.rejoin(again, { guest: true, from: HOUSE });
+    stage.pass(100);
+    expect(again.read().welcomes).toHaveLength(1);
+    stage.check();
+  });
+
+  it("[D8] as a ban keeps out stockpiled guests for 15 minutes, and mutes new ones for the rest of its time", async () => {
+    const { stage, guest, troll, moderate } = await house();
+    const bannedAt = stage.now;
+    moderate("ban", troll.user);
+    for (let n = 0; n < 5; n++) {
+      const stocked = guest(`stocked${n}`, { openedAt: bannedAt - 60_000 - n });
+      expect(stocked.read().byes).toMatchObject([
+        { code: 4429, retryAfterMs: bannedAt + NEW_GUEST_MS - (stage.now - 100) },
+      ]);
+    }
+    stage.pass(bannedAt + NEW_GUEST_MS - stage.now);
+    const again = guest("troll-again");
+    expect(isIn(again)).toBe(true);
+    expect(say(stage, again)).toMatchObject({ code: "muted" });
+    moderate("unban", troll.user);
+    expect(say(stage, again)).toBeUndefined();
+    stage.check();
+  });
+
+  it("[D8] ends after a day", async () => {
+    const { stage, guest, troll, moderate } = await house();
+    const mutedAt = stage.now;
+    moderate("mute", troll.user);
+    const lasting = { expiresAt: stage.now + 9 * DAY_MS };
+    const again = guest("troll-again", lasting);
+    stage.pass(mutedAt + DAY_MS - 200 - stage.now);
+    expect(say(stage, again)).toMatchObject({ code: "muted", retryAfterMs: 200 });
+    stage.pass(100);
+    expect(say(stage, again)).toBeUndefined();
+  });
+
+  it("[D8] is lifted with it, or by a host for one new guest alone", async () => {
+    const { stage, guest, hanna, troll, moderate } = await house();
+    moderate("mute", troll.user);
+    const [one, two] = [guest("one"), guest("two")];
+    moderate("unmute", one.user);
+    expect(say(stage, one)).toBeUndefined();
+    expect(say(stage, two)).toMatchObject({ code: "muted" });
+    moderate("unmute", one.user);
+    expect(hanna.read().nacks).toMatchObject([{ code: "conflict" }]);
+    moderate("unmute", troll.user);
+    expect(say(stage, two)).toBeUndefined();
+    expect(say(stage, guest("three"))).toBeUndefined();
+    stage.check();
+  });
+
+  it("[D8] lets nobody go who is held, where it is done again or about another", async () => {
+    const { stage, guest, troll, moderate } = await house();
+    moderate("mute", troll.user);
+    const again = guest("troll-again");
+    moderate("mute", troll.user, { forMs: 3_000_000 });
+    expect(say(stage, again), "after another mute of the same").toMatchObject({ code: "muted" });
+    moderate("mute", again.user);
+    const third = guest("third");
+    moderate("unmute", again.user);
+    expect(say(stage, third), "by the first mute still").toMatchObject({ code: "muted" });
+    stage.check();
+  });
+
+  it.each(["a crash", "a snapshot and a crash", "sleep"])("[D8] outlives %s", async (what) => {
+    const { stage, guest, hanna, sister, troll, moderate } = await house();
+    moderate("mute", troll.user);
+    moderate("ban", troll.user);
+    for (let n = 0; what === "a snapshot and a crash" && n < 520; n++) {
+      stage.say(hanna, `${n}`);
+      stage.pass(6);
+    }
+    stage.pass(500);
+    if (what === "sleep") await stage.sleep();
+    else await stage.crash();
+    expect(isIn(guest("troll-again"))).toBe(false);
+    const back = guest("sister", { tab: "another" });
+    expect(sister.user).toBe(back.user);
+    expect(say(stage, back)).toBeUndefined();
+    stage.check();
+  });
+
+  it("changes nothing where no address is known, and nothing about somebody with a token", async () => {
+    const { stage, guest, moderate } = await house();
+    const nowhere = stage.join("guest-nowhere", { guest: true });
+    stage.join("ann", { from: HOUSE });
+    stage.pass(100);
+    moderate("ban", nowhere.user);
+    moderate("ban", "ann");
+    const [one, two] = [guest("one"), stage.join("guest-two", { guest: true })];
+    stage.pass(100);
+    expect([one, two].map((tab) => say(stage, tab))).toEqual([undefined, undefined]);
+  });
+
+  it("is bounded, and what has ended makes space", () => {
+    const held = (n: number, at: number): HiddenEvent => ({
+      n: "held",
+      at,
+      d: { what: "mute", user: `guest-${n}`, from: HOUSE, at, untilMs: at + 1_000, known: [] },
+    });
+    let hidden = nothingHidden();
+    for (let n = 0; n < 150; n++) hidden = hide(hidden, held(n, 0));
+    expect(hidden.holds).toHaveLength(100);
+    for (let n = 0; n < 300; n++)
+      hidden = hide(hidden, { n: "spared", at: 1, d: { user: `${n}`, from: HOUSE } });
+    expect(hidden.holds?.[0]?.known).toHaveLength(200);
+    expect(hide(hidden, held(200, 2_000)).holds).toHaveLength(1);
+  });
+});
