@@ -36,6 +36,8 @@ export const MAX_LOG_EVENTS = 20_000;
 export const MAX_LOG_BYTES = 8 * 1024 * 1024;
 /** Accepted operation ids are kept this long; a client resends within half of it. */
 export const RESEND_MS = 120_000;
+/** A look at the clock ages accepted ids by so much at most: a clock that steps ahead costs them a sixteenth of their time, of which a client needs half. */
+export const LONGEST_LOOK_MS = 7_500;
 /** About 25 MB of ids; past it a new action is refused with `unavailable`, for forgetting one early could do an action twice. */
 export const MAX_OPERATIONS = 200_000;
 

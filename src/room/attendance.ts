@@ -36,9 +36,8 @@ export class Attendance {
     const { delivery, memory, now } = kernel;
     const before = memory.members.get(hello.user);
     const member = before ?? this.#newMember(hello);
-    const expiresAt = hello.expiresAt + kernel.parts.clock.ahead;
     const from = hello.guest ? hello.from : undefined;
-    const connection = new Connection(peer, member, hello.role, hello.tab, expiresAt, 0, now, from);
+    const connection = new Connection(peer, member, hello.role, hello.tab, hello.expiresAt, 0, now, from);
     const pauseMs = pauseOf(memory.windows, windowsOf(hello.user, from), now);
     if (pauseMs > 0) return delivery.bye(connection, closeCodes.tooMuch, "You did too much here.", pauseMs);
     const refusal = this.turnsAway(hello);
@@ -69,7 +68,7 @@ export class Attendance {
     const asked = name === hello.name ? {} : { asked: hello.name };
     const whence = from === undefined ? {} : { from };
     this.#admit(connection, before, { ...known, name, ...asked, ...whence, role: hello.role });
-    kernel.parts.wheel.ensure(expiresAt);
+    kernel.parts.wheel.ensure(kernel.parts.clock.roomAt(hello.expiresAt));
     // Nothing of the open frame may be told before it is durable: the welcome leaves with it.
     kernel.frame().after.push(() => this.#welcome(connection, hello));
     kernel.frame().later.push(() => {
@@ -88,7 +87,9 @@ export class Attendance {
     if (!member || !role) {
       return sendAway(peer, "Please come back.", kernel.comeBack.ofCrowd(of));
     }
-    const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h, note.a);
+    // The room's time may have been further ahead than what is stored of it.
+    const heardAt = Math.min(note.h, kernel.now);
+    const connection = new Connection(peer, member, role, note.t, note.x, note.s, heardAt, note.a);
     connection.hasPinged = note.g === 1;
     const { log } = kernel.parts;
     // It may not know that they are counted: it is left room enough to owe a word of what it reads next.
@@ -113,7 +114,8 @@ export class Attendance {
       );
     }
     // Sleep is no excuse: it has read nothing since then.
-    if (note.c !== undefined) kernel.delivery.hold(connection, note.c, note.p ?? kernel.now);
+    if (note.c !== undefined)
+      kernel.delivery.hold(connection, note.c, Math.min(note.p ?? kernel.now, kernel.now));
     if (member.leavesAt === undefined) return;
     const { leavesAt: _, ...here } = member;
     this.change(here);

@@ -33,6 +33,8 @@ export class Connection {
   readonly #spared = new Heaps(false);
   /** The one less the other: every frame asks for it, of everybody. */
   #beside = 0;
+  /** The newest of the platform's answers to its pings that is known of, by the machine's clock. */
+  #answeredAt: number | undefined;
   #notedAt: number;
   #notedAnswers = 0;
   #signalNackAt = Number.NEGATIVE_INFINITY;
@@ -70,7 +72,12 @@ export class Connection {
   isSilent(now: number, ahead: number): boolean {
     const answeredAt = this.peer.pingedAt?.();
     if (!this.hasPinged && answeredAt === undefined) return false;
-    return now - Math.max(this.heardAt, (answeredAt ?? 0) + ahead) > SILENT_MS;
+    // An answer counts from when it is found: the machine's clock may have been set back since, and then says nothing of it.
+    if (answeredAt !== undefined && answeredAt !== this.#answeredAt) {
+      this.heardAt = Math.max(this.heardAt, Math.min(now, answeredAt + ahead));
+      this.#answeredAt = answeredAt;
+    }
+    return now - this.heardAt > SILENT_MS;
   }
 
   /** It is sent so many bytes besides the log, of which it has been sent so much. */

@@ -21,7 +21,7 @@ export class Conversation {
   hear(connection: Connection, text: unknown): void {
     const { kernel } = this;
     if (connection.isClosed) return;
-    if (connection.expiresAt <= kernel.now) {
+    if (connection.expiresAt <= kernel.machineNow) {
       return kernel.delivery.bye(connection, closeCodes.badToken, "Your token has ended.");
     }
     connection.heard(kernel.now);
@@ -122,7 +122,7 @@ export class Conversation {
     const { delivery, now } = this.kernel;
     if (this.#offends(connection)) return;
     if (signal && !connection.maySignalNack(now)) return;
-    const nack: Nack = { t: "nack", ...(id === undefined ? {} : { id }), ...why };
+    const nack: Nack = { t: "nack", ...(id === undefined ? {} : { id }), ...this.kernel.refusal(why) };
     delivery.direct(connection, JSON.stringify(nack));
   }
 

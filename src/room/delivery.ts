@@ -2,6 +2,7 @@ import { byteLength } from "../protocol/codec";
 import { type CloseCode, closeCodes, isFinal } from "../protocol/codes";
 import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS, SLOW_RETRY_MS } from "../protocol/limits";
 import type { Bye } from "../protocol/messages";
+import type { RoomClock } from "./clock";
 import type { ComeBack } from "./come-back";
 import type { Connection } from "./connection";
 import type { EventLog } from "./event-log";
@@ -179,7 +180,7 @@ export class Delivery {
     for (const connection of this.#connections.values()) {
       if (connection.isSilent(now, ahead))
         this.bye(connection, closeCodes.silent, "Nothing was heard for 45 s.");
-      else if (connection.expiresAt <= now)
+      else if (connection.expiresAt <= now - ahead)
         this.bye(connection, closeCodes.badToken, "Your token has ended.");
       else if (connection.cursor !== undefined && now - connection.pausedAt >= PAUSED_MS)
         this.#tooSlow(connection);
@@ -187,12 +188,14 @@ export class Delivery {
   }
 
   /** When the next of them may be due. */
-  nextReapAt(): number {
+  nextReapAt(clock: RoomClock): number {
+    let endsAt = Number.POSITIVE_INFINITY;
     let next = Number.POSITIVE_INFINITY;
     for (const { expiresAt, cursor, pausedAt } of this.#connections.values()) {
-      next = Math.min(next, expiresAt, cursor === undefined ? expiresAt : pausedAt + PAUSED_MS);
+      endsAt = Math.min(endsAt, expiresAt);
+      if (cursor !== undefined) next = Math.min(next, pausedAt + PAUSED_MS);
     }
-    return next;
+    return Math.min(next, clock.roomAt(endsAt));
   }
 
   /** What was sent to it and not yet read, in bytes. */

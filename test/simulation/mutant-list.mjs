@@ -50,8 +50,8 @@ export const mutants = [
   of(
     "answer over HTTP before the frame",
     "room/room",
-    "kernel.flush();\n    if (!answer.ok) return answer;",
-    "if (!answer.ok) return answer;",
+    "kernel.flush();\n    if (!answer.ok) return {",
+    "if (!answer.ok) return {",
   ),
   of("forget the ids at a snapshot", "room/journal", "this.#carryOperations(memory, keepFrom, now);", ""),
   of(
@@ -69,14 +69,14 @@ export const mutants = [
   of(
     "forget ids at half the time",
     "room/operations",
-    "while (oldest && oldest.at + RESEND_MS <= now)",
-    "while (oldest && oldest.at + RESEND_MS / 8 <= now)",
+    "(this.#bornAt[this.#head] as number) + RESEND_MS <= this.#age",
+    "(this.#bornAt[this.#head] as number) + RESEND_MS / 8 <= this.#age",
   ),
   of(
     "never forget an id",
     "room/operations",
-    "while (oldest && oldest.at + RESEND_MS <= now)",
-    "while (oldest && oldest.at + RESEND_MS * 99 <= now)",
+    "(this.#bornAt[this.#head] as number) + RESEND_MS <= this.#age",
+    "(this.#bornAt[this.#head] as number) + RESEND_MS * 99 <= this.#age",
   ),
   of("forget to note an accepted id", "room/kernel", "this.frame().addOperation(operation, by);", ""),
   of(
@@ -196,7 +196,12 @@ export const mutants = [
     'const gone: string[] = old && old.n !== memory.n ? chunkKeys("s", old.n, old.chunks) : [];',
     "const gone: string[] = old ? [] : [];",
   ),
-  of("set no alarm when a room begins", "room/kernel", "wheel.ensure(this.now + settings.idleMs);", ""),
+  of(
+    "set no alarm when a room begins",
+    "room/kernel",
+    "wheel.ensure(clock.roomAt(clock.machineNow + settings.idleMs));",
+    "",
+  ),
   of(
     "re-arm nothing after an alarm",
     "room/room",

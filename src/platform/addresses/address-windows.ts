@@ -59,7 +59,14 @@ export class AddressWindows {
     // The longest of them, so that nobody is told to come back only to be refused by another rule.
     const [longest] = [...waits].sort(([, a], [, b]) => b - a);
     if (!longest) return { answer: { ok: true }, stamps };
-    return { answer: { ok: false, rule: longest[0].rule, retryAfterMs: longest[1] }, stamps };
+    return {
+      answer: {
+        ok: false,
+        rule: longest[0].rule,
+        retryAfterMs: Math.ceil(this.#clock.machineMs(longest[1])),
+      },
+      stamps,
+    };
   }
 
   /** Also what was stored: the same step brings a window to life and back to it. */
