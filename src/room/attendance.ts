@@ -94,9 +94,12 @@ export class Attendance {
     const { log } = kernel.parts;
     // It may not know that they are counted: it is left room enough to owe a word of what it reads next.
     const answers = Math.min(note.u ?? 0, PAUSE_BYTES - SEEN_EVERY_BYTES);
-    if (answers > 0) connection.owe(note.c === undefined ? log.end : log.positionOf(note.c), answers);
+    const sentTo = note.c === undefined ? log.end : log.positionOf(note.c);
+    if (answers > 0) connection.owe(sentTo, answers);
+    connection.beginAt(log.positionOf(note.s), sentTo, note.v);
+    connection.hasProved = note.q === 1;
+    if (note.k !== undefined) connection.giveMark(note.k, sentTo);
     connection.isWelcome = true;
-    connection.readTo = log.positionOf(note.s);
     kernel.delivery.add(connection);
     if (kernel.parts.isRenewed) {
       const soon = kernel.comeBack.ofCrowd(of);
@@ -262,7 +265,7 @@ export class Attendance {
     const isKnown = isOfThisLife && since <= memory.seq && since >= journal.head.floor;
     const resumes = isKnown && (since === memory.seq || log.reaches(since));
     connection.seen = resumes ? since : memory.seq;
-    connection.readTo = resumes ? log.positionOf(since) : log.end;
+    connection.beginAt(resumes ? log.positionOf(since) : log.end);
     const isBehind = resumes && since < memory.seq;
     if (isBehind) delivery.hold(connection, since, now);
     delivery.welcome(connection, this.welcomes.text(connection, resumes, token));

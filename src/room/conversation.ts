@@ -47,7 +47,7 @@ export class Conversation {
     if (message.t === "seen") {
       const tooOften = this.traffic.limitUpkeep(connection, now);
       if (tooOften) return this.#refuse(connection, tooOften, {});
-      return delivery.seen(connection, message.seq, committed, now);
+      return delivery.seen(connection, message, committed, now);
     }
     const limited = this.traffic.limit(connection, now);
     if (limited) return this.#tooMuch(connection, limited, message);

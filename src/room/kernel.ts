@@ -1,5 +1,5 @@
 import { byteLength } from "../protocol/codec";
-import { MAX_RECORD_CHARS } from "../protocol/limits";
+import { MARK_CHARS, MAX_RECORD_CHARS } from "../protocol/limits";
 import type { RoomClock } from "./clock";
 import { ComeBack } from "./come-back";
 import type { Connection } from "./connection";
@@ -92,6 +92,8 @@ export class Kernel {
     this.comeBack = new ComeBack(parts.world.chance);
     this.delivery = new Delivery(parts.log, this.comeBack, {
       caughtUp: (connection) => this.#tellMissed(connection),
+      newest: () => ({ seq: this.committed, at: this.memory.at }),
+      mark: () => parts.world.freshId().slice(0, MARK_CHARS),
       held: (until) => parts.wheel.ensure(until),
       gone: on.gone,
     });

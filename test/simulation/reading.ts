@@ -133,11 +133,11 @@ export class Reading {
     return resumed ? (this.socket.link.since?.seq ?? 0) : seq;
   }
 
-  #frame({ seq, at, e, s }: Frame): void {
+  #frame({ seq, at, e, s, m }: Frame): void {
     const life = this.#life as Life;
     if (seq > life.seq) this.#breach(2, `a frame up to ${seq}, durable up to ${life.seq}`);
     if (seq - e.length !== this.seq) this.#breach(9, `${e.length} events up to ${seq} after ${this.seq}`);
-    if (e.length === 0 && !s) this.#breach(9, `an empty frame at ${seq}`);
+    if (e.length === 0 && !s && m === undefined) this.#breach(9, `an empty frame at ${seq}`);
     if (e.length > 0 && at < this.#at && seq > life.seq) this.#breach(1, `time went back at ${seq}`);
     e.forEach((event, index) => {
       const { seq: number, at: then, ...stored } = life.events[seq - e.length + index] ?? { seq: 0, at: 0 };
