@@ -481,6 +481,42 @@ export const mutants = [
     "this.#heaps[0].at >= 0",
   ),
   of(
+    "believe whoever says that they have read",
+    "room/delivery",
+    "if (!proves && !this.#believes(connection)) return;",
+    "void proves;",
+  ),
+  of(
+    "believe clients of before without end",
+    "room/delivery",
+    "return unproven <= MAX_UNPROVEN_BYTES;",
+    "return unproven >= 0;",
+  ),
+  of(
+    "take any mark for the one that was given",
+    "room/connection",
+    "if (!mark || mark.text !== text) return false;",
+    "if (!mark || text === undefined) return false;",
+  ),
+  of(
+    "age ids by the clock alone",
+    "room/operations",
+    "Math.min(Math.max(0, now - this.#lookedAt), LONGEST_LOOK_MS)",
+    "Math.max(0, now - this.#lookedAt)",
+  ),
+  of(
+    "stay ahead for life",
+    "room/clock",
+    "const caughtUp = Math.floor((machine - this.#lead.since) * (1 - CATCH_UP_SPEED));",
+    "const caughtUp = 0;",
+  ),
+  of(
+    "owe points to the day that the room is ahead in",
+    "room/situation",
+    "return this.kernel.machineNow;",
+    "return this.kernel.now;",
+  ),
+  of(
     "tell nobody of a card that they were dealt",
     "room/kernel",
     "frame.touchMine(name, someone);",

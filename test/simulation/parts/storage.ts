@@ -1,4 +1,9 @@
-import { MAX_LOG_BYTES, RESEND_MS, SNAPSHOT_EVERY_FRAMES } from "../../../src/protocol/limits";
+import {
+  LONGEST_LOOK_MS,
+  MAX_LOG_BYTES,
+  RESEND_MS,
+  SNAPSHOT_EVERY_FRAMES,
+} from "../../../src/protocol/limits";
 import { chunkKey } from "../../../src/room/journal";
 import type { Snapshot } from "../../../src/room/memory";
 import { SPARE_CHARS, SPARE_KEYS } from "../../../src/room/record-keys";
@@ -37,6 +42,10 @@ export const storage: Part = {
     }
   },
 
+  turned(_, object) {
+    ageOf(object);
+  },
+
   stored(deployment, object) {
     const { head, life, keys, records } = object.truth;
     if (!head || !life) return;
@@ -66,6 +75,26 @@ export const storage: Part = {
   },
 };
 
+interface Aging {
+  age: number;
+  at: number;
+  /** How old that was when each accepted action became durable. */
+  bornAt: number[];
+}
+const agings = new WeakMap<object, Aging>();
+
+/** How old ids are by the looks at the clock of this instance. */
+function ageOf({ process: { room }, truth: { life } }: RoomObject): Aging | undefined {
+  if (!room || !life) return undefined;
+  const { now } = room["parts"].clock;
+  const aging: Aging = agings.get(room) ?? { age: 0, at: now, bornAt: [] };
+  agings.set(room, aging);
+  aging.age += Math.min(now - aging.at, LONGEST_LOOK_MS);
+  aging.at = now;
+  while (aging.bornAt.length < life.accepted.length) aging.bornAt.push(aging.age);
+  return aging;
+}
+
 /** Read from inside: nothing on the wire tells how much a room holds in memory. */
 function inMemory(deployment: Deployment, object: RoomObject): void {
   const { process, name, truth } = object;
@@ -77,11 +106,9 @@ function inMemory(deployment: Deployment, object: RoomObject): void {
   if (memory.windows.size > users)
     deployment.breach(8, `${name} holds ${memory.windows.size} windows of ${users}`);
   if (log.bytes > MAX_LOG_BYTES) deployment.breach(8, `${name} holds ${log.bytes} bytes of log`);
-  const { life } = truth;
-  const { now } = room["parts"].clock;
-  // Ids are let go by whoever looks for one.
-  memory.operations.find("", "", now);
-  const recent = life?.accepted.filter((at) => at > now - RESEND_MS).length ?? 0;
+  // By the looks that the room had at its clock: those of before this instance it may know to be older.
+  const { age, bornAt } = ageOf(object) ?? { age: 0, bornAt: [] as number[] };
+  const recent = bornAt.filter((born) => born > age - RESEND_MS).length;
   if (memory.operations.size > recent) {
     deployment.breach(8, `${name} holds ${memory.operations.size} ids of ${recent}`);
   }
