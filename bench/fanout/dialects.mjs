@@ -135,6 +135,9 @@ export const tallyroom = {
       person.seenAtBytes = person.wire.bytes;
       person.wire.send(`{"t":"seen","seq":${person.seq}}`);
     }
+    // A mark comes in a short frame of its own, and is repeated at once.
+    const mark = length < 160 && /"m":"(\w+)"\}$/.exec(buffer.toString("latin1", start, start + length));
+    if (mark) person.wire.send(`{"t":"seen","seq":${person.seq},"m":"${mark[1]}"}`);
     return framed.head(person, buffer, start, length);
   },
   text(person, text) {

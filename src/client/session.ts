@@ -209,7 +209,7 @@ export class Session {
 
   heard(link: number, text: string, now: number): void {
     this.#lifeline.heard(link);
-    if (text === "pong") return;
+    // A `pong` is none.
     const message = readDown(text);
     if (!message) return;
     if (message.t === "welcome") this.#welcomed(link, message, now);
@@ -217,10 +217,11 @@ export class Session {
     else if (this.#lifeline.isCurrent(link)) this.#take(message, now);
     else return;
     this.#unseenBytes += byteLength(text);
-    // At half of what is asked, since one message may be long.
-    if (this.#unseenBytes >= SEEN_EVERY_BYTES / 2 && this.#lifeline.live !== undefined) {
+    // A mark is repeated at once; else at half of what is asked, since one message may be long.
+    const m = message.t === "frame" ? message.m : undefined;
+    if (m || this.#unseenBytes >= SEEN_EVERY_BYTES / 2) {
       this.#unseenBytes = 0;
-      this.#send({ t: "seen", seq: this.#seq });
+      this.#send({ t: "seen", seq: this.#seq, m });
     }
     this.#work(now);
   }

@@ -41,7 +41,9 @@ export function decode(text: unknown): Decoded {
       return { ok: true, message: { t: "sig", f: value.f, n: value.n, d: json(value.d) } };
     case "seen":
       if (!isCount(value.seq)) return refuse("`seq` must be a whole number, 0 or more.");
-      return { ok: true, message: { t: "seen", seq: value.seq } };
+      if (value.m === undefined) return { ok: true, message: { t: "seen", seq: value.seq } };
+      if (!isName(value.m)) return refuse("`m` must be the mark of a frame.");
+      return { ok: true, message: { t: "seen", seq: value.seq, m: value.m } };
     case "clock":
       if (typeof value.t0 !== "number") return refuse("`t0` must be a number.");
       return { ok: true, message: { t: "clock", t0: value.t0 } };

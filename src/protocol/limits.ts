@@ -36,6 +36,8 @@ export const MAX_LOG_EVENTS = 20_000;
 export const MAX_LOG_BYTES = 8 * 1024 * 1024;
 /** Accepted operation ids are kept this long; a client resends within half of it. */
 export const RESEND_MS = 120_000;
+/** A look at the clock ages accepted ids by so much at most: a clock that steps ahead costs them a sixteenth of their time, of which a client needs half. */
+export const LONGEST_LOOK_MS = 7_500;
 /** About 25 MB of ids; past it a new action is refused with `unavailable`, for forgetting one early could do an action twice. */
 export const MAX_OPERATIONS = 200_000;
 /**
@@ -61,6 +63,13 @@ export const MAX_STRETCHED_FRAME_MS = 250;
 export const LAGGING_BYTES = 320 * 1024;
 /** Unread beyond this, a reader is paused: 200 of them hold 100 MB of the runtime's buffers, and no more. */
 export const PAUSE_BYTES = 512 * 1024;
+/**
+ * What clients of before marks may be sent, all sockets of a user together, of which nobody has proof that it was read: as much as
+ * recovery keeps, so that who is closed for it comes back without a gap.
+ */
+export const MAX_UNPROVEN_BYTES = 8 * 1024 * 1024;
+/** Of 32 bits: who guesses one has 1,000 tries in 10 s. */
+export const MARK_CHARS = 8;
 /** Answers to a reader are counted in heaps of so much: a heap is read as a whole, and its reader may leave a hundred of them unread. */
 export const HEAP_BYTES = 8 * 1024;
 /** A paused reader that has read nothing for so long is closed. */

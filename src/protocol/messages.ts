@@ -21,6 +21,8 @@ export interface Sig {
 export interface Seen {
   t: "seen";
   seq: number;
+  /** The mark of the newest frame that had one: who repeats it has read that frame. */
+  m?: string | undefined;
 }
 export interface ClockProbe {
   t: "clock";
@@ -84,6 +86,8 @@ export interface Frame {
   at: number;
   e: WireEvent[];
   s?: WireSignal[];
+  /** To be repeated at once in a `seen`. */
+  m?: string;
 }
 export interface Mine {
   t: "mine";

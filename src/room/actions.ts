@@ -1,5 +1,6 @@
 import { byteLength } from "../protocol/codec";
 import { type Role, roles } from "../protocol/codes";
+import { LONGEST_LOOK_MS } from "../protocol/limits";
 import type { Json } from "../protocol/messages";
 import type { AnyFeature, Bounds, Refusal, Speaker } from "./feature";
 import type { Kernel } from "./kernel";
@@ -70,6 +71,7 @@ export class Actions {
     if (rate && wait > 0) return no(rateLimited(name, rate, wait));
     if (!kernel.memory.operations.hasSpaceFor(as, now)) {
       const retryAfterMs = Math.max(1, kernel.memory.operations.nextFreeAt(as) - now);
+      kernel.parts.wheel.ensure(now + LONGEST_LOOK_MS);
       return no(
         refused("unavailable", "This room can remember no more of your actions right now.", { retryAfterMs }),
       );

@@ -41,9 +41,8 @@ export class Attendance {
     const { delivery, memory, now } = kernel;
     const before = memory.members.get(hello.user);
     const member = before ?? this.#newMember(hello);
-    const { expiresAt } = hello;
     const from = hello.guest ? hello.from : undefined;
-    const connection = new Connection(peer, member, hello.role, hello.tab, expiresAt, 0, now, from);
+    const connection = new Connection(peer, member, hello.role, hello.tab, hello.expiresAt, 0, now, from);
     const pauseMs = pauseOf(memory.windows, windowsOf(hello.user, from), now);
     if (pauseMs > 0) return delivery.bye(connection, closeCodes.tooMuch, "You did too much here.", pauseMs);
     const refusal = this.turnsAway(hello);
@@ -75,7 +74,7 @@ export class Attendance {
     const asked = name === hello.name ? {} : { asked: hello.name };
     const whence = from === undefined ? {} : { from };
     this.#admit(connection, before, { ...known, name, ...asked, ...whence, role: hello.role });
-    kernel.parts.wheel.ensure(expiresAt);
+    kernel.parts.wheel.ensure(kernel.parts.clock.roomAt(hello.expiresAt));
     // Nothing of the open frame may be told before it is durable: the welcome leaves with it.
     kernel.frame().after.push(() => this.#welcome(connection, hello));
     kernel.frame().later.push(() => {
@@ -94,14 +93,19 @@ export class Attendance {
     if (!member || !role) {
       return sendAway(peer, "Please come back.", kernel.comeBack.ofCrowd(of));
     }
-    const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h, note.a);
+    // The room's time may have been further ahead than what is stored of it.
+    const heardAt = Math.min(note.h, kernel.now);
+    const connection = new Connection(peer, member, role, note.t, note.x, note.s, heardAt, note.a);
     connection.hasPinged = note.g === 1;
     const { log } = kernel.parts;
     // It may not know that they are counted: it is left room enough to owe a word of what it reads next.
     const answers = Math.min(note.u ?? 0, PAUSE_BYTES - SEEN_EVERY_BYTES);
-    if (answers > 0) connection.owe(note.c === undefined ? log.end : log.positionOf(note.c), answers);
+    const sentTo = note.c === undefined ? log.end : log.positionOf(note.c);
+    if (answers > 0) connection.owe(sentTo, answers);
+    connection.beginAt(log.positionOf(note.s), sentTo, note.v);
+    connection.hasProved = note.q === 1;
+    if (note.k !== undefined) connection.giveMark(note.k, sentTo);
     connection.isWelcome = true;
-    connection.readTo = log.positionOf(note.s);
     kernel.delivery.add(connection);
     if (kernel.parts.isRenewed) {
       const soon = kernel.comeBack.ofCrowd(of);
@@ -119,7 +123,8 @@ export class Attendance {
       );
     }
     // Sleep is no excuse: it has read nothing since then.
-    if (note.c !== undefined) kernel.delivery.hold(connection, note.c, note.p ?? kernel.now);
+    if (note.c !== undefined)
+      kernel.delivery.hold(connection, note.c, Math.min(note.p ?? kernel.now, kernel.now));
     if (member.leavesAt === undefined) return;
     const { leavesAt: _, ...here } = member;
     this.change(here);
@@ -268,7 +273,7 @@ export class Attendance {
     const isKnown = isOfThisLife && since <= memory.seq && since >= journal.head.floor;
     const resumes = isKnown && (since === memory.seq || log.reaches(since));
     connection.seen = resumes ? since : memory.seq;
-    connection.readTo = resumes ? log.positionOf(since) : log.end;
+    connection.beginAt(resumes ? log.positionOf(since) : log.end);
     const isBehind = resumes && since < memory.seq;
     if (isBehind) delivery.hold(connection, since, now);
     delivery.welcome(connection, this.welcomes.text(connection, resumes, token));
@@ -280,7 +285,6 @@ export class Attendance {
 
 /** A token's times are by the machine's clock. */
 function inRoomTime(hello: Hello, ahead: number): Hello {
-  const { expiresAt, openedAt } = hello;
-  const opened = openedAt === undefined ? {} : { openedAt: openedAt + ahead };
-  return { ...hello, expiresAt: expiresAt + ahead, ...opened };
+  const { openedAt } = hello;
+  return openedAt === undefined ? hello : { ...hello, openedAt: openedAt + ahead };
 }

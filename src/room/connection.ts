@@ -1,5 +1,5 @@
 import { type Role, roles } from "../protocol/codes";
-import { HEAP_BYTES, PING_MS, SIGNAL_NACK_MS, SILENT_MS } from "../protocol/limits";
+import { HEAP_BYTES, PING_MS, SEEN_EVERY_BYTES, SIGNAL_NACK_MS, SILENT_MS } from "../protocol/limits";
 import { Heaps } from "./heaps";
 import type { Member } from "./members";
 import type { Peer, SocketNote } from "./ports";
@@ -14,6 +14,14 @@ export class Connection {
   cursor: number | undefined;
   /** Up to this position it was brought on, since it was held. */
   replayedTo: number | undefined;
+  /** The mark that it has yet to repeat, and how much of the log and besides it had been sent by then. */
+  #mark: { text: string; at: number; beside: number } | undefined;
+  /** Up to this position of the log it has proved that it reads; and what it was sent besides since then. */
+  #provenTo = 0;
+  #besideProof = 0;
+  /** Whether it ever repeated a mark: clients of before never do. */
+  hasProved = false;
+  #notedUnproven = 0;
   /** Since when it has been paused without reading anything. */
   pausedAt = 0;
   /** Whether its welcome is out; until then it is sent nothing. */
@@ -33,6 +41,8 @@ export class Connection {
   readonly #spared = new Heaps(false);
   /** The one less the other: every frame asks for it, of everybody. */
   #beside = 0;
+  /** The newest of the platform's answers to its pings that is known of, by the machine's clock. */
+  #answeredAt: number | undefined;
   #notedAt: number;
   #notedAnswers = 0;
   #signalNackAt = Number.NEGATIVE_INFINITY;
@@ -70,7 +80,12 @@ export class Connection {
   isSilent(now: number, ahead: number): boolean {
     const answeredAt = this.peer.pingedAt?.();
     if (!this.hasPinged && answeredAt === undefined) return false;
-    return now - Math.max(this.heardAt, (answeredAt ?? 0) + ahead) > SILENT_MS;
+    // An answer counts from when it is found: the machine's clock may have been set back since, and then says nothing of it.
+    if (answeredAt !== undefined && answeredAt !== this.#answeredAt) {
+      this.heardAt = Math.max(this.heardAt, Math.min(now, answeredAt + ahead));
+      this.#answeredAt = answeredAt;
+    }
+    return now - this.heardAt > SILENT_MS;
   }
 
   /** Whether it has said nothing since then and never pinged, so that only the platform could tell that it is gone. */
@@ -82,6 +97,7 @@ export class Connection {
   owe(at: number, bytes: number): void {
     this.#answers.add(at, bytes);
     this.#beside += bytes;
+    this.#besideProof += bytes;
     if (this.isWelcome && this.#answers.bytes - this.#notedAnswers >= HEAP_BYTES) this.note();
   }
 
@@ -112,12 +128,53 @@ export class Connection {
     return sentTo - this.readTo + this.#beside;
   }
 
+  /** Its reading begins here: with its welcome, or where its room woke, which knows so much that it never proved to have read. */
+  beginAt(readTo: number, sentTo = readTo, unproven = 0): void {
+    this.readTo = readTo;
+    this.#provenTo = sentTo;
+    this.#besideProof = unproven;
+    this.#notedUnproven = unproven;
+  }
+
+  /** Bytes that it was sent, up to here of the log, since it last proved that it reads. What it was spared counts as well. */
+  unproven(sentTo: number): number {
+    return Math.max(0, sentTo - this.#provenTo) + this.#besideProof;
+  }
+
+  /** Whether it is to be given a mark to repeat. */
+  get isMarked(): boolean {
+    return this.#mark !== undefined;
+  }
+
+  /** It is given this one, after so much of the log. */
+  giveMark(text: string, at: number): void {
+    this.#mark = { text, at, beside: this.#besideProof };
+  }
+
+  /** Whether this is the mark that it was given: then it has read all that came before. */
+  repeats(text: string | undefined): boolean {
+    const mark = this.#mark;
+    if (!mark || mark.text !== text) return false;
+    this.#mark = undefined;
+    this.hasProved = true;
+    this.#provenTo = mark.at;
+    this.#besideProof -= mark.beside;
+    this.#notedUnproven = 0;
+    return true;
+  }
+
+  /** Kept over a sleep of its room before it has grown much. */
+  noteUnproven(sentTo: number): void {
+    if (this.unproven(sentTo) - this.#notedUnproven >= SEEN_EVERY_BYTES / 4) this.note(sentTo);
+  }
+
   get id(): string {
     return this.peer.id;
   }
 
   /** What has to outlive hibernation. */
-  note(): void {
+  note(sentTo?: number): void {
+    if (sentTo !== undefined) this.#notedUnproven = this.unproven(sentTo);
     const note: SocketNote = {
       m: this.member.number,
       r: roles.indexOf(this.role),
@@ -133,6 +190,9 @@ export class Connection {
     if (this.#notedAnswers > 0) note.u = this.#notedAnswers;
     if (this.cursor !== undefined) Object.assign(note, { c: this.cursor, p: this.pausedAt });
     if (this.owed.length > 0) note.o = 1;
+    if (this.#notedUnproven > 0) note.v = this.#notedUnproven;
+    if (this.#mark) note.k = this.#mark.text;
+    if (this.hasProved) note.q = 1;
     this.peer.keep(note);
   }
 

@@ -21,7 +21,7 @@ export class Conversation {
   hear(connection: Connection, text: unknown): void {
     const { kernel } = this;
     if (connection.isClosed) return;
-    if (connection.expiresAt <= kernel.now) {
+    if (connection.expiresAt <= kernel.machineNow) {
       return kernel.delivery.bye(connection, closeCodes.badToken, "Your token has ended.");
     }
     connection.heard(kernel.now);
@@ -47,7 +47,7 @@ export class Conversation {
     if (message.t === "seen") {
       const tooOften = this.traffic.limitUpkeep(connection, now);
       if (tooOften) return this.#refuse(connection, tooOften, {});
-      return delivery.seen(connection, message.seq, committed, now);
+      return delivery.seen(connection, message, committed, now);
     }
     const limited = this.traffic.limit(connection, now);
     if (limited) return this.#tooMuch(connection, limited, message);
@@ -122,7 +122,7 @@ export class Conversation {
     const { delivery, now } = this.kernel;
     if (this.#offends(connection)) return;
     if (signal && !connection.maySignalNack(now)) return;
-    const nack: Nack = { t: "nack", ...(id === undefined ? {} : { id }), ...why };
+    const nack: Nack = { t: "nack", ...(id === undefined ? {} : { id }), ...this.kernel.refusal(why) };
     delivery.direct(connection, JSON.stringify(nack));
   }
 

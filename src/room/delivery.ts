@@ -1,7 +1,15 @@
 import { byteLength } from "../protocol/codec";
 import { type CloseCode, closeCodes, isFinal } from "../protocol/codes";
-import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS, SLOW_RETRY_MS } from "../protocol/limits";
-import type { Bye } from "../protocol/messages";
+import {
+  LAGGING_BYTES,
+  MAX_UNPROVEN_BYTES,
+  PAUSE_BYTES,
+  PAUSED_MS,
+  SEEN_EVERY_BYTES,
+  SLOW_RETRY_MS,
+} from "../protocol/limits";
+import type { Bye, Frame, Seen } from "../protocol/messages";
+import type { RoomClock } from "./clock";
 import type { ComeBack } from "./come-back";
 import type { Connection } from "./connection";
 import type { EventLog } from "./event-log";
@@ -23,6 +31,10 @@ export class Delivery {
     private readonly on: {
       /** A reader who has just caught up is owed answers, and may have missed its private slices. */
       caughtUp(connection: Connection): void;
+      /** The newest number that a reader who is live has, and the time of its frame. */
+      newest(): { seq: number; at: number };
+      /** Nobody can guess it. */
+      mark(): string;
       /** A reader stands at a cursor, and is to be looked at again by this time. */
       held(until: number): void;
       /** It was told `bye` and counts as gone: the platform's own close may lag by seconds. */
@@ -69,13 +81,16 @@ export class Delivery {
       const unread = this.#unread(connection);
       if (unread <= LAGGING_BYTES) {
         this.#send(connection, full);
+        this.#wantProof(connection, this.on.newest());
         continue;
       }
       // It is spared the signals, and so owes no reading of them.
       connection.spare(this.log.framesEnd, signalBytes);
       if (lean === undefined) continue;
-      if (unread <= PAUSE_BYTES) this.#send(connection, lean);
-      else this.hold(connection, before, now);
+      if (unread <= PAUSE_BYTES) {
+        this.#send(connection, lean);
+        this.#wantProof(connection, this.on.newest());
+      } else this.hold(connection, before, now);
     }
   }
 
@@ -84,7 +99,11 @@ export class Delivery {
     if (connection.isClosed) return;
     connection.owe(this.#sentTo(connection), byteLength(text));
     if (connection.isWelcome && this.#unread(connection) > 2 * PAUSE_BYTES) this.#tooSlow(connection);
-    else this.#send(connection, text);
+    else {
+      this.#send(connection, text);
+      // Who is held is given a mark with what it is brought on by.
+      if (connection.cursor === undefined) this.#wantProof(connection, this.on.newest());
+    }
   }
 
   /** Its first message, of whatever size: what it has not read of it counts, and closes nobody who has yet to begin. */
@@ -108,7 +127,9 @@ export class Delivery {
   }
 
   /** The reader has told how far it has read. */
-  seen(connection: Connection, seq: number, committed: number, now: number): void {
+  seen(connection: Connection, { seq, m }: Pick<Seen, "seq" | "m">, committed: number, now: number): void {
+    const proves = connection.repeats(m);
+    if (!proves && !this.#believes(connection)) return;
     const read = Math.min(seq, connection.cursor ?? committed);
     // Who says less than before has read no more than before, and neither has who is behind what the log keeps.
     if (read >= connection.seen) {
@@ -119,7 +140,7 @@ export class Delivery {
       connection.pausedAt = now;
       this.pump(connection, committed);
     }
-    connection.note();
+    connection.note(this.#sentTo(connection));
   }
 
   /** Sends it nothing live: it has everything up to `sentTo` and is brought on from there. */
@@ -149,6 +170,7 @@ export class Delivery {
       this.#send(connection, isWhole ? frame.text : tailOf(frame.text, connection.cursor));
       connection.cursor = frame.seq;
       connection.replayedTo = frame.end;
+      this.#wantProof(connection, frame);
     }
   }
 
@@ -179,7 +201,7 @@ export class Delivery {
     for (const connection of this.#connections.values()) {
       if (connection.isSilent(now, ahead))
         this.bye(connection, closeCodes.silent, "Nothing was heard for 45 s.");
-      else if (connection.expiresAt <= now)
+      else if (connection.expiresAt <= now - ahead)
         this.bye(connection, closeCodes.badToken, "Your token has ended.");
       else if (connection.cursor !== undefined && now - connection.pausedAt >= PAUSED_MS)
         this.#tooSlow(connection);
@@ -194,12 +216,45 @@ export class Delivery {
   }
 
   /** When the next of them may be due. */
-  nextReapAt(): number {
+  nextReapAt(clock: RoomClock): number {
+    let endsAt = Number.POSITIVE_INFINITY;
     let next = Number.POSITIVE_INFINITY;
     for (const { expiresAt, cursor, pausedAt } of this.#connections.values()) {
-      next = Math.min(next, expiresAt, cursor === undefined ? expiresAt : pausedAt + PAUSED_MS);
+      endsAt = Math.min(endsAt, expiresAt);
+      if (cursor !== undefined) next = Math.min(next, pausedAt + PAUSED_MS);
     }
-    return next;
+    return Math.min(next, clock.roomAt(endsAt));
+  }
+
+  /**
+   * A word of having read costs nothing: whoever was sent much since they last proved it is given a mark, in a frame of its own,
+   * that only a reader can repeat.
+   */
+  #wantProof(connection: Connection, { seq, at }: { seq: number; at: number }): void {
+    if (connection.isClosed || !connection.isWelcome) return;
+    const sentTo = this.#sentTo(connection);
+    const isDue = connection.unproven(sentTo) >= SEEN_EVERY_BYTES && !connection.isMarked;
+    if (!isDue) return connection.noteUnproven(sentTo);
+    const mark = this.on.mark();
+    const frame: Frame = { t: "frame", seq, at, e: [], m: mark };
+    const text = JSON.stringify(frame);
+    connection.owe(sentTo, text.length);
+    connection.giveMark(mark, sentTo);
+    this.#send(connection, text);
+    connection.note(sentTo);
+  }
+
+  /**
+   * Whether its word counts without a mark: up to a pause since it last proved that it reads. Clients of before never repeat one,
+   * and are believed for longer, all sockets of a user together.
+   */
+  #believes(connection: Connection): boolean {
+    if (connection.unproven(this.#sentTo(connection)) <= PAUSE_BYTES) return true;
+    if (connection.hasProved) return false;
+    let unproven = 0;
+    for (const other of this.of(connection.member.user))
+      if (!other.hasProved) unproven += other.unproven(this.#sentTo(other));
+    return unproven <= MAX_UNPROVEN_BYTES;
   }
 
   /** What was sent to it and not yet read, in bytes. */

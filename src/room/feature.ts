@@ -46,6 +46,8 @@ export interface Speaker {
 /** What a decision may look at. Time, chance and fresh ids come from here and from nowhere else. */
 export interface Situation<S, P> {
   at: number;
+  /** The machine's time, which `at` may be ahead of: for what is compared with the world outside the room. It may go back. */
+  wallAt: number;
   room: { kind: string; id: string };
   state: S;
   private: P;

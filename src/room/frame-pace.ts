@@ -19,7 +19,8 @@ export class FramePace {
    * is not late any more. Timers are whole milliseconds, so the first two are no sign.
    */
   fired(lateMs: number): void {
-    const late = Math.max(0, lateMs - 2);
+    // A clock that stepped ahead makes a timer look hours late.
+    const late = Math.min(Math.max(0, lateMs - 2), MAX_STRETCHED_FRAME_MS);
     this.#lateMs += (late - this.#lateMs) * (late > this.#lateMs ? 0.5 : 0.1);
   }
 }

@@ -103,8 +103,11 @@ export class Journal {
     if (keepFrom > this.head.first) this.#carryOperations(memory, keepFrom, now);
     for (const key of this.keys.release(keepFrom - this.head.first)) gone.push(keyName(key));
     this.head.first = keepFrom;
-    const ended = this.head.operations.filter(({ until }) => until <= now);
-    this.head.operations = this.head.operations.filter(({ until }) => until > now);
+    // Not by the clock alone: it may have stepped ahead.
+    memory.operations.look(now);
+    const { oldestAt } = memory.operations;
+    const ended = this.head.operations.filter(({ until }) => until - RESEND_MS < oldestAt);
+    this.head.operations = this.head.operations.filter(({ until }) => until - RESEND_MS >= oldestAt);
     for (const { n, chunks: count } of ended) gone.push(...chunkKeys("o", n, count));
     this.#put(HEAD, this.head);
     this.#delete(gone);

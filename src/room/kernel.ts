@@ -1,5 +1,5 @@
 import { byteLength } from "../protocol/codec";
-import { MAX_RECORD_CHARS } from "../protocol/limits";
+import { MARK_CHARS, MAX_RECORD_CHARS } from "../protocol/limits";
 import type { RoomClock } from "./clock";
 import { ComeBack } from "./come-back";
 import type { Connection } from "./connection";
@@ -28,6 +28,7 @@ import type { Operation } from "./operations";
 import { type DecidedEvent, parsedEvent } from "./parsed-event";
 import type { World } from "./ports";
 import { PrivateSlices } from "./private-slices";
+import type { Refused } from "./refusals";
 import { Rulebook } from "./rulebook";
 import type { RoomSettings } from "./settings";
 import { LiveAsked, LiveSituation } from "./situation";
@@ -91,6 +92,8 @@ export class Kernel {
     this.comeBack = new ComeBack(parts.world.chance);
     this.delivery = new Delivery(parts.log, this.comeBack, {
       caughtUp: (connection) => this.#tellMissed(connection),
+      newest: () => ({ seq: this.committed, at: this.memory.at }),
+      mark: () => parts.world.freshId().slice(0, MARK_CHARS),
       held: (until) => parts.wheel.ensure(until),
       gone: on.gone,
     });
@@ -104,11 +107,23 @@ export class Kernel {
   clock(machineNow: number): number {
     const { clock, wheel } = this.parts;
     wheel.wentBack(clock.read(machineNow));
+    this.memory.operations.look(clock.now);
     return clock.now;
   }
 
   get now(): number {
     return this.parts.clock.now;
+  }
+
+  /** The machine's time: what ends by the world's clock (a token) is compared with this. */
+  get machineNow(): number {
+    return this.parts.clock.machineNow;
+  }
+
+  /** A refusal whose wait is as long as it takes outside: a room that is ahead is slow. */
+  refusal(why: Refused): Refused {
+    if (why.retryAfterMs === undefined) return why;
+    return { ...why, retryAfterMs: Math.ceil(this.parts.clock.machineMs(why.retryAfterMs)) };
   }
 
   /** The newest number that anybody may know of. */
@@ -289,12 +304,12 @@ export class Kernel {
   }
 
   #store(frame: OpenFrame, text: string | undefined): void {
-    const { journal, log, wheel, settings } = this.parts;
+    const { journal, log, wheel, clock, settings } = this.parts;
     const n = ++this.memory.n;
     this.memory.at = frame.at;
     this.commits++;
     journal.append(frame.store(n, text));
-    wheel.ensure(this.now + settings.idleMs);
+    wheel.ensure(clock.roomAt(clock.machineNow + settings.idleMs));
     const seq = frame.before + frame.count;
     if (text !== undefined)
       log.add({ first: frame.before + 1, seq, at: frame.at, text, bytes: byteLength(text), record: n });

@@ -98,6 +98,7 @@ export class Memory {
 
   /** What any kept record still answers for, be it before or after the snapshot. */
   recall(record: FrameRecord): void {
+    this.operations.look(record.at);
     for (const stored of record.o ?? []) this.operations.add(restoreOperation(stored, record.n));
   }
 

@@ -1,4 +1,4 @@
-import { MAX_OPERATIONS, OPERATIONS_PER_FREE, RESEND_MS } from "../protocol/limits";
+import { LONGEST_LOOK_MS, MAX_OPERATIONS, OPERATIONS_PER_FREE, RESEND_MS } from "../protocol/limits";
 import type { Json } from "../protocol/messages";
 
 /** An accepted action, as the journal keeps it: enough to answer it again, and to tell it from another of the same id. */
@@ -31,25 +31,36 @@ export function ownerOf(user: string): string {
   return user.startsWith(OVER_HTTP) ? user.slice(OVER_HTTP.length) : user;
 }
 
-/** The accepted ids of the last `RESEND_MS`, in the order they came. Never forgotten early. */
+/**
+ * The accepted ids of the last `RESEND_MS`, in the order they came. No platform has a clock that nobody sets: a clock that steps
+ * ahead looks like a long silence, and must not make an action new that its sender may still send again. So ids age by looks at
+ * the clock, and each look adds what has passed since the one before, `LONGEST_LOOK_MS` at most.
+ */
 export class Operations {
   readonly #byUser = new Map<string, Map<string, Operation>>();
   /** The same, oldest first: a map that loses its first entry again and again is walked over all those it lost. */
   #queue: Operation[] = [];
+  /** How old `#age` was when each of them came. */
+  #bornAt: number[] = [];
   #head = 0;
-  /** When the oldest is forgotten; it is far away in memory, and not to be looked at for every action. */
+  /** What all looks at the clock have added. */
+  #age = 0;
+  #lookedAt: number | undefined;
+  /** The age at which the oldest is forgotten; it is far away in memory, and not to be looked at for every action. */
   #forgetsAt = 0;
 
   find(user: string, id: string, now: number): Operation | undefined {
-    this.#drop(now);
+    this.look(now);
     return this.#byUser.get(user)?.get(id);
   }
 
   add(operation: Operation): void {
+    this.#grow(operation.at);
     const theirs = this.#byUser.get(operation.user);
     if (theirs) theirs.set(operation.id, operation);
     else this.#byUser.set(operation.user, new Map([[operation.id, operation]]));
     this.#queue.push(operation);
+    this.#bornAt.push(this.#age);
   }
 
   /**
@@ -57,18 +68,22 @@ export class Operations {
    * many as they can, some stay free for the others.
    */
   hasSpaceFor(user: string, now: number): boolean {
-    // No user alone holds more than the share that this leaves free, so the counting is not needed.
-    if (this.size * (OPERATIONS_PER_FREE + 1) < MAX_OPERATIONS * OPERATIONS_PER_FREE) return true;
-    this.#drop(now);
+    if (!this.mayRefuse) return true;
+    this.look(now);
     return this.#excessOf(user) <= 0;
+  }
+
+  /** Whether so few are free that one user alone may be past their share. */
+  get mayRefuse(): boolean {
+    return this.size * (OPERATIONS_PER_FREE + 1) >= MAX_OPERATIONS * OPERATIONS_PER_FREE;
   }
 
   /** The time at which this user may add one more, if nobody else adds any meanwhile. */
   nextFreeAt(user: string): number {
     // Each id that is forgotten leaves one more free, whosever it was.
     const dropped = Math.ceil(this.#excessOf(user) / OPERATIONS_PER_FREE);
-    const last = this.#queue[this.#head + Math.max(1, dropped) - 1];
-    return last ? last.at + RESEND_MS : 0;
+    const bornAt = this.#bornAt[this.#head + Math.max(1, dropped) - 1];
+    return bornAt === undefined ? 0 : (this.#lookedAt ?? 0) + bornAt + RESEND_MS - this.#age;
   }
 
   /** By how many ids this user is past the last one that they may still add to. */
@@ -78,9 +93,14 @@ export class Operations {
     return held + 1 - OPERATIONS_PER_FREE * (MAX_OPERATIONS - this.size);
   }
 
+  /** When the oldest was accepted. */
+  get oldestAt(): number {
+    return this.#queue[this.#head]?.at ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Those of some records, from one up to before another: a snapshot keeps them when it lets the records go. */
   *ofRecords(from: number, before: number, now: number): Iterable<Operation> {
-    this.#drop(now);
+    this.look(now);
     for (let at = this.#head; at < this.#queue.length; at++) {
       const operation = this.#queue[at] as Operation;
       if (operation.record >= before) return;
@@ -92,19 +112,28 @@ export class Operations {
     return this.#queue.length - this.#head;
   }
 
-  #drop(now: number): void {
-    if (now < this.#forgetsAt) return;
+  /** Lets go of those that are old enough. */
+  look(now: number): void {
+    this.#grow(now);
+    if (this.#age < this.#forgetsAt) return;
     let oldest = this.#queue[this.#head];
-    while (oldest && oldest.at + RESEND_MS <= now) {
+    while (oldest && (this.#bornAt[this.#head] as number) + RESEND_MS <= this.#age) {
       const theirs = this.#byUser.get(oldest.user);
       if (theirs?.get(oldest.id) === oldest) theirs.delete(oldest.id);
       if (theirs?.size === 0) this.#byUser.delete(oldest.user);
       oldest = this.#queue[++this.#head];
     }
-    this.#forgetsAt = oldest ? oldest.at + RESEND_MS : 0;
+    this.#forgetsAt = oldest ? (this.#bornAt[this.#head] as number) + RESEND_MS : 0;
     if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head);
+      this.#bornAt = this.#bornAt.slice(this.#head);
       this.#head = 0;
     }
+  }
+
+  #grow(now: number): void {
+    this.#lookedAt ??= now;
+    this.#age += Math.min(Math.max(0, now - this.#lookedAt), LONGEST_LOOK_MS);
+    this.#lookedAt = Math.max(this.#lookedAt, now);
   }
 }

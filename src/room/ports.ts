@@ -47,6 +47,11 @@ export interface SocketNote {
   p?: number;
   /** Bytes of answers that it has not read, to within a heap. */
   u?: number;
+  /** Bytes that it was sent since it last proved that it reads, to within a quarter of `SEEN_EVERY_BYTES` … */
+  v?: number;
+  /** … the mark that it has yet to repeat, and whether it ever repeated one. */
+  k?: string;
+  q?: 1;
   /** It is owed answers that only memory holds: without it, they have to be asked for again. */
   o?: 1;
 }

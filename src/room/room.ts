@@ -155,7 +155,7 @@ export class Room {
     const name = shownName(kernel.clean(caller.name) ?? "");
     const answer = this.#actions.act(action, { user, role, name, forRoom: true }, { as: overHttp(user) });
     kernel.flush();
-    if (!answer.ok) return answer;
+    if (!answer.ok) return { ok: false, refused: kernel.refusal(answer.refused) };
     const { seq, answer: d } = answer;
     return { ok: true, ...(seq === undefined ? { d: d ?? null } : { seq }) };
   }

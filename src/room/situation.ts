@@ -16,6 +16,9 @@ export class LiveSituation implements Situation<unknown, unknown> {
   get at(): number {
     return this.kernel.now;
   }
+  get wallAt(): number {
+    return this.kernel.machineNow;
+  }
   get room(): { kind: string; id: string } {
     return this.kernel.parts.name;
   }

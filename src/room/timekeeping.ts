@@ -1,3 +1,4 @@
+import { LONGEST_LOOK_MS } from "../protocol/limits";
 import type { Kernel } from "./kernel";
 
 /** A timer whose handler threw: soon, but not at once, for it may throw again. */
@@ -16,10 +17,13 @@ export class Timekeeping {
   /** Sets the alarm to what comes next, and never further ahead than a room may sleep. */
   rearm(): void {
     const { memory, parts, delivery, now } = this.kernel;
-    const idleAt = now + parts.settings.idleMs;
+    const idleAt = parts.clock.roomAt(parts.clock.machineNow + parts.settings.idleMs);
     const leaveAt = memory.members.nextLeaveAt();
     const errandAt = this.kernel.errands.nextAt();
-    parts.wheel.ensure(Math.min(idleAt, leaveAt, errandAt, delivery.nextReapAt(), ...memory.timers.values()));
+    // So that the wait told by a full room is true: see `Operations`.
+    const lookAt = memory.operations.mayRefuse ? now + LONGEST_LOOK_MS : Number.POSITIVE_INFINITY;
+    const reapAt = delivery.nextReapAt(parts.clock);
+    parts.wheel.ensure(Math.min(idleAt, leaveAt, errandAt, lookAt, reapAt, ...memory.timers.values()));
   }
 
   /** Nobody is in it, and nobody was for as long as its kind is kept. */

@@ -19,14 +19,14 @@ export class Wheel {
 
   /** Rings at this time or before. */
   ensure(at: number): void {
-    const machineAt = Math.min(at, this.clock.now + FARTHEST_MS) - this.clock.ahead;
+    const machineAt = Math.ceil(this.clock.machineAt(Math.min(at, this.clock.now + FARTHEST_MS)));
     if (at === Number.POSITIVE_INFINITY || (this.armedAt !== null && this.armedAt <= machineAt)) return;
     this.#arm(machineAt);
   }
 
-  /** The machine's clock has gone back, and what was armed would ring so much too late. */
+  /** The machine's clock has gone back, and what was armed would ring so much too late. Half of a millisecond is rounded each time. */
   wentBack(byMs: number): void {
-    if (byMs > 0 && this.armedAt !== null) this.#arm(this.armedAt - byMs);
+    if (byMs > 0 && this.armedAt !== null) this.#arm(this.armedAt - byMs - 1);
   }
 
   /** The alarm has rung: none is armed now. */

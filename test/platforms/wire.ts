@@ -51,6 +51,7 @@ export interface Frame {
   at: number;
   e: WireEvent[];
   s?: Signal[];
+  m?: string;
 }
 
 export interface Ack {

@@ -49,6 +49,11 @@ export class Deployment {
     return releases;
   }
 
+  /** Where clocks are wrong by days, tokens are good for longer. */
+  get tokenMs(): number {
+    return 3_600_000 + 15 * (this.plan.stepMs ?? 0);
+  }
+
   get isOver(): boolean {
     return this.failure !== undefined;
   }
@@ -126,6 +131,7 @@ export class Deployment {
       chance.next() < plan.pages
         ? new Page(this, object, user, tab, role, kind, skewMs)
         : new Tab(this, object, user, tab, role, kind);
+    if (made instanceof Tab) made.isOld = chance.below(3) === 0;
     this.clients.push(made);
     return made;
   }

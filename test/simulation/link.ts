@@ -66,7 +66,7 @@ export class Link {
         socket.pongedAt = socket.process.now;
         return this.down("pong");
       }
-      const seen = /^\{"t":"seen","seq":(\d+)\}$/.exec(text);
+      const seen = /^\{"t":"seen","seq":(\d+)/.exec(text);
       if (seen) socket.reading.read(Number(seen[1]));
       return socket.process.deliver((host) => host.hear(socket, text));
     });
@@ -74,6 +74,7 @@ export class Link {
 
   down(text: string): void {
     this.#downward(() => {
+      this.socket?.reading.arrived(text);
       this.#trace("hears", text);
       this.end.heard(text);
     });

@@ -50,8 +50,8 @@ export const mutants = [
   of(
     "answer over HTTP before the frame",
     "room/room",
-    "kernel.flush();\n    if (!answer.ok) return answer;",
-    "if (!answer.ok) return answer;",
+    "kernel.flush();\n    if (!answer.ok) return {",
+    "if (!answer.ok) return {",
   ),
   of("forget the ids at a snapshot", "room/journal", "this.#carryOperations(memory, keepFrom, now);", ""),
   of(
@@ -69,14 +69,14 @@ export const mutants = [
   of(
     "forget ids at half the time",
     "room/operations",
-    "while (oldest && oldest.at + RESEND_MS <= now)",
-    "while (oldest && oldest.at + RESEND_MS / 8 <= now)",
+    "(this.#bornAt[this.#head] as number) + RESEND_MS <= this.#age",
+    "(this.#bornAt[this.#head] as number) + RESEND_MS / 8 <= this.#age",
   ),
   of(
     "never forget an id",
     "room/operations",
-    "while (oldest && oldest.at + RESEND_MS <= now)",
-    "while (oldest && oldest.at + RESEND_MS * 99 <= now)",
+    "(this.#bornAt[this.#head] as number) + RESEND_MS <= this.#age",
+    "(this.#bornAt[this.#head] as number) + RESEND_MS * 99 <= this.#age",
   ),
   of(
     "let one user fill the room's ids",
@@ -241,7 +241,12 @@ export const mutants = [
     'const gone: string[] = old && old.n !== memory.n ? chunkKeys("s", old.n, old.chunks) : [];',
     "const gone: string[] = old ? [] : [];",
   ),
-  of("set no alarm when a room begins", "room/kernel", "wheel.ensure(this.now + settings.idleMs);", ""),
+  of(
+    "set no alarm when a room begins",
+    "room/kernel",
+    "wheel.ensure(clock.roomAt(clock.machineNow + settings.idleMs));",
+    "",
+  ),
   of(
     "re-arm nothing after an alarm",
     "room/room",
@@ -519,6 +524,42 @@ export const mutants = [
     "room/heaps",
     "this.#heaps[0].at <= position",
     "this.#heaps[0].at >= 0",
+  ),
+  of(
+    "believe whoever says that they have read",
+    "room/delivery",
+    "if (!proves && !this.#believes(connection)) return;",
+    "void proves;",
+  ),
+  of(
+    "believe clients of before without end",
+    "room/delivery",
+    "return unproven <= MAX_UNPROVEN_BYTES;",
+    "return unproven >= 0;",
+  ),
+  of(
+    "take any mark for the one that was given",
+    "room/connection",
+    "if (!mark || mark.text !== text) return false;",
+    "if (!mark || text === undefined) return false;",
+  ),
+  of(
+    "age ids by the clock alone",
+    "room/operations",
+    "Math.min(Math.max(0, now - this.#lookedAt), LONGEST_LOOK_MS)",
+    "Math.max(0, now - this.#lookedAt)",
+  ),
+  of(
+    "stay ahead for life",
+    "room/clock",
+    "const caughtUp = Math.floor((machine - this.#lead.since) * (1 - CATCH_UP_SPEED));",
+    "const caughtUp = 0;",
+  ),
+  of(
+    "owe points to the day that the room is ahead in",
+    "room/situation",
+    "return this.kernel.machineNow;",
+    "return this.kernel.now;",
   ),
   of(
     "tell nobody of a card that they were dealt",

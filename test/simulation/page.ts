@@ -12,8 +12,6 @@ import type { RoomObject } from "./room-object";
 import { textOf } from "./truth";
 import { Waking } from "./waking";
 
-const TOKEN_MS = 3_600_000;
-
 /** A page that somebody has open: the real session, on a clock of its own, over sockets that break. */
 export class Page implements Client {
   barredBy: number | undefined;
@@ -28,7 +26,7 @@ export class Page implements Client {
   #loads = 0;
   /** The newest number that its reader was told of. */
   #told = 0;
-  #lifeMs = TOKEN_MS;
+  #lifeMs: number;
   readonly #waking: Waking;
   #heard = 0;
 
@@ -43,6 +41,7 @@ export class Page implements Client {
     readonly skewMs: number,
   ) {
     this.#kind = kind;
+    this.#lifeMs = deployment.tokenMs;
     this.#promises = new Promises(deployment, object, user);
     this.session = this.#load();
     this.#waking = new Waking(
@@ -74,7 +73,7 @@ export class Page implements Client {
     return this.#promises.asks(id);
   }
 
-  connect(expiresInMs = TOKEN_MS): void {
+  connect(expiresInMs = this.deployment.tokenMs): void {
     this.#lifeMs = expiresInMs;
     this.come();
   }
@@ -147,7 +146,7 @@ export class Page implements Client {
     this.check();
     const { session, deployment, object } = this;
     const { life } = object.truth;
-    if (life?.epoch !== session.epoch || deployment.plan.skewMs > 0) return;
+    if (life?.epoch !== session.epoch || deployment.plan.skewMs > 0 || deployment.plan.stepMs) return;
     for (const [feature, slice] of Object.entries(session.mine)) {
       if (textOf(slice) !== textOf(life?.mine(feature, this.user)))
         deployment.breach(10, `the page of ${this.user} shows ${textOf(slice)} of ${feature}`);
@@ -215,7 +214,7 @@ export class Page implements Client {
     clock.in(anew ? deployment.netMs() : 1, () => {
       if (session !== this.session || !this.#wanted.has(link)) return;
       const endsAt = Math.floor(clock.now) + this.#lifeMs;
-      this.#lifeMs = TOKEN_MS;
+      this.#lifeMs = deployment.tokenMs;
       this.#happen((now) => session.authorised(link, endsAt, now));
       const { epoch, since } = session.resumePoint(link);
       const from = epoch === undefined ? undefined : { epoch, seq: Number(since) };

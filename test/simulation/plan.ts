@@ -25,8 +25,12 @@ export interface Plan {
   alarmsLateMs: number;
   /** Machines' clocks are wrong by up to so much, either way. */
   skewMs: number;
+  /** And they are set wrong by up to so much for a while, and right again; absent in older stories. */
+  stepMs?: number;
   /** Most characters that may be on their way to a reader and not read. */
   mostUnread: number;
+  /** And so many more to one that says that it has read and has not. */
+  mostUnproven?: number;
 }
 
 export function planOf(seed: number, moves: readonly string[]): Plan {
@@ -43,16 +47,18 @@ export function planOf(seed: number, moves: readonly string[]): Plan {
     MAX_LOG_BYTES: chance.pick([6_000, 8 * 1024 * 1024]),
     MAX_OPERATIONS: chance.pick([30, 200_000, 200_000]),
     RESEND_MS: resendMs,
+    LONGEST_LOOK_MS: resendMs / 16,
     SEEN_EVERY_BYTES: Math.floor(256 * 1024 * readers),
     LAGGING_BYTES: Math.floor(320 * 1024 * readers),
     PAUSE_BYTES: Math.floor(512 * 1024 * readers),
+    MAX_UNPROVEN_BYTES: Math.floor(1024 * 1024 * readers),
     HEAP_BYTES: Math.floor(8 * 1024 * readers),
     MAX_LISTED_MEMBERS: chance.pick([2, 200]),
     MAX_CONNECTIONS_PER_MEMBER: chance.pick([2, 256]),
     MAX_EARLY: chance.pick([2, 50]),
     MAX_OFFENCES: chance.pick([5, 1_000]),
   };
-  return {
+  const plan: Plan = {
     seed,
     settings: roomSettings(chance),
     limits,
@@ -69,7 +75,16 @@ export function planOf(seed: number, moves: readonly string[]): Plan {
     alarmsLateMs: chance.pick([0, 50, 60_000]),
     skewMs: chance.pick([0, 0, 50, Math.floor(resendMs / 12)]),
     mostUnread: 2 * limits.PAUSE_BYTES + 2 * limits.MAX_RECORD_CHARS,
+    mostUnproven: limits.MAX_UNPROVEN_BYTES,
   };
+  const stepMs = chance.pick([0, 0, 90_000, 2 * 86_400_000]);
+  // When a ban ends is told in the world's time, and the room whose clock is wrong holds another.
+  const weights = stepMs === 0 ? plan.weights : { ...plan.weights, ...without(moves, /\bban/) };
+  return { ...plan, weights, stepMs };
+}
+
+function without(moves: readonly string[], which: RegExp): Record<string, number> {
+  return Object.fromEntries(moves.filter((move) => which.test(move)).map((move) => [move, 0]));
 }
 
 function roomSettings(chance: Random): RoomSettings {

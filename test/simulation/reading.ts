@@ -13,6 +13,8 @@ export class Reading {
   #ends: { seq: number; bytes: number }[] = [];
   #said = { seq: 0, bytes: 0 };
   #readBytes = 0;
+  /** What its reader has in hand, whatever they say. */
+  #arrivedBytes = 0;
 
   constructor(private readonly socket: ServerSocket) {}
 
@@ -77,6 +79,14 @@ export class Reading {
     const unread = this.bytes - this.#readBytes;
     const { mostUnread } = this.socket.process.deployment.plan;
     if (unread > mostUnread + text.length) this.#breach(17, `${unread} characters sent and not read`);
+    const away = this.bytes - this.#arrivedBytes;
+    const { mostUnproven = Number.POSITIVE_INFINITY } = this.socket.process.deployment.plan;
+    if (away > mostUnread + mostUnproven + text.length)
+      this.#breach(17, `${away} characters sent, which its reader has not, whatever it says`);
+  }
+
+  arrived(text: string): void {
+    if (text !== "pong" && !text.startsWith('{"t":"welcome"')) this.#arrivedBytes += text.length;
   }
 
   /** The client's word has arrived that it has read so far. */
@@ -133,11 +143,11 @@ export class Reading {
     return resumed ? (this.socket.link.since?.seq ?? 0) : seq;
   }
 
-  #frame({ seq, at, e, s }: Frame): void {
+  #frame({ seq, at, e, s, m }: Frame): void {
     const life = this.#life as Life;
     if (seq > life.seq) this.#breach(2, `a frame up to ${seq}, durable up to ${life.seq}`);
     if (seq - e.length !== this.seq) this.#breach(9, `${e.length} events up to ${seq} after ${this.seq}`);
-    if (e.length === 0 && !s) this.#breach(9, `an empty frame at ${seq}`);
+    if (e.length === 0 && !s && m === undefined) this.#breach(9, `an empty frame at ${seq}`);
     if (e.length > 0 && at < this.#at && seq > life.seq) this.#breach(1, `time went back at ${seq}`);
     e.forEach((event, index) => {
       const { seq: number, at: then, ...stored } = life.events[seq - e.length + index] ?? { seq: 0, at: 0 };

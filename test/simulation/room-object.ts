@@ -10,6 +10,8 @@ export class RoomObject {
   process: Process;
   /** They run on after another took the object over. */
   readonly superseded = new Set<Process>();
+  /** By how much its machines' clocks were wrong, and since when. */
+  readonly skews: { at: number; skewMs: number }[] = [{ at: 0, skewMs: 0 }];
   #settling: (() => void) | undefined;
   #alarm: { at: number; cancel: () => void } | undefined;
   #retries = 0;
@@ -105,11 +107,29 @@ export class RoomObject {
     superseded.die();
   }
 
+  /** Its machine's clock is set, and with it the platform's alarm. Who sets it back looks at the room soon after. */
+  setClock(skewMs: number): void {
+    const back = this.process.skewMs - skewMs;
+    this.process.skewMs = skewMs;
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    this.#watchAlarm();
+    this.#comesSoon(back);
+  }
+
+  #comesSoon(back: number): void {
+    this.skews.push({ at: this.deployment.clock.now, skewMs: this.process.skewMs });
+    // What a room had set by a clock that was far ahead rings when that time has come, or when somebody wakes it.
+    if (back > 60_000) this.deployment.clock.in(1_000, () => this.ring(true));
+  }
+
   #replace(world: MemoryWorld, kind: Kind, skewMs: number): void {
+    const back = this.process.skewMs - skewMs;
     this.#settling?.();
     this.#settling = undefined;
     this.process = new Process(this.deployment, this, world, kind, skewMs);
     this.#watchAlarm();
+    this.#comesSoon(back);
   }
 
   /** The platform's one alarm: it may come late, and twice. */

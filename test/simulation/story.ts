@@ -127,11 +127,15 @@ async function settle(deployment: Deployment): Promise<void> {
     object.process.world.failWrites(0);
     object.process.world.faultReads(Number.POSITIVE_INFINITY, "failing");
   }
+  const { stepMs = 0 } = deployment.plan;
+  if (stepMs > 0) for (const object of deployment.objects) object.setClock(0);
+  // A room that is ahead does everything at half speed.
+  const slow = stepMs > 0 ? 2 : 1;
   deployment.heldBackMs.length = 0;
   for (const client of deployment.clients) client.calm();
   const { idleMs } = deployment.plan.settings;
   // A room that crashed unseen finds out who is gone at its next alarm; a socket that was cut without a word takes minutes.
-  for (let left = idleMs + 220_000; left > 0 && !deployment.isOver; left -= 60_000)
+  for (let left = slow * (idleMs + 220_000); left > 0 && !deployment.isOver; left -= 60_000)
     await deployment.pass(60_000);
   // What a room still owes explains much of what the others would find.
   const inOrder = [errands, ...parts.filter((part) => part !== errands)];
@@ -139,6 +143,6 @@ async function settle(deployment: Deployment): Promise<void> {
   if (deployment.isOver) return;
   deployment.trace(() => "everybody leaves");
   for (const client of deployment.clients) client.leave();
-  for (let times = 0; times < 4 && !deployment.isOver; times++) await deployment.pass(idleMs);
+  for (let times = 0; times < 4 * slow && !deployment.isOver; times++) await deployment.pass(idleMs);
   for (const part of parts) if (!deployment.isOver) await part.ended?.(deployment);
 }

@@ -27,6 +27,8 @@ export class Tab implements Client {
   barredBy: number | undefined;
   readonly asked = new Map<string, Asked>();
   isMute = false;
+  /** It knows of no marks. */
+  isOld = false;
   #versions: Record<string, string> = {};
   #unread = 0;
   #heardAt = 0;
@@ -48,7 +50,7 @@ export class Tab implements Client {
     return this.isWelcome && this.link !== undefined && !this.link.isOver;
   }
 
-  connect(expiresInMs = 3_600_000): void {
+  connect(expiresInMs = this.deployment.tokenMs): void {
     const { deployment, object, user, tab, role, epoch, seq } = this;
     const since = epoch === undefined ? undefined : { epoch, seq };
     this.isWelcome = false;
@@ -152,9 +154,10 @@ export class Tab implements Client {
       default:
         break;
     }
-    if (this.isMute || this.#unread < SEEN_EVERY_BYTES) return;
+    const m = this.isOld || message.t !== "frame" ? undefined : message.m;
+    if (this.isMute || (m === undefined && this.#unread < SEEN_EVERY_BYTES)) return;
     this.#unread = 0;
-    this.link?.up(JSON.stringify({ t: "seen", seq: this.seq }));
+    this.link?.up(JSON.stringify({ t: "seen", seq: this.seq, m }));
   }
 
   #welcome({ epoch, seq, resumed, state, features }: Welcome): void {

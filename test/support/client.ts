@@ -298,6 +298,7 @@ export class Client {
     });
     this.seq = frame.seq;
     this.signals.push(...(frame.s ?? []));
+    if (frame.m !== undefined) this.wire.send(JSON.stringify({ t: "seen", seq: this.seq, m: frame.m }));
     for (const seen of frame.e.length > 0 ? this.events.slice(-frame.e.length) : []) {
       if (seen.op !== undefined && seen.by === this.welcomes.at(-1)?.you.user) {
         this.settle(seen.op, { kind: "event", seq: seen.seq, event: seen, frame });

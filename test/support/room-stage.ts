@@ -198,6 +198,15 @@ export class RoomStage {
     this.tell(tab, { t: "verify" });
   }
 
+  /** As a browser does: it repeats the newest mark. */
+  prove(tab: RoomTab): void {
+    const m = tab.peer.mark;
+    tab.repeated = m;
+    tab.saidAt = tab.peer.bytes;
+    this.tell(tab, { t: "seen", seq: tab.heardOf, ...(m === undefined ? {} : { m }) });
+  }
+
+  /** As a client of before, which knows of no marks. */
   seen(tab: RoomTab): void {
     const seq = tab.heardOf;
     tab.saidAt = tab.peer.bytes;
@@ -285,10 +294,11 @@ export class RoomStage {
       throw new Error(`The alarm is too far ahead (seed ${seed}).`);
   }
 
-  /** Every 200 KiB, where a browser has to at 256. */
+  /** At each mark, and every 200 KiB, where a browser has to at 256. */
   #saySeen(): void {
     for (const tab of this.#open()) {
-      if (!this.deaf.has(tab) && tab.peer.bytes - tab.saidAt > 200 * 1024) this.seen(tab);
+      if (this.deaf.has(tab)) continue;
+      if (tab.peer.mark !== tab.repeated || tab.peer.bytes - tab.saidAt > 200 * 1024) this.prove(tab);
     }
   }
 

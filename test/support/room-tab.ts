@@ -38,6 +38,8 @@ export class RoomTab {
   pongs = 0;
   /** Of its socket's bytes, so many had come when it last said `seen`. */
   saidAt = 0;
+  /** The newest mark that it repeated. */
+  repeated: string | undefined;
   readonly #faults: string[] = [];
   #peer: MemoryPeer | undefined;
   #readTo = 0;
@@ -153,12 +155,12 @@ export class RoomTab {
     this.mine = { ...welcome.mine };
   }
 
-  #frame({ seq, at, e, s = [] }: Frame): void {
+  #frame({ seq, at, e, s = [], m }: Frame): void {
     this.frames.push({ seq, at, e, s });
     this.signals.push(...s);
     const last = this.frames.at(-2);
     if (last && e.length > 0 && at < last.at && last.seq < seq) this.#faults.push(`time went back at ${seq}`);
-    if (e.length === 0 && s.length === 0) this.#faults.push(`an empty frame at ${seq}`);
+    if (e.length === 0 && s.length === 0 && m === undefined) this.#faults.push(`an empty frame at ${seq}`);
     if (seq - e.length !== this.seq) this.#faults.push(`${e.length} events up to ${seq} after ${this.seq}`);
     if (this.#expects && s.length > 0 && seq <= this.#expects.replayTo && e.length > 0) {
       this.#faults.push("signals in a replay");

@@ -2,6 +2,12 @@ import { describe, expect, it } from "vitest";
 import { MAX_OPERATIONS, RESEND_MS } from "../../src/protocol/limits";
 import { type Operation, Operations, overHttp } from "../../src/room/operations";
 
+/** Looks at the clock as often as ids age by. */
+function pass(held: Operations, from: number, to: number): void {
+  for (let now = from; now < to; now += 5_000) held.look(now);
+  held.look(to);
+}
+
 function operation(user: string, id: string, at: number, record = 1): Operation {
   return { user, id, print: 7, at, record, seq: undefined, answer: undefined, rule: undefined };
 }
@@ -20,9 +26,31 @@ describe("accepted operations", () => {
     const held = new Operations();
     held.add(operation("ann", "1", 0));
     held.add(operation("ann", "2", 5));
+    pass(held, 5, RESEND_MS - 1);
     expect(held.find("ann", "1", RESEND_MS - 1)).toBeDefined();
     expect(held.find("ann", "1", RESEND_MS)).toBeUndefined();
     expect(held.find("ann", "2", RESEND_MS)).toBeDefined();
+    expect(held.size).toBe(1);
+  });
+
+  it("[O2] outlive a clock that steps ahead, by however much: a step costs them no more than a look", () => {
+    const held = new Operations();
+    held.add(operation("ann", "1", 0));
+    const step = 2 * 86_400_000;
+    for (const at of [step, 2 * step, 3 * step, 4 * step]) expect(held.find("ann", "1", at)).toBeDefined();
+    pass(held, 4 * step, 4 * step + RESEND_MS / 2);
+    expect(held.find("ann", "1", 4 * step + RESEND_MS / 2)).toBeDefined();
+    pass(held, 4 * step + RESEND_MS / 2, 4 * step + RESEND_MS);
+    expect(held.size).toBe(0);
+  });
+
+  it("[O2] do not age while the clock is behind where it was", () => {
+    const held = new Operations();
+    held.add(operation("ann", "1", 0));
+    for (let n = 0; n < 100; n++) {
+      held.look(7_000);
+      held.look(0);
+    }
     expect(held.size).toBe(1);
   });
 
@@ -30,6 +58,7 @@ describe("accepted operations", () => {
     const held = new Operations();
     for (let n = 0; n < 10; n++) held.add(operation("ann", `${n}`, n, Math.floor(n / 2)));
     expect([...held.ofRecords(1, 3, 10)].map(({ id }) => id)).toEqual(["2", "3", "4", "5"]);
+    pass(held, 10, RESEND_MS + 7);
     expect([...held.ofRecords(0, 5, RESEND_MS + 7)].map(({ id }) => id)).toEqual(["8", "9"]);
   });
 
@@ -40,6 +69,7 @@ describe("accepted operations", () => {
       held.add(operation("ann", `${n}`, n < 10 ? 100 : 5_000));
     const share = held.size;
     expect(share).toBe(Math.ceil((MAX_OPERATIONS * 2) / 3));
+    pass(held, 5_000, 100 + RESEND_MS - 1);
     expect(held.nextFreeAt("ann")).toBe(100 + RESEND_MS);
     expect(held.hasSpaceFor("ann", 100 + RESEND_MS - 1)).toBe(false);
     expect(held.find("ann", "0", 100 + RESEND_MS - 1)).toBeDefined();
@@ -66,6 +96,7 @@ describe("accepted operations", () => {
     expect(held.hasSpaceFor("bob", 1_500)).toBe(true);
     const at = held.nextFreeAt("hana");
     expect(at).toBe(RESEND_MS);
+    pass(held, 1_500, at - 1);
     expect(held.hasSpaceFor("hana", at - 1)).toBe(false);
     expect(held.hasSpaceFor("hana", at)).toBe(true);
   });
@@ -75,6 +106,7 @@ describe("accepted operations", () => {
     for (let n = 0; n < MAX_OPERATIONS; n++) held.add(operation(`user${n}`, "1", n < 5 ? 10 : 400));
     expect(held.hasSpaceFor("ann", 400)).toBe(false);
     expect(held.nextFreeAt("ann")).toBe(10 + RESEND_MS);
+    pass(held, 400, 10 + RESEND_MS);
     expect(held.hasSpaceFor("ann", 10 + RESEND_MS)).toBe(true);
   });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { LAGGING_BYTES, PAUSE_BYTES, PAUSED_MS, SEEN_EVERY_BYTES } from "../../src/protocol/limits";
+import {
+  LAGGING_BYTES,
+  MAX_UNPROVEN_BYTES,
+  PAUSE_BYTES,
+  PAUSED_MS,
+  SEEN_EVERY_BYTES,
+} from "../../src/protocol/limits";
 import type { LabState } from "../support/room-features";
 import { RoomStage, settings } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
@@ -360,6 +366,104 @@ describe("a reader who falls behind", () => {
     expect(deaf.read().welcomes.at(-1)).toMatchObject({ resumed: false });
     expect(deaf.seq).toBe(reader.read().seq);
     stage.check();
+  });
+});
+
+describe("a reader who says that it has read and has not", () => {
+  it("[F6] is given a mark before a pause's worth is out, and is believed no more without it once it has repeated one", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, SEEN_EVERY_BYTES + 40_000);
+    expect(deaf.peer.mark).toMatch(/^[0-9a-f]{8}$/);
+    stage.prove(deaf);
+    const before = deaf.peer.bytes;
+    for (let n = 0; n < 60; n++) {
+      talk(stage, talker, 40_000);
+      stage.tell(deaf, { t: "seen", seq: 2 ** 50 });
+      stage.tell(deaf, { t: "seen", seq: 2 ** 50, m: "00000000" });
+    }
+    expect(deaf.peer.bytes - before).toBeLessThan(2 * PAUSE_BYTES + 60_000);
+    expect(reader.read().seq).toBe(stage.room.summary(stage.now).seq);
+    // An honest one is brought on by the mark alone, from where it stood.
+    for (let n = 0; n < 20 && deaf.read().seq < reader.read().seq; n++) stage.prove(deaf);
+    expect(deaf.seq).toBe(reader.seq);
+    stage.check();
+  });
+
+  it("[F6] is closed 30 s after it was paused, whatever it says meanwhile", async () => {
+    const { stage, talker, deaf } = await audience();
+    talkOn(stage, talker, SEEN_EVERY_BYTES + 40_000);
+    stage.prove(deaf);
+    talkOn(stage, talker, 3 * PAUSE_BYTES);
+    for (let n = 0; n < 60; n++) {
+      stage.pass(1_000);
+      stage.tell(deaf, { t: "seen", seq: 2 ** 50 });
+    }
+    expect(deaf.read().byes).toMatchObject([{ code: 4408 }]);
+    expect(deaf.peer.bytes).toBeLessThan(3 * PAUSE_BYTES);
+  });
+
+  it("[F6] and never repeated a mark is believed up to a bound, all its user's sockets together", async () => {
+    const stage = await RoomStage.open();
+    const talker = stage.join("talker");
+    const liars = Array.from({ length: 60 }, (_, n) => stage.join("liar", { tab: `t${n}`, forgets: true }));
+    for (const liar of liars) stage.deaf.add(liar);
+    stage.pass(1_000);
+    for (let n = 0; n < 60; n++) {
+      talk(stage, talker, 40_000);
+      for (const liar of liars) stage.tell(liar, { t: "seen", seq: 2 ** 50 });
+    }
+    const bytes = liars.reduce((sum, { peer }) => sum + peer.bytes, 0);
+    // Each may leave a pause's worth unread; of what is believed beyond that there is one measure for all.
+    expect(bytes).toBeLessThan(60 * (2 * PAUSE_BYTES) + MAX_UNPROVEN_BYTES);
+    stage.check();
+  });
+
+  it("[F6] of a client of before is no liar: it is brought on by its word for megabytes", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    for (let n = 0; n < 150; n++) {
+      talk(stage, talker, 40_000);
+      if (n % 4 === 3) stage.seen(deaf);
+    }
+    stage.seen(deaf);
+    expect(deaf.peer.bytes).toBeGreaterThan(5_000_000);
+    expect(deaf.read().seq).toBe(reader.read().seq);
+    expect(deaf.byes).toEqual([]);
+    stage.check();
+  });
+
+  it("[F6] gains nothing by a room that sleeps, and its mark outlives that", async () => {
+    const { stage, talker, reader, deaf } = await audience();
+    talkOn(stage, talker, SEEN_EVERY_BYTES + 40_000);
+    stage.prove(deaf);
+    const before = deaf.peer.bytes;
+    for (let n = 0; n < 30; n++) {
+      talkOn(stage, talker, 100_000);
+      stage.tell(deaf, { t: "seen", seq: 2 ** 50 });
+      stage.pass(500);
+      await stage.sleep();
+      stage.tell(deaf, { t: "seen", seq: 2 ** 50 });
+    }
+    expect(deaf.peer.bytes - before).toBeLessThan(2 * PAUSE_BYTES + 2 * SEEN_EVERY_BYTES);
+    for (let n = 0; n < 20 && deaf.read().seq < reader.read().seq; n++) stage.prove(deaf);
+    expect(deaf.seq).toBe(reader.seq);
+    stage.check();
+  });
+
+  it("[F6] of answers is given a mark as well", async () => {
+    const { stage, deaf } = await audience();
+    const before = deaf.peer.bytes;
+    for (let n = 0; n < 30; n++) {
+      stage.do(deaf, "lab", "echo", { text: "x".repeat(10_000) });
+      stage.pass(10);
+    }
+    stage.prove(deaf);
+    for (let n = 0; n < 250 && deaf.peer.closes.length === 0; n++) {
+      stage.do(deaf, "lab", "echo", { text: "x".repeat(10_000) });
+      stage.tell(deaf, { t: "seen", seq: 2 ** 50 });
+      stage.pass(10);
+    }
+    expect(deaf.peer.bytes - before).toBeLessThan(4 * PAUSE_BYTES);
+    expect(deaf.read().byes).toMatchObject([{ code: 4408 }]);
   });
 });
 

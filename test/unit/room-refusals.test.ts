@@ -95,6 +95,7 @@ describe("what a room refuses", () => {
 const by = { user: "hanna", name: "Hanna", role: "host" as const, forRoom: false };
 const seen = {
   at: 1_000,
+  wallAt: 1_000,
   room: { kind: "main", id: "hall" },
   seq: 1,
   epoch: "e",

@@ -121,6 +121,7 @@ describe("what the room keeps of points", () => {
   it("[K3] asks for nothing, and hears nothing, when nothing is under way", () => {
     const seen = (hidden: Hidden): Seen => ({
       at: 1_000,
+      wallAt: 1_000,
       room: { kind: "main", id: "hall" },
       state: initial(),
       private: hidden,

@@ -60,11 +60,18 @@ describe("the wheel", () => {
     it.ensure(1_500);
     it.wentBack(clock.read(400));
     expect(clock.now).toBe(1_000);
-    expect(set).toEqual([1_500, 900]);
+    expect(set).toEqual([1_500, 899]);
+    // Ahead by 600 ms, it runs at half speed for 1,200.
     clock.read(500);
-    expect(clock.now).toBe(1_100);
+    expect(clock.now).toBe(1_050);
     it.ensure(1_300);
-    expect(set.at(-1)).toBe(700);
+    expect(set.at(-1)).toBe(899);
+    it.ensure(1_240);
+    expect(set.at(-1)).toBe(880);
+    clock.read(900);
+    expect(clock.now).toBe(1_250);
+    clock.read(2_000);
+    expect(clock.now).toBe(2_000);
   });
 
   it("sets nothing for what never comes", () => {

@@ -22,8 +22,5 @@ export function refused(code: ActionErrorCode, message: string): Outcome {
   return { is: "refused", refusal: { code, message } };
 }
 
-export const UNKNOWN_OUTCOME = refused(
-  "unknown_outcome",
-  "No answer came, and it is too late to ask again: it may have been done.",
-);
+export const UNKNOWN_OUTCOME = refused("unknown_outcome", "No answer came in time: it may have been done.");
 export const TIMEOUT = refused("timeout", "The room could not be reached in time: it was not done.");

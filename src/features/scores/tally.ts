@@ -36,7 +36,8 @@ export class Tally {
   /** Answers the player's total now, or nothing where it would no longer be exact. */
   add(scoring: Scoring): number | undefined {
     const { board, rules, user, name, points, tie, own } = scoring;
-    const { at } = this.seen;
+    // A room that is ahead of the world for a while owes its points to the day that it is outside.
+    const { wallAt } = this.seen;
     const key = standingKey(board, user);
     const before = this.#standings.get(key) ?? standings.find(this.seen.private.standings, key);
     const total = rules.combine === "sum" ? (before?.total ?? 0) + points : points;
@@ -64,7 +65,7 @@ export class Tally {
         user,
         name,
         ...(stands ? { stands: game } : {}),
-        ...this.#owes(scoring, rule, game.seq, at),
+        ...this.#owes(scoring, rule, game.seq, wallAt),
         ...(own ? { own } : {}),
       },
     });
@@ -109,7 +110,12 @@ export class Tally {
     const key = ledgerKey(board, user, at);
     const known = this.#owed.get(key);
     const before = known !== undefined ? known : ledger.find(this.seen.private.ledger, key);
-    const game = { points, ...(rule.tie ? { tie: tie ?? 0 } : {}), lastAt: at, seq };
+    const game = {
+      points,
+      ...(rule.tie ? { tie: tie ?? 0 } : {}),
+      lastAt: Math.max(at, before?.lastAt ?? at),
+      seq,
+    };
     if (before && rules.combine === "best" && !isBefore(asStanding(game), asStanding(before), rule))
       return {};
     const sum = rules.combine === "sum" ? (before?.points ?? 0) + points : points;

@@ -91,7 +91,9 @@ export class AddressWindows {
         windows.map(({ of, perMs }): Stamp => (once ? [of, rule, now, perMs, once] : [of, rule, now, perMs])),
       );
     for (const stamp of stamps) this.restore(stamp);
-    return { answer: longest ? { ok: false, ...longest } : { ok: true }, stamps };
+    if (!longest) return { answer: { ok: true }, stamps };
+    const retryAfterMs = Math.ceil(this.#clock.machineMs(longest.retryAfterMs));
+    return { answer: { ok: false, ...longest, retryAfterMs }, stamps };
   }
 
   /** Also what was stored: the same step brings a window to life and back to it. */

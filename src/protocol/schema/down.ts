@@ -43,7 +43,14 @@ export const down = z.discriminatedUnion("t", [
       rules: byName(rate),
     }),
   }),
-  z.object({ t: z.literal("frame"), seq, at, e: z.array(event), s: z.array(signal).optional() }),
+  z.object({
+    t: z.literal("frame"),
+    seq,
+    at,
+    e: z.array(event),
+    s: z.array(signal).optional(),
+    m: z.string().optional(),
+  }),
   z.object({ t: z.literal("mine"), f: z.string(), d: z.json() }),
   z.object({ t: z.literal("ack"), id: z.string(), seq: seq.optional(), d: z.json().optional() }),
   z.object({

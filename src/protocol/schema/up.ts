@@ -16,7 +16,7 @@ export const doSchema = z.object({ t: z.literal("do"), id: text(1, 64), f: named
 export const up = z.discriminatedUnion("t", [
   doSchema,
   z.object({ t: z.literal("sig"), f: named, n: named, d: json }),
-  z.object({ t: z.literal("seen"), seq: z.int().nonnegative() }),
+  z.object({ t: z.literal("seen"), seq: z.int().nonnegative(), m: named.optional() }),
   z.object({ t: z.literal("clock"), t0: z.number() }),
   z.object({ t: z.literal("verify") }),
 ]);

@@ -129,6 +129,19 @@ export const machines: Part = {
         anyObject(deployment, chance).process.skewMs = skew(deployment, chance);
       },
     },
+    /** Far, either way, and right again after a while. */
+    "step a clock": {
+      weight: 6,
+      go(deployment, chance) {
+        const { stepMs = 0 } = deployment.plan;
+        if (stepMs === 0) return;
+        deployment.fault("clock stepped");
+        const object = anyObject(deployment, chance);
+        object.setClock(chance.pick([stepMs, -stepMs, chance.below(stepMs), -chance.below(stepMs)]));
+        const right = () => deployment.faults && object.setClock(skew(deployment, chance));
+        deployment.clock.in(chance.below(chance.pick([500, 5_000, 60_000])), () => void right());
+      },
+    },
   },
 
   turned(deployment, object) {
@@ -162,6 +175,10 @@ export const machines: Part = {
 
   settled(deployment) {
     for (const { process, name } of deployment.objects) {
+      const { ahead = 0 } = process.room?.["parts"].clock ?? {};
+      // From two days nobody catches up in a story.
+      if (ahead > 0 && (deployment.plan.stepMs ?? 0) <= 90_000)
+        deployment.breach(24, `${name} is ${ahead} ms ahead of its machine's clock`);
       if (process.hasTimers) deployment.breach(6, `${name} is quiet, and has a timer that keeps it awake`);
     }
   },

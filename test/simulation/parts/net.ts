@@ -58,6 +58,30 @@ export const net: Part = {
         tab?.say(JSON.stringify({ t: "seen", seq: tab.seq }));
       },
     },
+    /** Reads nothing, and says all the time that it has read all that there is, with marks that it makes up. */
+    "say that all is read, and read nothing": {
+      weight: 3,
+      go(deployment, chance) {
+        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        const other =
+          tab &&
+          deployment.anyone(
+            chance,
+            (one) => one.user !== tab.user && one.object === tab.object && one.isOnline,
+          );
+        if (!tab?.link || !other) return;
+        deployment.fault("reader lies");
+        const { link } = tab;
+        link.stalledUntil = deployment.clock.now + 60_000;
+        const claims = ["", ',"m":"00000000"'];
+        for (let n = 0; n < 150; n++) {
+          deployment.clock.in(60 * n, () => {
+            other.do("lab", "many", { count: 4, chars: 700 });
+            link.up(`{"t":"seen","seq":9007199254740991${chance.pick(claims)}}`);
+          });
+        }
+      },
+    },
     "stop saying what is read": {
       weight: 2,
       go(deployment, chance) {

@@ -23,6 +23,24 @@ export const points: Part = {
     },
   },
 
+  /** Points are owed to the day that it is outside, by what its machine's clock says, to within a quarter of an hour. */
+  recorded(deployment, object, _, record) {
+    const { now } = deployment.clock;
+    const skews = object.skews.filter(
+      ({ at }, place) => (object.skews[place + 1]?.at ?? now) > now - 70_000 || at > now,
+    );
+    for (const [f, n, d] of record.p ?? []) {
+      if (f !== "scores" || n !== "added") continue;
+      const at = (JSON.parse(d) as { owes?: { lastAt: number } }).owes?.lastAt;
+      const near = [...skews.map(({ skewMs }) => skewMs), object.process.skewMs];
+      if (at !== undefined && near.every((skewMs) => Math.abs(at - now - skewMs) > 1_000_000))
+        deployment.breach(
+          20,
+          `points of ${new Date(now).toISOString()} are owed to ${new Date(at).toISOString()}`,
+        );
+    }
+  },
+
   /** At last: all of it, once. Each batch is looked at when it is applied. */
   ended: ({ outside }) => outside.scoreboard.ended(),
 };

@@ -1,4 +1,5 @@
 import {
+  LONGEST_LOOK_MS,
   MAX_LOG_BYTES,
   MAX_OPERATIONS,
   RESEND_MS,
@@ -43,6 +44,10 @@ export const storage: Part = {
     }
   },
 
+  turned(_, object) {
+    ageOf(object);
+  },
+
   stored(deployment, object) {
     const { head, life, keys, records } = object.truth;
     if (!head || !life) return;
@@ -72,6 +77,26 @@ export const storage: Part = {
   },
 };
 
+interface Aging {
+  age: number;
+  at: number;
+  /** How old that was when each accepted action became durable. */
+  bornAt: number[];
+}
+const agings = new WeakMap<object, Aging>();
+
+/** How old ids are by the looks at the clock of this instance. */
+function ageOf({ process: { room }, truth: { life } }: RoomObject): Aging | undefined {
+  if (!room || !life) return undefined;
+  const { now } = room["parts"].clock;
+  const aging: Aging = agings.get(room) ?? { age: 0, at: now, bornAt: [] };
+  agings.set(room, aging);
+  aging.age += Math.min(now - aging.at, LONGEST_LOOK_MS);
+  aging.at = now;
+  while (aging.bornAt.length < life.accepted.length) aging.bornAt.push(aging.age);
+  return aging;
+}
+
 /** Read from inside: nothing on the wire tells how much a room holds in memory. */
 function inMemory(deployment: Deployment, object: RoomObject): void {
   const { process, name, truth } = object;
@@ -83,17 +108,15 @@ function inMemory(deployment: Deployment, object: RoomObject): void {
   if (memory.windows.size > users)
     deployment.breach(8, `${name} holds ${memory.windows.size} windows of ${users}`);
   if (log.bytes > MAX_LOG_BYTES) deployment.breach(8, `${name} holds ${log.bytes} bytes of log`);
-  const { life } = truth;
-  const { now } = room["parts"].clock;
-  // Ids are let go by whoever looks for one.
-  memory.operations.find("", "", now);
-  const recent = life?.accepted.filter((at) => at > now - RESEND_MS).length ?? 0;
+  // By the looks that the room had at its clock: those of before this instance it may know to be older.
+  const { age, bornAt } = ageOf(object) ?? { age: 0, bornAt: [] as number[] };
+  const recent = bornAt.filter((born) => born > age - RESEND_MS).length;
   if (memory.operations.size > recent) {
     deployment.breach(8, `${name} holds ${memory.operations.size} ids of ${recent}`);
   }
   // Whoever adds as many as they can holds two thirds of all, and the rest is for the others.
   const held = new Map<string, number>();
-  for (const { user } of memory.operations.ofRecords(0, Number.POSITIVE_INFINITY, now)) {
+  for (const { user } of memory.operations.ofRecords(0, Number.POSITIVE_INFINITY, memory.at)) {
     const owner = ownerOf(user);
     held.set(owner, (held.get(owner) ?? 0) + 1);
   }
