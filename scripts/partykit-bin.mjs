@@ -1,4 +1,4 @@
-import { existsSync, rmSync, symlinkSync } from "node:fs";
+import { lstatSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { join, relative } from "node:path";
 import { PROJECT } from "./project.mjs";
 
@@ -9,7 +9,7 @@ import { PROJECT } from "./project.mjs";
  */
 export function linkPartykit(bin = join(PROJECT, "node_modules/.bin")) {
   const link = join(bin, "partykit");
-  if (process.platform === "win32" || !existsSync(link)) return;
+  if (process.platform === "win32" || lstatSync(link, { throwIfNoEntry: false }) === undefined) return;
   rmSync(link);
-  symlinkSync(relative(bin, join(PROJECT, "scripts/partykit.mjs")), link);
+  symlinkSync(relative(realpathSync(bin), join(PROJECT, "scripts/partykit.mjs")), link);
 }

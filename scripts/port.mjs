@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 
 /**
- * Whether somebody listens on a port already. Both addresses are tried: partykit listens on every address and wrangler on
- * one, and on some systems the one does not keep the other from starting.
+ * Whether somebody listens on a port already. Both addresses are tried: a server of somebody else's may listen on every
+ * address, and on some systems that does not keep ours from starting on one.
  * @param {number} port
  */
 export async function isBusy(port) {

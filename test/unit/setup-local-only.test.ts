@@ -1,10 +1,21 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isLocalHost, isLocalOrigin } from "../../scripts/local-names.mjs";
 import { localNode } from "../../scripts/local-node.mjs";
 import { openFilesWarning } from "../../scripts/open-files.mjs";
+import { linkPartykit } from "../../scripts/partykit-bin.mjs";
 import { PROJECT } from "../../scripts/project.mjs";
 import { patchProgram, patchWorker } from "../../scripts/runtime-patches.mjs";
 
@@ -105,6 +116,28 @@ describe("the programs that are installed", () => {
     expect(() => patchProgram("/a/partykit/dist/bin.mjs", "console.log('another');")).toThrow(
       /does not fit this version/,
     );
+  });
+});
+
+describe("npx partykit", () => {
+  let bin: string;
+  beforeEach(() => {
+    bin = mkdtempSync(join(tmpdir(), "tallyroom-bin-"));
+  });
+  afterEach(() => rmSync(bin, { recursive: true }));
+
+  it("is ours once npm's scripts have run", () => {
+    const link = join(bin, "partykit");
+    symlinkSync("../partykit/dist/bin.mjs", link);
+    linkPartykit(bin);
+    linkPartykit(bin);
+    expect(realpathSync(link)).toBe(realpathSync(join(PROJECT, "scripts/partykit.mjs")));
+    expect(() => accessSync(link, constants.X_OK)).not.toThrow();
+  });
+
+  it("is not there where partykit is not installed", () => {
+    linkPartykit(bin);
+    expect(readdirSync(bin)).toEqual([]);
   });
 });
 
