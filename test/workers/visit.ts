@@ -61,6 +61,10 @@ export class Visitor {
     return this.#told("welcome");
   }
 
+  nack(): Promise<Message> {
+    return this.#told("nack");
+  }
+
   bye(): Promise<Message> {
     return this.#told("bye");
   }
@@ -116,6 +120,7 @@ interface Message {
   epoch?: string;
   code?: number;
   reason?: string;
+  retryAfterMs?: number;
 }
 
 function found<T>(value: T | undefined): T {
