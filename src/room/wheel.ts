@@ -19,7 +19,7 @@ export class Wheel {
 
   /** Rings at this time or before. */
   ensure(at: number): void {
-    const machineAt = Math.ceil(this.clock.machineAt(Math.min(at, this.clock.now + FARTHEST_MS)));
+    const machineAt = this.clock.machineAt(Math.min(at, this.clock.now + FARTHEST_MS));
     if (at === Number.POSITIVE_INFINITY || (this.armedAt !== null && this.armedAt <= machineAt)) return;
     this.#arm(machineAt);
   }
