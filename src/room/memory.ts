@@ -7,6 +7,7 @@ import { type Operation, Operations, ownerOf } from "./operations";
 import { type FrameRecord, restoreOperation } from "./record";
 import { Slices, type StoredSlices } from "./slices";
 import { SlidingWindow } from "./sliding-window";
+import type { SnapshotParts } from "./snapshot-parts";
 
 /** What a snapshot holds: the fold of everything up to record `n`. */
 export interface Snapshot {
@@ -44,12 +45,12 @@ export class Memory {
     this.slices = new Slices(kind.features);
   }
 
-  snapshot(): Snapshot {
+  snapshot(slices = this.slices.store()): Snapshot {
     return {
       n: this.n,
       seq: this.seq,
       at: this.at,
-      slices: this.slices.store(),
+      slices,
       members: [...this.members.all.values()],
       lastMember: this.members.lastNumber,
       timers: [...this.timers],
@@ -58,7 +59,7 @@ export class Memory {
     };
   }
 
-  restore(snapshot: Snapshot): void {
+  restore(snapshot: Snapshot, packs: SnapshotParts): void {
     this.n = snapshot.n;
     this.seq = snapshot.seq;
     this.at = snapshot.at;
@@ -69,7 +70,7 @@ export class Memory {
     for (const [rule, user, stamps] of snapshot.windows) {
       for (const at of stamps) this.windows.stamp(rule, user, at);
     }
-    this.slices.restore(snapshot.slices);
+    this.slices.restore(snapshot.slices, packs);
   }
 
   /** A record after the snapshot. */

@@ -165,7 +165,7 @@ export class Truth implements DiskWatcher {
   head: Head | undefined;
   /** Which record lies under which key, and about how large it is. */
   readonly records = new Map<string, { n: number; chars: number }>();
-  /** The parts of snapshots, as they are stored. */
+  /** The texts of snapshots and their packs, as they are stored. */
   readonly snapshots = new Map<string, string>();
   #unclaimed: FrameRecord[] = [];
 
@@ -182,7 +182,7 @@ export class Truth implements DiskWatcher {
   put(key: string, value: () => unknown): void {
     this.keys.add(key);
     try {
-      if (key.startsWith("s/")) this.snapshots.set(key, String(value()));
+      if (/^[sp]\//.test(key)) this.snapshots.set(key, String(value()));
       else if (key.startsWith("j/")) this.#place(key, value() as StoredFrame);
       else if (key === "room") this.#point(value() as Head);
     } catch (breach) {

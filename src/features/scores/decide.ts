@@ -12,7 +12,15 @@ import {
   flushWithin,
   reopen,
 } from "./flush";
-import { type Hidden, hide, nothingHidden, type Standing, standingKey, standings } from "./hidden";
+import {
+  type Hidden,
+  hiddenParts,
+  hide,
+  nothingHidden,
+  type Standing,
+  standingKey,
+  standings,
+} from "./hidden";
 import { ownAward } from "./own";
 import { scoresSchema } from "./schema";
 import { initial, reduce, type ScoresState, topOf, version } from "./state";
@@ -26,7 +34,7 @@ export const scores = defineFeature({
   version,
   schema: scoresSchema,
   shared: { initial, reduce },
-  private: { initial: nothingHidden, reduce: hide },
+  private: { initial: nothingHidden, reduce: hide, parts: hiddenParts },
   actions: {
     award: {
       maxBytes: 1_024,

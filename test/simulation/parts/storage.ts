@@ -2,6 +2,7 @@ import { MAX_LOG_BYTES, RESEND_MS, SNAPSHOT_EVERY_FRAMES } from "../../../src/pr
 import { chunkKey } from "../../../src/room/journal";
 import type { Snapshot } from "../../../src/room/memory";
 import { SPARE_CHARS, SPARE_KEYS } from "../../../src/room/record-keys";
+import { packKeys, type StoredPacks } from "../../../src/room/snapshot-parts";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
 import type { RoomObject } from "../room-object";
@@ -26,8 +27,13 @@ export const storage: Part = {
       ["timers", [...timers].sort(), [...life.timers].sort()],
       ["errands", errands?.map(([errand]) => errand).sort(), [...life.errands].sort()],
     ];
-    for (const [feature, { s, p }] of Object.entries(slices))
+    const parts = partsOf(head.snapshot.packs ?? [], snapshots);
+    for (const { name: feature, shared, private: hidden } of life.kind.features) {
+      const { s: ofShared, p: ofPrivate } = slices[feature] ?? {};
+      const s = shared.parts ? shared.parts.join(ofShared, parts(`${feature}/s/`)) : ofShared;
+      const p = hidden?.parts ? hidden.parts.join(ofPrivate, parts(`${feature}/p/`)) : ofPrivate;
       pairs.push([feature, s, life.state[feature]], [`what ${feature} hides`, p, life.hidden.get(feature)]);
+    }
     for (const [what, held, meant] of pairs) {
       if (textOf(held) !== textOf(meant))
         deployment.breach(
@@ -51,6 +57,8 @@ export const storage: Part = {
     for (const [what, { n, chunks }] of all) {
       for (let chunk = 0; chunk < chunks; chunk++) reached.add(chunkKey(what, n, chunk));
     }
+    const packs = head.snapshot?.packs ?? [];
+    for (const [pack, chunks] of packs) for (const key of packKeys(pack, chunks)) reached.add(key);
     // Of a snapshot whose pointer was refused at once, the rest is there for nobody until the room goes.
     const { thrown } = object.process.world;
     for (const key of keys)
@@ -65,6 +73,26 @@ export const storage: Part = {
     inMemory(deployment, object);
   },
 };
+
+/** The parts of a slice, by the plain rule: of each the newest that any pack holds, if that says that there is one. */
+function partsOf(packs: StoredPacks, texts: ReadonlyMap<string, string>) {
+  const newest = new Map<string, string>();
+  for (const [pack, chunks] of packs) {
+    const text = packKeys(pack, chunks)
+      .map((key) => texts.get(key))
+      .join("");
+    for (const line of text.split("\n")) {
+      const [name = "", ...json] = line.split(" ");
+      newest.set(name, json.join(" "));
+    }
+  }
+  return (prefix: string): ReadonlyMap<string, unknown> =>
+    new Map(
+      [...newest]
+        .filter(([name, json]) => name.startsWith(prefix) && json !== "")
+        .map(([name, json]) => [name.slice(prefix.length), JSON.parse(json) as unknown]),
+    );
+}
 
 /** Read from inside: nothing on the wire tells how much a room holds in memory. */
 function inMemory(deployment: Deployment, object: RoomObject): void {
