@@ -4,7 +4,7 @@ import type { Memory, Snapshot } from "./memory";
 import type { World } from "./ports";
 import { type StoredFrame, storedChars, storeOperation } from "./record";
 import type { RecordKeys } from "./record-keys";
-import { SnapshotParts, type StoredPacks } from "./snapshot-parts";
+import { type PackList, SnapshotParts } from "./snapshot-parts";
 
 /** What is read first: which room this is, and where its parts lie. */
 export interface Head {
@@ -12,7 +12,7 @@ export interface Head {
   id: string;
   epoch: string;
   createdAt: number;
-  snapshot?: { n: number; chunks: number; packs?: StoredPacks };
+  snapshot?: { n: number; chunks: number } & PackList;
   /** Operation ids whose records were let go before the ids might be: kept apart, each written once. */
   operations: { n: number; chunks: number; until: number }[];
   /** Resuming from before this number needs a snapshot: other code folded what was before. */
@@ -102,7 +102,7 @@ export class Journal {
     const rest: Snapshot = memory.snapshot(memory.slices.storeRest());
     const chunks = this.#putChunks("s", memory.n, JSON.stringify(rest));
     this.head.snapshot = { n: memory.n, chunks };
-    if (parts.packs.length > 0) this.head.snapshot.packs = parts.packs;
+    Object.assign(this.head.snapshot, parts.list);
     log.trim(now);
     const keepFrom = log.oldestRecord ?? memory.n + 1;
     const gone: string[] = old && old.n !== memory.n ? chunkKeys("s", old.n, old.chunks) : [];

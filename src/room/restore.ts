@@ -68,7 +68,7 @@ export async function restore(
   const memory = new Memory(kind, head.epoch, head.createdAt);
   const journal = new Journal(world, head, keys, false);
   const snapshot = (await readChunks(world, "s", head.snapshot)) as Snapshot | undefined;
-  await journal.packs.read(world.storage, head.snapshot?.packs ?? []);
+  await journal.packs.read(world.storage, head.snapshot ?? {});
   if (snapshot) memory.restore(snapshot, journal.packs);
   for (const carried of head.operations) {
     const stored = (await readChunks(world, "o", carried)) as StoredOperation[] | undefined;

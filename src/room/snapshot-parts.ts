@@ -10,12 +10,18 @@ export interface SplitSlice {
   parts: SliceParts<unknown>;
 }
 
-/** Where packs are stored, as the head lists them: the number of each and how many values it takes, oldest first. */
+/** The number of each pack and how many values it takes, oldest first. */
 export type StoredPacks = readonly (readonly [pack: number, chunks: number])[];
+
+/** As the head lists them. `released`: no longer wanted, and deleted with the next snapshot. */
+export interface PackList {
+  packs?: StoredPacks;
+  released?: StoredPacks;
+}
 
 /** What one snapshot writes and deletes, in the same commit as the head that lists its packs. */
 export interface PartsWrite {
-  packs: StoredPacks;
+  list: PackList;
   puts: readonly (readonly [key: string, text: string])[];
   deletes: readonly string[];
   /** The commit is known to be durable. */
@@ -44,6 +50,7 @@ interface Generation {
   /** Compared to the generation before. */
   changed: ReadonlyMap<string, Part | undefined>;
   packs: Map<number, Pack>;
+  released: StoredPacks;
 }
 
 /** Beyond twice what is live, so many chunks may be stored: small rooms do not clean up at every snapshot. */
@@ -59,44 +66,47 @@ export function packKeys(pack: number, chunks: number): string[] {
  * holds a part counts. Where the log grows past twice what is live, the emptiest packs are written again with the rest, so
  * that a snapshot writes about what changed and at most as much again, whatever the size of the slice.
  *
- * A snapshot whose commit is not known to be durable is built upon by none: its disk may have been full, and a smaller commit
- * after it may still succeed.
+ * A snapshot builds on the newest one that is known to be durable: a disk that was full may have refused a later one and take
+ * this. So what a snapshot releases is deleted by one that follows once it is durable.
  */
 export class SnapshotParts {
   readonly #parts = new Map<string, Part>();
   #packs: ReadonlyMap<number, Pack> = new Map();
+  #released: StoredPacks = [];
   #states: ReadonlyMap<string, unknown> = new Map();
   #nextPack = 1;
   /** What was read may hold parts of slices that this code does not have. */
   #mayHoldStrangers = false;
-  /** The newest snapshot, as long as its commit is not known to be durable. */
-  #unconfirmed: { generation: Generation; written: readonly number[] } | undefined;
+  /** The newest snapshot whose commit is not known to be durable, and what it and others like it may have stored. */
+  #unconfirmed: { generation: Generation; keys: readonly string[] } | undefined;
 
   /** What the snapshot that is about to be written has to store. */
   write(slices: readonly SplitSlice[]): PartsWrite {
-    const deletes: string[] = [];
-    for (const pack of this.#unconfirmed?.written ?? [])
-      deletes.push(...packKeys(pack, this.#unconfirmed?.generation.packs.get(pack)?.chunks ?? 0));
+    const stray = this.#unconfirmed?.keys ?? [];
     const packs = new Map([...this.#packs].map(([number, pack]) => [number, { ...pack }]));
     const lines = this.#changed(slices, packs);
     this.#clean(packs, lines);
-    for (const [number, { chunks }] of this.#packs)
-      if (!packs.has(number)) deletes.push(...packKeys(number, chunks));
+    const released = listOf([...this.#packs].filter(([number]) => !packs.has(number)));
     const states = new Map(slices.map(({ key, state }) => [key, state]));
-    const { puts, changed, written } = this.#fill(packs, lines);
-    const generation = { states, changed, packs };
-    this.#unconfirmed = { generation, written };
+    const { puts, changed } = this.#fill(packs, lines);
+    const generation = { states, changed, packs, released };
+    this.#unconfirmed = { generation, keys: [...stray, ...puts.map(([key]) => key)] };
     return {
-      packs: [...packs].map(([number, { chunks }]) => [number, chunks]),
+      list: {
+        ...(packs.size > 0 ? { packs: listOf([...packs]) } : {}),
+        ...(released.length > 0 ? { released } : {}),
+      },
       puts,
-      deletes,
+      deletes: [...stray, ...this.#released.flatMap(([pack, chunks]) => packKeys(pack, chunks))],
       confirm: () => this.#confirm(generation),
     };
   }
 
   /** What a room that comes to life finds; `join` then asks for it. */
-  async read(storage: Pick<Storage, "get">, stored: StoredPacks): Promise<void> {
+  async read(storage: Pick<Storage, "get">, { packs: stored = [], released = [] }: PackList): Promise<void> {
     const packs = new Map<number, Pack>();
+    this.#released = released;
+    for (const [number] of released) this.#nextPack = Math.max(this.#nextPack, number + 1);
     for (const [number, chunks] of stored) {
       let text = "";
       for (const key of packKeys(number, chunks)) {
@@ -189,7 +199,6 @@ export class SnapshotParts {
     const kept = [...packs.keys()];
     const puts: [key: string, text: string][] = [];
     const changed = new Map<string, Part | undefined>();
-    const written: number[] = [];
     let texts: string[] = [];
     let names: string[] = [];
     let chars = 0;
@@ -201,7 +210,6 @@ export class SnapshotParts {
       for (const [chunk, key] of packKeys(number, chunks).entries())
         puts.push([key, text.slice(chunk * MAX_RECORD_CHARS, (chunk + 1) * MAX_RECORD_CHARS)]);
       packs.set(number, { chunks, live: chars, names });
-      written.push(number);
       [texts, names, chars] = [[], [], 0];
     };
     for (const [name, [line, value]] of lines) {
@@ -218,7 +226,7 @@ export class SnapshotParts {
       changed.set(name, { value, chars: line.length + 1, pack: this.#nextPack, first });
     }
     close();
-    return { puts, changed, written };
+    return { puts, changed };
   }
 
   #confirm(generation: Generation): void {
@@ -226,6 +234,7 @@ export class SnapshotParts {
     this.#unconfirmed = undefined;
     this.#mayHoldStrangers = false;
     this.#packs = generation.packs;
+    this.#released = generation.released;
     this.#states = generation.states;
     for (const [name, part] of generation.changed) {
       if (part) this.#parts.set(name, part);
@@ -236,6 +245,10 @@ export class SnapshotParts {
 
 function lineOf(name: string, value: unknown): string {
   return value === undefined ? name : `${name} ${JSON.stringify(value)}`;
+}
+
+function listOf(packs: readonly (readonly [number, Pack])[]): StoredPacks {
+  return packs.map(([number, { chunks }]) => [number, chunks]);
 }
 
 function chunksOf(chars: number): number {

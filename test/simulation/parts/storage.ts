@@ -57,10 +57,13 @@ export const storage: Part = {
     for (const [what, { n, chunks }] of all) {
       for (let chunk = 0; chunk < chunks; chunk++) reached.add(chunkKey(what, n, chunk));
     }
-    const packs = head.snapshot?.packs ?? [];
+    const { packs = [], released = [] } = head.snapshot ?? {};
+    const { thrown } = object.process.world;
+    // Deleted with the next snapshot. Of a commit that was refused half-way that one's deletion may have come to nothing.
+    if (thrown === 0)
+      for (const [pack, chunks] of released) for (const key of packKeys(pack, chunks)) reached.add(key);
     for (const [pack, chunks] of packs) for (const key of packKeys(pack, chunks)) reached.add(key);
     // Of a snapshot whose pointer was refused at once, the rest is there for nobody until the room goes.
-    const { thrown } = object.process.world;
     for (const key of keys)
       if (!reached.has(key) && thrown === 0)
         deployment.breach(7, `${object.name} keeps ${key}, which nothing reaches`);
