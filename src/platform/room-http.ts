@@ -41,7 +41,7 @@ export function answerCall(room: Room | undefined, call: ForwardedCall, now: num
   const answer = room.act(call.action, call.caller, now);
   if (!answer.ok) return refusal(answer.refused);
   const { seq, d } = answer;
-  return fresh(seq === undefined ? { d } : { seq });
+  return fresh(seq === undefined ? { d } : { seq, ...(d === undefined ? {} : { d }) });
 }
 
 function refusal({ code, message, retryAfterMs, info }: Refused): Response {

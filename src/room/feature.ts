@@ -231,6 +231,8 @@ export interface Feature<
    * follow from. It refuses nothing: what it cannot count it leaves out.
    */
   awarded?(situation: Situation<S, P>, awards: readonly Award[]): Outcome<E, X>;
+  /** Points were counted: what this room feeds changes no more. */
+  hasPoints?(situation: Situation<S, P>): boolean;
   /** A named timer came due. It may come twice: what it decides must bear that. */
   due?(situation: Situation<S, P>, timer: string): Outcome<E, X>;
   /** The platform tells something of the world outside, which nobody here asked for. No client can say it. */

@@ -103,6 +103,7 @@ export class Journal {
     const chunks = this.#putChunks("s", memory.n, JSON.stringify(rest));
     this.head.snapshot = { n: memory.n, chunks };
     Object.assign(this.head.snapshot, parts.list);
+    if (!memory.isGuests) delete this.head.isGuests;
     log.trim(now);
     const keepFrom = log.oldestRecord ?? memory.n + 1;
     const gone: string[] = old && old.n !== memory.n ? chunkKeys("s", old.n, old.chunks) : [];

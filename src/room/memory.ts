@@ -30,6 +30,8 @@ export class Memory {
   at = 0;
   /** The number of the newest record. */
   n = 0;
+  /** A guest opened it: it feeds no board but its own. */
+  isGuests = false;
   readonly slices: Slices;
   readonly members = new Members();
   readonly timers = new Map<string, number>();
@@ -85,6 +87,7 @@ export class Memory {
     for (const stored of record.o ?? []) {
       this.spend(restoreOperation(stored, record.n));
     }
+    if (record.h) this.isGuests = false;
     for (const [offender, at] of record.x ?? []) this.windows.stamp(OFFENCE, offender, at);
     this.seq = record.seq;
     this.at = record.at;

@@ -66,6 +66,7 @@ export async function restore(
   }
 
   const memory = new Memory(kind, head.epoch, head.createdAt);
+  memory.isGuests = head.isGuests === true;
   const journal = new Journal(world, head, keys, false);
   const snapshot = (await readChunks(world, "s", head.snapshot)) as Snapshot | undefined;
   await journal.packs.read(world.storage, head.snapshot ?? {});

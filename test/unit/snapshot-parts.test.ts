@@ -16,6 +16,12 @@ const parts: SliceParts<State> = {
 };
 const KEY = "lab/p";
 
+interface Fate {
+  commit?: boolean;
+  confirmed?: boolean;
+  key?: string;
+}
+
 /** A store and its disk. Each commit is done as a whole, or not at all. */
 class Disk {
   store = new SnapshotParts();
@@ -25,7 +31,7 @@ class Disk {
   written = { values: 0, chars: 0 };
 
   /** `commit`: whether the disk takes it; `confirmed`: whether the room hears of that. */
-  snapshot(state: State, { commit = true, confirmed = commit, key = KEY } = {}): void {
+  snapshot(state: State, { commit = true, confirmed = commit, key = KEY }: Fate = {}): void {
     const { list, puts, deletes, confirm } = this.store.write([{ key, state, parts }]);
     this.written = { values: puts.length, chars: puts.reduce((all, [, text]) => all + text.length, 0) };
     if (commit) {

@@ -1,3 +1,4 @@
+import { boardsFed } from "../../protocol/board-names";
 import { rateOf } from "../../protocol/rates";
 import type { Board } from "../../room/board";
 import { type Asked, defineFeature, type Refusal, refuse } from "../../room/feature";
@@ -58,7 +59,10 @@ export const scores = defineFeature({
           return refuse("conflict", "With these points the total would no longer be a number that is exact.");
         }
         const decided = withFlush(asked, tally);
-        return decided.events?.length ? decided : { ...decided, answer: { total } };
+        const isSilent = !decided.events?.length;
+        const limits = reachOf(asked, place);
+        if (!isSilent && !limits) return decided;
+        return { ...decided, answer: { ...(isSilent ? { total } : {}), ...limits } };
       },
     },
   },
@@ -75,6 +79,9 @@ export const scores = defineFeature({
     }
     return withFlush(seen, tally);
   },
+
+  hasPoints: ({ private: { n, players, ledger } }) =>
+    n > 0 || ledger.size > 0 || Object.keys(players).length > 0,
 
   /** Somebody new, or with another name than the one that stands on the boards. */
   joined(seen, { user, name }) {
@@ -110,6 +117,14 @@ function boardOf({ boards }: Pick<Seen, "boards">, named: string | undefined): P
   const rules = board !== undefined && Object.hasOwn(boards, board) && boards[board];
   if (board !== undefined && rules) return { board, rules };
   return refuse("bad_data", named === undefined ? "This room has no board." : "This room has no such board.");
+}
+
+/** Which rankings these points reach, where that is less than the board feeds. */
+function reachOf({ room, isGuests }: Seen, { board: name, rules }: Place) {
+  const board = { name, feeds: rules.feeds ?? "both" };
+  const feeds = boardsFed(board, room.id, isGuests);
+  if (feeds.length === boardsFed(board, room.id, false).length) return undefined;
+  return feeds.length > 0 ? { feeds } : { feeds, kept: false };
 }
 
 function hasTie(rules: Board): boolean {
