@@ -66,24 +66,35 @@ export class Keyed<T> {
 
   /** The buckets in which two tables differ, by number; `undefined` for one that became empty. */
   *changes(before: Table<T>, now: Table<T>): Iterable<[bucket: number, rows: Rows<T> | undefined]> {
-    for (const [top, wasTop, isTop] of different(before.lists, now.lists, TOP))
-      for (const [middle, wasMiddle, isMiddle] of different(wasTop, isTop, MIDDLE))
-        for (const [low, , rows] of different(wasMiddle, isMiddle, LOW))
-          yield [(top * MIDDLE + middle) * LOW + low, rows ?? undefined];
+    for (let top = 0; top < TOP; top++) {
+      const [wasTop, isTop] = [before.lists[top] ?? none, now.lists[top] ?? none];
+      if (wasTop === isTop) continue;
+      for (let middle = 0; middle < MIDDLE; middle++) {
+        const [was, is] = [wasTop[middle] ?? none, isTop[middle] ?? none];
+        if (was === is) continue;
+        for (let low = 0; low < LOW; low++) {
+          const rows = is[low] ?? undefined;
+          if (rows !== (was[low] ?? undefined)) yield [(top * MIDDLE + middle) * LOW + low, rows];
+        }
+      }
+    }
   }
 
   /** The table of these buckets. */
   join(buckets: Iterable<readonly [bucket: number, rows: Rows<T>]>): Table<T> {
-    let table: Table<T> = emptyTable;
+    const empty = <N>(length: number): (N | null)[] => new Array<N | null>(length).fill(null);
+    const lists = empty<((Rows<T> | null)[] | null)[]>(TOP);
+    let size = 0;
     for (const [bucket, rows] of buckets) {
-      const place: Place = [
-        Math.floor(bucket / (MIDDLE * LOW)),
-        Math.floor(bucket / LOW) % MIDDLE,
-        bucket % LOW,
-      ];
-      table = { size: table.size + rows.length, lists: withBucket(table, place, rows) };
+      const [top, middle] = [Math.floor(bucket / (MIDDLE * LOW)), Math.floor(bucket / LOW) % MIDDLE];
+      const list = lists[top] ?? empty(MIDDLE);
+      const lower = list[middle] ?? empty(LOW);
+      lower[bucket % LOW] = rows;
+      list[middle] = lower;
+      lists[top] = list;
+      size += rows.length;
     }
-    return table;
+    return size > 0 ? { size, lists } : emptyTable;
   }
 }
 
@@ -119,18 +130,6 @@ function without<N>(list: List<N>, isDone: () => boolean, drop: (node: N) => N |
 
 function isEmpty(list: List<unknown>): boolean {
   return list.every((node) => node === null);
-}
-
-function* different<N>(
-  before: List<N> | null | undefined,
-  now: List<N> | null | undefined,
-  length: number,
-): Iterable<[at: number, before: N | null, now: N | null]> {
-  if (before === now) return;
-  for (let at = 0; at < length; at++) {
-    const [was, is] = [before?.[at] ?? null, now?.[at] ?? null];
-    if (was !== is) yield [at, was, is];
-  }
 }
 
 const none: readonly never[] = [];
