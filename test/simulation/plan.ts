@@ -25,6 +25,8 @@ export interface Plan {
   alarmsLateMs: number;
   /** Machines' clocks are wrong by up to so much, either way. */
   skewMs: number;
+  /** Players are guests, so that a room may be opened by one. */
+  hasGuests: boolean;
   /** Most characters that may be on their way to a reader and not read. */
   mostUnread: number;
 }
@@ -69,6 +71,7 @@ export function planOf(seed: number, moves: readonly string[]): Plan {
     alarmsLateMs: chance.pick([0, 50, 60_000]),
     skewMs: chance.pick([0, 0, 50, Math.floor(resendMs / 12)]),
     mostUnread: 2 * limits.PAUSE_BYTES + 2 * limits.MAX_RECORD_CHARS,
+    hasGuests: chance.below(2) === 0,
   };
 }
 

@@ -44,6 +44,8 @@ export class Life {
   constructor(
     readonly epoch: string,
     public kind: Kind,
+    /** A guest opened it, and no host has taken it over. */
+    public isGuests = false,
   ) {
     this.states.push(Object.fromEntries(kind.features.map(({ name, shared }) => [name, shared.initial()])));
     for (const { name, private: hidden } of kind.features) this.hidden.set(name, hidden?.initial());
@@ -112,6 +114,7 @@ export class Life {
       this.done.set(key, { at, seq: seq ?? undefined, answer: answer ?? undefined });
       if (rule != null) this.#stamp(`${rule}\0${user}`, at);
     }
+    if (record.h) this.isGuests = false;
     for (const [offender, at] of record.x ?? []) this.#stamp(`\0offence\0${offender}`, at);
     this.n = record.n;
     this.at = record.at;
@@ -231,7 +234,7 @@ export class Truth implements DiskWatcher {
   #point(head: Head): void {
     this.head = head;
     if (!this.life) {
-      this.life = new Life(head.epoch, this.kind());
+      this.life = new Life(head.epoch, this.kind(), head.isGuests === true);
       this.lives.set(head.epoch, this.life);
       for (const record of this.#unclaimed.splice(0)) this.#record(record);
     } else if (this.life.epoch !== head.epoch) throw new Breach(1, "an epoch took over from another");
