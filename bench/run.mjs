@@ -1,9 +1,10 @@
 import { fanoutBench } from "./fanout/run.mjs";
+import { playersBench } from "./players/run.mjs";
 import { scoreboardBench } from "./scoreboard/run.mjs";
 
 // One name, one question; everything after the name is the bench's own.
 /** @type {Record<string, (args: string[]) => Promise<void>>} */
-const benches = { fanout: fanoutBench, scoreboard: scoreboardBench };
+const benches = { fanout: fanoutBench, players: playersBench, scoreboard: scoreboardBench };
 
 const [name = "", ...args] = process.argv.slice(2);
 const bench = benches[name];

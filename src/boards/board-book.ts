@@ -59,21 +59,3 @@ export function rulesOf(book: BoardBook, board: string): BoardRules | undefined 
   const [name] = board.split(":");
   return book.all.find((rules) => rules.name === name);
 }
-
-/** Where the points of a room count: the kind's ranking, the room's own, or both. */
-export function boardsFed(rules: BoardRules, room: string, ownOnly: boolean): string[] {
-  const own = ownBoard(rules.name, room);
-  if (ownOnly) return rules.feeds === "kind" ? [] : [own];
-  switch (rules.feeds) {
-    case "kind":
-      return [rules.name];
-    case "room":
-      return [own];
-    case "both":
-      return [rules.name, own];
-  }
-}
-
-export function ownBoard(board: string, room: string): string {
-  return `${board}:${room.slice(room.indexOf("/") + 1)}`;
-}

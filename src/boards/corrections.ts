@@ -1,4 +1,4 @@
-import { and, desc, eq, lt } from "drizzle-orm";
+import { and, desc, eq, gt, lt, lte } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { writeStatements } from "./apply-statements";
 import type { BoardAddress } from "./board-address";
@@ -6,7 +6,7 @@ import type { BoardRules } from "./board-book";
 import { CHANGES } from "./change-sql";
 import { problemWithContent } from "./database-errors";
 import type { DealtRow, Place } from "./deal";
-import { corrections } from "./schema";
+import { correctionRequests, corrections } from "./schema";
 
 /** A line of the log: who changed whose points on which ranking, from what to what, and why. */
 export type Correction = typeof corrections.$inferSelect;
@@ -25,11 +25,18 @@ export interface Wanted {
   move: HandMove;
   by: string;
   reason: string;
+  request?: CorrectionRequest;
+}
+
+/** An id of the caller's, under which a correction is made once, and a print of all that it asks. */
+export interface CorrectionRequest {
+  id: string;
+  print: string;
 }
 
 export type CorrectionResult =
   | { ok: true; corrections: Correction[] }
-  | { ok: false; why: "unknown" | "refused"; message: string };
+  | { ok: false; why: "unknown" | "refused" | "duplicate"; message: string };
 
 /**
  * Changes points by the statements that batches are written with, and logs each ranking's change in the same transaction:
@@ -37,7 +44,7 @@ export type CorrectionResult =
  * stands in its way. Whoever is set to a score reached it now.
  */
 export async function correct(db: D1Database, wanted: Wanted, now: number): Promise<CorrectionResult> {
-  const { address, user, move, by, reason } = wanted;
+  const { address, user, move, by, reason, request } = wanted;
   const periods = wanted.periods ?? (await periodsOf(db, address.board, user));
   const name = await nameOf(db, user);
   if (name === undefined && move.what !== "remove") {
@@ -50,15 +57,47 @@ export async function correct(db: D1Database, wanted: Wanted, now: number): Prom
   const what = [JSON.stringify([row]), JSON.stringify(places), now, address.room ?? ""];
   const log = db.prepare(LOG).bind(...what, by, reason, turn);
   try {
-    const results = await db.batch<Correction>(
-      writeStatements(db, { room: address.room ?? "", rows: [row], places, now }, { log: [log] }),
-    );
+    const results = await db.batch<Correction>([
+      ...(request ? [db.prepare(BEGIN).bind(by, request.id, request.print, now)] : []),
+      ...writeStatements(db, { room: address.room ?? "", rows: [row], places, now }, { log: [log] }),
+      ...(request ? [db.prepare(END).bind(by, request.id)] : []),
+    ]);
     return { ok: true, corrections: results.flatMap((result) => result.results) };
   } catch (error) {
+    // The same request came twice at once, and the other one was first.
+    const made = request && /UNIQUE constraint failed: correction_requests/.test(String(error));
+    const before = made ? await findMade(db, by, request) : undefined;
+    if (before) return before;
     const problem = problemWithContent(error);
     if (problem === undefined) throw error;
     return refuse("refused", problem);
   }
+}
+
+/** What a request with an id has already changed; nothing where none of that id was carried out. */
+export async function findMade(
+  db: D1Database,
+  by: string,
+  { id, print }: CorrectionRequest,
+): Promise<CorrectionResult | undefined> {
+  const made = await drizzle(db)
+    .select()
+    .from(correctionRequests)
+    .where(and(eq(correctionRequests.by, by), eq(correctionRequests.id, id)))
+    .get();
+  if (!made) return undefined;
+  if (made.print !== print) {
+    return refuse(
+      "duplicate",
+      "This id was used for another correction. Give each correction an id of its own.",
+    );
+  }
+  const lines = await drizzle(db)
+    .select()
+    .from(corrections)
+    .where(and(gt(corrections.id, made.after), lte(corrections.id, made.upTo)))
+    .orderBy(corrections.id);
+  return { ok: true, corrections: lines };
 }
 
 /** The newest first, from before one on. */
@@ -119,9 +158,17 @@ async function nameOf(db: D1Database, user: string): Promise<string | undefined>
   return name || undefined;
 }
 
-function refuse(why: "unknown" | "refused", message: string): CorrectionResult {
+function refuse(why: "unknown" | "refused" | "duplicate", message: string): CorrectionResult {
   return { ok: false, why, message };
 }
+
+/** Fails the transaction where the request was carried out before. */
+const BEGIN = `
+insert into correction_requests (by, id, print, at, after, up_to)
+select ?1, ?2, ?3, ?4, newest, newest from (select coalesce(max(id), 0) as newest from corrections)`;
+
+const END = `
+update correction_requests set up_to = (select coalesce(max(id), 0) from corrections) where by = ?1 and id = ?2`;
 
 /** ?7 turns points back to how they are told; the sum keeps −0 out. */
 const LOG = `

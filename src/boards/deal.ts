@@ -1,6 +1,7 @@
 import { type Batch, type BatchEntry, QUARTER_MS } from "../protocol/batch";
+import { boardsFed } from "../protocol/board-names";
 import { batchEntrySchema } from "../protocol/schema/batch";
-import { type BoardBook, type BoardRules, boardsFed } from "./board-book";
+import type { BoardBook, BoardRules } from "./board-book";
 import { periodKey } from "./periods";
 
 /** An entry that cannot be written, as it came, and why. */

@@ -37,6 +37,7 @@ export async function erase(db: D1Database, user: string, now: number): Promise<
     db.prepare("update bans set by = '' where by = ?1").bind(user),
     db.prepare("update corrections set user = '', reason = '' where user = ?1").bind(user),
     db.prepare("update corrections set by = '' where by = ?1").bind(user),
+    db.prepare("delete from correction_requests where by = ?1").bind(user),
     // Of rankings that are being cleared away: they are counted no more.
     db
       .prepare("delete from scores where user = ?1 and ranking in (select id from rankings where board = '')")

@@ -170,6 +170,24 @@ export const players = sqliteTable(
   (table) => [index("players_erased").on(table.erasedAt).where(sql`${table.erasedAt} is not null`)],
 );
 
+/**
+ * Requests for corrections that came with an id of the caller's: each is done once. What it changed is the lines of the log
+ * after one number, up to and with another: a transaction writes them next to each other.
+ */
+export const correctionRequests = sqliteTable(
+  "correction_requests",
+  {
+    by: text().notNull(),
+    id: text().notNull(),
+    /** Tells one request from another of the same id. */
+    print: text().notNull(),
+    at: integer().notNull(),
+    after: integer().notNull(),
+    upTo: integer("up_to").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.by, table.id] })],
+);
+
 /** What an admin changed by hand: one row a ranking. Of an erased person the change stays, without whom it was about and why. */
 export const corrections = sqliteTable(
   "corrections",

@@ -43,7 +43,7 @@ export function answerCall(room: Room | undefined, call: ForwardedCall, now: num
   const answer = room.act(call.action, call.caller, now);
   if (!answer.ok) return refusal(answer.refused);
   const { seq, d } = answer;
-  return fresh(seq === undefined ? { d } : { seq });
+  return fresh(seq === undefined ? { d } : { seq, ...(d === undefined ? {} : { d }) });
 }
 
 /** Whoever may not come in is not shown who is in it. */

@@ -10,6 +10,7 @@ export interface ObjectStorage {
   getAlarm(): Promise<number | null>;
   setAlarm(at: number): Promise<void>;
   deleteAlarm(): Promise<void>;
+  sync(): Promise<void>;
 }
 
 export function roomStorage(storage: ObjectStorage): Storage {
@@ -23,5 +24,6 @@ export function roomStorage(storage: ObjectStorage): Storage {
     // In whole milliseconds, or the runtime refuses it.
     setAlarm: (at) => storage.setAlarm(Math.ceil(at)),
     deleteAlarm: () => storage.deleteAlarm(),
+    sync: () => storage.sync(),
   };
 }

@@ -71,6 +71,8 @@ export interface Welcome {
   features: Record<string, string>;
   state?: Record<string, Json>;
   mine?: Record<string, Json>;
+  /** The boards that this room's points reach; absent where an earlier release speaks. */
+  feeds?: string[];
   limits: {
     maxBytes: number;
     resendMs: number;

@@ -70,6 +70,7 @@ export class Attendance {
       );
     }
 
+    kernel.ledBy(hello.role);
     const { asked: _, ...known } = member;
     const asked = name === hello.name ? {} : { asked: hello.name };
     const whence = from === undefined ? {} : { from };

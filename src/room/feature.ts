@@ -165,6 +165,22 @@ export interface ActionRule<S, P, E extends Schemas, X extends Schemas, D> exten
   speaks?(data: D): boolean;
 }
 
+/**
+ * How a slice that grows large is stored: in parts, of which a snapshot writes those that changed since the one before. A
+ * part that did not change is the same object as before, and no part is `undefined`.
+ */
+export interface SliceParts<S> {
+  /** The slice without its parts: small, and stored with every snapshot. */
+  rest(state: S): unknown;
+  /**
+   * The parts in which two states differ, by name (no spaces or line breaks), `undefined` for one that was removed; without
+   * `before`, all parts.
+   */
+  changes(before: S | undefined, now: S): Iterable<readonly [name: string, part: object | undefined]>;
+  /** The slice again, from JSON. A slice that was stored as a whole, before it had parts, comes as `rest` with none. */
+  join(rest: unknown, parts: ReadonlyMap<string, unknown>): S;
+}
+
 export interface Feature<
   N extends string = string,
   S = unknown,
@@ -189,12 +205,14 @@ export interface Feature<
     reduce(state: S, event: EventOf<E>): S;
     /** Called when a room restores what another version stored. */
     migrate?(old: unknown, from: string): S;
+    parts?: SliceParts<S>;
   };
   /** Runs in the room alone. */
   readonly private?: {
     initial(): P;
     reduce(state: P, event: PrivateEventOf<X>): P;
     migrate?(old: unknown, from: string): P;
+    parts?: SliceParts<P>;
     /** What one user alone is sent, whole, after each frame that concerns that user. */
     mine?(state: S, hidden: P, user: string): Json;
     concerns?(event: PrivateEventOf<X>): readonly string[];
@@ -215,6 +233,8 @@ export interface Feature<
    * follow from. It refuses nothing: what it cannot count it leaves out.
    */
   awarded?(situation: Situation<S, P>, awards: readonly Award[]): Outcome<E, X>;
+  /** Points were counted: what this room feeds changes no more. */
+  hasPoints?(situation: Situation<S, P>): boolean;
   /** A named timer came due. It may come twice: what it decides must bear that. */
   due?(situation: Situation<S, P>, timer: string): Outcome<E, X>;
   /** The platform tells something of the world outside, which nobody here asked for. No client can say it. */

@@ -4,6 +4,7 @@ import type { Memory, Snapshot } from "./memory";
 import type { World } from "./ports";
 import { type StoredFrame, storedChars, storeOperation } from "./record";
 import type { RecordKeys } from "./record-keys";
+import { type PackList, SnapshotParts } from "./snapshot-parts";
 
 /** What is read first: which room this is, and where its parts lie. */
 export interface Head {
@@ -11,7 +12,7 @@ export interface Head {
   id: string;
   epoch: string;
   createdAt: number;
-  snapshot?: { n: number; chunks: number };
+  snapshot?: { n: number; chunks: number } & PackList;
   /** Operation ids whose records were let go before the ids might be: kept apart, each written once. */
   operations: { n: number; chunks: number; until: number }[];
   /** Resuming from before this number needs a snapshot: other code folded what was before. */
@@ -34,8 +35,8 @@ export const keyNumber = (name: string) => Number(name.slice(RECORDS.length));
 export const chunkKey = (what: "s" | "o", n: number, chunk: number) =>
   `${what}/${n}/${String(chunk).padStart(5, "0")}`;
 
-/** Keys of records, snapshots and ids: all but the head, and what a platform keeps beside them. */
-export const isOfRoom = /^[jso]\//;
+/** Keys of records, snapshots and their packs, and ids: all but the head, and what a platform keeps beside them. */
+export const isOfRoom = /^[jsop]\//;
 
 /** A platform deletes so many keys in one call; more calls without an `await` between commit together all the same. */
 const KEYS = 100;
@@ -46,6 +47,7 @@ const KEYS = 100;
  */
 export class Journal {
   #sinceSnapshot = { frames: 0, chars: 0 };
+  readonly packs = new SnapshotParts();
 
   constructor(
     private readonly world: World,
@@ -95,8 +97,13 @@ export class Journal {
   snapshot(memory: Memory, log: EventLog, now: number): void {
     this.#sinceSnapshot = { frames: 0, chars: 0 };
     const old = this.head.snapshot;
-    const chunks = this.#putChunks("s", memory.n, JSON.stringify(memory.snapshot() satisfies Snapshot));
+    const parts = this.packs.write(memory.slices.split());
+    for (const [key, text] of parts.puts) this.#put(key, text);
+    const rest: Snapshot = memory.snapshot(memory.slices.storeRest());
+    const chunks = this.#putChunks("s", memory.n, JSON.stringify(rest));
     this.head.snapshot = { n: memory.n, chunks };
+    Object.assign(this.head.snapshot, parts.list);
+    if (!memory.isGuests) delete this.head.isGuests;
     log.trim(now);
     const keepFrom = log.oldestRecord ?? memory.n + 1;
     const gone: string[] = old && old.n !== memory.n ? chunkKeys("s", old.n, old.chunks) : [];
@@ -109,8 +116,10 @@ export class Journal {
     const ended = this.head.operations.filter(({ until }) => until - RESEND_MS < oldestAt);
     this.head.operations = this.head.operations.filter(({ until }) => until - RESEND_MS >= oldestAt);
     for (const { n, chunks: count } of ended) gone.push(...chunkKeys("o", n, count));
+    gone.push(...parts.deletes);
     this.#put(HEAD, this.head);
     this.#delete(gone);
+    this.#onceDurable(parts.confirm);
   }
 
   /** Ids outlive the records that recovery wants: kept apart, each written once more. */
@@ -132,6 +141,11 @@ export class Journal {
 
   #put(key: string, value: unknown): void {
     this.#watch(() => this.world.storage.put(key, value));
+  }
+
+  /** Where a write fails, this is not the one to say so. */
+  #onceDurable(confirm: () => void): void {
+    if (!this.isBroken) this.world.storage.sync().then(confirm, () => {});
   }
 
   #delete(keys: string[]): void {

@@ -1,4 +1,6 @@
+import { boardsFed } from "../protocol/board-names";
 import { byteLength } from "../protocol/codec";
+import type { Role } from "../protocol/codes";
 import { MARK_CHARS, MAX_RECORD_CHARS } from "../protocol/limits";
 import type { RoomClock } from "./clock";
 import { ComeBack } from "./come-back";
@@ -135,6 +137,23 @@ export class Kernel {
     this.#frame ??= new OpenFrame(this.now, this.memory.seq);
     if (!this.#frame.isDurable) this.#frame.at = this.now;
     return this.#frame;
+  }
+
+  /** The boards that this room's points reach. */
+  get feeds(): string[] {
+    const { kind, name: room } = this.parts;
+    return Object.entries(kind.boards ?? {}).flatMap(([name, { feeds = "both" }]) =>
+      boardsFed({ name, feeds }, room.id, this.memory.isGuests),
+    );
+  }
+
+  /** A host is here. One who comes before anybody has scored takes the room over from the guest who opened it. */
+  ledBy(role: Role): void {
+    if (role === "player" || !this.memory.isGuests) return;
+    for (const feature of this.features.values()) if (feature.hasPoints?.(this.situation(feature))) return;
+    this.#makeRoom(1_000);
+    this.memory.isGuests = false;
+    this.frame().takeFromGuests();
   }
 
   situation(feature: AnyFeature): Situation<unknown, unknown> {

@@ -7,6 +7,7 @@ import { type Operation, Operations, ownerOf } from "./operations";
 import { type FrameRecord, restoreOperation } from "./record";
 import { Slices, type StoredSlices } from "./slices";
 import { SlidingWindow } from "./sliding-window";
+import type { SnapshotParts } from "./snapshot-parts";
 
 /** What a snapshot holds: the fold of everything up to record `n`. */
 export interface Snapshot {
@@ -29,6 +30,8 @@ export class Memory {
   at = 0;
   /** The number of the newest record. */
   n = 0;
+  /** A guest opened it: it feeds no board but its own. */
+  isGuests = false;
   readonly slices: Slices;
   readonly members = new Members();
   readonly timers = new Map<string, number>();
@@ -44,12 +47,12 @@ export class Memory {
     this.slices = new Slices(kind.features);
   }
 
-  snapshot(): Snapshot {
+  snapshot(slices = this.slices.store()): Snapshot {
     return {
       n: this.n,
       seq: this.seq,
       at: this.at,
-      slices: this.slices.store(),
+      slices,
       members: [...this.members.all.values()],
       lastMember: this.members.lastNumber,
       timers: [...this.timers],
@@ -58,7 +61,7 @@ export class Memory {
     };
   }
 
-  restore(snapshot: Snapshot): void {
+  restore(snapshot: Snapshot, packs: SnapshotParts): void {
     this.n = snapshot.n;
     this.seq = snapshot.seq;
     this.at = snapshot.at;
@@ -69,7 +72,7 @@ export class Memory {
     for (const [rule, user, stamps] of snapshot.windows) {
       for (const at of stamps) this.windows.stamp(rule, user, at);
     }
-    this.slices.restore(snapshot.slices);
+    this.slices.restore(snapshot.slices, packs);
   }
 
   /** A record after the snapshot. */
@@ -84,6 +87,7 @@ export class Memory {
     for (const stored of record.o ?? []) {
       this.spend(restoreOperation(stored, record.n));
     }
+    if (record.h) this.isGuests = false;
     for (const [offender, at] of record.x ?? []) this.windows.stamp(OFFENCE, offender, at);
     this.seq = record.seq;
     this.at = record.at;

@@ -9,7 +9,7 @@ const none: readonly never[] = [];
 /** What structured clone adds to a small tuple. */
 const TUPLE_CHARS = 40;
 
-type Rest = Pick<FrameRecord, "p" | "m" | "w" | "e" | "x">;
+type Rest = Pick<FrameRecord, "p" | "m" | "w" | "e" | "x" | "h">;
 
 /** The frame that is gathering. Nothing in it has been seen by anybody. */
 export class OpenFrame {
@@ -101,6 +101,11 @@ export class OpenFrame {
     rest.x ??= [];
     rest.x.push([offender, at]);
     this.#chars += offender.length + TUPLE_CHARS;
+  }
+
+  takeFromGuests(): void {
+    this.#openRest().h = true;
+    this.#chars += TUPLE_CHARS;
   }
 
   addSignal(signal: WireSignal): void {

@@ -12,6 +12,8 @@ export interface Storage {
   getAlarm(): Promise<number | null>;
   setAlarm(at: number): Promise<void>;
   deleteAlarm(): Promise<void>;
+  /** Resolves once everything written before is durable; never, or with an error, where that fails. */
+  sync(): Promise<void>;
 }
 
 /** One socket as the core sees it. */

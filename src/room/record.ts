@@ -21,6 +21,8 @@ export interface FrameRecord {
   e?: [name: string, outstanding: Outstanding | null][];
   /** Who was closed for too much, and when. */
   x?: [offender: string, at: number][];
+  /** A host came to a room that a guest had opened, before anybody scored in it: it feeds what rooms of hosts feed. */
+  h?: true;
 }
 
 export type StoredOperation = [

@@ -66,9 +66,11 @@ export async function restore(
   }
 
   const memory = new Memory(kind, head.epoch, head.createdAt);
+  memory.isGuests = head.isGuests === true;
   const journal = new Journal(world, head, keys, false);
   const snapshot = (await readChunks(world, "s", head.snapshot)) as Snapshot | undefined;
-  if (snapshot) memory.restore(snapshot);
+  await journal.packs.read(world.storage, head.snapshot ?? {});
+  if (snapshot) memory.restore(snapshot, journal.packs);
   for (const carried of head.operations) {
     const stored = (await readChunks(world, "o", carried)) as StoredOperation[] | undefined;
     for (const operation of stored ?? []) memory.operations.add(restoreOperation(operation, 0));

@@ -32,6 +32,8 @@ export interface RoomSummary {
   users: number;
   connections: number;
   createdAt: number;
+  /** The boards that its points reach. */
+  feeds: string[];
 }
 /** Somebody who asks over HTTP, as the edge knows them. */
 export type Caller = Pick<Newcomer, "user" | "name" | "role" | "askedAt">;
@@ -152,12 +154,14 @@ export class Room {
     const unwelcome = this.turnsAway(caller, now);
     if (unwelcome) return { ok: false, refused: unwelcome };
     const { user, role } = caller;
+    kernel.ledBy(role);
     const name = shownName(kernel.clean(caller.name) ?? "");
     const answer = this.#actions.act(action, { user, role, name, forRoom: true }, { as: overHttp(user) });
     kernel.flush();
     if (!answer.ok) return { ok: false, refused: kernel.refusal(answer.refused) };
     const { seq, answer: d } = answer;
-    return { ok: true, ...(seq === undefined ? { d: d ?? null } : { seq }) };
+    if (seq === undefined) return { ok: true, d: d ?? null };
+    return { ok: true, seq, ...(d === undefined ? {} : { d }) };
   }
 
   /** Whoever may not come in does nothing from outside either. */
@@ -193,7 +197,16 @@ export class Room {
     this.#kernel.flush();
     const { memory, delivery } = this.#kernel;
     const { epoch, seq, createdAt, members } = memory;
-    return { ...this.parts.name, epoch, seq, users: members.size, connections: delivery.size, createdAt };
+    const { feeds } = this.#kernel;
+    return {
+      ...this.parts.name,
+      epoch,
+      seq,
+      users: members.size,
+      connections: delivery.size,
+      createdAt,
+      feeds,
+    };
   }
 
   /** For those who lead the room. `after`: a cursor of the page before, or 0. */
@@ -282,7 +295,9 @@ export class Room {
   /** Whoever was first, and it is written down with what they did: nobody else can be. */
   #openedBy(isGuest: boolean): void {
     const { head } = this.parts.journal;
-    if (this.#kernel.memory.n > 0) return;
+    const { memory } = this.#kernel;
+    if (memory.n > 0) return;
+    memory.isGuests = isGuest;
     if (isGuest) head.isGuests = true;
     else delete head.isGuests;
   }

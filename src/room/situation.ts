@@ -38,7 +38,7 @@ export class LiveSituation implements Situation<unknown, unknown> {
     return this.kernel.memory.epoch;
   }
   get isGuests(): boolean {
-    return this.kernel.parts.journal.head.isGuests === true;
+    return this.kernel.memory.isGuests;
   }
   get boards(): Boards {
     return this.kernel.parts.kind.boards ?? noBoards;

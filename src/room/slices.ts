@@ -1,9 +1,11 @@
 import { checksum } from "../protocol/checksum";
 import type { Json, NumberedEvent } from "../protocol/messages";
-import type { AnyFeature, PrivateEvent } from "./feature";
+import type { AnyFeature, PrivateEvent, SliceParts } from "./feature";
+import type { SnapshotParts, SplitSlice } from "./snapshot-parts";
 
 export interface StoredSlices {
-  [feature: string]: { v: string; s: unknown; p?: unknown };
+  /** `in`: of which sides this is the rest, and the parts are stored beside it. */
+  [feature: string]: { v: string; s: unknown; p?: unknown; in?: string };
 }
 
 interface Slice {
@@ -90,19 +92,54 @@ export class Slices {
     return stored;
   }
 
-  restore(stored: StoredSlices): void {
+  /** The same without what is stored in parts. */
+  storeRest(): StoredSlices {
+    const stored = this.store();
+    for (const [name, { feature, shared, private: hidden }] of this.#slices) {
+      const slice = stored[name];
+      if (!slice) continue;
+      const [ofShared, ofPrivate] = [feature.shared.parts, feature.private?.parts];
+      if (ofShared) slice.s = ofShared.rest(shared);
+      if (ofPrivate) slice.p = ofPrivate.rest(hidden);
+      if (ofShared || ofPrivate) slice.in = `${ofShared ? SHARED : ""}${ofPrivate ? PRIVATE : ""}`;
+    }
+    return stored;
+  }
+
+  /** What is stored in parts. */
+  split(): SplitSlice[] {
+    const split: SplitSlice[] = [];
+    for (const [name, { feature, shared, private: hidden }] of this.#slices) {
+      const [ofShared, ofPrivate] = [feature.shared.parts, feature.private?.parts];
+      if (ofShared) split.push({ key: `${name}/${SHARED}`, state: shared, parts: ofShared });
+      if (ofPrivate) split.push({ key: `${name}/${PRIVATE}`, state: hidden, parts: ofPrivate });
+    }
+    return split;
+  }
+
+  restore(stored: StoredSlices, packs: SnapshotParts): void {
     for (const [name, slice] of this.#slices) {
       const held = stored[name];
       if (!held) continue;
       const { feature } = slice;
       const other = held.v !== feature.version;
       const { shared, private: hidden } = feature;
-      slice.shared = other && shared.migrate ? shared.migrate(held.s, held.v) : held.s;
+      const join = (side: string, parts: SliceParts<unknown> | undefined, rest: unknown) => {
+        if (held.in?.includes(side) && !parts)
+          throw new Error(`${name} is stored in parts, and this code does not know how to join them.`);
+        return parts ? packs.join(`${name}/${side}`, parts, rest) : rest;
+      };
+      const s = join(SHARED, shared.parts, held.s);
+      slice.shared = other && shared.migrate ? shared.migrate(s, held.v) : s;
       if (!hidden || held.p === undefined) continue;
-      slice.private = other && hidden.migrate ? hidden.migrate(held.p, held.v) : held.p;
+      const p = join(PRIVATE, hidden.parts, held.p);
+      slice.private = other && hidden.migrate ? hidden.migrate(p, held.v) : p;
     }
   }
 }
+
+const SHARED = "s";
+const PRIVATE = "p";
 
 /** No state is this. */
 const nothing = { of: Symbol(), text: "" };

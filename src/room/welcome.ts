@@ -42,6 +42,7 @@ export class Welcomes {
       `"epoch":"${memory.epoch}","seq":${memory.seq},"at":${now},"resumed":${resumed},"features":${this.#features}`,
       ...(resumed ? [] : [`"state":${this.#stateText()}`]),
       ...(mine === undefined ? [] : [`"mine":${mine}`]),
+      `"feeds":${JSON.stringify(this.kernel.feeds)}`,
       `"limits":${this.#limits}}`,
     ].join(",");
   }

@@ -24,11 +24,15 @@ export async function whileReached(work: () => Promise<Response>): Promise<Respo
   } catch (error) {
     if (error instanceof TooManyMisses) return refusalResponse(error.refusal);
     console.error("The database could not be reached:", error);
-    const message =
-      "The database cannot be reached right now. Nothing, or not all of it, may have been changed.";
-    const body = { code: "unavailable" as const, message, retryAfterMs: AWAY_RETRY_MS };
-    return refusalResponse({ ok: false, status: 503, body });
+    return databaseAway("What was asked may have been done, or a part of it, or nothing.");
   }
+}
+
+/** `outcome`: what is known of what was asked. */
+export function databaseAway(outcome: string): Response {
+  const message = `The database did not answer. ${outcome}`;
+  const body = { code: "unavailable" as const, message, retryAfterMs: AWAY_RETRY_MS };
+  return refusalResponse({ ok: false, status: 503, body });
 }
 
 /** For one reader, and as it is now. */

@@ -2,11 +2,18 @@ import { Hono } from "hono";
 import type { z } from "zod";
 import { findBoard, readPeriod } from "../boards/board-address";
 import type { BoardBook } from "../boards/board-book";
-import { correct, type HandMove, listCorrections } from "../boards/corrections";
+import {
+  type CorrectionResult,
+  correct,
+  findMade,
+  type HandMove,
+  listCorrections,
+} from "../boards/corrections";
 import { listSeasons } from "../boards/seasons";
 import type { CloudflareEnv } from "../platform/cloudflare";
 import { type HttpRefusal, refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
-import { asAdmin, type DoorOf, tell } from "./admin-route";
+import { checksum } from "../protocol/checksum";
+import { asAdmin, type DoorOf, databaseAway, tell } from "./admin-route";
 import { badData, readJson, readQuery } from "./api/asked";
 import { noQuery } from "./api/boards";
 import { correctionBody, correctionsQuery } from "./api/by-hand";
@@ -39,7 +46,10 @@ export function correctionRoutes(doorOf: DoorOf, book: BoardBook) {
       if (!query.ok) return refusalResponse(query);
       const body = await readJson(req.raw, correctionBody);
       if (!body.ok) return refusalResponse(body);
-      const { user, reason } = body.value;
+      const { user, reason, id } = body.value;
+      const request = id === undefined ? undefined : { id, print: printOf(body.value) };
+      const made = request && (await findMade(env.DB, by, request));
+      if (made) return answer(made);
       const where = await placesOf(body.value, book, env.DB, now);
       if (!where.ok) return refusalResponse(where);
       const { address, periods } = where;
@@ -47,18 +57,16 @@ export function correctionRoutes(doorOf: DoorOf, book: BoardBook) {
       if (move.what === "add" && address.rules.combine !== "sum") {
         return refusalResponse(badData("add is for boards where points add up: here, set them."));
       }
-      const result = await correct(
-        env.DB,
-        { address, ...(periods === undefined ? {} : { periods }), user, move, by, reason },
-        now,
-      );
-      await changedBoards(book, [address.board], now);
-      if (result.ok) return tell({ corrections: result.corrections });
-      return refusalResponse(
-        result.why === "unknown"
-          ? refuseHttp(404, "unknown_user", result.message)
-          : refuseHttp(409, "conflict", result.message),
-      );
+      const asked = { address, user, move, by, reason };
+      const more = { ...(periods === undefined ? {} : { periods }), ...(request ? { request } : {}) };
+      try {
+        const result = await correct(env.DB, { ...asked, ...more }, now);
+        await changedBoards(book, [address.board], now);
+        return answer(result);
+      } catch (error) {
+        console.error("A correction was not answered by the database:", error);
+        return databaseAway(request ? MAY_BE_MADE_ONCE : MAY_BE_MADE);
+      }
     }),
   );
   app.all("/", () =>
@@ -67,6 +75,23 @@ export function correctionRoutes(doorOf: DoorOf, book: BoardBook) {
     ),
   );
   return app;
+}
+
+const MAY_BE_MADE =
+  "The correction may have been made, or not. GET /v1/corrections tells; with an id, a request can be sent again safely.";
+const MAY_BE_MADE_ONCE =
+  "The correction may have been made, or not. Send the same request again, under the same id: it is made once.";
+
+function answer(result: CorrectionResult): Response {
+  if (result.ok) return tell({ corrections: result.corrections });
+  const { why, message } = result;
+  if (why === "unknown") return refusalResponse(refuseHttp(404, "unknown_user", message));
+  return refusalResponse(refuseHttp(409, why === "duplicate" ? "duplicate" : "conflict", message));
+}
+
+/** Of all that is asked, in whatever order its fields come. */
+function printOf({ id: _, ...asked }: Body): string {
+  return checksum(asked);
 }
 
 type Body = z.output<typeof correctionBody>;

@@ -42,8 +42,8 @@ export class Link {
     this.#hinderSecond();
     this.#upward(async () => {
       const { process } = this.object;
-      // What a room that a guest opened feeds is another story: these come into rooms that are there.
-      if (hello.guest && !process.world.has("room")) return this.end.closed();
+      // Guests of an address come into rooms that exist: who opened a room is not what they test.
+      if (hello.from !== undefined && !process.world.has("room")) return this.end.closed();
       this.deployment.trace(
         () => `  ${conn} ${hello.user} joins ${this.object.name} from ${hello.since ?? "nowhere"}`,
       );

@@ -242,6 +242,55 @@ export const mutants = [
     "const gone: string[] = old ? [] : [];",
   ),
   of(
+    "let a host take over a room in which somebody has scored",
+    "room/kernel",
+    "if (feature.hasPoints?.(this.situation(feature))) return;",
+    "void feature;",
+  ),
+  of("forget that a host took a room over", "room/memory", "if (record.h) this.isGuests = false;", ""),
+  of(
+    "store a part of a slice that changed nowhere",
+    "room/snapshot-parts",
+    "if (this.#parts.has(name) || value !== undefined) replace(name, value);",
+    "if (!this.#parts.has(name) && value !== undefined) replace(name, value);",
+  ),
+  of(
+    "forget that a part of a slice was removed",
+    "room/snapshot-parts",
+    "if (value === undefined && !kept.some((pack) => pack >= first)) {",
+    "if (value === undefined) {",
+  ),
+  of(
+    "drop a pack with what is live in it",
+    "room/snapshot-parts",
+    "if (part?.pack !== number || lines.has(name)) continue;",
+    "if (part) continue;",
+  ),
+  of(
+    "let the oldest copy of a part count",
+    "room/snapshot-parts",
+    "this.#parts.set(name, { value, chars: line.length + 1, pack: number, first });",
+    "if (first === number) this.#parts.set(name, { value, chars: line.length + 1, pack: number, first });",
+  ),
+  of(
+    "leave released packs in storage",
+    "room/snapshot-parts",
+    "deletes: [...stray, ...this.#released.flatMap(([pack, chunks]) => packKeys(pack, chunks))],",
+    "deletes: [...stray],",
+  ),
+  of(
+    "delete packs before the snapshot without them is durable",
+    "room/snapshot-parts",
+    "deletes: [...stray, ...this.#released.flatMap(",
+    "deletes: [...stray, ...released.flatMap(",
+  ),
+  of(
+    "leave a snapshot that was not confirmed in storage",
+    "room/snapshot-parts",
+    "const stray = this.#unconfirmed?.keys ?? [];",
+    "const stray: string[] = [];",
+  ),
+  of(
     "set no alarm when a room begins",
     "room/kernel",
     "wheel.ensure(clock.roomAt(clock.machineNow + settings.idleMs));",
@@ -312,8 +361,8 @@ export const mutants = [
   of(
     "never pause a reader",
     "room/delivery",
-    "if (unread <= PAUSE_BYTES) this.#send(connection, lean);",
-    "if (unread <= PAUSE_BYTES * 99) this.#send(connection, lean);",
+    "if (unread <= PAUSE_BYTES) {\n        this.#send(connection, lean);",
+    "if (unread <= PAUSE_BYTES * 99) {\n        this.#send(connection, lean);",
   ),
   of(
     "drop what wakes a room that cannot be read",

@@ -224,7 +224,8 @@ export class Page implements Client {
       });
       this.#links.set(link, made);
       const resume = from ? { epoch: from.epoch, since: from.seq } : {};
-      const hello = { user, name: user, role, guest: false, expiresAt: endsAt, tab: pk, ...resume };
+      const guest = role === "player" && deployment.plan.hasGuests;
+      const hello = { user, name: user, role, guest, expiresAt: endsAt, tab: pk, ...resume };
       made.open(hello, deployment.freshId());
     });
   }

@@ -27,6 +27,8 @@ export interface Plan {
   skewMs: number;
   /** And they are set wrong by up to so much for a while, and right again; absent in older stories. */
   stepMs?: number;
+  /** Players are guests, so that a room may be opened by one. */
+  hasGuests: boolean;
   /** Most characters that may be on their way to a reader and not read. */
   mostUnread: number;
   /** And so many more to one that says that it has read and has not. */
@@ -76,6 +78,7 @@ export function planOf(seed: number, moves: readonly string[]): Plan {
     skewMs: chance.pick([0, 0, 50, Math.floor(resendMs / 12)]),
     mostUnread: 2 * limits.PAUSE_BYTES + 2 * limits.MAX_RECORD_CHARS,
     mostUnproven: limits.MAX_UNPROVEN_BYTES,
+    hasGuests: chance.below(2) === 0,
   };
   const stepMs = chance.pick([0, 0, 90_000, 2 * 86_400_000]);
   // When a ban ends is told in the world's time, and the room whose clock is wrong holds another.

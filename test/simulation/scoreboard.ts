@@ -16,6 +16,10 @@ const A_MONDAY = Date.UTC(2026, 8, 21);
 export class Scoreboard {
   readonly #receipts = new Map<string, { n: number; refused: string[] }>();
   readonly #rankings = new Map<string, BoardModel>();
+  /** Lives of rooms: whether their batches say that a guest opened them. */
+  readonly #ofGuests = new Map<string, boolean>();
+  /** On the board `main` of the kind. */
+  #onKind = 0;
   /** By (board, user): what was counted, and what was refused for a ban. */
   readonly #counted = new Map<string, number>();
   readonly #forfeited = new Map<string, number>();
@@ -37,6 +41,12 @@ export class Scoreboard {
     const sealed = life?.hidden.get("scores") as Hidden | undefined;
     if (!sealed || sealed.n < n)
       this.deployment.breach(2, `batch ${n} of ${batch.room} was sent, and durable are ${sealed?.n}`);
+    const ownOnly = batch.ownOnly === true;
+    if (life && life.isGuests !== ownOnly)
+      this.#breach(`batch ${n} of ${batch.room} says ${ownOnly} of a guest, and it is ${life.isGuests}`);
+    if ((this.#ofGuests.get(key) ?? ownOnly) !== ownOnly)
+      this.#breach(`batch ${n} of ${batch.room} is of another's room than those before it`);
+    this.#ofGuests.set(key, ownOnly);
     if (n === receipt.n + 1) {
       const refused = this.#take(batch);
       this.#receipts.set(key, { n, refused });
@@ -79,7 +89,7 @@ export class Scoreboard {
     return owed;
   }
 
-  #take({ room, entries }: Batch): string[] {
+  #take({ room, entries, ownOnly }: Batch): string[] {
     const now = Math.floor(this.deployment.clock.now);
     const isBanned = ({ user }: BatchEntry) => this.bans.isBanned(user, room, now);
     for (const entry of entries) {
@@ -88,9 +98,11 @@ export class Scoreboard {
         add(isBanned(entry) ? this.#forfeited : this.#counted, key, entry.points);
     }
     const taken = entries.filter((entry) => !isBanned(entry));
+    if (!ownOnly) for (const { board, points } of taken) if (board === "main") this.#onKind += points;
     for (const [name, board] of Object.entries(boards)) {
       const theirs = taken.filter((entry) => entry.board === name);
-      const fed = "feeds" in board ? [name] : [name, `${name}:${room.slice(room.indexOf("/") + 1)}`];
+      const own = "feeds" in board ? [] : [`${name}:${room.slice(room.indexOf("/") + 1)}`];
+      const fed = ownOnly ? own : [name, ...own];
       for (const period of board.periods) {
         const byPeriod = new Map<string, BatchEntry[]>();
         for (const entry of theirs) {
@@ -119,10 +131,8 @@ export class Scoreboard {
     const [row] = this.database.rows(
       "select coalesce(sum(-score), 0) as points from scores join rankings on id = ranking where board = 'main' and period = 'all'",
     );
-    let counted = 0;
-    for (const [key, points] of this.#counted) if (key.startsWith("main of ")) counted += points;
-    if (Number(row?.points) !== counted)
-      this.#breach(`the board holds ${row?.points} points, and was given ${counted}`);
+    if (Number(row?.points) !== this.#onKind)
+      this.#breach(`the board holds ${row?.points} points, and was given ${this.#onKind}`);
   }
 
   #compareRanking(key: string, model: BoardModel): void {

@@ -63,7 +63,8 @@ export class Tab implements Client {
     this.#heardAt = deployment.clock.now;
     const expiresAt = Math.floor(deployment.clock.now) + expiresInMs;
     const resume = since ? { epoch: since.epoch, since: since.seq } : {};
-    link.open({ user, name: user, role, guest: false, expiresAt, tab, ...resume }, deployment.freshId());
+    const guest = role === "player" && deployment.plan.hasGuests;
+    link.open({ user, name: user, role, guest, expiresAt, tab, ...resume }, deployment.freshId());
     deployment.clock.in(PING_MS, () => this.#ping(link));
   }
 

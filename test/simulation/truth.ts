@@ -45,6 +45,8 @@ export class Life {
   constructor(
     readonly epoch: string,
     public kind: Kind,
+    /** A guest opened it, and no host has taken it over. */
+    public isGuests = false,
   ) {
     this.states.push(Object.fromEntries(kind.features.map(({ name, shared }) => [name, shared.initial()])));
     for (const { name, private: hidden } of kind.features) this.hidden.set(name, hidden?.initial());
@@ -114,6 +116,7 @@ export class Life {
       if (rule != null) this.#stamp(`${rule}\0${user}`, at);
       if (rule != null && from != null) this.#stamp(`${rule}\0${addressKey(from)}`, at);
     }
+    if (record.h) this.isGuests = false;
     for (const [offender, at] of record.x ?? []) this.#stamp(`\0offence\0${offender}`, at);
     this.n = record.n;
     this.at = record.at;
@@ -167,7 +170,7 @@ export class Truth implements DiskWatcher {
   head: Head | undefined;
   /** Which record lies under which key, and about how large it is. */
   readonly records = new Map<string, { n: number; chars: number }>();
-  /** The parts of snapshots, as they are stored. */
+  /** The texts of snapshots and their packs, as they are stored. */
   readonly snapshots = new Map<string, string>();
   #unclaimed: FrameRecord[] = [];
 
@@ -184,7 +187,7 @@ export class Truth implements DiskWatcher {
   put(key: string, value: () => unknown): void {
     this.keys.add(key);
     try {
-      if (key.startsWith("s/")) this.snapshots.set(key, String(value()));
+      if (/^[sp]\//.test(key)) this.snapshots.set(key, String(value()));
       else if (key.startsWith("j/")) this.#place(key, value() as StoredFrame);
       else if (key === "room") this.#point(value() as Head);
     } catch (breach) {
@@ -233,7 +236,7 @@ export class Truth implements DiskWatcher {
   #point(head: Head): void {
     this.head = head;
     if (!this.life) {
-      this.life = new Life(head.epoch, this.kind());
+      this.life = new Life(head.epoch, this.kind(), head.isGuests === true);
       this.lives.set(head.epoch, this.life);
       for (const record of this.#unclaimed.splice(0)) this.#record(record);
     } else if (this.life.epoch !== head.epoch) throw new Breach(1, "an epoch took over from another");

@@ -345,6 +345,7 @@ export class MemoryWorld {
       getAlarm: () => mine(() => this.#read(() => this.#alarm)),
       setAlarm: (at) => mine(() => this.#arm(at)),
       deleteAlarm: () => mine(() => this.#arm(null)),
+      sync: () => mine(() => this.#synced()),
     };
   }
 
@@ -360,6 +361,12 @@ export class MemoryWorld {
       if (held === this.#disk) this.watcher?.put(key, () => deserialize(bytes));
     };
     return this.#write(into(this.#seen), into(this.#disk));
+  }
+
+  /** Nothing that anybody outside sees: the process may die before it without a difference. */
+  #synced(): Promise<void> {
+    if (!this.#pending.some(({ is }) => is !== "held")) return Promise.resolve();
+    return new Promise((release) => this.#pending.push({ turn: this.#turn, is: "held", release }));
   }
 
   /** Reading lets others in: what is written after it is not of one commit with what was written before. */

@@ -836,6 +836,8 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
+          /** @description The caller's own: the same request sent again under it is made once, and answered the same */
+          id?: string;
           /** @description A kind's board (`main`) or a room's own (`main:hall`) */
           board: string;
           /** @description A user id; percent-encoded in an address */
@@ -1459,6 +1461,8 @@ export interface operations {
             connections: number;
             /** @description Milliseconds since the epoch */
             createdAt: number;
+            /** @description The boards that its points reach: `main`, `main:hall` */
+            feeds: string[];
             /** @description In the order in which they came; for those who lead the room */
             members?: ({
                 user: string;
@@ -1534,6 +1538,7 @@ export interface operations {
         content: {
           "application/json": {
             seq: number;
+            d?: unknown;
           } | {
             d?: unknown;
           };

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { findBoard, nextReset, readPeriod } from "../../src/boards/board-address";
-import { boardsFed, openBoardBook } from "../../src/boards/board-book";
+import { openBoardBook } from "../../src/boards/board-book";
 import { problemWithContent } from "../../src/boards/database-errors";
 import { sift } from "../../src/boards/sift";
+import { boardsFed } from "../../src/protocol/board-names";
 
 const DAY_MS = 86_400_000;
 /** A Wednesday. */

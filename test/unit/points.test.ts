@@ -4,12 +4,13 @@ import { type Hidden, hide, nothingHidden, standings } from "../../src/features/
 import { initial } from "../../src/features/scores/state";
 import { Tally } from "../../src/features/scores/tally";
 import { MAX_BATCH_BYTES } from "../../src/protocol/limits";
-import type { Board } from "../../src/room/board";
+import type { Board, Boards } from "../../src/room/board";
 import { HOUR_MS, settings } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
-import { BOARDS, ScoreStage } from "../support/score-stage";
+import { BOARDS, ScoreStage, scoreKind } from "../support/score-stage";
 
 const USERS = ["ann", "bob", "cat"];
+const OWN_AWARD = { user: "guest-1", points: 1, board: "own" };
 
 /** A game with its host, who sends again what was not acknowledged, as a client does; and what was acknowledged. */
 class Game {
@@ -338,10 +339,88 @@ describe("the ledger", () => {
     }
   });
 
-  it("[K6] of a room that a guest opened says so in every batch, and of another never", async () => {
+  const GUESTS_BOARDS = {
+    main: { combine: "sum" },
+    shared: { combine: "sum", feeds: "kind" },
+    own: { combine: "sum", feeds: "room", own: { points: 10, perMinute: 100 } },
+  } as const satisfies Boards;
+  const ALL = ["main", "main:hall", "shared", "own:hall"];
+
+  it("[K9] the welcome, the summary and an award's answer say which boards a room's points reach", async () => {
+    const stage = await ScoreStage.open({ kind: scoreKind(GUESTS_BOARDS) });
+    const guest = stage.room.joinAsGuest("guest-1");
+    const guests = ["main:hall", "own:hall"];
+    expect(guest.read().welcomes[0]?.feeds).toEqual(guests);
+    expect(stage.room.room.summary(stage.room.now).feeds).toEqual(guests);
+    stage.award(guest, "guest-1", 1, { board: "own" });
+    stage.pass(1_000);
+    const hanna = stage.join("hanna", "host");
+    expect(hanna.read().welcomes[0]?.feeds).toEqual(guests);
+    const asked = [
+      stage.award(hanna, "guest-1", 1),
+      stage.award(hanna, "guest-1", 1, { board: "shared" }),
+      stage.award(hanna, "guest-1", 1, { board: "own" }),
+      stage.award(hanna, "guest-1", 0, { board: "shared" }),
+    ];
+    stage.pass(100);
+    hanna.read();
+    expect(asked.map((id) => hanna.acks.get(id)?.d)).toEqual([
+      { feeds: ["main:hall"] },
+      { feeds: [], kept: false },
+      undefined,
+      { total: 1, feeds: [], kept: false },
+    ]);
+    const seq = hanna.seq + 1;
+    expect(stage.room.post("hanna", "scores", "award", { user: "guest-1", points: 1 })).toEqual({
+      ok: true,
+      seq,
+      d: { feeds: ["main:hall"] },
+    });
+    stage.room.check();
+  });
+
+  it.each(["socket", "HTTP"])(
+    "[K6] a host's coming turns a guest's room in which nobody has scored, by %s, also over a crash",
+    async (way) => {
+      for (const durableTurns of [0, 1]) {
+        const stage = await ScoreStage.open({ kind: scoreKind(GUESTS_BOARDS) });
+        const guest = stage.room.joinAsGuest("guest-1");
+        stage.pass(1_000);
+        stage.room.settles = false;
+        if (way === "socket") stage.join("hanna", "host");
+        else stage.room.post("hanna", "presence", "set", { status: "here" });
+        await stage.room.crash(durableTurns);
+        stage.room.settles = true;
+        const isTurned = durableTurns > 0;
+        expect(stage.room.room.summary(stage.room.now).feeds.includes("main")).toBe(isTurned);
+        const hanna = stage.join("hanna", "host");
+        stage.room.rejoin(guest, { guest: true });
+        stage.pass(100);
+        expect(hanna.read().welcomes[0]?.feeds).toEqual(ALL);
+        const id = stage.award(hanna, "guest-1", 1);
+        stage.pass(100);
+        hanna.read();
+        expect(hanna.acks.get(id)?.d).toBeUndefined();
+        await stage.room.crash();
+        stage.pass(40_000);
+        expect(stage.boards.calls.map(({ ownOnly }) => ownOnly)).toContain(undefined);
+        expect(stage.boards.calls.every(({ ownOnly }) => ownOnly === undefined)).toBe(true);
+        // Over snapshots as well.
+        for (let n = 0; n < 600; n++) {
+          stage.pass(100);
+          stage.room.post("hanna", "presence", "set", { status: `${n}` });
+        }
+        await stage.room.crash();
+        expect(stage.room.room.summary(stage.room.now).feeds).toEqual(ALL);
+      }
+    },
+  );
+
+  it("[K6] of a room that a guest opened, and in which somebody has scored, says so in every batch, and of another never", async () => {
     for (const isGuest of [true, false]) {
       const stage = await ScoreStage.open();
       if (isGuest) stage.room.joinAsGuest("guest-1");
+      if (isGuest) stage.room.do(stage.room.tabs[0] as RoomTab, "scores", "award", OWN_AWARD);
       const hanna = stage.join("hanna", "host");
       if (!isGuest) stage.room.joinAsGuest("guest-1");
       stage.pass(1_000);

@@ -252,7 +252,10 @@ describe("accepted ids", () => {
     // Nothing of the room's own is as cheap as it has to be for 200,000 of them: its limit is put down to a few.
     const { Operations } = await import("../../src/room/operations");
     const { hasSpaceFor } = Operations.prototype;
-    const mayRefuse = Object.getOwnPropertyDescriptor(Operations.prototype, "mayRefuse") as PropertyDescriptor;
+    const mayRefuse = Object.getOwnPropertyDescriptor(
+      Operations.prototype,
+      "mayRefuse",
+    ) as PropertyDescriptor;
     Object.defineProperty(Operations.prototype, "mayRefuse", { configurable: true, get: () => true });
     Operations.prototype.hasSpaceFor = function (_, now) {
       this.find("", "", now);

@@ -114,7 +114,7 @@ describe("points past what a room holds", () => {
     ...seen,
     by,
     state: initial(),
-    private: { ...nothingHidden(), standings: { size: 100_000, buckets: [] } },
+    private: { ...nothingHidden(), standings: { size: 100_000, lists: [] } },
   };
 
   it("[G4] go to nobody new, neither by award nor by another feature's decision", () => {

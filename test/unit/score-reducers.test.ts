@@ -166,6 +166,38 @@ describe("a table", () => {
     expect(words.remove(table, "a").size).toBe(0);
   });
 
+  it("gives its first rows in its order, and is the rest without them, whatever way they came", () => {
+    const keys = Array.from({ length: 500 }, (_, n) => String(n));
+    let table = words.put(emptyTable, { key: "0" });
+    for (const key of keys) table = words.put(table, { key });
+    const rows = [...words.rows(table)];
+    for (const count of [0, 1, 250, 499, 500, 900]) {
+      const { taken, rest } = words.take(table, count);
+      expect(taken).toEqual(rows.slice(0, count));
+      expect([...words.rows(rest)]).toEqual(rows.slice(count));
+      let other = table;
+      for (const { key } of taken) other = words.remove(other, key);
+      expect(other, `${count}`).toEqual(rest);
+      const joined = words.join(
+        [...words.changes(emptyTable, rest)].flatMap(([at, bucket]) =>
+          bucket ? [[at, bucket] as const] : [],
+        ),
+      );
+      expect(joined).toEqual(rest);
+    }
+  });
+
+  it("says in which buckets it differs from another, and from nothing else", () => {
+    let table = words.put(emptyTable, { key: "0" });
+    for (let n = 1; n < 2_000; n++) table = words.put(table, { key: String(n) });
+    expect([...words.changes(table, table)]).toEqual([]);
+    const one = words.put(table, { key: "one more" });
+    expect([...words.changes(table, one)]).toMatchObject([[expect.any(Number), expect.any(Array)]]);
+    expect([...words.changes(words.put(emptyTable, { key: "a" }), emptyTable)]).toMatchObject([
+      [expect.any(Number), undefined],
+    ]);
+  });
+
   it("keeps its order over being stored", () => {
     let table = words.put(emptyTable, { key: "0" });
     for (let n = 1; n < 300; n++) table = words.put(table, { key: String(n) });

@@ -8,6 +8,6 @@ describe("the shipped migrations", () => {
     ).all<{ name: string; sql: string }>();
     const withRowid = results.filter(({ sql }) => !/WITHOUT ROWID$/.test(sql)).map(({ name }) => name);
     expect(withRowid.sort()).toEqual(["corrections", "rankings", "set_aside"]);
-    expect(results.length).toBe(9);
+    expect(results.length).toBe(10);
   });
 });

@@ -1,6 +1,6 @@
 import type { BatchEntry } from "../../protocol/batch";
 import { QUARTER_MS } from "../../protocol/batch";
-import type { PrivateEventOf } from "../../room/feature";
+import type { PrivateEventOf, SliceParts } from "../../room/feature";
 import type { scoresSchema } from "./schema";
 import { emptyTable, Keyed, type Table } from "./table";
 
@@ -125,10 +125,7 @@ function sealed(
   hidden: Hidden,
   { n, count, closing }: { n: number; count: number; closing: boolean },
 ): Hidden {
-  const rows = [...ledger.rows(hidden.ledger)];
-  const entries = rows.slice(0, count);
-  let rest: Table<BatchEntry> = emptyTable;
-  for (const row of rows.slice(count)) rest = ledger.put(rest, row);
+  const { taken: entries, rest } = ledger.take(hidden.ledger, count);
   return {
     ...hidden,
     n,
@@ -138,4 +135,59 @@ function sealed(
     ledger: rest,
     flushBy: rest.size > 0 ? hidden.flushBy : null,
   };
+}
+
+/** In storage: buckets of the two tables, and what is on its way. */
+export const hiddenParts: SliceParts<Hidden> = {
+  rest: ({ standings: { size }, ledger: { size: owed }, sealed: batch, ...rest }) => ({
+    ...rest,
+    standings: size,
+    ledger: owed,
+    sealed: batch && { n: batch.n, closing: batch.closing },
+  }),
+
+  *changes(before, now) {
+    for (const [bucket, rows] of standings.changes(before?.standings ?? emptyTable, now.standings))
+      yield [`${STANDINGS}${bucket}`, rows];
+    for (const [bucket, rows] of ledger.changes(before?.ledger ?? emptyTable, now.ledger))
+      yield [`${LEDGER}${bucket}`, rows];
+    if (before?.sealed?.entries !== now.sealed?.entries) yield [SEALED, now.sealed?.entries];
+  },
+
+  join(rest, parts) {
+    const stored = rest as StoredHidden;
+    const { standings: players, ledger: owed, sealed: batch } = stored;
+    const bucketsOf = <T>(table: string) =>
+      [...parts]
+        .filter(([name]) => name.startsWith(table))
+        .map(([name, rows]) => [Number(name.slice(table.length)), rows as readonly T[]] as const);
+    const entries = (parts.get(SEALED) ?? batch?.entries ?? []) as readonly BatchEntry[];
+    return {
+      ...stored,
+      standings:
+        typeof players === "number" ? standings.join(bucketsOf(STANDINGS)) : ofBefore(standings, players),
+      ledger: typeof owed === "number" ? ledger.join(bucketsOf(LEDGER)) : ofBefore(ledger, owed),
+      sealed: batch && { ...batch, entries },
+    };
+  },
+};
+
+const STANDINGS = "s";
+const LEDGER = "l";
+const SEALED = "batch";
+
+/** Two lists of buckets: a table as it was stored as a whole. */
+interface TableOfBefore<T> {
+  buckets: readonly (readonly (readonly T[] | null)[] | null)[];
+}
+type StoredHidden = Omit<Hidden, "standings" | "ledger" | "sealed"> & {
+  standings: number | TableOfBefore<Standing>;
+  ledger: number | TableOfBefore<BatchEntry>;
+  sealed: (Omit<Sealed, "entries"> & { entries?: readonly BatchEntry[] }) | null;
+};
+
+function ofBefore<T>(keyed: Keyed<T>, { buckets }: TableOfBefore<T>): Table<T> {
+  let table: Table<T> = emptyTable;
+  for (const row of buckets.flat(2)) if (row !== null) table = keyed.put(table, row as T);
+  return table;
 }

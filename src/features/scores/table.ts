@@ -1,70 +1,135 @@
 import { crc32 } from "../../protocol/checksum";
 
-/** In each of two levels. */
-const WIDTH = 64;
+/** Places in each of three levels. */
+const [TOP, MIDDLE, LOW] = [16, 32, 32] as const;
+
+type Rows<T> = readonly T[];
+type List<N> = readonly (N | null)[];
 
 /**
- * Thousands of rows that reducers may fold: a change copies one bucket and the two lists above it, some 130 words, and
- * leaves the table before it as it was. It is plain JSON, so that a snapshot holds it as it is (an absent bucket as `null`).
+ * Thousands of rows that reducers may fold: a change copies one bucket and the three lists above it, some 80 words, and
+ * leaves the table before it as it was. Buckets and lists that did not change are the same objects. It is plain JSON, and a
+ * place that holds nothing is `null`.
  */
 export interface Table<T> {
   readonly size: number;
-  readonly buckets: readonly (readonly (readonly T[] | null)[] | null)[];
+  readonly lists: List<List<List<Rows<T>>>>;
 }
 
-export const emptyTable: Table<never> = { size: 0, buckets: [] };
+export const emptyTable: Table<never> = { size: 0, lists: [] };
 
 export class Keyed<T> {
   constructor(private readonly keyOf: (row: T) => string) {}
 
   find(table: Table<T>, key: string): T | undefined {
-    const [upper, lower] = placeOf(key);
-    return table.buckets[upper]?.[lower]?.find((row) => this.keyOf(row) === key);
+    return bucketAt(table, placeOf(key))?.find((row) => this.keyOf(row) === key);
   }
 
   put(table: Table<T>, row: T): Table<T> {
     const key = this.keyOf(row);
-    const [upper, lower] = placeOf(key);
-    const bucket = table.buckets[upper]?.[lower] ?? [];
+    const place = placeOf(key);
+    const bucket = bucketAt(table, place) ?? none;
     const others = bucket.filter((other) => this.keyOf(other) !== key);
     const size = table.size + 1 - (bucket.length - others.length);
-    return { size, buckets: replaced(table.buckets, upper, lower, [...others, row]) };
+    return { size, lists: withBucket(table, place, [...others, row]) };
   }
 
   remove(table: Table<T>, key: string): Table<T> {
-    const [upper, lower] = placeOf(key);
-    const bucket = table.buckets[upper]?.[lower] ?? [];
+    const place = placeOf(key);
+    const bucket = bucketAt(table, place) ?? none;
     const others = bucket.filter((other) => this.keyOf(other) !== key);
     if (others.length === bucket.length) return table;
-    return { size: table.size - 1, buckets: replaced(table.buckets, upper, lower, others) };
+    return { size: table.size - 1, lists: withBucket(table, place, others.length > 0 ? others : null) };
   }
 
   /** Always in one order for one table, also after it was stored. */
   *rows(table: Table<T>): Iterable<T> {
-    for (const list of table.buckets) for (const bucket of list ?? []) yield* bucket ?? [];
+    for (const list of table.lists)
+      for (const low of list ?? none) for (const bucket of low ?? none) yield* bucket ?? none;
+  }
+
+  /** The first so many rows in that order, and the table without them. */
+  take(table: Table<T>, count: number): { taken: T[]; rest: Table<T> } {
+    const taken: T[] = [];
+    const isDone = () => taken.length >= count;
+    const lists = without(table.lists, isDone, (list) =>
+      without(list, isDone, (low) =>
+        without(low, isDone, (bucket) => {
+          const some = bucket.slice(0, count - taken.length);
+          taken.push(...some);
+          return some.length < bucket.length ? bucket.slice(some.length) : null;
+        }),
+      ),
+    );
+    return { taken, rest: { size: table.size - taken.length, lists: lists ?? none } };
+  }
+
+  /** The buckets in which two tables differ, by number; `undefined` for one that became empty. */
+  *changes(before: Table<T>, now: Table<T>): Iterable<[bucket: number, rows: Rows<T> | undefined]> {
+    for (let top = 0; top < TOP; top++) {
+      const [wasTop, isTop] = [before.lists[top] ?? none, now.lists[top] ?? none];
+      if (wasTop === isTop) continue;
+      for (let middle = 0; middle < MIDDLE; middle++) {
+        const [was, is] = [wasTop[middle] ?? none, isTop[middle] ?? none];
+        if (was === is) continue;
+        for (let low = 0; low < LOW; low++) {
+          const rows = is[low] ?? undefined;
+          if (rows !== (was[low] ?? undefined)) yield [(top * MIDDLE + middle) * LOW + low, rows];
+        }
+      }
+    }
+  }
+
+  /** The table of these buckets. */
+  join(buckets: Iterable<readonly [bucket: number, rows: Rows<T>]>): Table<T> {
+    const empty = <N>(length: number): (N | null)[] => new Array<N | null>(length).fill(null);
+    const lists = empty<((Rows<T> | null)[] | null)[]>(TOP);
+    let size = 0;
+    for (const [bucket, rows] of buckets) {
+      const [top, middle] = [Math.floor(bucket / (MIDDLE * LOW)), Math.floor(bucket / LOW) % MIDDLE];
+      const list = lists[top] ?? empty(MIDDLE);
+      const lower = list[middle] ?? empty(LOW);
+      lower[bucket % LOW] = rows;
+      list[middle] = lower;
+      lists[top] = list;
+      size += rows.length;
+    }
+    return size > 0 ? { size, lists } : emptyTable;
   }
 }
 
-function placeOf(key: string): [number, number] {
+type Place = readonly [top: number, middle: number, low: number];
+
+function placeOf(key: string): Place {
   const hash = crc32(key);
-  return [hash % WIDTH, (hash >>> 6) % WIDTH];
+  return [hash % TOP, (hash >>> 4) % MIDDLE, (hash >>> 9) % LOW];
 }
 
-function replaced<T>(
-  buckets: Table<T>["buckets"],
-  upper: number,
-  lower: number,
-  bucket: readonly T[],
-): Table<T>["buckets"] {
-  const lists = buckets.length > upper ? buckets.slice() : grown(buckets, upper);
-  const list = lists[upper] ?? [];
-  const buckets2 = list.length > lower ? list.slice() : grown(list, lower);
-  buckets2[lower] = bucket;
-  lists[upper] = buckets2;
-  return lists;
+function bucketAt<T>({ lists }: Table<T>, [top, middle, low]: Place): Rows<T> | null | undefined {
+  return lists[top]?.[middle]?.[low];
 }
 
-/** Long enough for a place, without holes, which would not survive being stored. */
-function grown<T>(list: readonly (T | null)[], place: number): (T | null)[] {
-  return Array.from({ length: place + 1 }, (_, at) => list[at] ?? null);
+function withBucket<T>({ lists }: Table<T>, [top, middle, low]: Place, rows: Rows<T> | null) {
+  const list = lists[top];
+  const lower = list?.[middle];
+  return replaced(lists, TOP, top, replaced(list, MIDDLE, middle, replaced(lower, LOW, low, rows))) ?? none;
 }
+
+/** A list in which nothing is left is none: a table is the same whichever way its rows came and went. */
+function replaced<N>(list: List<N> | null | undefined, length: number, at: number, node: N | null) {
+  const copy = list && list.length > 0 ? list.slice() : new Array<N | null>(length).fill(null);
+  copy[at] = node;
+  return isEmpty(copy) ? null : copy;
+}
+
+/** `drop` leaves of a node what stays. */
+function without<N>(list: List<N>, isDone: () => boolean, drop: (node: N) => N | null): List<N> | null {
+  const left = list.map((node) => (node === null || isDone() ? node : drop(node)));
+  return isEmpty(left) ? null : left;
+}
+
+function isEmpty(list: List<unknown>): boolean {
+  return list.every((node) => node === null);
+}
+
+const none: readonly never[] = [];

@@ -1,6 +1,7 @@
 import { applyBatch } from "../../boards/apply-batch";
-import { type BoardBook, boardsFed } from "../../boards/board-book";
+import type { BoardBook } from "../../boards/board-book";
 import type { BatchAnswer } from "../../protocol/batch";
+import { boardsFed } from "../../protocol/board-names";
 import { boardAnswers, firstPages } from "../answers/held-answers";
 import type { ErrandHandler } from "../errands";
 import { counts } from "../watch/counts";

@@ -34,6 +34,7 @@ export const down = z.discriminatedUnion("t", [
     features: byName(z.string()),
     state: byName(z.json()).optional(),
     mine: byName(z.json()).optional(),
+    feeds: z.array(z.string()).optional(),
     limits: z.object({
       maxBytes: z.int(),
       resendMs: z.int(),

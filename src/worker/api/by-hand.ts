@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MAX_OP_ID_CHARS } from "../../protocol/limits";
 import { text } from "../../protocol/schema/fields";
 import { noQuery } from "./boards";
 import { board, number, period, points, time, user, whole } from "./fields";
@@ -9,6 +10,9 @@ export const userParams = z.strictObject({ user });
 const ONE = "must have one of set, add and remove";
 export const correctionBody = z
   .strictObject({
+    id: text(1, MAX_OP_ID_CHARS)
+      .optional()
+      .describe("The caller's own: the same request sent again under it is made once, and answered the same"),
     board,
     user,
     periods: z

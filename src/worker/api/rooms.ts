@@ -49,6 +49,7 @@ export const roomOperations: readonly Operation[] = [
           users: z.int().min(0),
           connections: z.int().min(0),
           createdAt: time,
+          feeds: z.array(z.string()).describe("The boards that its points reach: `main`, `main:hall`"),
           members: z
             .array(
               z.strictObject({
@@ -80,7 +81,10 @@ export const roomOperations: readonly Operation[] = [
     answers: {
       200: {
         about: "Done: the number of its event, or what it answers",
-        schema: z.union([z.strictObject({ seq: z.int() }), z.strictObject({ d: z.unknown().optional() })]),
+        schema: z.union([
+          z.strictObject({ seq: z.int(), d: z.unknown().optional() }),
+          z.strictObject({ d: z.unknown().optional() }),
+        ]),
       },
     },
   },

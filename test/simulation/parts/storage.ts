@@ -9,6 +9,7 @@ import { chunkKey } from "../../../src/room/journal";
 import type { Snapshot } from "../../../src/room/memory";
 import { ownerOf } from "../../../src/room/operations";
 import { SPARE_CHARS, SPARE_KEYS } from "../../../src/room/record-keys";
+import { packKeys, type StoredPacks } from "../../../src/room/snapshot-parts";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
 import type { RoomObject } from "../room-object";
@@ -33,8 +34,13 @@ export const storage: Part = {
       ["timers", [...timers].sort(), [...life.timers].sort()],
       ["errands", errands?.map(([errand]) => errand).sort(), [...life.errands].sort()],
     ];
-    for (const [feature, { s, p }] of Object.entries(slices))
+    const parts = partsOf(head.snapshot.packs ?? [], snapshots);
+    for (const { name: feature, shared, private: hidden } of life.kind.features) {
+      const { s: ofShared, p: ofPrivate } = slices[feature] ?? {};
+      const s = shared.parts ? shared.parts.join(ofShared, parts(`${feature}/s/`)) : ofShared;
+      const p = hidden?.parts ? hidden.parts.join(ofPrivate, parts(`${feature}/p/`)) : ofPrivate;
       pairs.push([feature, s, life.state[feature]], [`what ${feature} hides`, p, life.hidden.get(feature)]);
+    }
     for (const [what, held, meant] of pairs) {
       if (textOf(held) !== textOf(meant))
         deployment.breach(
@@ -62,8 +68,13 @@ export const storage: Part = {
     for (const [what, { n, chunks }] of all) {
       for (let chunk = 0; chunk < chunks; chunk++) reached.add(chunkKey(what, n, chunk));
     }
-    // Of a snapshot whose pointer was refused at once, the rest is there for nobody until the room goes.
+    const { packs = [], released = [] } = head.snapshot ?? {};
     const { thrown } = object.process.world;
+    // Deleted with the next snapshot. Of a commit that was refused half-way that one's deletion may have come to nothing.
+    if (thrown === 0)
+      for (const [pack, chunks] of released) for (const key of packKeys(pack, chunks)) reached.add(key);
+    for (const [pack, chunks] of packs) for (const key of packKeys(pack, chunks)) reached.add(key);
+    // Of a snapshot whose pointer was refused at once, the rest is there for nobody until the room goes.
     for (const key of keys)
       if (!reached.has(key) && thrown === 0)
         deployment.breach(7, `${object.name} keeps ${key}, which nothing reaches`);
@@ -82,6 +93,8 @@ interface Aging {
   at: number;
   /** How old that was when each accepted action became durable. */
   bornAt: number[];
+  /** The newest record when this instance was first looked at. */
+  record: number;
 }
 const agings = new WeakMap<object, Aging>();
 
@@ -89,12 +102,32 @@ const agings = new WeakMap<object, Aging>();
 function ageOf({ process: { room }, truth: { life } }: RoomObject): Aging | undefined {
   if (!room || !life) return undefined;
   const { now } = room["parts"].clock;
-  const aging: Aging = agings.get(room) ?? { age: 0, at: now, bornAt: [] };
+  const aging: Aging = agings.get(room) ?? { age: 0, at: now, bornAt: [], record: room["parts"].memory.n };
   agings.set(room, aging);
   aging.age += Math.min(now - aging.at, LONGEST_LOOK_MS);
   aging.at = now;
   while (aging.bornAt.length < life.accepted.length) aging.bornAt.push(aging.age);
   return aging;
+}
+
+/** The parts of a slice, by the plain rule: of each the newest that any pack holds, if that says that there is one. */
+function partsOf(packs: StoredPacks, texts: ReadonlyMap<string, string>) {
+  const newest = new Map<string, string>();
+  for (const [pack, chunks] of packs) {
+    const text = packKeys(pack, chunks)
+      .map((key) => texts.get(key))
+      .join("");
+    for (const line of text.split("\n")) {
+      const [name = "", ...json] = line.split(" ");
+      newest.set(name, json.join(" "));
+    }
+  }
+  return (prefix: string): ReadonlyMap<string, unknown> =>
+    new Map(
+      [...newest]
+        .filter(([name, json]) => name.startsWith(prefix) && json !== "")
+        .map(([name, json]) => [name.slice(prefix.length), JSON.parse(json) as unknown]),
+    );
 }
 
 /** Read from inside: nothing on the wire tells how much a room holds in memory. */
@@ -114,9 +147,11 @@ function inMemory(deployment: Deployment, object: RoomObject): void {
   if (memory.operations.size > recent) {
     deployment.breach(8, `${name} holds ${memory.operations.size} ids of ${recent}`);
   }
-  // Whoever adds as many as they can holds two thirds of all, and the rest is for the others.
+  // A user holds two thirds of all at most. A restored instance may also know ids that the one before had forgotten.
+  const first = agings.get(room)?.record ?? 0;
   const held = new Map<string, number>();
-  for (const { user } of memory.operations.ofRecords(0, Number.POSITIVE_INFINITY, memory.at)) {
+  for (const { user, record } of memory.operations.ofRecords(0, Number.POSITIVE_INFINITY, memory.at)) {
+    if (record <= first) continue;
     const owner = ownerOf(user);
     held.set(owner, (held.get(owner) ?? 0) + 1);
   }

@@ -7,6 +7,8 @@ import { correct, type HandMove, listCorrections } from "../../../src/boards/cor
 import { readStanding } from "../../../src/boards/read-board";
 import { MAX_POINTS } from "../../../src/protocol/limits";
 import type { Board } from "../../../src/room/board";
+import type { DoorOf } from "../../../src/worker/admin-route";
+import { correctionRoutes } from "../../../src/worker/correction-routes";
 import { ask } from "./admin";
 import { AT, CountedDatabase, entry, ranked, Scoring, wrongSpans } from "./database";
 
@@ -198,6 +200,112 @@ describe("[Z3] a correction", () => {
     const room = new Scoring({ free: { combine: "sum" } }, { db: counted.db });
     await room.apply([entry("free", "ann", 1)]);
     expect(counted.statements).toBe(13);
+  });
+});
+
+describe("[Z8] a correction with an id", () => {
+  const add = (board: string, id: string, points = 10) => ({
+    ...{ board, periods: ["all"], user: "amy", reason: "a bonus" },
+    ...{ id, add: points },
+  });
+  const correctAs = (user: string, body: unknown) => ask("/v1/corrections", { user, method: "POST", body });
+
+  it("is made once, however often it is sent, and answered the same", async () => {
+    const room = new Scoring({ main: { combine: "sum" } });
+    await room.apply([entry("main", "amy", 50)]);
+    const before = (await points("main")).amy ?? 0;
+    const first = await correctAs("ada", add("main", "bonus-1"));
+    expect(first).toMatchObject({ status: 200, body: { corrections: [{ after: before + 10 }] } });
+    // Fields in another order are the same request.
+    const again = Object.fromEntries(Object.entries(add("main", "bonus-1")).reverse());
+    expect((await correctAs("ada", again)).body).toEqual(first.body);
+    const crowd = await Promise.all(
+      Array.from({ length: 6 }, () => correctAs("ada", add("main", "bonus-2"))),
+    );
+    for (const { body } of crowd) expect(body).toEqual(crowd[0]?.body);
+    expect((await points("main")).amy).toBe(before + 20);
+    // Ids are a caller's own.
+    await correctAs("bea", add("main", "bonus-1"));
+    expect((await points("main")).amy).toBe(before + 30);
+    expect(await wrongSpans()).toEqual([]);
+  });
+
+  it("is refused where the id was used for something else, and free again where nothing was done under it", async () => {
+    const room = new Scoring({ main: { combine: "sum" } });
+    await room.apply([entry("main", "amy", 50)]);
+    const before = (await points("main")).amy ?? 0;
+    await correctAs("ada", add("main", "once"));
+    expect(await correctAs("ada", add("main", "once", 11))).toMatchObject({
+      status: 409,
+      body: { code: "duplicate" },
+    });
+    expect((await correctAs("ada", { ...add("main", "late"), user: "nobody" })).status).toBe(404);
+    expect((await correctAs("ada", add("main", "late"))).status).toBe(200);
+    expect((await points("main")).amy).toBe(before + 20);
+    for (const id of ["", "x".repeat(65), 7])
+      expect((await correctAs("ada", { ...add("main", "x"), id })).status).toBe(400);
+  });
+
+  it("that changed nothing is remembered as well", async () => {
+    const room = new Scoring({ main: { combine: "sum" } });
+    await room.apply([entry("main", "amy", 50), entry("main", "zed", 50)]);
+    const remove = { board: "main", user: "zed", reason: "gone", remove: true };
+    await correctAs("ada", { ...remove, id: "off-1" });
+    expect((await correctAs("ada", { ...remove, id: "off-2" })).body).toEqual({ corrections: [] });
+    await room.apply([entry("main", "zed", 1)]);
+    expect((await correctAs("ada", { ...remove, id: "off-2" })).body).toEqual({ corrections: [] });
+    expect(await points("main")).toHaveProperty("zed");
+  });
+
+  it("may be sent again where the answer was lost, and the 503 says so", async () => {
+    const board: Board = { combine: "sum" };
+    const room = new Scoring({ main: board });
+    await room.apply([entry("main", "amy", 50)]);
+    const before = (await points("main")).amy ?? 0;
+    let isLost = true;
+    const losing = new Proxy(env.DB, {
+      get(db, what) {
+        if (what !== "batch") return Reflect.get(db, what).bind(db);
+        return async (statements: D1PreparedStatement[]) => {
+          const results = await db.batch(statements);
+          if (isLost) throw new Error("D1_ERROR: Network connection lost.");
+          return results;
+        };
+      },
+    });
+    const door = { admin: async () => ({ ok: true, user: "ada" }) } as unknown as ReturnType<DoorOf>;
+    const app = correctionRoutes(() => door, openBoardBook([{ name: "main", boards: { main: board } }]));
+    const post = async (body: object) => {
+      const init = { method: "POST", body: JSON.stringify(body) };
+      const response = await app.request("/", init, { ...env, DB: losing });
+      return { status: response.status, body: await response.json<{ message: string }>() };
+    };
+    const told = await post(add("main", "lost"));
+    expect(told).toMatchObject({ status: 503, body: { code: "unavailable", retryAfterMs: 5_000 } });
+    expect(told.body.message).toMatch(
+      /may have been made, or not. Send the same request again, under the same id/,
+    );
+    const { id: _, ...without } = add("main", "none");
+    expect((await post(without)).body.message).toMatch(
+      /may have been made, or not. GET \/v1\/corrections tells/,
+    );
+    isLost = false;
+    expect(await post(add("main", "lost"))).toMatchObject({
+      status: 200,
+      body: { corrections: [{ before, after: before + 10 }] },
+    });
+    expect((await points("main")).amy).toBe(before + 20);
+  });
+
+  it("is forgotten with the admin who asked for it", async () => {
+    const room = new Scoring({ main: { combine: "sum" } });
+    await room.apply([entry("main", "amy", 50)]);
+    await correctAs("cleo", add("main", "mine"));
+    const count = () =>
+      env.DB.prepare("select count(*) as n from correction_requests where by = 'cleo'").first("n");
+    expect(await count()).toBe(1);
+    await ask("/v1/users/cleo", { method: "DELETE" });
+    expect(await count()).toBe(0);
   });
 });
 

@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { type Hidden, hiddenParts, ledger, nothingHidden, standings } from "../../src/features/scores/hidden";
+import { canonical } from "../../src/protocol/checksum";
+import { SNAPSHOT_EVERY_FRAMES } from "../../src/protocol/limits";
+import type { Head } from "../../src/room/journal";
+import { restore } from "../../src/room/restore";
+import { NAME } from "../support/room-stage";
+import { ScoreStage } from "../support/score-stage";
+
+/** A room in which so many have scored. */
+async function scored(players: number): Promise<ScoreStage> {
+  const stage = await ScoreStage.open();
+  stage.join("hanna", "host");
+  stage.pass(1_000);
+  for (let player = 0; player < players; player++) {
+    const user = `player-${player}`;
+    const d = { board: "main", user, name: user, stands: { total: player, tie: 0, seq: 1 } };
+    stage.room.room["parts"].memory.slices.foldPrivate("scores", { n: "added", d, at: stage.room.now });
+  }
+  return stage;
+}
+
+/** Awards until the next snapshot is taken, each in a frame of its own; answers what that snapshot wrote. */
+async function snapshot(stage: ScoreStage, players: number): Promise<{ values: number; chars: number }> {
+  const { room } = stage;
+  const written = { values: 0, chars: 0 };
+  room.world.watcher = {
+    put: (key, value) => {
+      if (!/^[sp]\//.test(key)) return;
+      written.values++;
+      written.chars += String(value()).length;
+    },
+    delete: () => {},
+    clear: () => {},
+  };
+  for (let n = 0; written.values === 0; n++) {
+    if (n > SNAPSHOT_EVERY_FRAMES) throw new Error("no snapshot");
+    stage.pass(100);
+    room.post("desk", "scores", "award", { user: `player-${(n * 31) % players}`, points: 1 });
+    room.settle();
+    // Whether it is durable is heard of meanwhile.
+    await undefined;
+  }
+  return written;
+}
+
+const hiddenOf = (stage: ScoreStage) => stage.room.room["parts"].memory.slices.private("scores") as Hidden;
+
+async function restoredHidden({ room }: ScoreStage): Promise<unknown> {
+  const { memory } = await restore(room.world.copy().ports, room.kind, NAME, room.settings, room.now);
+  return memory.slices.private("scores");
+}
+
+describe("a snapshot of a room with many players", () => {
+  it("[K8] stores what changed since the one before: a handful of values with 15,000 players as with ten", async () => {
+    const costs: { values: number; chars: number }[] = [];
+    for (const players of [10, 15_000]) {
+      const stage = await scored(players);
+      const first = await snapshot(stage, players);
+      if (players > 10) expect(first.values, "the first stores everybody").toBeGreaterThan(20);
+      const second = await snapshot(stage, players);
+      const third = await snapshot(stage, players);
+      costs.push(second, third);
+      expect(canonical(await restoredHidden(stage))).toBe(canonical(hiddenOf(stage)));
+      await stage.room.crash();
+      expect(canonical(hiddenOf(stage))).toBe(canonical(await restoredHidden(stage)));
+      const after = await snapshot(stage, players);
+      costs.push(after);
+    }
+    for (const { values, chars } of costs) {
+      expect(values).toBeLessThanOrEqual(6);
+      // 512 awards, each some 100 characters of a total and of what is owed, and a few neighbours of theirs.
+      expect(chars).toBeLessThan(SNAPSHOT_EVERY_FRAMES * 600);
+    }
+  });
+
+  it("holds nothing but what its head lists", async () => {
+    const stage = await scored(3_000);
+    for (let n = 0; n < 3; n++) await snapshot(stage, 3_000);
+    const { packs = [], released = [] } = (stage.room.world.value("room") as Head).snapshot ?? {};
+    const listed = [...packs, ...released].reduce((sum, [, chunks]) => sum + chunks, 0);
+    expect(stage.room.world.keys("p/")).toHaveLength(listed);
+    stage.room.room.end(stage.room.now);
+    stage.pass(120_000);
+    expect(stage.room.world.keys()).toEqual([]);
+  });
+
+  it("reads tables that an earlier build stored as a whole", () => {
+    const rows = Array.from({ length: 200 }, (_, n) => ({
+      ...{ board: "main", user: `u${n}`, name: "U" },
+      ...{ total: n, tie: 0, seq: n },
+    }));
+    const owed = rows.map(({ board, user, name, seq }) => ({
+      ...{ board, user, name, seq },
+      ...{ points: 1, firstAt: 0, lastAt: 0 },
+    }));
+    const buckets = (all: readonly unknown[]) => [null, [null, all.slice(0, 90)], [all.slice(90), null]];
+    const stored = {
+      ...{ ...nothingHidden(), players: { main: 200 } },
+      ...{ standings: { size: 200, buckets: buckets(rows) }, ledger: { size: 200, buckets: buckets(owed) } },
+    };
+    const hidden = hiddenParts.join(stored, new Map());
+    expect(hidden.standings.size).toBe(200);
+    expect([...standings.rows(hidden.standings)].sort((a, b) => a.seq - b.seq)).toEqual(rows);
+    expect([...ledger.rows(hidden.ledger)].sort((a, b) => a.seq - b.seq)).toEqual(owed);
+  });
+});
