@@ -1,4 +1,3 @@
-import { request } from "node:http";
 import { describe, expect, it } from "vitest";
 import type { Stage } from "./stage";
 import type { Claims } from "./tokens";
@@ -17,36 +16,6 @@ export function requests(stage: Stage): void {
       }
       const first = await stage.member(room, "ann");
       expect((await first.welcome()).seq, "whoever comes is the first").toBe(1);
-    });
-
-    it.each([
-      ["POST", "/parties/main", [404]],
-      ["POST", "/parties/main/hall/nothing/here", [404]],
-      ["PUT", "/nothing", [404]],
-      // PartyKit cannot hand it on as anything but a socket.
-      ["POST", "/parties/main/hall", [400, 401]],
-    ])("[A7] %s %s with an Upgrade is refused, and not with a 101 or 500", async (method, path, statuses) => {
-      const headers = { Connection: "Upgrade", Upgrade: "websocket", "Content-Type": "application/json" };
-      const answer = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
-        const asked = request(`${stage.server.http}${path}`, { method, headers }, (response) => {
-          let text = "";
-          response.on("data", (piece) => {
-            text += piece;
-          });
-          response.on("end", () => resolve({ status: response.statusCode, text }));
-        });
-        asked.on("upgrade", (response, socket) => {
-          socket.destroy();
-          resolve({ status: response.statusCode, text: "" });
-        });
-        asked.on("error", reject);
-        asked.end("{}");
-      });
-      expect(statuses, answer.text).toContain(answer.status);
-      expect(JSON.parse(answer.text)).toMatchObject({
-        code: expect.any(String),
-        message: expect.any(String),
-      });
     });
 
     it("[H] GET of a room tells its summary", async () => {
