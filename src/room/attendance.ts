@@ -38,7 +38,17 @@ export class Attendance {
     const member = before ?? this.#newMember(hello);
     const expiresAt = hello.expiresAt + kernel.parts.clock.ahead;
     const from = hello.guest ? hello.from : undefined;
-    const connection = new Connection(peer, member, hello.role, hello.tab, expiresAt, 0, now, from);
+    const connection = new Connection(
+      peer,
+      member,
+      hello.role,
+      hello.tab,
+      expiresAt,
+      0,
+      now,
+      from,
+      hello.allRooms,
+    );
     const pauseMs = pauseOf(memory.windows, windowsOf(hello.user, from), now);
     if (pauseMs > 0) return delivery.bye(connection, closeCodes.tooMuch, "You did too much here.", pauseMs);
     const refusal = this.turnsAway(hello);
@@ -88,7 +98,8 @@ export class Attendance {
     if (!member || !role) {
       return sendAway(peer, "Please come back.", kernel.comeBack.ofCrowd(of));
     }
-    const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h, note.a);
+    const allRooms = note.w === 1 ? true : undefined;
+    const connection = new Connection(peer, member, role, note.t, note.x, note.s, note.h, note.a, allRooms);
     connection.hasPinged = note.g === 1;
     const { log } = kernel.parts;
     // It may not know that they are counted: it is left room enough to owe a word of what it reads next.

@@ -36,6 +36,8 @@ export interface Joining {
   expiresAt?: number;
   token?: string;
   guest?: boolean;
+  /** Absent: whoever leads does so in every room. */
+  allRooms?: false;
   askedAt?: number;
   /** Where it comes from, as the edge tells it. */
   from?: string;
@@ -149,6 +151,7 @@ export class RoomStage {
       ...(epoch === undefined ? {} : { epoch }),
       ...(since === undefined ? {} : { since }),
       ...(token === undefined ? {} : { token }),
+      ...(role !== "player" && joining.allRooms !== false ? { allRooms: true } : {}),
       ...(joining.askedAt === undefined ? {} : { askedAt: joining.askedAt }),
       ...(from === undefined ? {} : { from }),
     };
