@@ -19,6 +19,10 @@ import { scoreboardSink } from "./points/scoreboard-sink";
 import { RoomHost } from "./room-host";
 import { noteOf, SocketPeer } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
+import { within } from "./within";
+
+/** Whether there is a room: whoever comes waits no longer to hear it, and is let through. */
+const ASK_MS = 2_000;
 
 /**
  * A kind of room as a party. True of PartyKit alone:
@@ -185,7 +189,8 @@ function warnOfLimits(env: Readonly<Record<string, unknown>>): void {
 
 /** Only the edge can ask: a room that woke by its alarm knows no parties any more. */
 async function exists({ id, parties }: Party.Lobby, kind: Kind): Promise<boolean> {
-  const answer = await parties[kind.name]?.get(id).fetch();
+  const asked = parties[kind.name]?.get(id).fetch();
+  const answer = asked && (await within(asked, ASK_MS, "The room did not answer"));
   return answer?.status === 200;
 }
 

@@ -12,6 +12,7 @@ import { answerBatch } from "../platform/points/batch-route";
 import { DatabaseWatch } from "../platform/watch/database-watch";
 import { closeCodes } from "../protocol/codes";
 import { asideRoutes } from "./aside-routes";
+import { askRoom } from "./ask-room";
 import { bansRoutes } from "./bans-routes";
 import { boardRoutes } from "./board-routes";
 import { correctionRoutes } from "./correction-routes";
@@ -56,7 +57,7 @@ export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
     const judged = await (isSocket ? doorOf(env).socket(req.raw) : doorOf(env).call(req.raw));
     if (judged instanceof Response) return judged;
     const [, , kind, id] = new URL(judged.url).pathname.split("/");
-    return env.ROOMS.getByName(`${kind}/${id}`).fetch(judged);
+    return askRoom(env.ROOMS.getByName(`${kind}/${id}`), judged);
   });
   app.route("/v1/bans", bansRoutes(doorOf));
   app.route("/v1/aside", asideRoutes(doorOf, book));

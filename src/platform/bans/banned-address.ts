@@ -1,7 +1,11 @@
 import { filling } from "../addresses/address-windows";
 import type { CloudflareEnv } from "../cloudflare";
 import { Door } from "../edge/door";
+import { within } from "../within";
 import { BanKeeper, type CloseAddress } from "./ban-keeper";
+
+/** A ban waits no longer for an address. */
+const DEADLINE_MS = 1_000;
 
 /** The keeper of the bans; none in a worker without the database or users' objects, where a room's bans are its own. */
 export function keeperOf(env: CloudflareEnv): BanKeeper | undefined {
@@ -19,7 +23,9 @@ function closingAddresses(env: CloudflareEnv): CloseAddress {
   return async (from) => {
     if (!rate || !env.ADDRESSES) return;
     try {
-      await env.ADDRESSES.getByName(from).ask(filling({ rule: "guest", ...rate }));
+      const address = env.ADDRESSES.getByName(from);
+      const fill = async () => void (await address.ask(filling({ rule: "guest", ...rate })));
+      await within(fill(), DEADLINE_MS, "The object of an address did not answer");
     } catch (error) {
       console.error("The address of a banned guest could not be closed to new guests:", error);
     }
