@@ -22,7 +22,8 @@ export const invariants = {
   20: "Acknowledged points are in the database exactly once, where each belongs, and none of the banned after the ban.",
   21: "A promise is settled once, and what it is told is so.",
   22: "A page's clock is the room's, as closely as it says.",
-  23: "What was decided last of a ban is what the database and every room hold.",
+  23: "What was decided last of a ban is what the database, the object of the user and every room hold.",
+  24: "Nobody bans or unbans everywhere but an admin whose token is for all rooms.",
 } as const;
 export type Invariant = keyof typeof invariants;
 
