@@ -37,7 +37,7 @@ export function listBans(
     .limit(limit);
 }
 
-/** Of all scopes, from behind one ban on: whoever keeps a copy reads everything this way. */
+/** Bans of all scopes, from behind one on: a copy of the table is read this way. */
 export function pageOfBans(
   db: D1Database,
   after: Pick<Ban, "scope" | "user">,

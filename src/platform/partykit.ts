@@ -21,7 +21,7 @@ import { noteOf, SocketPeer } from "./room-socket-peer";
 import { roomStorage } from "./room-storage";
 import { within } from "./within";
 
-/** Whether there is a room: whoever comes waits no longer to hear it, and is let through. */
+/** How long the edge waits for a room to say whether it exists; after that the request goes on to it. */
 const ASK_MS = 2_000;
 
 /**

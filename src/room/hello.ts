@@ -8,7 +8,7 @@ export interface Hello {
   name: string;
   role: Role;
   guest: boolean;
-  /** The token is for every room: an admin who may also do what reaches beyond this one. */
+  /** The token is for every room, so that an admin may also do what reaches beyond this one. */
   allRooms?: true;
   expiresAt: number;
   /** When the edge asked whether they are banned, and they were not; nothing where nobody could be asked. */

@@ -8,7 +8,7 @@ const DEADLINE_MS = 10_000;
 const RETRY_MS = 5_000;
 const TOO_LATE = "The room did not answer in time.";
 
-/** A room that does not answer keeps no caller waiting without end. */
+/** Passes a request on to a room, with a deadline. */
 export async function askRoom(
   room: Pick<Fetcher, "fetch">,
   request: Request,
@@ -28,7 +28,7 @@ export async function askRoom(
   }
 }
 
-/** Nobody is at the other end of a socket that comes after that: the room has to know. */
+/** Closes a socket that comes after the deadline, so that the room does not hold it open. */
 async function letGo(answer: Promise<Response>): Promise<void> {
   try {
     const { webSocket, body } = await answer;

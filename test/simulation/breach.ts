@@ -23,7 +23,7 @@ export const invariants = {
   21: "A promise is settled once, and what it is told is so.",
   22: "A page's clock is the room's, as closely as it says.",
   23: "What was decided last of a ban is what the database, the object of the user and every room hold.",
-  24: "Nobody bans or unbans everywhere but an admin whose token is for all rooms.",
+  24: "Only an admin whose token is for all rooms bans or unbans everywhere.",
 } as const;
 export type Invariant = keyof typeof invariants;
 

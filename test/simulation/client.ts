@@ -3,7 +3,7 @@ import type { Json } from "../../src/protocol/messages";
 import type { Link } from "./link";
 import type { RoomObject } from "./room-object";
 
-/** The one whose token is for all rooms; whoever else is an admin is one for some rooms only. */
+/** The only user whose token is for all rooms: any other admin is one for some rooms. */
 export const ADMIN_EVERYWHERE = "1";
 
 /** What the edge would say of their token. */

@@ -12,7 +12,7 @@ const LOOK_AGAIN_MS = 5_000;
 /** A room that has not heard is told again after this. */
 const TELL_AGAIN_MS = 2_500;
 
-/** Whoever asked an object that ended hears of nothing else. */
+/** What a caller sees when the object ends during its call. */
 export class ObjectEnded extends Error {}
 
 interface Moved {

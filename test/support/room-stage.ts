@@ -36,7 +36,7 @@ export interface Joining {
   expiresAt?: number;
   token?: string;
   guest?: boolean;
-  /** Absent: whoever leads does so in every room. */
+  /** Absent: the token of a host or admin is for every room. */
   allRooms?: false;
   askedAt?: number;
   /** Where it comes from, as the edge tells it. */

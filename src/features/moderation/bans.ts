@@ -30,8 +30,8 @@ export function askPlaces({ at, members, private: { here, isEnded } }: Seen): Js
 }
 
 /**
- * Who came is told at once, for a ban has to find them. Who went is told with whoever comes next, with a crowd, or when nobody is left: a
- * row less for each, and a room that is told of a ban in vain takes no notice.
+ * Whether a report is due. A join is reported at once, for a ban has to find the user here. A leaving waits for the next join, for 20 of
+ * them, or for an empty room: that saves a row each, and a ban that reaches a room without its user changes nothing there.
  */
 export function isToBeTold(here: readonly string[], members: Seen["members"]): boolean {
   const gone = here.filter((user) => !members.has(user)).length;
@@ -71,7 +71,7 @@ export function askBans({ private: { owed } }: Seen): Json | undefined {
 export function bansWritten({ members, private: { owed, isEnded } }: Seen, answer: Json): Followed {
   const { refused, ...written } = bansAnswer.parse(answer);
   const done = new Set(written.done);
-  // Nobody bans an equal: as soon as it is known that they did, the ban ends here too.
+  // The user is an admin elsewhere, an equal of the one who set the ban: it ends here too.
   const undone = owed.filter(({ n }) => refused.includes(n)).map(({ user, scope }) => ({ user, scope }));
   const askedAt = written.askedAt + 1;
   const isLetIn = ({ n, scope, isLifted, user }: Owed) =>

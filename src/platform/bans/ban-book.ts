@@ -21,9 +21,9 @@ export interface BanVerdict {
 
 /** A socket waits no longer than this to be let in: the room hears of a ban by itself. */
 const DEADLINE_MS = 2_000;
-/** While whoever keeps a share of the bans is away, not everybody of that share who joins waits for the deadline. */
+/** While the object of a share does not answer, its users join without a question for so long. */
 const AWAY_MS = 5_000;
-/** One slow answer is no outage: so many in a row are. */
+/** So many failures in a row are an outage; a single one is not. */
 const FAILURES = 3;
 const scopes = ["everywhere", "room"] as const;
 /** The banned, as last known: a few MB, and who is dropped is found again at the next question. */

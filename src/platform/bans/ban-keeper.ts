@@ -82,7 +82,7 @@ export class BanKeeper {
     return { askedAt: askedAt || Date.now(), done: writes.map(({ n }) => n), refused };
   }
 
-  /** An admin's. Answers whether it was set: nobody moderates an equal or higher role. */
+  /** Sets an admin's ban, unless its user is an admin too. Answers whether it was set. */
   async put(ban: Omit<Ban, "scope">): Promise<boolean> {
     const write = { ...ban, scope: EVERYWHERE, isLifted: false, role: "admin" } as const;
     return (await this.#write(write, [])) !== undefined;
@@ -116,15 +116,14 @@ export class BanKeeper {
     const { user, scope } = write;
     const written = await this.#call(user, (object) => object.write(write));
     if (written.isRefused) return undefined;
-    // Before they are sent away, for then nobody knows any more where they were from. Whoever is banned everywhere may be in other
-    // rooms, and come from elsewhere.
+    // Before the rooms are told: a user who was sent away has no known address. One who is banned everywhere may have several.
     const addresses = new Set([...from, ...written.addresses]);
     await Promise.all([...addresses].map((address) => this.closeAddress(address)));
     if (scope === EVERYWHERE) await this.#call(user, (object) => object.changed(user));
     return written;
   }
 
-  /** An object that does not answer keeps nobody waiting without end. */
+  /** Calls the object of a user, with a deadline. */
   #call<T>(user: string, ask: (object: DurableObjectStub<UserObject>) => Promise<T>): Promise<T> {
     return within(ask(this.users.getByName(shareOf(user))), DEADLINE_MS, NO_ANSWER);
   }

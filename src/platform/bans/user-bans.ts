@@ -2,11 +2,11 @@ import { type Ban, bansOf, EVERYWHERE, pageOfBans } from "../../boards/bans";
 
 /** What is stored has another shape, or may have missed something: everything is read from the database again. */
 const VERSION = 1;
-/** What somebody changed in the database by hand, or by restoring an older one, holds after this at the latest. */
+/** How old the copy may become: a change by hand, or a restored database, holds after this at the latest. */
 const RELOAD_MS = 3_600_000;
 /** A load that failed is not tried again by everybody who asks. */
 const LOAD_PAUSE_MS = 5_000;
-/** A statement of D1 runs for 30 s at most: whatever was begun before this is over. */
+/** A statement of D1 runs for 30 s at most: one that was begun before this has ended. */
 const IN_DOUBT_MS = 30_000;
 /** A read that failed, of a write in doubt, is tried again after this. */
 const DOUBT_PAUSE_MS = 5_000;
@@ -46,7 +46,7 @@ interface Doubt {
  *
  *     write ─► noted as in doubt ─► database ─► read back ─► kept here ─► no longer in doubt
  *
- * Nobody is told of a ban before it is kept here. An object that ends in between finds the note, and reads the database again.
+ * A change takes effect when it is kept here. If the object ends before that, its next instance finds the note and reads the row again.
  */
 export class UserBans {
   /** By user, by scope. */
@@ -100,7 +100,7 @@ export class UserBans {
     for (const scope of scopes) await this.#readBack(scope, user);
   }
 
-  /** Writes of which nobody knows how they ended: reads back what became of them. Answers whose bans everywhere are among them. */
+  /** Reads back what became of writes in doubt. Answers the users whose bans everywhere may have changed. */
   async resolve(): Promise<string[]> {
     await this.#opened();
     const now = Date.now();
@@ -138,7 +138,7 @@ export class UserBans {
     if (marker?.version === VERSION) this.#loadedAt = marker.loadedAt;
   }
 
-  /** One at a time. Whatever is written meanwhile is newer than what was read, and stays. */
+  /** Reads the whole table, one load at a time. A change that is read back meanwhile is newer, and stays. */
   #load(): Promise<void> | undefined {
     if (this.#loading || Date.now() < this.#notBefore) return this.#loading;
     const work = async () => {

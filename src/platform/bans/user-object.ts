@@ -14,11 +14,11 @@ const LONGEST_PAUSE_MS = 60_000;
 const MAX_TRIES = 70;
 /** Pairs that a platform takes in one call. */
 const PAIRS = 128;
-/** The role that somebody came with counts for so long after they came: nobody bans an equal who has just gone. */
+/** How long the role that a user came with counts after they came, so that an admin who has just left is spared. */
 const RANK_MS = 86_400_000;
 /** A rank is written again when it has aged by this: not with each join of a host. */
 const RANK_AGE_MS = 3_600_000;
-/** A write of which nobody has heard how it ended is looked into after this. */
+/** A write that has not ended by then is looked into by the alarm. */
 const LOOK_MS = 15_000;
 
 export interface Moved {
@@ -60,8 +60,8 @@ interface Telling {
 const TELLING = "t/";
 
 /**
- * Where a share of the users are, and who of them is banned. Rooms tell it who came and went, edges ask it who may come in;
- * whoever changes a ban does so here, and this tells the rooms.
+ * Knows where a share of the users are and which of them are banned. Rooms report joins and leavings to it, edges ask it before a join,
+ * and every change of a ban is made here and passed on to the rooms.
  */
 export class UserObject extends DurableObject<CloudflareEnv> {
   #share: string | undefined;
@@ -109,7 +109,7 @@ export class UserObject extends DurableObject<CloudflareEnv> {
       return { isRefused: true, askedAt: Date.now(), isLifted: false, addresses: [] };
     }
     const isEverywhere = scope === EVERYWHERE;
-    // Should this instance end, or its answer be lost: whoever is there then looks what became of it, and tells.
+    // Should this instance end meanwhile, the alarm of the next one finds out what became of the write, and tells the rooms.
     await this.#armBy(Date.now() + LOOK_MS);
     const stood = await this.#bans.write(scope, user, async () => {
       if (isLifted) return liftBan(this.env.DB, scope, user, { by, at });
@@ -138,7 +138,7 @@ export class UserObject extends DurableObject<CloudflareEnv> {
     return [...new Set(held.filter((from) => from !== undefined))];
   }
 
-  /** The highest role that a user holds where they are, or came with lately: nobody bans an equal one. */
+  /** The highest role that a user holds in any room, or came with lately. */
   async role(user: string): Promise<Role> {
     const held = [...(await this.#present(user)).values()].map(({ role }) => roles.indexOf(role));
     const rank = await this.ctx.storage.get<Rank>(rankOf(user));

@@ -24,7 +24,7 @@ export const people: Part = {
         );
         if (known) return known.come();
         const usual = ROLES[person % ROLES.length] ?? "player";
-        // In every other story whoever hosts is an admin, of some rooms.
+        // In every other story hosts are admins for some rooms.
         const role = usual === "host" && plan.seed % 2 === 0 ? "admin" : usual;
         deployment.newClient(object, user, tab, role, chance).connect();
       },
