@@ -37,6 +37,21 @@ export function listBans(
     .limit(limit);
 }
 
+/** Bans of all scopes, from behind one on: a copy of the table is read this way. */
+export function pageOfBans(
+  db: D1Database,
+  after: Pick<Ban, "scope" | "user">,
+  limit: number,
+  now: number,
+): Promise<Ban[]> {
+  return drizzle(db)
+    .select()
+    .from(bans)
+    .where(and(sql`(${bans.scope}, ${bans.user}) > (${after.scope}, ${after.user})`, inForce(now)))
+    .orderBy(asc(bans.scope), asc(bans.user))
+    .limit(limit);
+}
+
 /** Sets or changes a ban. A word that is older than what stands changes nothing: calls may overtake each other. */
 export async function putBan(db: D1Database, ban: Ban): Promise<void> {
   const { reason, by, at, untilMs } = ban;

@@ -10,6 +10,11 @@ export function matchesRoom(patterns: readonly string[], kind: string, id: strin
   });
 }
 
+/** Whether a token is for every room: it names none, or a pattern that every room matches. */
+export function isForAllRooms(patterns: readonly string[] | undefined): boolean {
+  return patterns?.some((pattern) => /^\*+\/\*+$/.test(pattern)) ?? true;
+}
+
 /**
  * Walks both texts once; on a mismatch the last `*` takes one more character. No regular expression is built from a
  * token's claim, because `*a*a*a*a*b` would backtrack for ever.

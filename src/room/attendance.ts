@@ -42,7 +42,8 @@ export class Attendance {
     const before = memory.members.get(hello.user);
     const member = before ?? this.#newMember(hello);
     const from = hello.guest ? hello.from : undefined;
-    const connection = new Connection(peer, member, hello.role, hello.tab, hello.expiresAt, 0, now, from);
+    const { role, tab, expiresAt, allRooms } = hello;
+    const connection = new Connection(peer, member, role, tab, expiresAt, 0, now, from, allRooms);
     const pauseMs = pauseOf(memory.windows, windowsOf(hello.user, from), now);
     if (pauseMs > 0) return delivery.bye(connection, closeCodes.tooMuch, "You did too much here.", pauseMs);
     const refusal = this.turnsAway(hello);
@@ -96,7 +97,8 @@ export class Attendance {
     }
     // The room's time may have been further ahead than what is stored of it.
     const heardAt = Math.min(note.h, kernel.now);
-    const connection = new Connection(peer, member, role, note.t, note.x, note.s, heardAt, note.a);
+    const allRooms = note.w === 1 ? true : undefined;
+    const connection = new Connection(peer, member, role, note.t, note.x, note.s, heardAt, note.a, allRooms);
     connection.hasPinged = note.g === 1;
     const { log } = kernel.parts;
     // It may not know that they are counted: it is left room enough to owe a word of what it reads next.

@@ -57,6 +57,8 @@ export class Connection {
     now: number,
     /** Where a guest comes from, as a keyed hash: their windows hold there too. */
     readonly from?: string | undefined,
+    /** Its token is for every room. */
+    readonly allRooms?: true | undefined,
   ) {
     this.seen = seen;
     this.heardAt = now;
@@ -185,6 +187,7 @@ export class Connection {
     };
     if (this.hasPinged) note.g = 1;
     if (this.from !== undefined) note.a = this.from;
+    if (this.allRooms) note.w = 1;
     this.#notedAt = this.heardAt;
     this.#notedAnswers = this.#answers.bytes;
     if (this.#notedAnswers > 0) note.u = this.#notedAnswers;

@@ -147,8 +147,9 @@ function ackText(id: string, seq: number | undefined, d: Json | undefined): stri
 /** About what the sums of a dozen features take. */
 const CHECKSUM_CHARS = 500;
 
-function speakerOf({ member, role }: Connection): Speaker {
-  return { user: member.user, name: member.name, role, forRoom: false };
+function speakerOf({ member, role, allRooms }: Connection): Speaker {
+  const scope = allRooms ? { allRooms } : {};
+  return { user: member.user, name: member.name, role, forRoom: false, ...scope };
 }
 
 function about(message: Up): { id?: string; signal?: boolean } {

@@ -69,6 +69,13 @@ export class Errands {
     }
   }
 
+  /** Whether an alarm was set for it: for its answer, or for the pause before it. */
+  isWatched(call: string): boolean {
+    const [name, underWay] = [...this.#underWay].find(([, held]) => held.call === call) ?? [];
+    if (name === undefined || !underWay) return false;
+    return !underWay.isPatient || (this.kernel.memory.errands.get(name)?.failures ?? 0) > 0;
+  }
+
   /** Of a call that is no longer waited for (late, doubled, from before a restart) nothing is heard. */
   answered(call: string, result: ErrandResult): void {
     const [name, underWay] = [...this.#underWay].find(([, held]) => held.call === call) ?? [];

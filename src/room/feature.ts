@@ -41,6 +41,8 @@ export interface Speaker {
   name: string;
   role: Role;
   forRoom: boolean;
+  /** Their token is for every room, and not for some only. */
+  allRooms?: true;
 }
 
 /** What a decision may look at. Time, chance and fresh ids come from here and from nowhere else. */
@@ -102,7 +104,10 @@ export interface Asking {
 }
 
 /** A socket at the door, as the edge knows it. */
-export type Newcomer = Pick<Hello, "user" | "name" | "role" | "guest" | "askedAt" | "from" | "openedAt">;
+export type Newcomer = Pick<
+  Hello,
+  "user" | "name" | "role" | "guest" | "askedAt" | "from" | "openedAt" | "allRooms"
+>;
 
 /** Points that follow from a decision. */
 export interface Award {

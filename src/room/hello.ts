@@ -8,6 +8,8 @@ export interface Hello {
   name: string;
   role: Role;
   guest: boolean;
+  /** The token is for every room, so that an admin may also do what reaches beyond this one. */
+  allRooms?: true;
   expiresAt: number;
   /** Since when a guest has been one, where a token says so. */
   openedAt?: number;

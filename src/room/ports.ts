@@ -43,6 +43,8 @@ export interface SocketNote {
   g?: 1;
   /** A guest's address, as a keyed hash. */
   a?: string;
+  /** Its token is for every room. */
+  w?: 1;
   /** Sent up to here and then paused … */
   c?: number;
   /** … and since when it has read nothing. */

@@ -36,7 +36,7 @@ export interface RoomSummary {
   feeds: string[];
 }
 /** Somebody who asks over HTTP, as the edge knows them. */
-export type Caller = Pick<Newcomer, "user" | "name" | "role" | "askedAt">;
+export type Caller = Pick<Newcomer, "user" | "name" | "role" | "askedAt" | "allRooms">;
 export type HttpAnswer = { ok: true; seq?: number; d?: unknown } | { ok: false; refused: Refused };
 export type Sockets = Iterable<{ peer: Peer; note: SocketNote | undefined }>;
 
@@ -153,10 +153,11 @@ export class Room {
     if (this.#drain.isOn) return { ok: false, refused: this.#drain.refusal() };
     const unwelcome = this.turnsAway(caller, now);
     if (unwelcome) return { ok: false, refused: unwelcome };
-    const { user, role } = caller;
+    const { user, role, allRooms } = caller;
     kernel.ledBy(role);
     const name = shownName(kernel.clean(caller.name) ?? "");
-    const answer = this.#actions.act(action, { user, role, name, forRoom: true }, { as: overHttp(user) });
+    const by = { user, role, name, forRoom: true, ...(allRooms ? { allRooms } : {}) };
+    const answer = this.#actions.act(action, by, { as: overHttp(user) });
     kernel.flush();
     if (!answer.ok) return { ok: false, refused: kernel.refusal(answer.refused) };
     const { seq, answer: d } = answer;
@@ -249,11 +250,12 @@ export class Room {
     if (this.#isOver) return;
     const { errands, memory } = this.#kernel;
     const before = memory.errands.size;
+    const isWatched = errands.isWatched(call);
     this.#kernel.clock(now);
     errands.answered(call, result);
     if (this.#isEnded) return this.#windUp();
     // The alarm that watched over the last of them has nothing left to watch: a room that sleeps is not woken for that.
-    if (!this.#isStored || before === 0 || memory.errands.size > 0) return;
+    if (!isWatched || !this.#isStored || before === 0 || memory.errands.size > 0) return;
     this.parts.wheel.rang();
     this.#time.rearm();
   }

@@ -48,7 +48,11 @@ export function bansRoutes(doorOf: (env: CloudflareEnv) => Door) {
     asAdmin(req.raw, env, async (bans, _, now) => {
       const query = readQuery(req.raw, bansQuery);
       if (!query.ok) return refusalResponse(query);
-      const { limit, cursor = "" } = query.value;
+      const { limit, cursor = "", user } = query.value;
+      if (user !== undefined) {
+        const ban = await bans.find(user, now);
+        return tell({ bans: ban ? [told(ban)] : [] });
+      }
       const found = await bans.list(cursor, limit + 1, now);
       const shown = found.slice(0, limit);
       const last = found.length > limit ? shown.at(-1) : undefined;
@@ -63,7 +67,8 @@ export function bansRoutes(doorOf: (env: CloudflareEnv) => Door) {
       return ban ? tell(told(ban)) : notBanned();
     }),
   );
-  app.put("/:user", ({ req, env }) =>
+  // `.` and `..` are no names in an address: such a user, and any other, is named by a parameter as well.
+  app.on("PUT", ["/", "/:user"], ({ req, env }) =>
     asAdmin(req.raw, env, async (bans, by, now) => {
       const asked = readUser(req.raw);
       if (!asked.ok) return refusalResponse(asked);
@@ -74,15 +79,14 @@ export function bansRoutes(doorOf: (env: CloudflareEnv) => Door) {
       if (untilMs !== undefined && untilMs <= now) {
         return refusalResponse(badData("untilMs must be later than now: it has passed."));
       }
-      if (user === by || !(await bans.mayModerate("admin", user))) {
+      const ban = { user, by, at: now, reason: reason ?? null, untilMs: untilMs ?? null };
+      if (user === by || !(await bans.put(ban))) {
         return refusalResponse(refuseHttp(403, "not_allowed", "Nobody moderates an equal or higher role."));
       }
-      const ban = { user, by, at: now, reason: reason ?? null, untilMs: untilMs ?? null };
-      await bans.put(ban);
       return tell(told(ban));
     }),
   );
-  app.delete("/:user", ({ req, env }) =>
+  app.on("DELETE", ["/", "/:user"], ({ req, env }) =>
     asAdmin(req.raw, env, async (bans, by, now) => {
       const asked = readUser(req.raw);
       if (!asked.ok) return refusalResponse(asked);
@@ -106,11 +110,15 @@ function told({ user, reason, by, at, untilMs }: Omit<Ban, "scope">) {
   };
 }
 
-/** Percent-decoded; what cannot be is nobody's id. */
+/** From the address or the parameter, percent-decoded; what cannot be is nobody's id. */
 function readUser(request: Request): { ok: true; user: string } | HttpRefusal {
   let user = "";
   try {
     user = decodeURIComponent(new URL(request.url).pathname.slice("/v1/bans/".length));
+    if (user === "") {
+      const query = readQuery(request, userParams);
+      return query.ok ? { ok: true, user: query.value.user } : query;
+    }
   } catch {
     // As it is: empty.
   }

@@ -21,6 +21,7 @@ import {
   MAX_USERS,
   noQuery,
   PAGE,
+  readList,
   type topAnswer,
   topQuery,
   type userAnswer,
@@ -97,26 +98,35 @@ export function boardRoutes(book: BoardBook, mayRead: MayRead) {
   );
 
   app.get("/:board/users", (c) =>
-    onBoard(c, book, { params: boardParams, query: usersQuery }, mayRead, async (asked, _, { ids }, now) => {
-      const users = [...new Set(ids.split(","))];
-      if (users.length > MAX_USERS || !users.every(isUserId)) {
-        return refusalResponse(badData(`ids must be 1 to ${MAX_USERS} user ids with commas between.`));
-      }
-      const all = await Promise.all(users.map((user) => standing(c, asked, user, now)));
-      const oldest = all.reduce((a, b) => (b.readAt < a.readAt ? b : a));
-      const found = users.flatMap((user, at) => {
-        const value = all[at]?.value;
-        return value
-          ? [{ user, name: value.name, rank: value.rank, of: value.of, points: value.points }]
-          : [];
-      });
-      const body = {
-        board: asked.address.board,
-        period: asked.ranking.period,
-        users: found,
-      } satisfies z.input<typeof usersAnswer>;
-      return boardAnswer(c, oldest, body, now, asked.lifetime.maxMs);
-    }),
+    onBoard(
+      c,
+      book,
+      { params: boardParams, query: usersQuery },
+      mayRead,
+      async (asked, _, { ids, list }, now) => {
+        if ((ids === undefined) === (list === undefined)) {
+          return refusalResponse(badData("One of ids and list must be given."));
+        }
+        const users = [...new Set(list === undefined ? ids?.split(",") : readList(list))];
+        if (users.length > MAX_USERS || !users.every(isUserId)) {
+          return refusalResponse(badData(`ids must be 1 to ${MAX_USERS} user ids with commas between.`));
+        }
+        const all = await Promise.all(users.map((user) => standing(c, asked, user, now)));
+        const oldest = all.reduce((a, b) => (b.readAt < a.readAt ? b : a));
+        const found = users.flatMap((user, at) => {
+          const value = all[at]?.value;
+          return value
+            ? [{ user, name: value.name, rank: value.rank, of: value.of, points: value.points }]
+            : [];
+        });
+        const body = {
+          board: asked.address.board,
+          period: asked.ranking.period,
+          users: found,
+        } satisfies z.input<typeof usersAnswer>;
+        return boardAnswer(c, oldest, body, now, asked.lifetime.maxMs);
+      },
+    ),
   );
 
   app.get("/:board/users/:user", (c) =>

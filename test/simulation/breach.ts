@@ -22,8 +22,9 @@ export const invariants = {
   20: "Acknowledged points are in the database exactly once, where each belongs, and none of the banned after the ban.",
   21: "A promise is settled once, and what it is told is so.",
   22: "A page's clock is the room's, as closely as it says.",
+  23: "What was decided last of a ban is what the database, the object of the user and every room hold.",
   24: "A room's time is its machine's, but for as long as it takes to catch up where that was set back.",
-  23: "What was decided last of a ban is what the database and every room hold.",
+  25: "Only an admin whose token is for all rooms bans or unbans everywhere.",
 } as const;
 export type Invariant = keyof typeof invariants;
 

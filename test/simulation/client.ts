@@ -3,6 +3,14 @@ import type { Json } from "../../src/protocol/messages";
 import type { Link } from "./link";
 import type { RoomObject } from "./room-object";
 
+/** The only user whose token is for all rooms: any other admin is one for some rooms. */
+export const ADMIN_EVERYWHERE = "1";
+
+/** What the edge would say of their token. */
+export function reachOf(user: string): { allRooms?: true } {
+  return user === ADMIN_EVERYWHERE ? { allRooms: true } : {};
+}
+
 /** Somebody's tab on a room, whichever code it speaks by. */
 export interface Client {
   readonly object: RoomObject;

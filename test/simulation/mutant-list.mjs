@@ -398,6 +398,24 @@ export const mutants = [
     "ends: [{ user, ...farewellOf(scope, why) }],",
   ),
   of(
+    "let an admin of some rooms ban everywhere",
+    "features/moderation/decide",
+    'return by.role === "admin" && by.allRooms === true;',
+    'return by.role === "admin";',
+  ),
+  of(
+    "keep no copy of a ban that was written",
+    "platform/bans/user-bans",
+    "await this.#readBack(scope, user);\n    await this.#settle(doubt);",
+    "await this.#settle(doubt);",
+  ),
+  of(
+    "forget a ban that an object was writing when it ended",
+    "platform/bans/user-bans",
+    "await this.storage.put(DOUBTS + keyOf(scope, user), doubt);",
+    "",
+  ),
+  of(
     "forget whom a batch refused",
     "boards/apply-statements",
     "set n = excluded.n, refused = excluded.refused,",

@@ -1,14 +1,14 @@
 import { openBoardBook } from "../../src/boards/board-book";
-import { BanKeeper, type UserObjects } from "../../src/platform/bans/ban-keeper";
+import { BanKeeper } from "../../src/platform/bans/ban-keeper";
 import { databaseSink } from "../../src/platform/points/database-sink";
 import type { Json } from "../../src/protocol/messages";
 import type { Random } from "../platforms/random";
 import { BanModel } from "./ban-model";
 import { SimulatedDatabase } from "./database";
 import type { Deployment } from "./deployment";
-import type { Response as Answer } from "./platform-globals";
 import { type Machine, runIn } from "./platform-globals";
 import { Scoreboard } from "./scoreboard";
+import { ObjectEnded, SimulatedUsers } from "./simulated-users";
 
 /** The worker and its database: what rooms reach by their errands. Its own clock is right. */
 export class Outside implements Machine {
@@ -17,14 +17,14 @@ export class Outside implements Machine {
   readonly scoreboard: Scoreboard;
   readonly #keeper: BanKeeper;
   readonly #sink;
-  /** Where users are, as rooms have told: the users' objects. */
-  readonly #places = new Map<string, Map<string, number>>();
+  readonly users: SimulatedUsers;
 
   constructor(private readonly deployment: Deployment) {
     const d1 = this.database as unknown as ConstructorParameters<typeof BanKeeper>[0];
     const [kind] = deployment.kinds;
     this.scoreboard = new Scoreboard(deployment, this.database, this.bans);
-    this.#keeper = new BanKeeper(d1, this.#users(), async () => {});
+    this.users = new SimulatedUsers(deployment, this, d1);
+    this.#keeper = new BanKeeper(d1, this.users.namespace, async () => {});
     this.#sink = databaseSink(d1, openBoardBook([kind]));
   }
 
@@ -61,70 +61,24 @@ export class Outside implements Machine {
   }
 
   writeBans(id: string, ask: Json): Promise<Json> {
-    return runIn(this, async () => {
-      const answer = await this.#keeper.writes({ kind: "main", id }, ask);
-      const { writes } = ask as unknown as {
-        writes: { scope: string; user: string; at: number; untilMs?: number; isLifted: boolean }[];
-      };
-      for (const { scope, user, at, untilMs, isLifted } of writes) {
-        this.bans.say(scope === "everywhere" ? scope : `main/${id}`, user, { at, untilMs, isLifted });
-      }
-      return answer;
-    });
+    return runIn(this, () => this.#keeper.writes({ kind: "main", id }, ask));
   }
 
-  /** A user's object keeps where its user is, and tells those rooms of a change until each has heard. */
-  #users(): UserObjects {
-    const object = {
-      moved: async (place: string, { at, came, gone }: Moved) => {
-        for (const user of [...came.map((one) => one.user), ...gone]) {
-          const places = this.#places.get(user) ?? new Map<string, number>();
-          this.#places.set(user, places);
-          if ((places.get(place) ?? 0) > at) continue;
-          if (gone.includes(user)) places.delete(place);
-          else places.set(place, at);
-        }
-      },
-      // No address is closed outside the room: nobody is let in by an edge here.
-      addresses: async () => [],
-      changed: async (user: string) => {
-        for (const place of this.#places.get(user)?.keys() ?? []) this.#tell(user, place);
-      },
-    };
-    return { getByName: () => object } as unknown as UserObjects;
+  /** An admin's, over HTTP, who may never hear how it went. */
+  async banOverHttp(user: string, untilMs: number | null): Promise<void> {
+    const ban = { user, by: "root", at: this.now, reason: null, untilMs };
+    await this.#unheard(() => this.#keeper.put(ban));
   }
 
-  #tell(user: string, place: string): void {
-    const { deployment } = this;
-    const object = deployment.objects.find(({ id }) => place === `cloudflare:main/${id}`);
-    deployment.clock.in(1 + deployment.netMs(), async () => {
-      if (!object?.process.world.has("room")) return;
-      const { process } = object;
-      const askedAt = this.now;
-      const bans = ["everywhere" as const].filter((scope) => this.bans.holds(scope, user, askedAt));
-      const word = { askedAt, user, bans: bans.map((scope) => ({ scope })) };
-      let isTold = false;
-      await process.deliver(async (host) => {
-        const { status } = (await host.answer({
-          method: "PUT",
-          feature: "moderation",
-          word,
-        })) as unknown as Answer;
-        if (process.isDead) return;
-        process.world.release(() => {
-          isTold = status === 200 || status === 404;
-        });
-      });
-      // Its gate may hold the answer back for as long as the disk takes.
-      deployment.clock.in(2_500, () => {
-        if (!isTold) this.#tell(user, place);
-      });
-    });
+  async liftOverHttp(user: string): Promise<void> {
+    await this.#unheard(() => this.#keeper.lift(user, "root", this.now));
   }
-}
 
-interface Moved {
-  at: number;
-  came: readonly { user: string }[];
-  gone: readonly string[];
+  async #unheard(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await runIn(this, work);
+    } catch (error) {
+      if (!(error instanceof ObjectEnded)) throw error;
+    }
+  }
 }

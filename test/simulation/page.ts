@@ -3,7 +3,7 @@ import type { Parting } from "../../src/client/session/lifeline";
 import { closeCodes, type Role } from "../../src/protocol/codes";
 import type { Json } from "../../src/protocol/messages";
 import type { Kind } from "../../src/room/kind";
-import type { Client } from "./client";
+import { type Client, reachOf } from "./client";
 import type { Deployment } from "./deployment";
 import { tableOf } from "./feature-table";
 import { Link } from "./link";
@@ -225,8 +225,8 @@ export class Page implements Client {
       this.#links.set(link, made);
       const resume = from ? { epoch: from.epoch, since: from.seq } : {};
       const guest = role === "player" && deployment.plan.hasGuests;
-      const hello = { user, name: user, role, guest, expiresAt: endsAt, tab: pk, ...resume };
-      made.open(hello, deployment.freshId());
+      const who = { user, name: user, role, ...reachOf(user), guest };
+      made.open({ ...who, expiresAt: endsAt, tab: pk, ...resume }, deployment.freshId());
     });
   }
 

@@ -2,7 +2,7 @@ import { closeCodes, isFinal, type Role } from "../../src/protocol/codes";
 import { PING_MS, RESEND_MS, SEEN_EVERY_BYTES, SILENT_MS } from "../../src/protocol/limits";
 import type { Bye, Down, Frame, Json, Welcome } from "../../src/protocol/messages";
 import type { Kind } from "../../src/room/kind";
-import type { Client } from "./client";
+import { type Client, reachOf } from "./client";
 import type { Deployment } from "./deployment";
 import { Link } from "./link";
 import type { RoomObject } from "./room-object";
@@ -64,7 +64,8 @@ export class Tab implements Client {
     const expiresAt = Math.floor(deployment.clock.now) + expiresInMs;
     const resume = since ? { epoch: since.epoch, since: since.seq } : {};
     const guest = role === "player" && deployment.plan.hasGuests;
-    link.open({ user, name: user, role, guest, expiresAt, tab, ...resume }, deployment.freshId());
+    const hello = { user, name: user, role, ...reachOf(user), guest, expiresAt, tab, ...resume };
+    link.open(hello, deployment.freshId());
     deployment.clock.in(PING_MS, () => this.#ping(link));
   }
 

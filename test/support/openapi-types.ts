@@ -77,9 +77,25 @@ export interface paths {
      */
     delete: operations["erasePerson"];
   };
+  "/v1/users": {
+    /**
+     * All that rests of a person who is named by a parameter
+     * @description As with the user in the address, which `.` and `..` cannot stand in.
+     */
+    get: operations["exportNamed"];
+    /** Erase a person who is named by a parameter */
+    delete: operations["eraseNamed"];
+  };
   "/v1/bans": {
     /** Who is banned everywhere */
     get: operations["listBans"];
+    /**
+     * Ban somebody everywhere, named by a parameter
+     * @description As with the user in the address, which `.` and `..` cannot stand in.
+     */
+    put: operations["banNamed"];
+    /** Lift the ban of somebody who is named by a parameter */
+    delete: operations["liftBanNamed"];
   };
   "/v1/bans/{user}": {
     /** Somebody's ban */
@@ -546,11 +562,13 @@ export interface operations {
    */
   readPlayers: {
     parameters: {
-      query: {
+      query?: {
         /** @description `all`, `day`, `week`, `season` (the present ones), `day:2026-11-20`, `week:2026-11-16`, `season:<name>` */
         period?: string;
         /** @description 1 to 20 user ids with commas between */
-        ids: string;
+        ids?: string;
+        /** @description The same as a JSON array: ids may hold commas. One of the two is given */
+        list?: string;
       };
       path: {
         /** @description A kind's board (`main`) or a room's own (`main:hall`) */
@@ -1010,6 +1028,112 @@ export interface operations {
       };
     };
   };
+  /**
+   * All that rests of a person who is named by a parameter
+   * @description As with the user in the address, which `.` and `..` cannot stand in.
+   */
+  exportNamed: {
+    parameters: {
+      query: {
+        /** @description A user id; percent-encoded in an address */
+        user: string;
+      };
+    };
+    responses: {
+      /** @description Scores, bans, corrections, what was set aside */
+      200: {
+        content: {
+          "application/json": components["schemas"]["Person"];
+        };
+      };
+      /** @description It makes no sense */
+      400: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description No token, or a bad one */
+      401: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Somebody else's */
+      403: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description There is nothing */
+      404: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Anything else */
+      default: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+    };
+  };
+  /** Erase a person who is named by a parameter */
+  eraseNamed: {
+    parameters: {
+      query: {
+        /** @description A user id; percent-encoded in an address */
+        user: string;
+      };
+    };
+    responses: {
+      /** @description What was erased */
+      200: {
+        content: {
+          "application/json": {
+            /** @constant */
+            erased: true;
+            /** @description Rankings that they are no longer on */
+            rankings: number;
+            /** @description Entries set aside that are no longer kept */
+            aside: number;
+            /** @description Bans that hold on */
+            bans: number;
+          };
+        };
+      };
+      /** @description It makes no sense */
+      400: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description No token, or a bad one */
+      401: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Not an admin */
+      403: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description There is none */
+      404: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Anything else */
+      default: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+    };
+  };
   /** Who is banned everywhere */
   listBans: {
     parameters: {
@@ -1018,6 +1142,8 @@ export interface operations {
         limit?: number;
         /** @description From the page before */
         cursor?: string;
+        /** @description Only this user's */
+        user?: string;
       };
     };
     responses: {
@@ -1034,6 +1160,122 @@ export interface operations {
                 untilMs?: number;
               }[];
             cursor?: string;
+          };
+        };
+      };
+      /** @description It makes no sense */
+      400: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description No token, or a bad one */
+      401: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Not an admin */
+      403: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description There is none */
+      404: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Anything else */
+      default: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+    };
+  };
+  /**
+   * Ban somebody everywhere, named by a parameter
+   * @description As with the user in the address, which `.` and `..` cannot stand in.
+   */
+  banNamed: {
+    parameters: {
+      query: {
+        /** @description A user id; percent-encoded in an address */
+        user: string;
+      };
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          reason?: string;
+          /** @description Absent: until it is lifted */
+          untilMs?: number;
+        };
+      };
+    };
+    responses: {
+      /** @description The ban as it stands */
+      200: {
+        content: {
+          "application/json": {
+            user: string;
+            reason?: string;
+            by: string;
+            /** @description Milliseconds since the epoch */
+            at: number;
+            untilMs?: number;
+          };
+        };
+      };
+      /** @description It makes no sense */
+      400: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description No token, or a bad one */
+      401: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Not an admin */
+      403: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description There is none */
+      404: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+      /** @description Anything else */
+      default: {
+        content: {
+          "application/json": components["schemas"]["Refusal"];
+        };
+      };
+    };
+  };
+  /** Lift the ban of somebody who is named by a parameter */
+  liftBanNamed: {
+    parameters: {
+      query: {
+        /** @description A user id; percent-encoded in an address */
+        user: string;
+      };
+    };
+    responses: {
+      /** @description It is lifted */
+      200: {
+        content: {
+          "application/json": {
+            /** @constant */
+            lifted: true;
           };
         };
       };

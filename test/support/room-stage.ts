@@ -36,6 +36,8 @@ export interface Joining {
   expiresAt?: number;
   token?: string;
   guest?: boolean;
+  /** Absent: the token of a host or admin is for every room. */
+  allRooms?: false;
   askedAt?: number;
   /** Of a guest: since when, as the token says. */
   openedAt?: number;
@@ -151,6 +153,7 @@ export class RoomStage {
       ...(epoch === undefined ? {} : { epoch }),
       ...(since === undefined ? {} : { since }),
       ...(token === undefined ? {} : { token }),
+      ...(role !== "player" && joining.allRooms !== false ? { allRooms: true } : {}),
       ...(joining.askedAt === undefined ? {} : { askedAt: joining.askedAt }),
       ...(joining.openedAt === undefined ? {} : { openedAt: joining.openedAt }),
       ...(from === undefined ? {} : { from }),

@@ -12,6 +12,8 @@ class Town {
   bans: Known[] = [];
   /** Users whose objects know that they are here. */
   readonly here = new Set<string>();
+  /** Somewhere else. */
+  readonly admins = new Set<string>();
   readonly writes: { user: string; isLifted: boolean }[] = [];
   #answered = 0;
 
@@ -50,7 +52,8 @@ class Town {
     if (name === "moderation/bans") {
       const { writes } = ask as unknown as { writes: { n: number; user: string; isLifted: boolean }[] };
       this.writes.push(...writes.map(({ user, isLifted }) => ({ user, isLifted })));
-      return { askedAt: now, done: writes.map(({ n }) => n) };
+      const refused = writes.filter(({ user, isLifted }) => !isLifted && this.admins.has(user));
+      return { askedAt: now, done: writes.map(({ n }) => n), refused: refused.map(({ n }) => n) };
     }
     const { came, gone } = ask as unknown as { came: { user: string }[]; gone: string[] };
     const users = came.map(({ user }) => user);
@@ -146,6 +149,8 @@ describe("whoever keeps the bans", () => {
     town.settle();
     stage.leave(ann);
     stage.pass(20_000);
+    stage.join("bob");
+    stage.pass(100);
     const [going] = town.asked;
     expect(going?.ask).toMatchObject({ gone: ["ann"] });
     stage.join("ann");
@@ -472,6 +477,26 @@ describe("what a room decides", () => {
     stage.answer(places, { askedAt, came: ["ann"], gone: [], bans: [{ user: "ann", scope: "room" }] });
     stage.pass(100);
     expect(isIn(ann)).toBe(true);
+    stage.check();
+  });
+
+  it("[D4] everywhere is undone where its user turns out to be an admin elsewhere, and no other is", async () => {
+    const town = await Town.open();
+    const { stage } = town;
+    const ada = stage.join("ada", { role: "admin" });
+    const bob = stage.join("bob");
+    stage.pass(100);
+    town.settle();
+    town.admins.add("bob");
+    for (const user of ["bob", "carl"]) ban(town, ada, user, "everywhere");
+    stage.pass(100);
+    expect(bob.read().byes).toMatchObject([{ code: 4403 }]);
+    town.settle();
+    const undone = ada.read().events.filter(({ n }) => n === "unbanned");
+    expect(undone).toMatchObject([{ d: { user: "bob", scope: "everywhere" } }]);
+    expect(undone[0]).not.toHaveProperty("by");
+    expect(isIn(stage.join("bob", { tab: "again" }))).toBe(true);
+    expect(isIn(stage.join("carl"))).toBe(false);
     stage.check();
   });
 

@@ -326,6 +326,26 @@ describe("banning", () => {
     expect(stage.join("ann", { tab: "an admin can" }).read().byes).toEqual([]);
     stage.check();
   });
+
+  it("[D6] everywhere is for an admin for all rooms, not for one of some, also after a sleep and over HTTP", async () => {
+    const { stage, ann } = await table();
+    const bound = stage.join("bert", { role: "admin", allRooms: false });
+    const ada = stage.join("ada", { role: "admin" });
+    stage.pass(20_000);
+    await stage.sleep();
+    for (const a of ["ban", "unban"]) moderate(stage, bound, a, { user: "ann", scope: "everywhere" });
+    expect(bound.read().nacks).toMatchObject([{ code: "not_allowed" }, { code: "not_allowed" }]);
+    const ban = { id: "1", f: "moderation", a: "ban", d: { user: "ann", scope: "everywhere" } };
+    const caller = { user: "bert", name: "Bert", role: "admin" as const };
+    const posted = stage.turn(() => stage.room.act(ban, caller, stage.now));
+    expect(posted).toMatchObject({ ok: false, refused: { code: "not_allowed" } });
+    expect(ann.read().byes).toEqual([]);
+    moderate(stage, ada, "ban", { user: "ann", scope: "everywhere" });
+    expect(ann.read().byes).toMatchObject([{ code: 4403 }]);
+    moderate(stage, bound, "unban", { user: "ann" });
+    expect(stage.join("ann", { tab: "again" }).read().byes, "the room's alone was lifted").toHaveLength(1);
+    stage.check();
+  });
 });
 
 describe("roles", () => {

@@ -156,7 +156,7 @@ describe("moderation past what a room holds", () => {
 
   it("lifts the ban that is named, or all that whoever lifts it may", () => {
     const scopes = (role: "host" | "admin", scope?: "room" | "everywhere") => {
-      const speaking = { ...asked, by: { ...by, role } };
+      const speaking = { ...asked, by: { ...by, role, allRooms: true as const } };
       const outcome = moderation.actions.unban.decide(speaking, { user: "ann", ...(scope ? { scope } : {}) });
       return "refused" in outcome
         ? outcome.refused

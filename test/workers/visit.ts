@@ -53,8 +53,8 @@ export class Visitor {
   }
 
   /** The event of this feature and name, as soon as it has come. */
-  heard(f: string, n: string): Promise<WireEvent> {
-    return vi.waitFor(() => found(this.events.find((event) => event.f === f && event.n === n)));
+  heard(f: string, n: string, timeout = 1_000): Promise<WireEvent> {
+    return vi.waitFor(() => found(this.events.find((event) => event.f === f && event.n === n)), { timeout });
   }
 
   welcome(): Promise<Message> {
@@ -71,6 +71,12 @@ export class Visitor {
 
   get events(): WireEvent[] {
     return this.#messages.flatMap(({ e = [] }) => e);
+  }
+
+  /** Why what was asked was not done, by its id. */
+  get refused(): Record<string, string | number | undefined> {
+    const nacks = this.#messages.filter(({ t }) => t === "nack");
+    return Object.fromEntries(nacks.map(({ id = "", code }) => [id, code]));
   }
 
   #told(what: string): Promise<Message> {
@@ -118,6 +124,7 @@ interface Message {
   e?: WireEvent[];
   you?: { user: string; token?: string };
   epoch?: string;
+  id?: string;
   code?: number;
   reason?: string;
   retryAfterMs?: number;

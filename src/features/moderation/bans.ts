@@ -10,6 +10,8 @@ import type { ModerationState } from "./state";
 /** As many as the storage of one object takes in one call, should it know all of them. */
 const USERS_A_CALL = 100;
 const WRITES_A_CALL = 20;
+/** So many who went are not waited with. */
+const GONE_A_CALL = 20;
 
 type Seen = Situation<ModerationState, Hidden>;
 type Hides = (typeof moderationSchema)["privateEvents"];
@@ -27,18 +29,30 @@ export function askPlaces({ at, members, private: { here, isEnded } }: Seen): Js
   return { at, came: told, gone };
 }
 
+/**
+ * Whether a report is due. A join is reported at once, for a ban has to find the user here. A leaving waits for the next join, for 20 of
+ * them, or for an empty room: that saves a row each, and a ban that reaches a room without its user changes nothing there.
+ */
+export function isToBeTold(here: readonly string[], members: Seen["members"]): boolean {
+  const gone = here.filter((user) => !members.has(user)).length;
+  if (gone >= (members.size === 0 ? 1 : GONE_A_CALL)) return true;
+  return here.length - gone < members.size;
+}
+
 /** Whoever was let in by an edge that did not know goes now. */
 export function placesTold(situation: Seen, answer: Json): Followed {
+  const { members, private: hidden } = situation;
   const { came, gone, bans, askedAt }: PlacesAnswer = placesAnswer.parse(answer);
   const learnt = came.map((user) => {
     const theirs = bans.filter((ban) => ban.user === user);
     return learn(situation, user, theirs, askedAt, false);
   });
+  const here = [...hidden.here.filter((user) => !gone.includes(user) && !came.includes(user)), ...came];
   return {
     private: [{ n: "told", d: { came, gone } }, ...learnt.flatMap(({ private: hides }) => hides)],
     ends: learnt.flatMap(({ ends }) => ends),
     // Whatever did not fit, and whatever happened meanwhile.
-    errands: ["places"],
+    errands: isToBeTold(here, members) ? ["places"] : [],
   };
 }
 
@@ -55,16 +69,25 @@ export function askBans({ private: { owed } }: Seen): Json | undefined {
 }
 
 export function bansWritten({ members, private: { owed, isEnded } }: Seen, answer: Json): Followed {
-  const written = bansAnswer.parse(answer);
+  const { refused, ...written } = bansAnswer.parse(answer);
   const done = new Set(written.done);
+  // The user is an admin elsewhere, an equal of the one who set the ban: it ends here too.
+  const undone = owed.filter(({ n }) => refused.includes(n)).map(({ user, scope }) => ({ user, scope }));
+  const askedAt = written.askedAt + 1;
   const isLetIn = ({ n, scope, isLifted, user }: Owed) =>
     done.has(n) && isLifted && scope === "everywhere" && members.has(user);
   const again = isEnded ? [] : owed.filter(isLetIn).map(({ user }) => user);
   // Who was let in everywhere may have been banned anew while that was written: they are asked for once more.
   const untold = again.length > 0 ? [{ n: "told" as const, d: { came: [], gone: again } }] : [];
+  const isMoreOwed = owed.some(({ n }) => !done.has(n));
   return {
-    private: [{ n: "written", d: written }, ...untold],
-    errands: again.length > 0 ? ["bans", "places"] : ["bans"],
+    events: isEnded ? [] : undone.map((d) => ({ n: "unbanned" as const, d })),
+    private: [
+      { n: "written", d: written },
+      ...undone.map((d) => ({ n: "lifted" as const, d: { ...d, askedAt } })),
+      ...untold,
+    ],
+    errands: [...(isMoreOwed ? ["bans"] : []), ...(again.length > 0 ? ["places"] : [])],
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Role, roles } from "../../protocol/codes";
 import { type Asked, defineFeature, type Refusal, refuse, type Situation } from "../../room/feature";
 import { holdOn, liftHold, mutingHold, spareOf, turnedAway } from "./address-holds";
-import { askBans, askPlaces, bansWritten, holds, placesTold, wordOfBans } from "./bans";
+import { askBans, askPlaces, bansWritten, holds, isToBeTold, placesTold, wordOfBans } from "./bans";
 import { farewellOf, notYet } from "./farewells";
 import { heldOf } from "./held";
 import { type Hidden, hide, nothingHidden } from "./hidden";
@@ -105,7 +105,7 @@ export const moderation = defineFeature({
       decide(asked, { user, scope }) {
         const refusal = onlyAdminsEverywhere(asked, scope) ?? tooMuchOwed(asked);
         if (refusal) return refusal;
-        const all = asked.by.role === "admin" ? (["room", "everywhere"] as const) : (["room"] as const);
+        const all = leadsEverywhere(asked) ? (["room", "everywhere"] as const) : (["room"] as const);
         const lifted = scope === undefined ? all : [scope];
         return {
           events: lifted.map((each) => ({ n: "unbanned" as const, d: { user, scope: each } })),
@@ -169,10 +169,10 @@ export const moderation = defineFeature({
   },
 
   /** The outside may have been told of them, and its answer been lost: then it has to hear that they went. */
-  left({ private: { here, isEnded } }, { user }) {
+  left({ members, private: { here, isEnded } }, { user }) {
     const untold =
       isEnded || here.includes(user) ? [] : [{ n: "told" as const, d: { came: [user], gone: [] } }];
-    return { private: untold, errands: ["places"] };
+    return { private: untold, errands: isToBeTold([...here, user], members) ? ["places"] : [] };
   },
 
   /** Whoever bans them elsewhere asks the outside where they come from. */
@@ -230,9 +230,14 @@ function spared({ members, private: hidden, by }: AskedHere, user: string): Refu
   return refuse("not_allowed", "Nobody moderates an equal or higher role.");
 }
 
-function onlyAdminsEverywhere({ by }: AskedHere, scope: string | undefined): Refusal | undefined {
-  if (scope !== "everywhere" || by.role === "admin") return undefined;
-  return refuse("not_allowed", "Only an admin bans everywhere.");
+function onlyAdminsEverywhere(asked: AskedHere, scope: string | undefined): Refusal | undefined {
+  if (scope !== "everywhere" || leadsEverywhere(asked)) return undefined;
+  return refuse("not_allowed", "Only an admin whose token is for all rooms bans or unbans everywhere.");
+}
+
+/** An admin for some rooms is an admin there, and nowhere else. */
+function leadsEverywhere({ by }: AskedHere): boolean {
+  return by.role === "admin" && by.allRooms === true;
 }
 
 function tooMuchOwed({ private: { owed } }: Seen): Refusal | undefined {

@@ -36,7 +36,12 @@ export const bansAsk = z.object({
     }),
   ),
 });
-export const bansAnswer = z.object({ askedAt: z.number(), done: z.array(z.int()) });
+export const bansAnswer = z.object({
+  askedAt: z.number(),
+  done: z.array(z.int()),
+  /** Of those done: not set, for the user is an admin elsewhere. */
+  refused: z.array(z.int()).default([]),
+});
 
 /** A user's bans everywhere have changed: told to each room that the user is in. */
 export const banWord = z.object({ askedAt: z.number(), user: z.string(), bans: z.array(knownBan) });

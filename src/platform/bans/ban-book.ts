@@ -1,4 +1,5 @@
 import type { Role } from "../../protocol/codes";
+import { shareOf } from "./user-share";
 
 /** What the edge asks of whoever keeps the bans: those that hold for a user in a room. */
 export type AskBans = (user: string, room: string, signal: AbortSignal) => Promise<BanAnswer>;
@@ -20,8 +21,10 @@ export interface BanVerdict {
 
 /** A socket waits no longer than this to be let in: the room hears of a ban by itself. */
 const DEADLINE_MS = 2_000;
-/** While whoever keeps the bans is away, not everybody who joins waits for the deadline. */
+/** While the object of a share does not answer, its users join without a question for so long. */
 const AWAY_MS = 5_000;
+/** So many failures in a row are an outage; a single one is not. */
+const FAILURES = 3;
 const scopes = ["everywhere", "room"] as const;
 /** The banned, as last known: a few MB, and who is dropped is found again at the next question. */
 const MAX_KNOWN = 10_000;
@@ -32,7 +35,8 @@ const MAX_KNOWN = 10_000;
  */
 export class BanBook {
   readonly #known = new Map<string, readonly KnownBan[]>();
-  #awayUntil = 0;
+  /** Of each share of the users, those whose last question failed. */
+  readonly #away = new Map<string, { failures: number; until: number }>();
 
   constructor(
     private readonly ask: AskBans,
@@ -41,7 +45,9 @@ export class BanBook {
 
   /** A room's hosts keep no admin out, whom they may have banned before anybody knew the role. */
   async find(user: string, room: string, now: number, role: Role = "player"): Promise<BanVerdict> {
-    const answer = now < this.#awayUntil ? undefined : await this.#asked(user, room, now);
+    const share = shareOf(user);
+    const isAway = now < (this.#away.get(share)?.until ?? 0);
+    const answer = isAway ? undefined : await this.#asked(share, user, room, now);
     // Apart, so that a ban everywhere is known in rooms that its user has not tried yet.
     const keys = { room: `${room}\0${user}`, everywhere: `\0${user}` };
     if (answer) {
@@ -62,14 +68,16 @@ export class BanBook {
     return this.#known.size;
   }
 
-  async #asked(user: string, room: string, now: number): Promise<BanAnswer | undefined> {
+  async #asked(share: string, user: string, room: string, now: number): Promise<BanAnswer | undefined> {
     const started = Date.now();
     try {
       const answer = await withDeadline(this.deadlineMs, (signal) => this.ask(user, room, signal));
-      this.#awayUntil = 0;
+      this.#away.delete(share);
       return answer;
     } catch (error) {
-      this.#awayUntil = now + (Date.now() - started) + AWAY_MS;
+      const failures = (this.#away.get(share)?.failures ?? 0) + 1;
+      const until = failures < FAILURES ? 0 : now + (Date.now() - started) + AWAY_MS;
+      this.#away.set(share, { failures, until });
       console.warn("Nobody could be asked for bans; the last known ones hold:", messageOf(error));
       return undefined;
     }

@@ -2,7 +2,11 @@ import { filling } from "../addresses/address-windows";
 import { askAddressOf } from "../addresses/cloudflare-address";
 import type { CloudflareEnv } from "../cloudflare";
 import { Door } from "../edge/door";
+import { within } from "../within";
 import { BanKeeper, type CloseAddress } from "./ban-keeper";
+
+/** A ban waits no longer for an address. */
+const DEADLINE_MS = 1_000;
 
 /** The keeper of the bans; none in a worker without the database or users' objects, where a room's bans are its own. */
 export function keeperOf(env: CloudflareEnv): BanKeeper | undefined {
@@ -21,7 +25,11 @@ function closingAddresses(env: CloudflareEnv): CloseAddress {
     const ask = askAddressOf(env.ADDRESSES);
     if (!rate || !ask) return;
     try {
-      await ask(from, filling("guest", { of: from, ...rate }));
+      await within(
+        ask(from, filling("guest", { of: from, ...rate })),
+        DEADLINE_MS,
+        "The object of an address did not answer",
+      );
     } catch (error) {
       console.error("The address of a banned guest could not be closed to new guests:", error);
     }

@@ -1,3 +1,4 @@
+import { isForAllRooms } from "../../identity/room-pattern";
 import { bearerToken } from "./bearer-token";
 import { asHttpRefusal, deny } from "./denial";
 import type { Gate } from "./gate";
@@ -29,7 +30,7 @@ async function judgeCaller(
   if (!known.ok) return asHttpRefusal(known.denial);
   const { user, role, rooms } = known.who;
   if (user === self) return { ok: true, user };
-  if (role !== "admin" || (rooms && !rooms.some((pattern) => /^\*+\/\*+$/.test(pattern)))) {
+  if (role !== "admin" || !isForAllRooms(rooms)) {
     return asHttpRefusal(deny(self === undefined ? ONLY_ADMINS : ONLY_SELF));
   }
   return { ok: true, user };

@@ -33,6 +33,7 @@ function isHello(value: unknown): value is Hello {
     ) &&
     roles.some((role) => role === hello.role) &&
     typeof hello.guest === "boolean" &&
+    (hello.allRooms === undefined || hello.allRooms === true) &&
     Number.isSafeInteger(hello.expiresAt) &&
     (hello.askedAt === undefined || Number.isSafeInteger(hello.askedAt)) &&
     (hello.openedAt === undefined || Number.isSafeInteger(hello.openedAt)) &&

@@ -1,3 +1,4 @@
+import { isForAllRooms } from "../../identity/room-pattern";
 import { decode } from "../../protocol/codec";
 import type { Do } from "../../protocol/messages";
 import type { Caller } from "../../room/room";
@@ -117,10 +118,9 @@ async function whoLeads(
   const { who } = known;
   const denial = await judgeVisit({ who, ...address, ...(from === undefined ? {} : { from }), now }, gate);
   if (denial) return { ok: false, denial };
-  const { user, name, role } = who;
-  return role === "player"
-    ? { ok: false, denial: deny(ONLY_LEADERS) }
-    : { ok: true, caller: { user, name, role } };
+  const { user, name, role, rooms } = who;
+  if (role === "player") return { ok: false, denial: deny(ONLY_LEADERS) };
+  return { ok: true, caller: { user, name, role, ...(isForAllRooms(rooms) ? { allRooms: true } : {}) } };
 }
 
 const ONLY_LEADERS = "Only a host of this room or an admin may do that.";

@@ -1,5 +1,6 @@
 import { cleanName, cutName } from "../../identity/display-name";
 import { guestId, openGuest } from "../../identity/guest";
+import { isForAllRooms } from "../../identity/room-pattern";
 import { digestId, randomId } from "../../identity/short-id";
 import type { Who } from "../../identity/who";
 import { type CloseCode, closeCodes } from "../../protocol/codes";
@@ -47,6 +48,7 @@ export async function judgeSocket(
     guest: who.guest,
     expiresAt: who.expiresAt,
     tab: query.tabKey === undefined ? randomId() : await digestId(query.tabKey),
+    ...(who.role !== "player" && isForAllRooms(who.rooms) ? { allRooms: true } : {}),
     ...(query.epoch === undefined ? {} : { epoch: query.epoch }),
     ...(query.since === undefined ? {} : { since: query.since }),
     ...(token === undefined ? {} : { token }),

@@ -27,6 +27,7 @@ export const userQuery = z.strictObject({
   period: period.optional(),
   around: whole(0, MAX_AROUND, 5).describe("How many on each side"),
 });
+const LIST = `must be a JSON array of 1 to ${MAX_USERS} user ids`;
 const IDS = `must be 1 to ${MAX_USERS} user ids with commas between`;
 export const usersQuery = z.strictObject({
   period: period.optional(),
@@ -34,8 +35,26 @@ export const usersQuery = z.strictObject({
     .string({ error: IDS })
     .min(1, { error: IDS })
     .max(4_096, { error: IDS })
+    .optional()
     .describe(`1 to ${MAX_USERS} user ids with commas between`),
+  list: z
+    .string({ error: LIST })
+    .max(4_096, { error: LIST })
+    .refine((value) => readList(value) !== undefined, { error: LIST })
+    .optional()
+    .describe("The same as a JSON array: ids may hold commas. One of the two is given"),
 });
+
+/** The ids of a JSON array. */
+export function readList(text: string): string[] | undefined {
+  try {
+    const list: unknown = JSON.parse(text);
+    const isList = Array.isArray(list) && list.length > 0 && list.every((id) => typeof id === "string");
+    return isList ? list : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 export const seasonTold = z
   .strictObject({

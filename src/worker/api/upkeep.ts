@@ -17,6 +17,7 @@ export const asideBody = z.strictObject({
 export const bansQuery = z.strictObject({
   limit: whole(1, 100, 50).describe("How many"),
   cursor: user.optional().describe("From the page before"),
+  user: user.optional().describe("Only this user's"),
 });
 export const banBody = z.strictObject({
   reason: text(1, 200).optional(),
@@ -90,6 +91,28 @@ export const upkeepOperations: readonly Operation[] = [
     who: "admin",
     params: userParams,
     query: noQuery,
+    answers: { 200: { about: "It is lifted", schema: z.strictObject({ lifted: z.literal(true) }) } },
+  },
+  {
+    id: "banNamed",
+    method: "put",
+    path: "/v1/bans",
+    tag: "By hand",
+    summary: "Ban somebody everywhere, named by a parameter",
+    about: "As with the user in the address, which `.` and `..` cannot stand in.",
+    who: "admin",
+    query: userParams,
+    body: banBody,
+    answers: { 200: { about: "The ban as it stands", schema: banTold } },
+  },
+  {
+    id: "liftBanNamed",
+    method: "delete",
+    path: "/v1/bans",
+    tag: "By hand",
+    summary: "Lift the ban of somebody who is named by a parameter",
+    who: "admin",
+    query: userParams,
     answers: { 200: { about: "It is lifted", schema: z.strictObject({ lifted: z.literal(true) }) } },
   },
   {

@@ -1,6 +1,8 @@
 import { bannedSql } from "../../../src/boards/change-sql";
+import type { NumberedEvent } from "../../../src/protocol/messages";
+import type { FrameRecord } from "../../../src/room/record";
 import type { Random } from "../../platforms/random";
-import type { Client } from "../client";
+import { ADMIN_EVERYWHERE, type Client } from "../client";
 import type { Deployment } from "../deployment";
 import type { Part } from "../part";
 import type { RoomObject } from "../room-object";
@@ -27,6 +29,24 @@ export const bans: Part = {
       weight: 2,
       go: (deployment, chance) => moderate(deployment, chance, "ban", () => someBan(deployment, chance)),
     },
+    /** By an operator, from outside every room. */
+    "ban over HTTP": {
+      weight: 1,
+      go(deployment, chance) {
+        const user = deployment.anyone(chance, (client) => client.role === "player")?.user;
+        const { untilMs = null } = someBan(deployment, chance);
+        return user === undefined
+          ? undefined
+          : deployment.outside.banOverHttp(user, untilMs as number | null);
+      },
+    },
+    "lift over HTTP": {
+      weight: 1.5,
+      go(deployment, chance) {
+        const user = deployment.anyone(chance)?.user;
+        return user === undefined ? undefined : deployment.outside.liftOverHttp(user);
+      },
+    },
     unban: { weight: 3, go: (deployment, chance) => moderate(deployment, chance, "unban", () => ({})) },
     /** The ban and the points are on their way together: which of them the database sees first is nobody's to say. */
     "ban who has just scored": {
@@ -50,6 +70,11 @@ export const bans: Part = {
 
   /** From the record that bans somebody on, nobody of that name holds a socket that was welcome. */
   recorded(deployment, object, _, record) {
+    for (const { f, n, d, by } of eventsOf(record)) {
+      if (f !== "moderation" || !isOfBan(n) || (d as unknown as Ban).scope !== "everywhere") continue;
+      if (by !== undefined && by !== ADMIN_EVERYWHERE)
+        deployment.breach(25, `${by} has ${n} ${(d as unknown as Ban).user} everywhere`);
+    }
     for (const [f, n, d] of record.p ?? []) {
       if (f !== "moderation" || n !== "barred") continue;
       const { user, scope } = JSON.parse(d) as Ban;
@@ -62,8 +87,9 @@ export const bans: Part = {
     }
   },
 
-  settled(deployment) {
+  async settled(deployment) {
     const { outside, objects, clients } = deployment;
+    await outside.users.settled();
     for (const object of objects) {
       for (const { user } of clients.filter((client) => client.object === object && client.isOnline)) {
         if (
@@ -92,6 +118,14 @@ export const bans: Part = {
     }
   },
 };
+
+function eventsOf({ text }: FrameRecord): NumberedEvent[] {
+  return text === undefined ? [] : (JSON.parse(text) as { e: NumberedEvent[] }).e;
+}
+
+function isOfBan(n: string): boolean {
+  return n === "banned" || n === "unbanned";
+}
 
 /** By the room's own records, or by a ban everywhere that every room was told of. */
 function isBarred({ truth }: RoomObject, user: string, deployment: Deployment): boolean {

@@ -1,6 +1,7 @@
 import type { Json } from "../../../src/protocol/messages";
 import type { Part } from "../part";
 import type { Process } from "../process";
+import { ObjectEnded } from "../simulated-users";
 
 /** What only the outside can do for a room: asked again until it is answered, however it fails, and whoever asks. */
 export const errands: Part = {
@@ -39,18 +40,31 @@ export function errand(process: Process, work: (isGhost: boolean) => Promise<Jso
       if (fate !== "done") deployment.fault(`errand ${fate}`);
       else if (ms > 10_000) deployment.fault("errand answered too late");
       if (fate === "late again")
-        clock.in((isAgain ? 20_000 : 0) + chance.below(40_000), async () => void (await work(true)));
+        clock.in(
+          (isAgain ? 20_000 : 0) + chance.below(40_000),
+          async () => void (await attempt(() => work(true))),
+        );
       // It is done in an event of its own: the clock waits for that.
       clock.in(1, async () => {
-        const done = fate === "not done" ? null : await work(false);
+        const outcome = fate === "not done" ? undefined : await attempt(() => work(false));
         clock.in(ms, () =>
           process.deliver(() => {
-            if (fate === "not done") reject(new Error("The outside cannot be reached."));
-            else if (fate !== "done and silent") resolve(done);
+            if (outcome === undefined) reject(new Error("The outside cannot be reached."));
+            else if (fate !== "done and silent") resolve(outcome.done);
             return Promise.resolve();
           }),
         );
       });
     });
   });
+}
+
+/** What the outside did; nothing where it ended in the middle of it. */
+async function attempt(work: () => Promise<Json>): Promise<{ done: Json } | undefined> {
+  try {
+    return { done: await work() };
+  } catch (error) {
+    if (error instanceof ObjectEnded) return undefined;
+    throw error;
+  }
 }

@@ -260,6 +260,30 @@ describe("GET /v1/boards/<board>/users", () => {
       ],
     });
   });
+
+  it("[C2] tells players whose ids hold commas, which a JSON array names", async () => {
+    const { board, get, award } = stage();
+    await award("fay, gil", 5);
+    await award("hal", 3);
+    const list = encodeURIComponent(JSON.stringify(["fay, gil", "hal"]));
+    expect(await (await get(`${board}/users?list=${list}`)).json()).toMatchObject({
+      users: [
+        { user: "fay, gil", rank: 1 },
+        { user: "hal", rank: 2 },
+      ],
+    });
+    for (const wrong of [
+      "[]",
+      "{}",
+      "[1]",
+      "fay",
+      '["\\ud800"]',
+      JSON.stringify(Array.from({ length: 21 }, (_, at) => `u${at}`)),
+    ]) {
+      expect((await get(`${board}/users?list=${encodeURIComponent(wrong)}`)).status, wrong).toBe(400);
+    }
+    expect((await get(`${board}/users?list=${list}&ids=hal`)).status).toBe(400);
+  });
 });
 
 describe("[C6] a wrong parameter", () => {

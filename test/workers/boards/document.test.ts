@@ -275,6 +275,14 @@ describe("[C7] every answer that the document tells", () => {
     await told("ban", "/v1/bans/gil", { reason: "told", untilMs: Date.now() + 60_000 });
     await told("readBan", "/v1/bans/gil");
     await told("listBans", "/v1/bans");
+    // No address can name these.
+    for (const dots of [".", ".."]) {
+      await told("banNamed", `/v1/bans?user=${dots}`, { reason: "told" });
+      expect(await told("listBans", `/v1/bans?user=${dots}`)).toMatchObject({ bans: [{ user: dots }] });
+      await told("liftBanNamed", `/v1/bans?user=${dots}`);
+      await told("eraseNamed", `/v1/users?user=${dots}`);
+      await told("exportNamed", `/v1/users?user=${dots}`);
+    }
     await told("exportPerson", "/v1/users/gil");
     await told("exportPerson", "/v1/users/ada");
     await told("liftBan", "/v1/bans/gil");

@@ -1,0 +1,162 @@
+import { EVERYWHERE, liftBan, putBan } from "../../src/boards/bans";
+import type { UserObjects } from "../../src/platform/bans/ban-keeper";
+import { type HeldBan, UserBans } from "../../src/platform/bans/user-bans";
+import type { BanWrite } from "../../src/platform/bans/user-object";
+import type { Deployment } from "./deployment";
+import type { Outside } from "./outside";
+import { type Response as Answer, runIn } from "./platform-globals";
+
+/** When an object that ended looks what became of its writes, and how often it looks again. */
+const LOOK_MS = 15_000;
+const LOOK_AGAIN_MS = 5_000;
+/** A room that has not heard is told again after this. */
+const TELL_AGAIN_MS = 2_500;
+
+/** What a caller sees when the object ends during its call. */
+export class ObjectEnded extends Error {}
+
+interface Moved {
+  at: number;
+  came: readonly { user: string }[];
+  gone: readonly string[];
+}
+
+/** The users' objects as one: storage that lasts, and an instance over it that may end in the middle of a write. */
+export class SimulatedUsers {
+  readonly #stored = new Map<string, unknown>();
+  readonly #places = new Map<string, Map<string, number>>();
+  #bans: UserBans;
+  #looks = false;
+
+  constructor(
+    private readonly deployment: Deployment,
+    private readonly outside: Outside,
+    private readonly d1: ConstructorParameters<typeof UserBans>[1],
+  ) {
+    this.#bans = this.#begin();
+  }
+
+  get namespace(): UserObjects {
+    const object = {
+      moved: (place: string, moved: Moved) => this.#moved(place, moved),
+      write: (write: BanWrite) => this.#write(write),
+      changed: async (user: string) => this.#changed(user),
+    };
+    return { getByName: () => object } as unknown as UserObjects;
+  }
+
+  /** What an instance that begins now, and the one that is there, answer: what the database holds. */
+  async settled(): Promise<void> {
+    const { outside, deployment } = this;
+    await runIn(outside, async () => {
+      const all = outside.bans.all;
+      for (const [which, bans] of [
+        ["the object", this.#bans],
+        ["its next instance", this.#begin()],
+      ] as const) {
+        for (const { scope, user } of all) {
+          const { bans: found } = await bans.find([user], [scope]);
+          if (found.length > 0 !== outside.bans.holds(scope, user, outside.now))
+            deployment.breach(23, `${which} holds ${JSON.stringify(found)} of ${user} in ${scope}`);
+        }
+      }
+    });
+  }
+
+  #begin(): UserBans {
+    const stored = this.#stored;
+    const storage = {
+      get: async (key: string) => stored.get(key),
+      list: async ({ prefix }: { prefix: string }) =>
+        new Map([...stored].filter(([key]) => key.startsWith(prefix))),
+      put: async (key: string, value: unknown) => void stored.set(key, structuredClone(value)),
+      delete: async (keys: string[]) => {
+        for (const key of keys) stored.delete(key);
+      },
+    };
+    return new UserBans(storage, this.d1, () => true);
+  }
+
+  async #moved(place: string, { at, came, gone }: Moved): Promise<{ askedAt: number; bans: HeldBan[] }> {
+    for (const user of [...came.map((one) => one.user), ...gone]) {
+      const places = this.#places.get(user) ?? new Map<string, number>();
+      this.#places.set(user, places);
+      if ((places.get(place) ?? 0) > at) continue;
+      if (gone.includes(user)) places.delete(place);
+      else places.set(place, at);
+    }
+    const scope = place.slice(place.indexOf(":") + 1);
+    return this.#bans.find(
+      came.map(({ user }) => user),
+      [EVERYWHERE, scope],
+    );
+  }
+
+  async #write({ isLifted, role: _, ...ban }: BanWrite) {
+    const { scope, user, by, at } = ban;
+    const { deployment, outside, d1 } = this;
+    const fate = deployment.faults
+      ? deployment.chance.pick(["done", "done", "done", "ends before", "ends after"])
+      : "done";
+    this.#lookIn(LOOK_MS);
+    const bans = this.#bans;
+    const isDone = await bans.write(scope, user, async () => {
+      if (fate === "ends before") this.#end();
+      const stood = isLifted ? await liftBan(d1, scope, user, { by, at }) : await putBan(d1, ban);
+      outside.bans.say(scope, user, { at, untilMs: ban.untilMs ?? undefined, isLifted });
+      if (fate === "ends after") this.#end();
+      return stood === true;
+    });
+    return { isRefused: false, askedAt: outside.now, isLifted: isDone, addresses: [] };
+  }
+
+  #end(): never {
+    this.deployment.fault("a user's object ended");
+    this.#bans = this.#begin();
+    throw new ObjectEnded("The object has ended.");
+  }
+
+  /** Its alarm. */
+  #lookIn(ms: number): void {
+    if (this.#looks) return;
+    this.#looks = true;
+    this.deployment.clock.in(ms, () =>
+      runIn(this.outside, async () => {
+        this.#looks = false;
+        for (const user of await this.#bans.resolve()) this.#changed(user);
+        if (Number.isFinite(await this.#bans.resolveAt())) this.#lookIn(LOOK_AGAIN_MS);
+      }),
+    );
+  }
+
+  #changed(user: string): void {
+    for (const place of this.#places.get(user)?.keys() ?? []) this.#tell(user, place);
+  }
+
+  #tell(user: string, place: string): void {
+    const { deployment } = this;
+    const object = deployment.objects.find(({ id }) => place === `cloudflare:main/${id}`);
+    deployment.clock.in(1 + deployment.netMs(), async () => {
+      if (!object?.process.world.has("room")) return;
+      const { askedAt, bans } = await runIn(this.outside, () => this.#bans.find([user], [EVERYWHERE]));
+      const { process } = object;
+      const word = { askedAt, user, bans: bans.map(() => ({ scope: "everywhere" })) };
+      let isTold = false;
+      await process.deliver(async (host) => {
+        const { status } = (await host.answer({
+          method: "PUT",
+          feature: "moderation",
+          word,
+        })) as unknown as Answer;
+        if (process.isDead) return;
+        process.world.release(() => {
+          isTold = status === 200 || status === 404;
+        });
+      });
+      // Its gate may hold the answer back for as long as the disk takes.
+      deployment.clock.in(TELL_AGAIN_MS, () => {
+        if (!isTold) this.#tell(user, place);
+      });
+    });
+  }
+}

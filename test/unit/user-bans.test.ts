@@ -1,0 +1,221 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { bansOf, EVERYWHERE, liftBan, putBan } from "../../src/boards/bans";
+import { BanBook } from "../../src/platform/bans/ban-book";
+import { UserBans } from "../../src/platform/bans/user-bans";
+import { SimulatedDatabase } from "../simulation/database";
+
+const START = 1_790_000_000_000;
+const QUERY_MS = 1;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: START });
+  vi.spyOn(console, "warn").mockImplementation(() => undefined);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+type D1 = ConstructorParameters<typeof UserBans>[1];
+
+/** D1 as it is: one query at a time, each of which takes its time. */
+class SlowDatabase {
+  readonly inner = new SimulatedDatabase();
+  queries = 0;
+  isAway = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  get d1(): D1 {
+    return {
+      prepare: (sql: string) => this.#statement(this.inner.prepare(sql)),
+      batch: (all: { inner: ReturnType<SimulatedDatabase["prepare"]> }[]) =>
+        this.#turn(() => this.inner.batch(all.map(({ inner }) => inner))),
+    } as unknown as D1;
+  }
+
+  #statement(inner: ReturnType<SimulatedDatabase["prepare"]>): object {
+    return {
+      inner,
+      bind: (...given: (string | number | null)[]) => this.#statement(inner.bind(...given)),
+      all: () => this.#turn(() => inner.all()),
+      run: () => this.#turn(() => inner.run()),
+      raw: () => this.#turn(() => inner.raw()),
+      first: () => this.#turn(() => inner.first()),
+    };
+  }
+
+  #turn<T>(work: () => Promise<T>): Promise<T> {
+    this.queries++;
+    const turn = this.#last.then(async () => {
+      await new Promise((resolve) => setTimeout(resolve, QUERY_MS));
+      if (this.isAway) throw new Error("D1 is away");
+      return work();
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+/** A share of the users: its storage outlives its instances. */
+function share(database: SlowDatabase) {
+  const stored = new Map<string, unknown>();
+  const storage = {
+    get: async (key: string) => stored.get(key),
+    list: async ({ prefix }: { prefix: string }) =>
+      new Map([...stored].filter(([key]) => key.startsWith(prefix))),
+    put: async (key: string, value: unknown) => void stored.set(key, structuredClone(value)),
+    delete: async (keys: string[]) => {
+      for (const key of keys) stored.delete(key);
+    },
+  };
+  return { stored, begin: () => new UserBans(storage, database.d1, () => true) };
+}
+
+const ban = (scope: string, user: string, at = START) => ({
+  scope,
+  user,
+  at,
+  by: "ada",
+  reason: null,
+  untilMs: null,
+});
+
+describe("the bans of a share of the users", () => {
+  it("[D9] are read from the database once, also those of before, and asked of it no more", async () => {
+    const database = new SlowDatabase();
+    const { begin } = share(database);
+    void putBan(database.d1, ban(EVERYWHERE, "old"));
+    void putBan(database.d1, ban("main/hall", "old"));
+    const bans = begin();
+    const first = bans.find(["old", "new"], [EVERYWHERE, "main/yard"]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect((await first).bans).toMatchObject([{ scope: EVERYWHERE, user: "old" }]);
+    const { queries } = database;
+    expect((await bans.find(["old", "new"], [EVERYWHERE, "main/hall"])).bans).toHaveLength(2);
+    expect((await begin().find(["new"], [EVERYWHERE])).bans, "its next instance").toEqual([]);
+    expect(database.queries).toBe(queries);
+  });
+
+  it("[D5] change with the database, and hold in the next instance though this one ended in the middle", async () => {
+    const database = new SlowDatabase();
+    const { begin, stored } = share(database);
+    const bans = begin();
+    const opened = bans.find(["ann"], [EVERYWHERE]);
+    await vi.advanceTimersByTimeAsync(100);
+    await opened;
+    const lost = bans.write(EVERYWHERE, "ann", async () => {
+      await putBan(database.d1, ban(EVERYWHERE, "ann"));
+      throw new Error("the object ended");
+    });
+    const told = expect(lost).rejects.toThrow("ended");
+    await vi.advanceTimersByTimeAsync(100);
+    await told;
+    const next = begin();
+    expect((await next.find(["ann"], [EVERYWHERE])).bans, "nobody was told of it yet").toEqual([]);
+    database.isAway = true;
+    await vi.advanceTimersByTimeAsync(5_000);
+    const failed = expect(next.resolve()).rejects.toThrow("query");
+    await vi.advanceTimersByTimeAsync(100);
+    await failed;
+    database.isAway = false;
+    const resolved = next.resolve();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await resolved).toEqual(["ann"]);
+    expect((await next.find(["ann"], [EVERYWHERE])).bans).toHaveLength(1);
+    expect(await next.resolveAt(), "the database may still be at it").toBeLessThan(Number.POSITIVE_INFINITY);
+    await vi.advanceTimersByTimeAsync(30_000);
+    const last = next.resolve();
+    await vi.advanceTimersByTimeAsync(100);
+    await last;
+    expect(await next.resolveAt()).toBe(Number.POSITIVE_INFINITY);
+    expect([...stored.keys()].filter((key) => key.startsWith("d/"))).toEqual([]);
+  });
+
+  it("[D9] follow what was changed in the database by hand within an hour, and not what is older than a write", async () => {
+    const database = new SlowDatabase();
+    const { begin } = share(database);
+    const bans = begin();
+    void bans.find(["ann"], [EVERYWHERE]);
+    await vi.advanceTimersByTimeAsync(100);
+    const written = bans.write(EVERYWHERE, "bob", () => putBan(database.d1, ban(EVERYWHERE, "bob")));
+    void putBan(database.d1, ban(EVERYWHERE, "ann"));
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    await written;
+    expect((await bans.find(["ann", "bob"], [EVERYWHERE])).bans.map(({ user }) => user)).toEqual(["bob"]);
+    const lifted = bans.write(EVERYWHERE, "bob", () =>
+      liftBan(database.d1, EVERYWHERE, "bob", { by: "ada", at: START + 1 }),
+    );
+    await vi.advanceTimersByTimeAsync(100);
+    await lifted;
+    expect((await bans.find(["ann", "bob"], [EVERYWHERE])).bans.map(({ user }) => user)).toEqual(["ann"]);
+  });
+
+  it("[D9] answer 2,000 joins in a second while the database, at 1 ms a query, has time for boards and bans", async () => {
+    const database = new SlowDatabase();
+    const bans = share(database).begin();
+    void bans.find(["ann"], [EVERYWHERE]);
+    await vi.advanceTimersByTimeAsync(100);
+    database.queries = 0;
+    const book = new BanBook((user, room) => ask(bans, user, room));
+    const longest = await flood(1_000, database, book, async () => {
+      await bans.write(EVERYWHERE, "eve", () => putBan(database.d1, ban(EVERYWHERE, "eve", START + 1)));
+      return (await book.find("eve", "main/hall", Date.now())).ban !== undefined;
+    });
+    // A board a hundredth of a second, and the one ban: written, and read back.
+    expect(database.queries).toBe(102);
+    expect(longest.isBanned).toBe(true);
+    expect(longest.boardMs).toBeLessThan(20);
+    expect(longest.banMs).toBeLessThan(20);
+
+    // What each join cost before: once at the door, and once by the room that told of it.
+    const before = new SlowDatabase();
+    const asks = async (user: string, room: string) => {
+      const found = await bansOf(before.d1, [user], [EVERYWHERE, room], Date.now());
+      return { askedAt: Date.now(), bans: found.map(() => ({ scope: "everywhere" as const })) };
+    };
+    const slow = await flood(250, before, new BanBook(asks), async () => {
+      await putBan(before.d1, ban(EVERYWHERE, "eve", START + 1));
+      return true;
+    });
+    expect(slow.boardMs, "after a quarter of a second a board waits for as long").toBeGreaterThan(200);
+  }, 30_000);
+});
+
+async function ask(bans: UserBans, user: string, room: string) {
+  const { askedAt, bans: found } = await bans.find([user], [EVERYWHERE, room]);
+  return { askedAt, bans: found.map(() => ({ scope: "everywhere" as const })) };
+}
+
+/** Two users join each millisecond, a board is read each tenth, and one user is banned in the middle. */
+async function flood(
+  forMs: number,
+  database: SlowDatabase,
+  book: BanBook,
+  banSomebody: () => Promise<boolean>,
+) {
+  const longest = { boardMs: 0, banMs: 0, isBanned: false };
+  for (let ms = 0; ms < forMs; ms++) {
+    for (const half of [0, 1]) {
+      const user = `user-${2 * ms + half}`;
+      void book.find(user, "main/hall", Date.now()).then(() => book.find(user, "main/hall", Date.now()));
+    }
+    const at = Date.now();
+    if (ms % 10 === 0) {
+      void database.d1
+        .prepare("select * from rankings limit 1")
+        .all()
+        .then(() => {
+          longest.boardMs = Math.max(longest.boardMs, Date.now() - at);
+        });
+    }
+    if (ms === forMs / 2) {
+      void banSomebody().then((isBanned) => {
+        longest.isBanned = isBanned;
+        longest.banMs = Date.now() - at;
+      });
+    }
+    await vi.advanceTimersByTimeAsync(1);
+  }
+  await vi.advanceTimersByTimeAsync(1_500);
+  return longest;
+}
