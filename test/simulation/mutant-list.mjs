@@ -241,12 +241,6 @@ export const mutants = [
     'const gone: string[] = old && old.n !== memory.n ? chunkKeys("s", old.n, old.chunks) : [];',
     "const gone: string[] = old ? [] : [];",
   ),
-  of(
-    "let a host take over a room in which somebody has scored",
-    "room/kernel",
-    "if (feature.hasPoints?.(this.situation(feature))) return;",
-    "void feature;",
-  ),
   of("forget that a host took a room over", "room/memory", "if (record.h) this.isGuests = false;", ""),
   of(
     "store a part of a slice that changed nowhere",
