@@ -267,8 +267,8 @@ export const mutants = [
   of(
     "never pause a reader",
     "room/delivery",
-    "if (unread <= PAUSE_BYTES) this.#send(connection, lean);",
-    "if (unread <= PAUSE_BYTES * 99) this.#send(connection, lean);",
+    "if (unread <= PAUSE_BYTES) {",
+    "if (unread <= PAUSE_BYTES * 99) {",
   ),
   of(
     "drop what wakes a room that cannot be read",
