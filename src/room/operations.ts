@@ -131,6 +131,11 @@ export class Operations {
     }
   }
 
+  /** A clock that stepped within a frame leaves ids of a time to come, which it need not reach before they age. */
+  restored(now: number): void {
+    if (this.#lookedAt !== undefined) this.#lookedAt = Math.min(this.#lookedAt, now);
+  }
+
   #grow(now: number): void {
     this.#lookedAt ??= now;
     this.#age += Math.min(Math.max(0, now - this.#lookedAt), LONGEST_LOOK_MS);

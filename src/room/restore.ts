@@ -106,6 +106,7 @@ export async function restore(
   journal.found(found.frames, found.chars);
   const clock = new RoomClock(memory.at);
   clock.read(now);
+  memory.operations.restored(clock.now);
   log.trim(clock.now);
   const isRenewed = differ(head.versions, versions);
   if (isRenewed) {

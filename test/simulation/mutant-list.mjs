@@ -355,8 +355,8 @@ export const mutants = [
   of(
     "never pause a reader",
     "room/delivery",
-    "if (unread <= PAUSE_BYTES) {\n        this.#send(connection, lean);",
-    "if (unread <= PAUSE_BYTES * 99) {\n        this.#send(connection, lean);",
+    "if (unread <= PAUSE_BYTES) {",
+    "if (unread <= PAUSE_BYTES * 99) {",
   ),
   of(
     "drop what wakes a room that cannot be read",

@@ -46,6 +46,25 @@ export const coincidences: Part = {
         );
       },
     },
+    /** What was done is said again, just when the clock has stepped ahead. */
+    "step a clock, and say it again": {
+      weight: 3,
+      go(deployment, chance) {
+        const { stepMs = 0 } = deployment.plan;
+        const tab = deployment.anyTab(chance, (held) => held.isOnline);
+        if (!tab || stepMs === 0) return;
+        deployment.fault("clock stepped");
+        tab.do("lab", "add", { n: 1 });
+        const again = [...tab.asked.values()].at(-1);
+        const { epoch } = tab;
+        deployment.clock.in(1_500, () => {
+          if (!deployment.faults) return;
+          tab.object.setClock(stepMs);
+          if (again?.epoch === epoch && tab.epoch === epoch && again?.outcome === "done") tab.say(again.text);
+        });
+        deployment.clock.in(3_000, () => void (deployment.faults && tab.object.setClock(0)));
+      },
+    },
     /** Somebody says honestly, again and again, what they read long ago, and reads nothing more. */
     "say what was read long ago": {
       weight: 2,
