@@ -47,7 +47,9 @@ function requestOf({ method, path, authorization, origin, extra, body }: Asked):
         ...(authorization === undefined ? {} : { authorization }),
         ...(origin === undefined ? {} : { origin }),
         // Posing as the edge.
-        ...(extra === undefined ? {} : { [HELLO_HEADER]: extra, "x-tallyroom-begins": extra }),
+        ...(extra === undefined
+          ? {}
+          : { [HELLO_HEADER]: extra, "x-tallyroom-begins": extra, "x-tallyroom-list": extra }),
         ...(hasBody ? { "content-type": "application/json" } : {}),
       },
       ...(hasBody ? { body } : {}),
@@ -66,8 +68,11 @@ async function judged(door: Door, asked: Asked): Promise<number | "onward" | und
   if (answer instanceof Request) {
     expect(answer.url).toMatch(/^http:\/\/room\/parties\/main\/[\w.-]{1,64}$/);
     const told = [...answer.headers].map(([name]) => name);
-    expect(told.filter((name) => !/^(content-type|x-tallyroom-(reader|begins))$/.test(name))).toEqual([]);
+    expect(told.filter((name) => !/^(content-type|x-tallyroom-(reader|begins|list))$/.test(name))).toEqual(
+      [],
+    );
     expect(answer.headers.get(HELLO_HEADER)).toBeNull();
+    if (asked.extra) expect(answer.headers.get("x-tallyroom-list")).not.toBe(asked.extra);
     const text = answer.method === "GET" ? "" : await answer.text();
     for (const token of [host, player]) expect(text).not.toContain(token);
     return "onward";

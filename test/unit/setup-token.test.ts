@@ -59,7 +59,7 @@ describe("npm run token", () => {
     ],
     ["a host of no rooms", ["--user", "ann", "--role", "host"], "A host's token must name its rooms"],
     ["a room that is none", ["--user", "ann", "--room", "hall"], "kind/id patterns"],
-    ["a guest's id", ["--user", "guest-ann"], "kept for this server's guests"],
+    ["a guest's id", ["--user", "guest-ann"], "reserved for this server's guests"],
     ["no time to live", ["--user", "ann", "--hours", "0"], "--hours must be a number above 0"],
     ["a flag that it does not know", ["--user", "ann", "--colour", "red"], "--colour"],
   ])("refuses %s in a sentence", async (_, flags, sentence) => {
