@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
-import { secret } from "./scripts/env-file.mjs";
+import { generateSecret } from "./scripts/env-file.mjs";
 import { buildPages } from "./scripts/pages.mjs";
 
 /** Pure code on Node: fast, in parallel. */
@@ -22,8 +22,8 @@ async function workers(): Promise<TestProjectConfiguration> {
   if (!existsSync("dist/web")) await buildPages();
   const { cloudflareTest, readD1Migrations } = await import("@cloudflare/vitest-pool-workers");
   const bindings = {
-    AUTH_SECRET: secret(),
-    BATCH_SECRET: secret(),
+    AUTH_SECRET: generateSecret(),
+    BATCH_SECRET: generateSecret(),
     GUESTS: "on",
     // Nobody tells an address in the pool: all would come from one.
     CONNECT_LIMIT: "0",
@@ -39,7 +39,7 @@ async function workers(): Promise<TestProjectConfiguration> {
       // Its ES module wraps a CommonJS one, which the pool cannot look into: bundled, it is one module.
       deps: { optimizer: { ssr: { enabled: true, include: ["obscenity"] } } },
       include: ["test/workers/**/*.test.ts"],
-      setupFiles: ["test/workers/migrated.ts"],
+      setupFiles: ["test/workers/migrate.ts"],
       sequence: { groupOrder: 1 },
     },
   };
@@ -93,8 +93,8 @@ export default defineConfig({
     coverage: {
       provider: "istanbul",
       include: [
-        "src/{protocol,room,features,boards}/**/*.ts",
-        "src/client/session.ts",
+        "src/{protocol,text,lib,room,features}/**/*.ts",
+        "src/services/boards/store/**/*.ts",
         "src/client/session/**/*.ts",
       ],
       reporter: ["text", "json"],

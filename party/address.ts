@@ -1,3 +1,3 @@
-import { addressParty } from "../src/platform/addresses/partykit-address";
+import { ipLimitsParty } from "../src/edge/ip-limits/partykit-ip";
 
-export default addressParty();
+export default ipLimitsParty();

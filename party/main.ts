@@ -1,4 +1,4 @@
 import { main } from "../src/kinds/main";
-import { partyOf } from "../src/platform/partykit";
+import { partyOf } from "../src/platforms/partykit";
 
 export default partyOf(main);

@@ -10,7 +10,7 @@ import { PROJECT } from "./project.mjs";
 const TO = join(PROJECT, "dist/package");
 const ENTRIES = ["src/client/room-client.ts", "src/client/react.ts", "src/worker/server.ts"];
 /** Where the compiler has put the declarations of each part of the house. */
-const DECLARED = ["pure", "web", "workers"].map((part) => join(PROJECT, ".cache/types", part));
+const DECLARATION_FOLDERS = ["pure", "web", "workers"].map((part) => join(PROJECT, ".cache/types", part));
 
 /** A module of ours, as an import of any sort names it. */
 const SPECIFIER = /((?:\bfrom|\bimport)\s*\(?\s*)"(\.{1,2}\/[^"]+)"/g;
@@ -52,7 +52,7 @@ async function writeModules() {
     outdir: TO,
     write: false,
   });
-  for (const { path, text } of outputFiles) await put(path, withExtensions(text));
+  for (const { path, text } of outputFiles) await writeOutput(path, withExtensions(text));
   return outputFiles.length;
 }
 
@@ -70,18 +70,18 @@ async function writeDeclarations() {
     if (written.has(path)) continue;
     written.add(path);
     const wanted = path;
-    const file = DECLARED.map((folder) => join(folder, wanted)).find(existsSync);
+    const file = DECLARATION_FOLDERS.map((folder) => join(folder, wanted)).find(existsSync);
     if (file === undefined) throw new Error(`${path} was not declared: is it in a tsconfig?`);
     const text = readFileSync(file, "utf8").replace(/^\/\/# sourceMappingURL=.*$/gm, "");
     for (const specifier of relativeSpecifiers(text))
       waiting.push(relative(PROJECT, `${resolve(PROJECT, dirname(path), specifier)}.d.ts`));
-    await put(join(TO, relative("src", path)), withExtensions(text));
+    await writeOutput(join(TO, relative("src", path)), withExtensions(text));
   }
   return written.size;
 }
 
 /** @param {string} path @param {string} text */
-async function put(path, text) {
+async function writeOutput(path, text) {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, text);
 }

@@ -2,16 +2,16 @@
 import { buildPages, watchPages } from "./pages.mjs";
 
 /** @param {string | undefined} problem */
-function tell(problem) {
+function reportBuild(problem) {
   if (problem === undefined) console.log("built the pages");
   else console.error(problem);
 }
 
 try {
   await buildPages();
-  tell(undefined);
+  reportBuild(undefined);
 } catch (error) {
-  tell(error instanceof Error ? error.message : String(error));
+  reportBuild(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 }
-if (process.argv.includes("--watch")) watchPages(tell);
+if (process.argv.includes("--watch")) watchPages(reportBuild);

@@ -12,7 +12,7 @@ const USAGE = `npm run chaos -- [--minutes M] [--platform cloudflare|partykit] [
   --blows N     at least so many (30)`;
 
 const platforms = ["cloudflare", "partykit"];
-const options = read();
+const options = readOptions();
 const { minutes, platform, seed, players = 200, people = 12, blows = 30 } = options;
 const { awards = minutes === undefined ? 20_000 : 1 } = options;
 const plan = { minutes, platform, seed, players, people, awards, blows };
@@ -24,7 +24,7 @@ const { status } = spawnSync(
 process.exitCode = status ?? 1;
 
 /** @returns {{ platform?: string } & Partial<Record<"minutes" | "seed" | "players" | "people" | "awards" | "blows", number>>} */
-function read() {
+function readOptions() {
   const text = { type: /** @type {const} */ ("string") };
   try {
     const { values } = parseArgs({
@@ -47,7 +47,7 @@ function read() {
     if (platform !== undefined && !platforms.includes(platform)) {
       throw new Error(`--platform is ${platforms.join(" or ")}; "${platform}" is neither.`);
     }
-    const given = Object.entries(numbers).map(([name, value]) => [name, positive(name, value)]);
+    const given = Object.entries(numbers).map(([name, value]) => [name, parsePositive(name, value)]);
     return { ...(platform === undefined ? {} : { platform }), ...Object.fromEntries(given) };
   } catch (problem) {
     console.error(problem instanceof Error ? problem.message : String(problem));
@@ -60,7 +60,7 @@ function read() {
  * @param {string} name
  * @param {string} text
  */
-function positive(name, text) {
+function parsePositive(name, text) {
   const number = Number(text);
   if (number > 0 && (name === "minutes" ? number <= 1_440 : Number.isSafeInteger(number))) return number;
   throw new Error(

@@ -1,4 +1,4 @@
-// `npm run db:generate`: the migration that takes the database from the last one to src/boards/schema.ts.
+// `npm run db:generate`: the migration that takes the database from the last one to src/services/boards/store/schema.ts.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ execFileSync(
 );
 for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".sql"))) {
   const path = join(FOLDER, file);
-  writeFileSync(path, livingInTheirKeys(readFileSync(path, "utf8")));
+  writeFileSync(path, withoutRowid(readFileSync(path, "utf8")));
 }
 
 /**
@@ -21,7 +21,7 @@ for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".sql"))) 
  * the key to it: every row written twice, and D1 counts both.
  * @param {string} sql
  */
-function livingInTheirKeys(sql) {
+function withoutRowid(sql) {
   const mark = "--> statement-breakpoint";
   const statements = sql
     .split(mark)

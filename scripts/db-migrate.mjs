@@ -12,13 +12,13 @@ import { lockedSentence, lockState } from "./state-lock.mjs";
 try {
   const { values } = parseArgs({ options: { remote: { type: "boolean", default: false } } });
   if (values.remote) migrateDeployed();
-  else await migrateThisMachines();
+  else await migrateLocalDatabases();
 } catch (problem) {
   console.error(problem instanceof Error ? problem.message : String(problem));
   process.exitCode = 1;
 }
 
-async function migrateThisMachines() {
+async function migrateLocalDatabases() {
   const read = await readEnvironment(process.env, readEnvFile());
   if (!read.ok) throw new Error(read.problems.join("\n"));
   for (const name of ["scoreboard", "cloudflare"]) {

@@ -1,8 +1,8 @@
 import { removeEmptyObjects } from "./empty-objects.mjs";
 import { makeEnvFile, readEnvFile } from "./env-file.mjs";
 import { readEnvironment } from "./environment.mjs";
+import { createLogFilter } from "./log-filter.mjs";
 import { openFilesWarning } from "./open-files.mjs";
-import { readable } from "./output.mjs";
 import { buildPages, watchPages } from "./pages.mjs";
 import { isBusy } from "./port.mjs";
 import { startGroup } from "./process-group.mjs";
@@ -35,7 +35,7 @@ export async function runDevServers(plan) {
   /** @type {(() => void | Promise<void>)[]} */
   const undo = [];
   try {
-    await Promise.race([aborted(stop.signal), run(plan, stop.signal, undo)]);
+    await Promise.race([waitForAbort(stop.signal), run(plan, stop.signal, undo)]);
   } catch (problem) {
     process.exitCode = 1;
     console.error(problem instanceof Error ? problem.message : String(problem));
@@ -62,12 +62,12 @@ async function run(plan, stopped, undo) {
   if (warning !== undefined) console.error(warning);
 
   await buildPages();
-  undo.push(watchPages(tellOfPages()));
+  undo.push(watchPages(createPagesReporter()));
   for (const server of servers) await server.prepare?.();
   if (stopped.aborted) return;
 
   const groups = servers.map(({ name, command }) => {
-    const show = readable(name, console.log, { colours: process.stdout.isTTY === true });
+    const show = createLogFilter(name, console.log, { colours: process.stdout.isTTY === true });
     const group = startGroup(command(), show);
     undo.push(group.stop);
     return { ...group, ended: group.ended.finally(() => show("\n")) };
@@ -78,7 +78,7 @@ async function run(plan, stopped, undo) {
       throw new Error(`The ${name} server ended by itself, ${how}; everything else is stopped too.`);
   });
   const urls = servers.map(({ port }) => `http://127.0.0.1:${port}`);
-  const readyAndWell = Promise.all(urls.map((url) => answers(url, stopped))).then(async () => {
+  const readyAndWell = Promise.all(urls.map((url) => waitUntilReady(url, stopped))).then(async () => {
     if (stopped.aborted) return;
     console.log(`ready ${urls[0]}`);
     ringHourly(servers, stopped);
@@ -139,7 +139,7 @@ async function refuseBusyPorts(servers) {
 }
 
 /** Says when the pages cannot be built, and when they can again. */
-function tellOfPages() {
+function createPagesReporter() {
   let broken = false;
   return (/** @type {string | undefined} */ problem) => {
     if (problem !== undefined) console.error(`pages │ ${problem}`);
@@ -153,7 +153,7 @@ function tellOfPages() {
  * @param {string} url
  * @param {AbortSignal} stopped
  */
-async function answers(url, stopped) {
+async function waitUntilReady(url, stopped) {
   while (!stopped.aborted) {
     try {
       const { status } = await fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) });
@@ -176,6 +176,6 @@ function stopWithParent(stop) {
 }
 
 /** @param {AbortSignal} signal */
-function aborted(signal) {
+function waitForAbort(signal) {
   return new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }

@@ -16,8 +16,8 @@ export function makeEnvFile(path = ENV_FILE) {
   if (existsSync(path)) return false;
   const lines = [
     "# Made by `npm install` for this clone alone. Not in git: keep it so.",
-    `AUTH_SECRET=${secret()}`,
-    `BATCH_SECRET=${secret()}`,
+    `AUTH_SECRET=${generateSecret()}`,
+    `BATCH_SECRET=${generateSecret()}`,
     "GUESTS=on",
     "",
   ];
@@ -32,7 +32,7 @@ export function makeEnvFile(path = ENV_FILE) {
 }
 
 /** A secret of 32 random bytes, which is what HS256 wants at least. */
-export function secret() {
+export function generateSecret() {
   return randomBytes(32).toString("base64url");
 }
 
@@ -77,6 +77,6 @@ function quote(value, expands) {
  * Whether a value can stand in an env file at all.
  * @param {string} value
  */
-export function fitsEnvFile(value) {
+export function canBeInEnvFile(value) {
   return !(value.includes("'") && value.includes("`"));
 }

@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { fitsEnvFile } from "./env-file.mjs";
+import { canBeInEnvFile } from "./env-file.mjs";
 import { PROJECT } from "./project.mjs";
 import { importTypeScript } from "./typescript.mjs";
 
@@ -66,7 +66,7 @@ export async function readEnvironment(own, file) {
   for (const name of SERVER_VARIABLES) {
     const value = read(name);
     if (value === undefined) continue;
-    if (fitsEnvFile(value)) vars[name] = value;
+    if (canBeInEnvFile(value)) vars[name] = value;
     else problems.push(`${name} may not hold both a single quote and a backtick.`);
   }
   // On one's own machine guests are welcome; where it is deployed, only when somebody says so.
@@ -95,10 +95,10 @@ export async function readEnvironment(own, file) {
   const reach = { hosts, ...(inspectorPort === undefined ? {} : { inspectorPort }) };
 
   const dataDir = resolve(PROJECT, read("DATA_DIR") || ".tallyroom");
-  if (!isOurFolder(dataDir))
+  if (!isWritableFolder(dataDir))
     problems.push(`DATA_DIR must be a folder that can be written to, not "${dataDir}".`);
 
-  const { readConfig } = await importTypeScript("src/platform/config.ts");
+  const { readConfig } = await importTypeScript("src/config/config.ts");
   const config = readConfig(vars);
   if (!config.ok) problems.push(...config.problems);
 
@@ -113,7 +113,7 @@ function toPort(text) {
 }
 
 /** @param {string} path */
-function isOurFolder(path) {
+function isWritableFolder(path) {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     accessSync(path, constants.W_OK);

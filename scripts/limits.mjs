@@ -15,27 +15,29 @@ export async function withLimits(page) {
   const begin = page.indexOf(BEGIN);
   const end = page.indexOf(END);
   if (begin < 0 || end < begin) throw new Error("docs/operations.md has no place for the limits.");
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${await table()}\n${page.slice(end)}`;
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${await renderTable()}\n${page.slice(end)}`;
 }
 
-async function table() {
+async function renderTable() {
   const { userRates, connectionRates, addressRates, networkRates, networkRateOf } =
     await importTypeScript("src/protocol/rates.ts");
   const CONNECTION = "connection; four times that of a user's together, sixteen times of an address's guests";
   const USER = "`nack` (HTTP: 429) `rate_limited`";
   const rows = [
     ...Object.entries(userRates).map(([rule, limit]) =>
-      row(rule, "user, and a guest's address", limit, USER),
+      renderRow(rule, "user, and a guest's address", limit, USER),
     ),
     ...Object.entries(connectionRates).map(([rule, limit]) =>
-      row(rule, CONNECTION, limit, "`nack` `rate_limited`"),
+      renderRow(rule, CONNECTION, limit, "`nack` `rate_limited`"),
     ),
-    ...Object.entries(addressRates).map(([rule, limit]) => row(rule, "address", limit, refusals[rule] ?? "")),
+    ...Object.entries(addressRates).map(([rule, limit]) =>
+      renderRow(rule, "address", limit, refusals[rule] ?? ""),
+    ),
     ...Object.entries(addressRates).map(([rule, limit]) => {
       const { times, why } = networkRates[rule];
       const reason = `${times} times an address's: ${why}`;
       const wide = { ...networkRateOf(rule, limit), variable: "NETWORK_LIMITS", why: reason };
-      return row(rule, "network: the /48 of an IPv6", wide, refusals[rule] ?? "");
+      return renderRow(rule, "network: the /48 of an IPv6", wide, refusals[rule] ?? "");
     }),
   ];
   return [
@@ -63,7 +65,7 @@ const refusals = {
  * @param {{ count: number, perMs: number, variable?: string, why: string }} limit
  * @param {string} refusal
  */
-function row(rule, of, { count, perMs, variable, why }, refusal) {
+function renderRow(rule, of, { count, perMs, variable, why }, refusal) {
   const set = variable === undefined ? "`RULE_LIMITS`" : `\`${variable}\``;
   const which = of.startsWith("connection") && variable === undefined ? "fixed" : set;
   return `| \`${rule}\` | ${of} | ${count} in ${perMs / 1000} s | ${which} | ${refusal} | ${why} |`;

@@ -22,18 +22,18 @@ export async function migrateLocally(stateDir) {
 
 /** Its name in wrangler.toml, which every command of wrangler wants. */
 export function databaseName() {
-  const name = configured("database_name");
+  const name = readWranglerSetting("database_name");
   if (name === undefined) throw new Error("wrangler.toml names no database (database_name).");
   return name;
 }
 
 /** Whether wrangler.toml says which of the account's databases it is. */
 export function isDatabaseKnown() {
-  return configured("database_id") !== undefined;
+  return readWranglerSetting("database_id") !== undefined;
 }
 
 /** @param {string} what */
-function configured(what) {
+function readWranglerSetting(what) {
   const config = readFileSync(join(PROJECT, "wrangler.toml"), "utf8");
   return new RegExp(`^${what} = "(.+)"`, "m").exec(config)?.[1];
 }

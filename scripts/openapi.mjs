@@ -11,7 +11,7 @@ export const TYPES = join(PROJECT, "test/support/openapi-types.ts");
 
 /** The module as the document has it now. */
 export async function typesOfDocument() {
-  const { openApiDocument } = await importTypeScript("src/worker/api/document.ts");
+  const { openApiDocument } = await importTypeScript("src/worker/openapi/openapi.ts");
   const types = await openapiTypes(openApiDocument(), { commentHeader: HEADER });
   return types.replace(/\n+$/, "\n");
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { writeEnvFile } from "./env-file.mjs";
 import { localNode } from "./local-node.mjs";
 import { PROJECT } from "./project.mjs";
-import { freshTmp } from "./state-dir.mjs";
+import { emptyTmp } from "./state-dir.mjs";
 
 /**
  * `partykit dev`, with these variables and no others.
@@ -40,7 +40,7 @@ export function partykitDev({ port, stateDir, vars, main, ...reach }) {
     ],
     cwd: stateDir,
     // Its runtime warns when PWD is not where it works.
-    env: { ...process.env, ...node.env, PWD: stateDir, TMPDIR: freshTmp(stateDir), NO_UPDATE_NOTIFIER: "1" },
+    env: { ...process.env, ...node.env, PWD: stateDir, TMPDIR: emptyTmp(stateDir), NO_UPDATE_NOTIFIER: "1" },
   };
 }
 

@@ -36,12 +36,12 @@ export function startGroup(command, onOutput) {
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command.file} could not be started`);
 
-  const heir = afterUs('kill -s KILL -- "-$0"', String(pid));
+  const watchdog = onParentExit('kill -s KILL -- "-$0"', String(pid));
   const ended = new Promise((resolve) => {
     child.once("exit", (code, signal) => resolve(signal ? `by ${signal}` : `with code ${code}`));
   });
 
-  const gone = async (/** @type {number} */ withinMs) => {
+  const waitUntilGone = async (/** @type {number} */ withinMs) => {
     const deadline = Date.now() + withinMs;
     while (isAlive(pid)) {
       if (Date.now() > deadline) return false;
@@ -51,12 +51,12 @@ export function startGroup(command, onOutput) {
   };
   const kill = async () => {
     signalGroup(pid, "SIGKILL");
-    await gone(STOP_MS);
-    heir.kill("SIGKILL");
+    await waitUntilGone(STOP_MS);
+    watchdog.kill("SIGKILL");
   };
   const stop = async () => {
     signalGroup(pid, "SIGTERM");
-    if (await gone(STOP_MS)) heir.kill("SIGKILL");
+    if (await waitUntilGone(STOP_MS)) watchdog.kill("SIGKILL");
     else await kill();
   };
   return { pid, ended, stop, kill };
@@ -68,14 +68,14 @@ export function startGroup(command, onOutput) {
  * @param {string} script
  * @param {string} subject `$0` in the script
  */
-export function afterUs(script, subject) {
-  const heir = spawn("sh", ["-c", `read -r _; ${script}`, subject], {
+export function onParentExit(script, subject) {
+  const watchdog = spawn("sh", ["-c", `read -r _; ${script}`, subject], {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
-  heir.unref();
-  /** @type {import("node:net").Socket} */ (heir.stdin).unref();
-  return heir;
+  watchdog.unref();
+  /** @type {import("node:net").Socket} */ (watchdog.stdin).unref();
+  return watchdog;
 }
 
 /**

@@ -8,14 +8,14 @@ const USAGE =
   "npm run token -- --user ann [--name Ann] [--role player|host|admin] [--room kind/id]… [--hours 24]";
 
 try {
-  console.log(await token());
+  console.log(await createToken());
 } catch (problem) {
   console.error(problem instanceof Error ? problem.message : String(problem));
   console.error(USAGE);
   process.exitCode = 1;
 }
 
-async function token() {
+async function createToken() {
   const { user, name, role, room: rooms, hours } = readFlags();
   if (user === undefined) throw new Error("--user is missing: the id of whoever the token is for.");
   const lastsMs = Number(hours) * HOUR_MS;
@@ -27,11 +27,11 @@ async function token() {
 
   const now = Date.now();
   const expiresAt = now + lastsMs;
-  const { readConfig } = await importTypeScript("src/platform/config.ts");
+  const { readConfig } = await importTypeScript("src/config/config.ts");
   const config = readConfig({ AUTH_SECRET: secret });
   if (!config.ok) throw new Error(config.problems.join("\n"));
-  const { readClaims } = await importTypeScript("src/identity/claims.ts");
-  const read = readClaims({ sub: user, name, role, rooms, exp: expiresAt / 1000 });
+  const { parseClaims } = await importTypeScript("src/identity/claims.ts");
+  const read = parseClaims({ sub: user, name, role, rooms, exp: expiresAt / 1000 });
   if (!read.ok) throw new Error(read.reason);
 
   const { signToken } = await importTypeScript("src/identity/token.ts");

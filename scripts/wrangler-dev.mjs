@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { writeEnvFile } from "./env-file.mjs";
 import { localNode } from "./local-node.mjs";
 import { PROJECT } from "./project.mjs";
-import { freshTmp } from "./state-dir.mjs";
+import { emptyTmp } from "./state-dir.mjs";
 
 /** Rings the cron trigger of wrangler.toml by hand. */
 export const UPKEEP_PATH = "/__scheduled";
@@ -16,7 +16,7 @@ export const UPKEEP_PATH = "/__scheduled";
  * @returns {import("./process-group.mjs").Command}
  */
 export function wranglerDev({ port, stateDir, vars, main, ...reach }) {
-  sweepLeftovers();
+  removeOldBundles();
   const envFile = join(stateDir, "vars.env");
   writeEnvFile(envFile, vars, { expands: true });
   const args = [
@@ -56,7 +56,7 @@ export function wrangler(stateDir, args, reach = {}) {
     env: {
       ...process.env,
       ...node.env,
-      TMPDIR: freshTmp(stateDir),
+      TMPDIR: emptyTmp(stateDir),
       WRANGLER_SEND_METRICS: "false",
       WRANGLER_HIDE_BANNER: "true",
       WRANGLER_LOG_PATH: discardedLog(stateDir),
@@ -86,7 +86,7 @@ function discardedLog(stateDir) {
 const DAY_MS = 86_400_000;
 
 /** A wrangler that is killed leaves its bundle behind, a few MB each time; tests kill it often. */
-function sweepLeftovers() {
+function removeOldBundles() {
   const folder = join(PROJECT, ".wrangler/tmp");
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder)) {

@@ -1,63 +1,64 @@
-import { openDoor } from "./play/door";
-import { browserMemory, tabMemory } from "./play/memory";
-import { linkTo, roomInAddress } from "./play/place";
+import { openJoinForm } from "./play/door";
+import { browserStorage, tabStorage } from "./play/memory";
+import { parseRoomLink, toRoomLink } from "./play/place";
 import { openRoomView } from "./play/room-view";
 import { claimTab } from "./play/tab";
 import { followKeyboard } from "./play/visible-height";
-import { type Visit, visit } from "./play/visit";
+import { openVisit, type Visit } from "./play/visit";
 
 const tab = claimTab();
-let here: { room: string; visit?: Visit } | undefined;
+let current: { room: string; visit?: Visit } | undefined;
 
-const door = openDoor((name, room) => {
-  browserMemory.set("name", name);
-  browserMemory.set("room", room);
-  if (location.hash === "" || roomInAddress(address()) !== room)
-    history.pushState(null, "", linkTo(room, address()));
-  void enter(name, room);
+const joinForm = openJoinForm((name, room) => {
+  browserStorage.set("name", name);
+  browserStorage.set("room", room);
+  if (location.hash === "" || parseRoomLink(currentUrl()) !== room)
+    history.pushState(null, "", toRoomLink(room, currentUrl()));
+  void enterRoom(name, room);
 });
 const roomView = openRoomView({
-  visit: () => here?.visit,
+  visit: () => current?.visit,
   leave() {
     history.pushState(null, "", location.pathname);
-    follow();
+    followAddress();
   },
 });
 
 /** The address is where one is: going back leaves the room, another room's link leads there. */
-function follow(): void {
-  const room = roomInAddress(address());
-  if (room !== undefined && room === here?.room) return;
-  leave();
-  const name = browserMemory.get("name");
+function followAddress(): void {
+  const room = parseRoomLink(currentUrl());
+  if (room !== undefined && room === current?.room) return;
+  leaveRoom();
+  const name = browserStorage.get("name");
   // Only the room that this tab was in before a reload is entered unasked; anybody's link shows the door first.
-  if (room !== undefined && name !== undefined && tabMemory.get("in") === room) return void enter(name, room);
-  tabMemory.remove("in");
-  door.show({ name, room: room ?? browserMemory.get("room") ?? "hall", invited: room !== undefined });
+  if (room !== undefined && name !== undefined && tabStorage.get("in") === room)
+    return void enterRoom(name, room);
+  tabStorage.remove("in");
+  joinForm.show({ name, room: room ?? browserStorage.get("room") ?? "hall", invited: room !== undefined });
 }
 
-async function enter(name: string, room: string): Promise<void> {
-  leave();
-  const entered: typeof here = { room };
-  here = entered;
-  tabMemory.set("in", room);
-  door.hide();
-  roomView.enter(room, linkTo(room, address()));
+async function enterRoom(name: string, room: string): Promise<void> {
+  leaveRoom();
+  const entered: typeof current = { room };
+  current = entered;
+  tabStorage.set("in", room);
+  joinForm.hide();
+  roomView.enter(room, toRoomLink(room, currentUrl()));
   const id = await tab;
-  if (here === entered) entered.visit = visit(room, name, id, roomView.show);
+  if (current === entered) entered.visit = openVisit(room, name, id, roomView.show);
 }
 
-function leave(): void {
-  here?.visit?.leave();
-  here = undefined;
+function leaveRoom(): void {
+  current?.visit?.leave();
+  current = undefined;
   roomView.hide();
 }
 
-function address(): URL {
+function currentUrl(): URL {
   return new URL(location.href);
 }
 
-addEventListener("popstate", follow);
-addEventListener("hashchange", follow);
+addEventListener("popstate", followAddress);
+addEventListener("hashchange", followAddress);
 followKeyboard();
-follow();
+followAddress();

@@ -6,15 +6,15 @@ const CONNECT_TIMEOUT_MS = 60_000;
 const SETTLE_TIMEOUT_MS = 20_000;
 /** Nobody has heard anything for this long: longer than the second after which a room counts a large crowd anew. */
 const SETTLED_AFTER_MS = 1_500;
-const TROUBLES_KEPT = 5;
+const PROBLEMS_KEPT = 5;
 const FRAMES_KEPT = 8192;
 
 const sleep = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** One room as its visitors see it. */
 export class Room {
-  /** @type {Person[]} */ people = [];
-  /** One whose every message is parsed. @type {Person | undefined} */ observer;
+  /** @type {BenchClient[]} */ clients = [];
+  /** One whose every message is parsed. @type {BenchClient | undefined} */ observer;
   /** Messages sent in it. */
   sent = 0;
   /**
@@ -41,7 +41,7 @@ export class Room {
 }
 
 /** One visitor: a socket, what came over it, and for an observer whether it was all there and in order. */
-export class Person {
+export class BenchClient {
   wire = new Wire({
     opened: () => this.crowd.dialect.opened(this),
     head: (buffer, start, length) => this.crowd.dialect.head(this, buffer, start, length),
@@ -55,12 +55,12 @@ export class Person {
   received = 0;
   /** Observers: frames; events that nobody said (joins, counts). */
   frames = 0;
-  others = 0;
+  otherEvents = 0;
   seq = 0;
   seenAtBytes = 0;
   /** @type {string | undefined} */ tab;
   /** What this person has said. */
-  said = 0;
+  sentCount = 0;
   /** Last number heard from each talker. @type {Map<number, number>} */ #last = new Map();
 
   /**
@@ -89,8 +89,8 @@ export class Person {
   /** @param {string} why */
   #ended(why) {
     this.#refused(new Error(why));
-    this.crowd.broken = true;
-    this.trouble(why);
+    this.crowd.isBroken = true;
+    this.reportProblem(why);
   }
 
   /** @param {number} deliveries */
@@ -100,19 +100,20 @@ export class Person {
   }
 
   /** An observer has read a message: `talker:number:sentAt:…`. @param {string} text */
-  heard(text) {
+  onText(text) {
     const [who, count, at] = text.split(":", 3).map(Number);
     const talker = Number(who);
     const number = Number(count);
     const expected = (this.#last.get(talker) ?? 0) + 1;
-    if (number !== expected) this.trouble(`heard ${number} of talker ${talker} where ${expected} was due`);
+    if (number !== expected)
+      this.reportProblem(`heard ${number} of talker ${talker} where ${expected} was due`);
     this.#last.set(talker, number);
-    this.crowd.heard(Number(at));
+    this.crowd.onHeard(Number(at));
   }
 
   /** @param {string} what */
-  trouble(what) {
-    this.crowd.trouble(this, what);
+  reportProblem(what) {
+    this.crowd.reportProblem(this, what);
   }
 }
 
@@ -121,17 +122,17 @@ export class Crowd {
   /** Deliveries over all sockets. */
   received = 0;
   /** @type {Room[]} */ rooms = [];
-  /** @type {Person[]} */ people = [];
-  /** @type {Person[]} */ talkers = [];
-  /** @type {Person[]} */ observers = [];
-  /** What went wrong lately, and how often ever. @type {string[]} */ troubles = [];
-  troubleCount = 0;
+  /** @type {BenchClient[]} */ clients = [];
+  /** @type {BenchClient[]} */ talkers = [];
+  /** @type {BenchClient[]} */ observers = [];
+  /** What went wrong lately, and how often ever. @type {string[]} */ problems = [];
+  problemCount = 0;
   /** A socket has been lost: there is no going on with this crowd. */
-  broken = false;
-  /** @type {(sentAt: number) => void} */ heard = () => {};
+  isBroken = false;
+  /** @type {(sentAt: number) => void} */ onHeard = () => {};
 
   /**
-   * @param {import("./dialects.mjs").Dialect} dialect
+   * @param {import("./adapters.mjs").Dialect} dialect
    * @param {import("./scenarios.mjs").Scenario} scenario
    */
   constructor(dialect, scenario) {
@@ -152,12 +153,12 @@ export class Crowd {
         const talks = Math.floor(index / talkEvery) !== Math.floor((index - 1) / talkEvery);
         // With one observer a room, a different place in each.
         const place = scenario.observers === 1 ? (index + r) % scenario.people : index;
-        const person = new Person(this, room, index, {
+        const person = new BenchClient(this, room, index, {
           talker: talks ? this.talkers.length : -1,
           observes: observing.has(place),
         });
-        room.people.push(person);
-        this.people.push(person);
+        room.clients.push(person);
+        this.clients.push(person);
         if (talks) this.talkers.push(person);
         if (person.observes) {
           this.observers.push(person);
@@ -170,7 +171,7 @@ export class Crowd {
   /** @param {number} port */
   async connect(port) {
     const deadline = Date.now() + CONNECT_TIMEOUT_MS;
-    const waiting = [...this.people].reverse();
+    const waiting = [...this.clients].reverse();
     const connector = async () => {
       for (let person = waiting.pop(); person !== undefined; person = waiting.pop()) {
         if (Date.now() > deadline) throw new Error("connecting the crowd took more than a minute");
@@ -192,17 +193,17 @@ export class Crowd {
   }
 
   #agree() {
-    return this.rooms.every(({ people }) => people.every(({ seq }) => seq === people[0]?.seq));
+    return this.rooms.every(({ clients: people }) => people.every(({ seq }) => seq === people[0]?.seq));
   }
 
-  /** @param {Person} person @param {string} what */
-  trouble(person, what) {
-    this.troubleCount++;
-    this.troubles.push(`${person.room.name} #${person.index}: ${what}`);
-    if (this.troubles.length > TROUBLES_KEPT) this.troubles.shift();
+  /** @param {BenchClient} person @param {string} what */
+  reportProblem(person, what) {
+    this.problemCount++;
+    this.problems.push(`${person.room.name} #${person.index}: ${what}`);
+    if (this.problems.length > PROBLEMS_KEPT) this.problems.shift();
   }
 
   close() {
-    for (const { wire } of this.people) wire.close();
+    for (const { wire } of this.clients) wire.close();
   }
 }

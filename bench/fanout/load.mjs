@@ -1,9 +1,9 @@
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
-import { openBreather } from "./breather.mjs";
 import { countTalk, openMeter } from "./meter.mjs";
 import { machineBusySeconds } from "./processor.mjs";
 import { judgeSample } from "./sample.mjs";
 import { fanout } from "./scenarios.mjs";
+import { openThrottle } from "./throttle.mjs";
 import { timetable } from "./timetable.mjs";
 import { frameOf } from "./wire.mjs";
 
@@ -11,13 +11,13 @@ import { frameOf } from "./wire.mjs";
 const TEXT_LENGTH = 100;
 const LOOK_EVERY_MS = 100;
 /** With this much undelivered the subject has lost, and sending more would only fill its memory. */
-const GIVE_UP_AFTER_MS = 1500;
+const MAX_BACKLOG_MS = 1500;
 /** A subject that is not done by then is started anew. */
-const DRAIN_PATIENCE_MS = 8000;
+const DRAIN_TIMEOUT_MS = 8000;
 
 /**
  * @typedef {import("./crowd.mjs").Crowd} Crowd
- * @typedef {import("./crowd.mjs").Person} Person
+ * @typedef {import("./crowd.mjs").BenchClient} Person
  * @typedef {import("./server.mjs").RunningServer} RunningServer
  *
  * @typedef {object} Reading
@@ -40,32 +40,32 @@ const DRAIN_PATIENCE_MS = 8000;
  * @param {Pick<RunningServer, "processor">} server
  * @param {{ rate: number, warmMs: number, windowMs: number, seed: number }} options
  */
-export async function talk(crowd, server, { rate, warmMs, windowMs, seed }) {
+export async function sampleTalk(crowd, server, { rate, warmMs, windowMs, seed }) {
   const lengthMs = warmMs + windowMs;
   const messages = timetable({ talkers: crowd.talkers.length, rate, lengthMs, seed });
   // What the timetable really holds: a pace that varies makes a few messages more or fewer than the rate.
   const inWindow = messages.atMs.filter((at) => at >= warmMs).length;
   const offered = (inWindow * fanout(crowd.scenario) * 1000) / windowMs;
-  const tooMuch = Math.max((offered * GIVE_UP_AFTER_MS) / 1000, 20 * fanout(crowd.scenario));
+  const tooMuch = Math.max((offered * MAX_BACKLOG_MS) / 1000, 20 * fanout(crowd.scenario));
   const meter = openMeter(crowd);
   const lag = monitorEventLoopDelay({ resolution: 1 });
-  const breather = openBreather();
+  const breather = openThrottle();
   const began = performance.now();
-  const latencies = listen(crowd, began + warmMs, messages.atMs.length);
+  const latencies = recordLatencies(crowd, began + warmMs, messages.atMs.length);
   /** @type {{ at: number, backlog: number }[]} */
   const backlogs = [];
   /** @type {Reading | undefined} */ let first;
   let next = 0;
   let gaveUp = false;
 
-  for (let now = began; now - began < lengthMs && !gaveUp && !crowd.broken; now = performance.now()) {
+  for (let now = began; now - began < lengthMs && !gaveUp && !crowd.isBroken; now = performance.now()) {
     if (first === undefined && now - began >= warmMs) {
-      first = read(crowd, server);
+      first = takeReading(crowd, server);
       lag.enable();
     }
     const upTo = next;
     while (next < messages.atMs.length && Number(messages.atMs[next]) <= now - began) next++;
-    speak(crowd, messages.talker.subarray(upTo, next));
+    sendDue(crowd, messages.talker.subarray(upTo, next));
     meter.sent += next - upTo;
     if (now - began >= warmMs + backlogs.length * LOOK_EVERY_MS) {
       const backlog = meter.backlog();
@@ -75,7 +75,7 @@ export async function talk(crowd, server, { rate, warmMs, windowMs, seed }) {
     breather.take();
     await turn();
   }
-  const last = read(crowd, server);
+  const last = takeReading(crowd, server);
   lag.disable();
   const drainMs = await drain(crowd, meter);
   return judgeSample({
@@ -98,15 +98,15 @@ export async function talk(crowd, server, { rate, warmMs, windowMs, seed }) {
  * @param {Crowd} crowd
  * @param {Uint16Array} talkers
  */
-function speak(crowd, talkers) {
+function sendDue(crowd, talkers) {
   /** @type {Map<Person, Buffer[]>} */
   const speaking = new Map();
   for (const talker of talkers) {
     const person = /** @type {Person} */ (crowd.talkers[talker]);
-    person.said++;
+    person.sentCount++;
     person.room.sent++;
-    const head = `${talker}:${person.said}:${performance.now().toFixed(3)}:`;
-    const frame = frameOf(crowd.dialect.say(head.padEnd(TEXT_LENGTH, "x"), `${talker}-${person.said}`));
+    const head = `${talker}:${person.sentCount}:${performance.now().toFixed(3)}:`;
+    const frame = frameOf(crowd.dialect.say(head.padEnd(TEXT_LENGTH, "x"), `${talker}-${person.sentCount}`));
     const frames = speaking.get(person);
     if (frames === undefined) speaking.set(person, [frame]);
     else frames.push(frame);
@@ -120,22 +120,22 @@ function speak(crowd, talkers) {
  * @param {number} from
  * @param {number} messages
  */
-function listen(crowd, from, messages) {
+function recordLatencies(crowd, from, messages) {
   const latencies = new Float64Array(messages * crowd.scenario.observers);
   let heard = 0;
-  crowd.heard = (sentAt) => {
+  crowd.onHeard = (sentAt) => {
     if (sentAt >= from && heard < latencies.length) latencies[heard++] = performance.now() - sentAt;
   };
   return {
     end() {
-      crowd.heard = () => {};
+      crowd.onHeard = () => {};
       return latencies.subarray(0, heard).sort();
     },
   };
 }
 
 /** @param {Crowd} crowd @param {Pick<RunningServer, "processor">} server @returns {Reading} */
-function read(crowd, server) {
+function takeReading(crowd, server) {
   const { user, system } = process.cpuUsage();
   return {
     at: performance.now(),
@@ -151,7 +151,7 @@ function read(crowd, server) {
 async function drain(crowd, meter) {
   const began = performance.now();
   while (meter.backlog() > 0) {
-    if (crowd.broken || performance.now() - began > DRAIN_PATIENCE_MS) return Number.POSITIVE_INFINITY;
+    if (crowd.isBroken || performance.now() - began > DRAIN_TIMEOUT_MS) return Number.POSITIVE_INFINITY;
     await turn();
   }
   return performance.now() - began;

@@ -7,12 +7,12 @@ import { fanout } from "./scenarios.mjs";
 export function openMeter(crowd) {
   const people = fanout(crowd.scenario);
   const from = countTalk(crowd);
-  const troublesFrom = crowd.troubleCount;
+  const troublesFrom = crowd.problemCount;
   const rooms = crowd.rooms.map((room) => ({
     room,
     sent: room.sent,
     others: othersIn(room),
-    received: room.people.map(({ received }) => received),
+    received: room.clients.map(({ received }) => received),
   }));
   return {
     sent: 0,
@@ -26,7 +26,7 @@ export function openMeter(crowd) {
       let surplus = 0;
       for (const { room, sent, others, received } of rooms) {
         const due = room.sent - sent + (othersIn(room) - others);
-        for (const person of room.people) {
+        for (const person of room.clients) {
           const lacks = due - (person.received - Number(received[person.index]));
           if (lacks > 0) missing += lacks;
           else surplus -= lacks;
@@ -35,9 +35,9 @@ export function openMeter(crowd) {
       return { missing, surplus };
     },
     troubles: () =>
-      crowd.troubleCount === troublesFrom
+      crowd.problemCount === troublesFrom
         ? []
-        : [`${crowd.troubleCount - troublesFrom} troubles, such as ${crowd.troubles.at(-1)}`],
+        : [`${crowd.problemCount - troublesFrom} troubles, such as ${crowd.problems.at(-1)}`],
   };
 }
 
@@ -52,4 +52,4 @@ export function countTalk(crowd) {
 }
 
 /** Events that nobody said, which only an observer knows apart. @param {import("./crowd.mjs").Room} room */
-const othersIn = (room) => room.observer?.others ?? 0;
+const othersIn = (room) => room.observer?.otherEvents ?? 0;

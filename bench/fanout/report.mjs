@@ -1,5 +1,5 @@
 import { fanout, scenarios } from "./scenarios.mjs";
-import { count, summary, title, topSummary } from "./summary.mjs";
+import { count, maxRateSummary, summary, title } from "./summary.mjs";
 import { judge } from "./targets.mjs";
 
 /**
@@ -62,7 +62,7 @@ function fixedRow(subject, samples) {
 
 /** @param {string} subject @param {Result} result */
 function topRow(subject, result) {
-  const told = topSummary(result);
+  const told = maxRateSummary(result);
   if (told === undefined) return blank(subject, result.tops.length > 0 ? "no rate held" : "not tried");
   const limited = result.tops.some(({ generatorLimited }) => generatorLimited);
   return [

@@ -4,13 +4,13 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { Harness } from "./harness.mjs";
+import { findMaxRate } from "./max-rate.mjs";
 import { printReport } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { GENERATOR_CORE } from "./server.mjs";
 import { sideBySide } from "./side-by-side.mjs";
-import { Stand } from "./stand.mjs";
 import { subjects } from "./subjects.mjs";
-import { findTop } from "./top.mjs";
 
 const peers = join(dirname(fileURLToPath(import.meta.url)), "..", "peers");
 
@@ -21,7 +21,7 @@ const usage = `npm run bench -- fanout [--scenario a,b,c] [--subject ${Object.ke
  * @typedef {import("./sample.mjs").Sample} Sample
  * @typedef {object} Result of one subject in one scenario, over all turns
  * @property {Map<number, Sample[]>} fixed by rate
- * @property {import("./top.mjs").Top[]} tops
+ * @property {import("./max-rate.mjs").Top[]} tops
  * @property {import("./side-by-side.mjs").Pair[]} pairs of ours, where that is compared with one other window by window
  * @property {string[]} errors
  *
@@ -79,7 +79,7 @@ export async function fanoutBench(args) {
 async function takeTurn(scenarioName, subjectName, turn, result, options, interrupted) {
   const scenario = /** @type {import("./scenarios.mjs").Scenario} */ (scenarios[scenarioName]);
   const subject = /** @type {import("./subjects.mjs").Subject} */ (subjects[subjectName]);
-  const stand = new Stand(subject, scenario, { throughProxy: options.throughProxy, seed: 1 + turn });
+  const stand = new Harness(subject, scenario, { throughProxy: options.throughProxy, seed: 1 + turn });
   const say = (/** @type {string} */ text) =>
     console.error(`turn ${turn + 1} (${scenarioName}) ${subject.title}: ${text}`);
   try {
@@ -97,7 +97,7 @@ async function takeTurn(scenarioName, subjectName, turn, result, options, interr
     if (options.fixedOnly) return;
     // Where an earlier turn has found the top already, begin near it.
     const before = result.tops[0]?.sample?.rate;
-    const top = await findTop(
+    const top = await findMaxRate(
       async (rate) => {
         if (interrupted()) throw new Error("interrupted");
         const sample = await stand.sample({ rate, ...options.probe });
@@ -112,7 +112,7 @@ async function takeTurn(scenarioName, subjectName, turn, result, options, interr
     result.errors.push(text);
     say(text);
   } finally {
-    await stand.clear();
+    await stand.tearDown();
   }
 }
 

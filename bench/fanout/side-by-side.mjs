@@ -1,4 +1,4 @@
-import { Stand } from "./stand.mjs";
+import { Harness } from "./harness.mjs";
 
 /** A window for each in less time than rooms take to fall asleep. */
 const WINDOW = { warmMs: 1000, windowMs: 2500 };
@@ -23,23 +23,23 @@ const LIVED = { warmMs: 0, windowMs: 6000 };
  */
 export async function sideBySide(subjects, scenario, options, taken, interrupted) {
   const { rate, pairs, livedMs } = options;
-  const [ours, theirs] = subjects.map((subject) => new Stand(subject, scenario, options));
+  const [ours, theirs] = subjects.map((subject) => new Harness(subject, scenario, options));
   if (ours === undefined || theirs === undefined) throw new Error("side by side stand two");
   try {
     const budget = 2 * pairs + (3 * livedMs) / LIVED.windowMs;
     for (let tries = 0; taken.length < pairs && tries < budget && !interrupted(); tries++) {
       // A stand whose server had to be set up anew is young again, and the other lives on with it.
-      if (Math.min(ours.talkedMs, theirs.talkedMs) < livedMs) {
-        await ours.once({ rate, ...LIVED });
-        await theirs.once({ rate, ...LIVED });
+      if (Math.min(ours.loadedMs, theirs.loadedMs) < livedMs) {
+        await ours.sampleOnce({ rate, ...LIVED });
+        await theirs.sampleOnce({ rate, ...LIVED });
         continue;
       }
       /** @type {Pair} */
-      const pair = [await ours.once({ rate, ...WINDOW }), await theirs.once({ rate, ...WINDOW })];
+      const pair = [await ours.sampleOnce({ rate, ...WINDOW }), await theirs.sampleOnce({ rate, ...WINDOW })];
       if (pair.every((sample) => sample.void.length === 0)) taken.push(pair);
     }
   } finally {
-    await ours.clear();
-    await theirs.clear();
+    await ours.tearDown();
+    await theirs.tearDown();
   }
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { framed, partyDialect, plain, socketio, tallyroom } from "./dialects.mjs";
+import { framedAdapter, partyAdapter, plainAdapter, socketioAdapter, tallyroomAdapter } from "./adapters.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const peers = join(root, "bench", "peers");
@@ -13,7 +13,7 @@ const cache = join(root, ".cache", "bench");
 /**
  * @typedef {object} Subject
  * @property {string} title
- * @property {import("./dialects.mjs").Dialect} dialect
+ * @property {import("./adapters.mjs").Dialect} dialect
  * @property {boolean} [peers] needs bench/peers installed
  * @property {(port: number, dataDir: string) => Omit<import("./server.mjs").ServerRecipe, "port">} recipe
  */
@@ -22,7 +22,7 @@ const cache = join(root, ".cache", "bench");
 export const subjects = {
   ours: {
     title: "Tallyroom on workerd",
-    dialect: tallyroom,
+    dialect: tallyroomAdapter,
     recipe: (port, dataDir) => ({
       command: [process.execPath, join("scripts", "dev-cloudflare.mjs")],
       cwd: root,
@@ -43,29 +43,29 @@ export const subjects = {
       },
     }),
   },
-  naive: { title: "naive room on workerd", dialect: partyDialect("naive"), recipe: naiveRecipe },
-  stored: { title: "naive room, stores first", dialect: partyDialect("stored"), recipe: naiveRecipe },
+  naive: { title: "naive room on workerd", dialect: partyAdapter("naive"), recipe: naiveRecipe },
+  stored: { title: "naive room, stores first", dialect: partyAdapter("stored"), recipe: naiveRecipe },
   socketio: {
     title: "Socket.IO on Node",
-    dialect: socketio,
+    dialect: socketioAdapter,
     peers: true,
     recipe: (port) => nodePeer(port, ["socketio.mjs"]),
   },
   ws: {
     title: "ws on Node",
-    dialect: plain,
+    dialect: plainAdapter,
     peers: true,
     recipe: (port) => nodePeer(port, ["ws.mjs"]),
   },
   "ws-framed": {
     title: "ws on Node, frames like ours",
-    dialect: framed,
+    dialect: framedAdapter,
     peers: true,
     recipe: (port) => nodePeer(port, ["ws.mjs", "--framed"]),
   },
   bun: {
     title: "Bun's publish",
-    dialect: plain,
+    dialect: plainAdapter,
     peers: true,
     recipe: (port) => ({ command: [bunBinary(), "bun.mjs"], cwd: peers, env: { PORT: String(port) } }),
   },

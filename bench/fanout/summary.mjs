@@ -33,7 +33,7 @@ export function summary(samples) {
 /** @typedef {ReturnType<typeof summary>} Summary */
 
 /** The top over all turns; undefined where no rate at all held. @param {import("./run.mjs").Result | undefined} result */
-export function topSummary(result) {
+export function maxRateSummary(result) {
   const samples = (result?.tops ?? []).flatMap(({ sample }) => (sample === undefined ? [] : [sample]));
   return samples.length === 0 ? undefined : summary(samples);
 }

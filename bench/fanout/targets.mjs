@@ -1,5 +1,5 @@
 import { scenarios } from "./scenarios.mjs";
-import { count, quantile, summary, title, topSummary } from "./summary.mjs";
+import { count, maxRateSummary, quantile, summary, title } from "./summary.mjs";
 
 /**
  * @typedef {import("./run.mjs").Results} Results
@@ -36,8 +36,8 @@ function fixed(results, scenario, subject, rate) {
 
 /** @param {Results} results @param {string} scenario @param {string} peer @param {number} target @returns {Verdict[]} */
 function topTimes(results, scenario, peer, target) {
-  const ours = topSummary(results.get(scenario)?.get("ours"));
-  const theirs = topSummary(results.get(scenario)?.get(peer));
+  const ours = maxRateSummary(results.get(scenario)?.get("ours"));
+  const theirs = maxRateSummary(results.get(scenario)?.get(peer));
   if (ours === undefined || theirs === undefined) return [];
   const times = ours.delivered / theirs.delivered;
   const text = `(${scenario}) top ${times.toFixed(1)} times that of ${title(peer)}: ${count(ours.delivered)} to ${count(theirs.delivered)} deliveries a second`;
@@ -106,7 +106,7 @@ function holds(results, scenario, rate) {
 
 /** @param {Results} results @returns {Verdict[]} */
 function naiveTop(results) {
-  const theirs = topSummary(results.get("b")?.get("naive"));
+  const theirs = maxRateSummary(results.get("b")?.get("naive"));
   return theirs === undefined
     ? []
     : [

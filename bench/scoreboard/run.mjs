@@ -11,7 +11,7 @@ const ROOMS = 300;
 const PLAYERS = 100;
 const CONNECTIONS = 16;
 /** Reads of each board from memory, for one of it from D1. */
-const AGAIN = 20;
+const CACHED_READS = 20;
 /** What is asked of a cached read: how many times cheaper than an uncached one. */
 const TARGET = 20;
 
@@ -27,10 +27,10 @@ const TARGET = 20;
 /** In this order: a batch makes every board old, the first readers have it fetched, the next are told from memory. @type {Record<string, Read>} */
 const reads = {
   uncached: { title: "200 from D1: nobody holds it", times: 1, status: 200, says: "fwd=miss", knows: false },
-  cached: { title: "200 from memory", times: AGAIN, status: 200, says: "; hit", knows: false },
+  cached: { title: "200 from memory", times: CACHED_READS, status: 200, says: "; hit", knows: false },
   same: {
     title: "304 from memory: the reader has it",
-    times: AGAIN,
+    times: CACHED_READS,
     status: 304,
     says: "; hit",
     knows: true,
@@ -107,7 +107,7 @@ class Scoreboard {
       // In force, so that counting is part of what is measured, and out of reach.
       READ_LIMIT: "100000/1",
     });
-    const { signCall, SIGNATURE_HEADER } = await importTypeScript("src/platform/calls/signed-call.ts");
+    const { signCall, SIGNATURE_HEADER } = await importTypeScript("src/edge/signed-calls/signed-call.ts");
     return new Scoreboard(worker, async (path, body) => ({
       "Content-Type": "application/json",
       [SIGNATURE_HEADER]: await signCall({ method: "POST", path, body }, secret, Date.now()),

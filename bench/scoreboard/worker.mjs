@@ -33,18 +33,18 @@ export class BareWorker {
   static async start(vars) {
     const folder = mkdtempSync(join(tmpdir(), "tallyroom-scoreboard-"));
     await migrateLocally(folder);
-    const before = new Set(workerds());
+    const before = new Set(findWorkerdPids());
     const runtime = new Miniflare({
-      ...configured(),
+      ...readWranglerOptions(),
       defaultPersistRoot: join(folder, "state", "v3"),
       d1Persist: join(folder, "state", "v3", "d1"),
-      modules: [{ type: "ESModule", path: "worker.mjs", contents: await bundled() }],
+      modules: [{ type: "ESModule", path: "worker.mjs", contents: await bundleWorker() }],
       bindings: vars,
       cf: false,
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     });
     const url = await runtime.unsafeGetDirectURL();
-    const pid = workerds().find((one) => !before.has(one));
+    const pid = findWorkerdPids().find((one) => !before.has(one));
     if (pid === undefined) throw new Error("No workerd was started.");
     return new BareWorker(runtime, url, pid, folder);
   }
@@ -61,14 +61,14 @@ export class BareWorker {
 }
 
 /** As wrangler.toml has it; nothing of anybody's `.env`. */
-function configured() {
+function readWranglerOptions() {
   process.env.CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV = "false";
   const { workerOptions } = optionsOf(join(PROJECT, "wrangler.toml"));
   const { compatibilityDate, compatibilityFlags, durableObjects, d1Databases } = workerOptions;
   return { name: "tallyroom", compatibilityDate, compatibilityFlags, durableObjects, d1Databases };
 }
 
-async function bundled() {
+async function bundleWorker() {
   const { outputFiles } = await build({
     entryPoints: [join(PROJECT, "src/worker/index.ts")],
     bundle: true,
@@ -82,7 +82,7 @@ async function bundled() {
   return outputFiles[0]?.text ?? "";
 }
 
-function workerds() {
+function findWorkerdPids() {
   return readTree(process.pid)
     .filter(({ command }) => command === "workerd")
     .map(({ pid }) => pid);

@@ -1,5 +1,5 @@
 import type { Nack } from "../protocol/messages";
-import type { ActionErrorCode, Refusal } from "./session/outcome";
+import type { ActionErrorCode, Rejection } from "./session/outcome";
 
 /** Why an action was not done, or why nobody can tell whether it was (`unknown_outcome`). */
 export class ActionError extends Error {
@@ -13,7 +13,7 @@ export class ActionError extends Error {
   constructor(
     /** Of the action. */
     readonly id: string,
-    { code, message, retryAfterMs, info }: Refusal,
+    { code, message, retryAfterMs, info }: Rejection,
   ) {
     super(message);
     this.code = code;

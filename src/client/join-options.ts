@@ -1,14 +1,14 @@
-import type { Who } from "./pass";
-import type { TokenStore } from "./token-store";
-import type { AnyKind, FeatureStates, Foresight } from "./typed-kind";
+import type { Credentials } from "./browser/token-provider";
+import type { TokenStore } from "./browser/token-store";
+import type { AnyKind, FeatureStates, Predictions } from "./typed-kind";
 
-export type JoinOptions<K extends AnyKind> = Who & {
+export type JoinOptions<K extends AnyKind> = Credentials & {
   /** Where the rooms are; the page's own host if absent. */
   host?: string;
   room: string;
   kind: K["name"];
   /** What one's own actions will come to: shown at once, and replaced by what really happens. */
-  optimistic?: Foresight<K>;
+  optimistic?: Predictions<K>;
   /** A class like the browser's: `ws` where there is none. */
   WebSocket?: new (
     ...args: never[]

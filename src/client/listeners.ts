@@ -14,10 +14,10 @@ export class Listeners {
     return () => void all.delete(entry);
   }
 
-  call(topic: string, news: unknown): void {
+  emit(topic: string, value: unknown): void {
     for (const { listener } of [...(this.#byTopic.get(topic) ?? [])]) {
       try {
-        listener(news as never);
+        listener(value as never);
       } catch (error) {
         // As an event of the browser's own would do with it: told, and nothing else stops.
         queueMicrotask(() => {

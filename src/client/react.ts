@@ -15,17 +15,17 @@ import {
 import type { ActionError } from "./action-error";
 import type { DoOptions, JoinOptions } from "./join-options";
 import { RoomClient } from "./room-client";
-import type { Status } from "./session";
 import type { PendingAction } from "./session/pending";
+import type { Status } from "./session/session";
 import type {
   ActionData,
   ActionName,
+  ActionResult,
   AnyKind,
   BuiltInKinds,
-  Done,
+  DataArgs,
   FeatureName,
   FeatureNamed,
-  Given,
   StateOf,
   StatesOf,
 } from "./typed-kind";
@@ -40,8 +40,8 @@ export interface Register {}
 export type RegisteredKind = Register extends { kind: infer K extends AnyKind } ? K : BuiltInKinds["main"];
 
 /** StrictMode takes back every effect and does it again, in one step: who is on the page at its end never left the room. */
-const onPage = new WeakSet<object>();
-const RoomContext = createContext<RoomClient<AnyKind> | undefined>(undefined);
+const mountedRooms = new WeakSet<object>();
+const ReactRoomContext = createContext<RoomClient<AnyKind> | undefined>(undefined);
 
 export type RoomProviderProps<K extends AnyKind> = { children?: ReactNode } & (
   | { client: RoomClient<K> }
@@ -54,36 +54,41 @@ export type RoomProviderProps<K extends AnyKind> = { children?: ReactNode } & (
  */
 export function RoomProvider<K extends AnyKind = RegisteredKind>(props: RoomProviderProps<K>): ReactNode {
   const { children, ...options } = props;
-  const given = options.client;
-  const key = given ? "" : keyOf(options as JoinOptions<K>);
+  const givenRoom = options.client;
+  const key = givenRoom ? "" : toVisitKey(options as JoinOptions<K>);
   // What is handed in anew at every rendering, as functions are, is not another visit.
-  const newest = useRef(options as JoinOptions<K>);
+  const latestOptions = useRef(options as JoinOptions<K>);
   useEffect(() => {
-    newest.current = options as JoinOptions<K>;
+    latestOptions.current = options as JoinOptions<K>;
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for all of the options that make a visit
-  const own = useMemo(
-    () => (given ? undefined : new RoomClient<K>(lasting(options as JoinOptions<K>, newest))),
-    [given, key],
+  const ownRoom = useMemo(
+    () =>
+      givenRoom ? undefined : new RoomClient<K>(withLatestGetToken(options as JoinOptions<K>, latestOptions)),
+    [givenRoom, key],
   );
-  const client = given ?? own;
+  const client = givenRoom ?? ownRoom;
   useEffect(() => {
-    if (!own) return;
-    onPage.add(own);
-    own.join();
+    if (!ownRoom) return;
+    mountedRooms.add(ownRoom);
+    ownRoom.join();
     return () => {
-      onPage.delete(own);
+      mountedRooms.delete(ownRoom);
       queueMicrotask(() => {
-        if (!onPage.has(own)) own.leave();
+        if (!mountedRooms.has(ownRoom)) ownRoom.leave();
       });
     };
-  }, [own]);
-  return createElement(RoomContext.Provider, { value: client as RoomClient<AnyKind> | undefined }, children);
+  }, [ownRoom]);
+  return createElement(
+    ReactRoomContext.Provider,
+    { value: client as RoomClient<AnyKind> | undefined },
+    children,
+  );
 }
 
 /** The room itself, for whatever hooks do not do. It is the same object as long as the visit lasts. */
 export function useRoom<K extends AnyKind = RegisteredKind>(): RoomClient<K> {
-  const room = useContext(RoomContext);
+  const room = useContext(ReactRoomContext);
   if (!room) throw new Error("There is no <RoomProvider> above this component.");
   return room as unknown as RoomClient<K>;
 }
@@ -102,7 +107,7 @@ export function useFeature<N extends FeatureName<RegisteredKind>, T>(
 ): T;
 export function useFeature(
   feature: string,
-  select: (state: never) => unknown = asItIs,
+  select: (state: never) => unknown = identity,
   equal: (one: never, other: never) => boolean = Object.is,
 ): unknown {
   const room = useRoom<AnyKind>();
@@ -129,26 +134,26 @@ export function useMembers(
 
 /** How the connection stands. */
 export function useStatus(): Status {
-  return useRoomValue(useRoom<AnyKind>(), statusOf, asItIs, Object.is);
+  return useRoomValue(useRoom<AnyKind>(), readStatus, identity, Object.is);
 }
 
 /** One's own actions that the room has not answered yet. */
 export function usePending(): readonly PendingAction[] {
-  return useRoomValue(useRoom<AnyKind>(), pendingOf, asItIs, Object.is);
+  return useRoomValue(useRoom<AnyKind>(), readPending, identity, Object.is);
 }
 
 /** Settles as `room.do` does. It is the same function at every rendering. */
-export type Doing<K extends AnyKind, N extends FeatureName<K>, A extends ActionName<K, N>> = (
-  ...given: [...Given<ActionData<K, N, A>>, options?: DoOptions]
-) => Promise<Done<K, N>>;
+export type DoAction<K extends AnyKind, N extends FeatureName<K>, A extends ActionName<K, N>> = (
+  ...given: [...DataArgs<ActionData<K, N, A>>, options?: DoOptions]
+) => Promise<ActionResult<K, N>>;
 
 /** An action to call, whether one is under way, and why the last one was not done. */
 export function useDo<N extends FeatureName<RegisteredKind>, A extends ActionName<RegisteredKind, N>>(
   feature: N,
   action: A,
-): { do: Doing<RegisteredKind, N, A>; pending: boolean; error: ActionError | undefined };
+): { do: DoAction<RegisteredKind, N, A>; pending: boolean; error: ActionError | undefined };
 export function useDo(feature: string, action: string): unknown {
-  const room: Acting = useRoom<AnyKind>();
+  const room: UntypedRoom = useRoom<AnyKind>();
   const [count, setCount] = useState(0);
   const [error, setError] = useState<ActionError | undefined>(undefined);
   const newest = useRef(0);
@@ -174,7 +179,7 @@ export function useDo(feature: string, action: string): unknown {
 }
 
 /** A room whose kind is not known here. */
-interface Acting {
+interface UntypedRoom {
   do(feature: string, action: string, data: unknown, options?: DoOptions): Promise<unknown>;
 }
 
@@ -204,72 +209,72 @@ export interface Hooks<K extends AnyKind> {
   useDo<N extends FeatureName<K>, A extends ActionName<K, N>>(
     feature: N,
     action: A,
-  ): { do: Doing<K, N, A>; pending: boolean; error: ActionError | undefined };
+  ): { do: DoAction<K, N, A>; pending: boolean; error: ActionError | undefined };
   useStatus(): Status;
   usePending(): readonly PendingAction[];
 }
 
 /** What hooks look at: a room, or one of which nothing is known yet. */
-type Seen = Pick<RoomClient<AnyKind>, "state" | "status" | "pending">;
+type RoomView = Pick<RoomClient<AnyKind>, "state" | "status" | "pending">;
 const IDLE: Status = { is: "idle", outdated: false };
-const NOTHING: readonly PendingAction[] = [];
+const NO_PENDING: readonly PendingAction[] = [];
 
 /** A value of the room's that React may look at as often as it likes: the same one until it really is another. */
 function useRoomValue<V, T>(
   room: RoomClient<AnyKind>,
-  read: (seen: Seen) => V,
+  read: (seen: RoomView) => V,
   select: (value: V) => T,
   equal: (one: T, other: T) => boolean,
 ): T {
   // What was on the screen last, so that an equal selection keeps its identity over renderings too.
-  const shown = useRef<{ value: T } | undefined>(undefined);
-  const [look, lookFirst] = useMemo(() => {
-    const looking = (seen: Seen) => {
+  const lastShown = useRef<{ value: T } | undefined>(undefined);
+  const [getSnapshot, getServerSnapshot] = useMemo(() => {
+    const looking = (seen: RoomView) => {
       let last: { from: V; value: T } | undefined;
       return () => {
         const from = read(seen);
         if (last && last.from === from) return last.value;
         const selected = select(from);
-        const before = last ?? shown.current;
+        const before = last ?? lastShown.current;
         const value = before && equal(before.value, selected) ? before.value : selected;
         last = { from, value };
         return value;
       };
     };
     // While a page takes over what a server has rendered, the room may be live already: what stands there is what counts.
-    const blank: Seen = { state: room.initial, status: IDLE, pending: NOTHING };
-    return [looking(room), typeof document === "undefined" ? looking(room) : looking(blank)];
+    const initialView: RoomView = { state: room.initial, status: IDLE, pending: NO_PENDING };
+    return [looking(room), typeof document === "undefined" ? looking(room) : looking(initialView)];
   }, [room, read, select, equal]);
   const subscribe = useCallback((changed: () => void) => room.subscribe(changed), [room]);
-  const value = useSyncExternalStore(subscribe, look, lookFirst);
+  const value = useSyncExternalStore(subscribe, getSnapshot, getServerSnapshot);
   useEffect(() => {
-    shown.current = { value };
+    lastShown.current = { value };
   }, [value]);
   return value;
 }
 
-function asItIs<T>(value: T): T {
+function identity<T>(value: T): T {
   return value;
 }
 
-function statusOf({ status }: Seen): Status {
+function readStatus({ status }: RoomView): Status {
   return status;
 }
 
-function pendingOf({ pending }: Seen): readonly PendingAction[] {
+function readPending({ pending }: RoomView): readonly PendingAction[] {
   return pending;
 }
 
 /** Options that make a visit what it is. */
-function keyOf<K extends AnyKind>({ host, kind, room, name, token, tab }: JoinOptions<K>): string {
+function toVisitKey<K extends AnyKind>({ host, kind, room, name, token, tab }: JoinOptions<K>): string {
   return JSON.stringify([host, kind, room, name, token, tab]);
 }
 
 /** `getToken` is asked for hours after it was handed in: the one of the newest rendering is meant. */
-function lasting<K extends AnyKind>(
+function withLatestGetToken<K extends AnyKind>(
   options: JoinOptions<K>,
-  newest: { current: JoinOptions<K> },
+  latest: { current: JoinOptions<K> },
 ): JoinOptions<K> {
   if (options.getToken === undefined) return options;
-  return { ...options, getToken: () => newest.current.getToken?.() ?? "" };
+  return { ...options, getToken: () => latest.current.getToken?.() ?? "" };
 }

@@ -3,47 +3,47 @@ import { closeCodes } from "../protocol/codes";
 import type { Json } from "../protocol/messages";
 import { protocolVersion } from "../protocol/version";
 import { ActionError } from "./action-error";
-import { originOf, problemOf } from "./address";
+import { createMonotonicClock } from "./browser/monotonic-clock";
+import { watchPageLifecycle } from "./browser/page-lifecycle";
+import { findRoomNameProblem, resolveOrigin } from "./browser/room-url";
+import { errorToCloseInfo, TokenProvider } from "./browser/token-provider";
+import { openTokenStore, type TokenStore } from "./browser/token-store";
 import { builtInFeatures } from "./built-in";
 import type { DoOptions, JoinOptions } from "./join-options";
 import { Listeners } from "./listeners";
-import { PassKeeper, partingOf } from "./pass";
-import type { RoomNews } from "./room-news";
-import { type Hearing, Session, type Status, type You } from "./session";
-import type { Verdict } from "./session/checks";
-import { NEVER } from "./session/never";
-import { type Outcome, type Refusal, UNDER_WAY } from "./session/outcome";
-import { Outlook, type Predictions } from "./session/outlook";
+import type { RoomEvents } from "./room-events";
+import { type AnyPredictions, OptimisticStates } from "./session/optimistic";
+import { IN_FLIGHT, type Outcome, type Rejection } from "./session/outcome";
 import type { PendingAction } from "./session/pending";
+import { Session, type SessionListener, type Status, type You } from "./session/session";
 import type { FeatureTable, States } from "./session/slices";
-import { steadyClock } from "./steady-clock";
-import { defaultStore, type TokenStore } from "./token-store";
+import { NEVER } from "./session/time";
+import type { Verification } from "./session/verification";
 import type {
   ActionData,
   ActionName,
+  ActionResult,
   AnyKind,
   BuiltInKinds,
-  Done,
+  DataArgs,
   FeatureName,
-  Given,
   SignalData,
   SignalName,
   StatesOf,
   Topic,
-  TopicNews,
+  TopicPayload,
 } from "./typed-kind";
-import { watchPage } from "./watch-page";
 
 export { ActionError } from "./action-error";
+export type { Credentials } from "./browser/token-provider";
+export type { TokenStore } from "./browser/token-store";
 export type * from "./join-options";
-export type { Who } from "./pass";
-export type * from "./room-news";
-export type { Status, You } from "./session";
-export type { Verdict } from "./session/checks";
+export type * from "./room-events";
 export type { ActionErrorCode } from "./session/outcome";
 export type { PendingAction } from "./session/pending";
+export type { Status, You } from "./session/session";
 export type { FeatureState } from "./session/slices";
-export type { TokenStore } from "./token-store";
+export type { Verification } from "./session/verification";
 export type * from "./typed-kind";
 
 /** Joins a room of a kind that comes with Tallyroom, or with `joinRoom<typeof quizshow>` one of one's own. */
@@ -58,9 +58,9 @@ export function joinRoom<K extends AnyKind>(options: JoinOptions<K>): RoomClient
 }
 
 /** setTimeout takes more for nothing at all. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** The session gives up on a socket long before partysocket would. */
-const NEVER_MS = 600_000;
+const CONNECTION_TIMEOUT_MS = 600_000;
 
 /** One visit to a room: a live copy of its state, and a way to act in it. Making one does nothing; `join` does. */
 export class RoomClient<K extends AnyKind> {
@@ -68,26 +68,26 @@ export class RoomClient<K extends AnyKind> {
   readonly room: string;
   readonly #options: JoinOptions<K>;
   readonly #session: Session;
-  readonly #outlook: Outlook;
+  readonly #optimistic: OptimisticStates;
   readonly #listeners = new Listeners();
-  readonly #now = steadyClock(
+  readonly #now = createMonotonicClock(
     () => Date.now(),
     () => performance.now(),
   );
   readonly #sockets = new Map<number, PartySocket | undefined>();
-  readonly #waiting = new Map<string, { resolve(done: unknown): void; reject(error: ActionError): void }>();
-  readonly #verdicts: ((verdict: Verdict) => void)[] = [];
+  readonly #promises = new Map<string, { resolve(done: unknown): void; reject(error: ActionError): void }>();
+  readonly #verifications: ((verdict: Verification) => void)[] = [];
   /** What a page shows before it knows anything. */
   readonly initial: StatesOf<K>;
   readonly #tab: string;
   /** Whoever leaves and joins again is the same guest. */
   readonly #store: TokenStore;
-  #visit: { origin: string; pass: PassKeeper; unwatch(): void } | undefined;
+  #visit: { origin: string; pass: TokenProvider; unwatch(): void } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #status: { told: string; shown: Status } | undefined;
   #states: States | undefined;
-  #news: (() => void)[] = [];
-  #depth = 0;
+  #notifications: (() => void)[] = [];
+  #runDepth = 0;
   #counts = { connections: 0, fresh: 0, checked: 0, differed: 0 };
 
   constructor(options: JoinOptions<K>) {
@@ -95,23 +95,23 @@ export class RoomClient<K extends AnyKind> {
     this.kind = options.kind;
     this.room = options.room;
     this.#tab = options.tab ?? freshId();
-    this.#store = options.storage ?? defaultStore();
+    this.#store = options.storage ?? openTokenStore();
     const features: FeatureTable = { ...builtInFeatures, ...(options.features as FeatureTable | undefined) };
     this.#session = new Session(
       {
-        open: (link, anew) => this.#open(link, anew),
+        open: (link, anew) => this.#connect(link, anew),
         send: (link, text) => this.#sockets.get(link)?.send(text),
-        close: (link) => this.#close(link),
+        close: (link) => this.#closeSocket(link),
       },
-      this.#hearing(),
+      this.#createListener(),
       Math.random,
-      { features, prefix: freshId().slice(0, 12), canRenew: options.token === undefined },
+      { features, idPrefix: freshId().slice(0, 12), canRenew: options.token === undefined },
     );
     this.initial = this.confirmed;
-    this.#outlook = new Outlook(
+    this.#optimistic = new OptimisticStates(
       this.#session.slices,
-      (options.optimistic ?? {}) as Predictions,
-      (feature, error) => report(new Error(`A prediction of ${feature} failed`, { cause: error })),
+      (options.optimistic ?? {}) as AnyPredictions,
+      (feature, error) => logError(new Error(`A prediction of ${feature} failed`, { cause: error })),
     );
   }
 
@@ -119,7 +119,7 @@ export class RoomClient<K extends AnyKind> {
 
   /** Every feature's state, live. What has not changed is the same object as before. */
   get state(): StatesOf<K> {
-    this.#states ??= this.#outlook.states(this.#session.pending, this.#session.you, this.#session.seq);
+    this.#states ??= this.#optimistic.compute(this.#session.pending, this.#session.you, this.#session.seq);
     return this.#states as StatesOf<K>;
   }
 
@@ -140,12 +140,12 @@ export class RoomClient<K extends AnyKind> {
 
   /** The same object until it really is another. Times in it are this machine's, as `Date.now()` has them. */
   get status(): Status {
-    const { link, outdated } = this.#session;
+    const { connection: link, outdated } = this.#session;
     const status: Status = { ...link, outdated };
-    const told = JSON.stringify(status);
-    if (this.#status?.told !== told) {
+    const key = JSON.stringify(status);
+    if (this.#status?.told !== key) {
       if (status.is === "waiting") status.retryAt += Date.now() - this.#now();
-      this.#status = { told, shown: status };
+      this.#status = { told: key, shown: status };
     }
     return this.#status.shown;
   }
@@ -157,11 +157,11 @@ export class RoomClient<K extends AnyKind> {
 
   /** The room's clock, as well as it is known here. */
   readonly clock = {
-    now: (): number => this.#session.clock.at(this.#now()),
+    now: (): number => this.#session.clock.roomTime(this.#now()),
     /** At most so far off. */
     errorMs: (): number => this.#session.clock.errorMs,
     /** When something dated by the room's clock is, on this machine's. */
-    toLocal: (at: number): number => at - this.#session.clock.at(this.#now()) + Date.now(),
+    toLocal: (at: number): number => at - this.#session.clock.roomTime(this.#now()) + Date.now(),
   };
 
   /** The number of the newest event in `confirmed`, and the life of the room that it belongs to. */
@@ -178,8 +178,8 @@ export class RoomClient<K extends AnyKind> {
 
   /** Begins, or begins again after `leave` or an end. */
   join(): void {
-    this.#happen((now) => {
-      this.#visit ??= this.#begin();
+    this.#run((now) => {
+      this.#visit ??= this.#openVisit();
       this.#session.start(now);
     });
   }
@@ -189,12 +189,12 @@ export class RoomClient<K extends AnyKind> {
     // First, for whoever hears of it may join again at once.
     this.#visit?.unwatch();
     this.#visit = undefined;
-    this.#happen(() => this.#session.stop());
+    this.#run(() => this.#session.stop());
   }
 
   /** Tries to connect now rather than later, and makes sure of a connection that seems to be there. */
   retryNow(): void {
-    this.#happen((now) => this.#session.nudge(now));
+    this.#run((now) => this.#session.reconnect(now));
   }
 
   /**
@@ -204,46 +204,46 @@ export class RoomClient<K extends AnyKind> {
   do<N extends FeatureName<K>, A extends ActionName<K, N>>(
     feature: N,
     action: A,
-    ...[data, options]: [...Given<ActionData<K, N, A>>, options?: DoOptions]
-  ): Promise<Done<K, N>> {
-    const asking = { ...(options as DoOptions | undefined), f: feature, a: action, d: data };
+    ...[data, options]: [...DataArgs<ActionData<K, N, A>>, options?: DoOptions]
+  ): Promise<ActionResult<K, N>> {
+    const request = { ...(options as DoOptions | undefined), f: feature, a: action, d: data };
     const done = new Promise<unknown>((resolve, reject) => {
-      this.#happen((now) => {
-        const { id } = asking;
+      this.#run((now) => {
+        const { id } = request;
         // Nothing is to be learnt of the second that would not be taken for the first.
-        if (id !== undefined && this.#waiting.has(id))
-          return this.#tell(() => this.#refuse(id, UNDER_WAY, reject));
-        this.#waiting.set(this.#session.do(asking, now), { resolve, reject });
+        if (id !== undefined && this.#promises.has(id))
+          return this.#notify(() => this.#reject(id, IN_FLIGHT, reject));
+        this.#promises.set(this.#session.do(request, now), { resolve, reject });
       });
     });
     // Whoever does not look at the promise hears of a refusal by `on("refused")`; it is no crash of their program.
     done.catch(() => {});
-    return done as Promise<Done<K, N>>;
+    return done as Promise<ActionResult<K, N>>;
   }
 
   /** Says what is only true now. The newest wins, and it may be dropped: nobody answers. */
   signal<N extends FeatureName<K>, G extends SignalName<K, N>>(
     feature: N,
     name: G,
-    ...[data]: Given<SignalData<K, N, G>>
+    ...[data]: DataArgs<SignalData<K, N, G>>
   ): void {
-    this.#happen((now) => this.#session.signal(feature, name, (data ?? {}) as Json, now));
+    this.#run((now) => this.#session.signal(feature, name, (data ?? {}) as Json, now));
   }
 
   /** Compares the state with the room's now. */
-  verify(): Promise<Verdict> {
-    let told: Verdict | undefined;
-    this.#verdicts.push((verdict) => {
-      told = verdict;
+  verify(): Promise<Verification> {
+    let result: Verification | undefined;
+    this.#verifications.push((verdict) => {
+      result = verdict;
     });
-    const verdict = this.#visiting(() => told);
-    this.#happen((now) => this.#session.verify(now));
+    const verdict = this.#waitFor(() => result);
+    this.#run((now) => this.#session.verify(now));
     return verdict;
   }
 
   /** Resolves once the room's state is here, with all that was missed; rejects if the visit ends instead. */
   joined(): Promise<this> {
-    return this.#visiting(() => (this.#session.isCaughtUp ? this : undefined));
+    return this.#waitFor(() => (this.#session.isCaughtUp ? this : undefined));
   }
 
   // ---- listening
@@ -254,111 +254,111 @@ export class RoomClient<K extends AnyKind> {
   }
 
   /** Listens to one kind of news: `status`, `event`, `chat.said`, `chat.typing` … Answers what ends it. */
-  on<T extends keyof RoomNews>(topic: T, listener: (news: RoomNews[T]) => void): () => void;
-  on<T extends Topic<K>>(topic: T, listener: (news: TopicNews<K, T>) => void): () => void;
+  on<T extends keyof RoomEvents>(topic: T, listener: (news: RoomEvents[T]) => void): () => void;
+  on<T extends Topic<K>>(topic: T, listener: (news: TopicPayload<K, T>) => void): () => void;
   on(topic: string, listener: (news: never) => void): () => void {
     return this.#listeners.add(topic, listener);
   }
 
   // ---- inside
 
-  #begin() {
+  #openVisit() {
     const { host } = this.#options;
     if (typeof (this.#options.WebSocket ?? globalThis.WebSocket) !== "function")
       throw new TypeError("joinRoom needs a `WebSocket` here: that of `ws`, for one.");
-    const origin = originOf(host);
-    const pass = new PassKeeper(this.#options, origin, this.#store);
-    const unwatch = watchPage(
-      () => this.#happen((now) => this.#session.nudge(now, false)),
-      () => this.#happen((now) => this.#session.doubt(now)),
+    const origin = resolveOrigin(host);
+    const pass = new TokenProvider(this.#options, origin, this.#store);
+    const unwatch = watchPageLifecycle(
+      () => this.#run((now) => this.#session.reconnect(now, false)),
+      () => this.#run((now) => this.#session.probe(now)),
     );
     return { origin, pass, unwatch };
   }
 
   /** Whatever happens, happens here: with the time, the timer set anew, and everybody told afterwards. */
-  #happen(what: (now: number) => void): void {
-    this.#depth++;
+  #run(work: (now: number) => void): void {
+    this.#runDepth++;
     try {
-      what(this.#now());
+      work(this.#now());
     } finally {
       // Whatever went wrong, time goes on.
-      if (--this.#depth === 0) this.#happened();
+      if (--this.#runDepth === 0) this.#afterRun();
     }
   }
 
-  #happened(): void {
+  #afterRun(): void {
     this.#states = undefined;
     const before = this.#status?.shown;
     const after = this.status;
-    if (before !== after) this.#tell(() => this.#listeners.call("status", after));
+    if (before !== after) this.#notify(() => this.#listeners.emit("status", after));
     // Set anew each time: a chain of timers alone would be slowed to one a minute in a hidden tab, and miss its pings.
     clearTimeout(this.#timer);
     const now = this.#now();
     const wakeAt = this.#session.wakeAt(now);
     if (wakeAt !== NEVER) {
-      const afterMs = Math.min(LONGEST_TIMER_MS, Math.max(0, wakeAt - now));
-      this.#timer = setTimeout(() => this.#happen((then) => this.#session.tick(then)), afterMs);
+      const afterMs = Math.min(MAX_TIMER_MS, Math.max(0, wakeAt - now));
+      this.#timer = setTimeout(() => this.#run((then) => this.#session.tick(then)), afterMs);
     }
-    for (const news of this.#news.splice(0)) news();
-    this.#listeners.call("change", undefined);
+    for (const news of this.#notifications.splice(0)) news();
+    this.#listeners.emit("change", undefined);
   }
 
-  #tell(news: () => void): void {
-    this.#news.push(news);
+  #notify(notification: () => void): void {
+    this.#notifications.push(notification);
   }
 
-  #hearing(): Hearing {
-    const call = (topic: string, news: unknown) => this.#tell(() => this.#listeners.call(topic, news));
+  #createListener(): SessionListener {
+    const call = (topic: string, news: unknown) => this.#notify(() => this.#listeners.emit(topic, news));
     return {
-      event: (event) => {
+      onEvent: (event) => {
         call("event", event);
         call(`${event.f}.${event.n}`, event);
       },
-      signal: (signal) => {
+      onSignal: (signal) => {
         call("signal", signal);
         call(`${signal.f}.${signal.n}`, signal);
       },
-      settled: (id, outcome) => this.#tell(() => this.#settle(id, outcome)),
-      fresh: () => {
+      onSettled: (id, outcome) => this.#notify(() => this.#settle(id, outcome)),
+      onFresh: () => {
         this.#counts.fresh++;
         call("fresh", undefined);
       },
-      checked: (verdict) => {
+      onVerified: (verdict) => {
         this.#counts.checked++;
-        for (const hear of this.#verdicts.splice(0)) hear(verdict);
+        for (const hear of this.#verifications.splice(0)) hear(verdict);
         if (verdict.differing.length === 0) return;
         this.#counts.differed++;
         call("differs", verdict);
       },
-      problem: (what, error) => this.#tell(() => report(new Error(what, { cause: error }))),
+      onProblem: (what, error) => this.#notify(() => logError(new Error(what, { cause: error }))),
     };
   }
 
   #settle(id: string, outcome: Outcome): void {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
+    const waiting = this.#promises.get(id);
+    this.#promises.delete(id);
     switch (outcome.is) {
       case "event":
         return waiting?.resolve(outcome.event);
       case "answer":
         return waiting?.resolve({ seq: outcome.seq, answer: outcome.d });
       case "refused":
-        return this.#refuse(id, outcome.refusal, waiting?.reject);
+        return this.#reject(id, outcome.refusal, waiting?.reject);
     }
   }
 
-  #refuse(id: string, refusal: Refusal, reject?: (error: ActionError) => void): void {
-    const error = new ActionError(id, refusal);
+  #reject(id: string, rejection: Rejection, reject?: (error: ActionError) => void): void {
+    const error = new ActionError(id, rejection);
     reject?.(error);
-    this.#listeners.call("refused", error);
+    this.#listeners.emit("refused", error);
   }
 
   /** Whatever is waited for, the end of the visit ends it. */
-  #visiting<T>(look: () => T | undefined): Promise<T> {
+  #waitFor<T>(read: () => T | undefined): Promise<T> {
     const found = new Promise<T>((resolve, reject) => {
       const see = () => {
-        const value = look();
-        const { over } = this.#session;
+        const value = read();
+        const { end: over } = this.#session;
         if (value !== undefined) resolve(value);
         else if (over !== undefined) reject(new Error(over));
         else return;
@@ -372,27 +372,27 @@ export class RoomClient<K extends AnyKind> {
     return found;
   }
 
-  #open(link: number, anew: boolean): void {
+  #connect(link: number, needsNewToken: boolean): void {
     const visit = this.#visit;
     if (!visit) return;
-    const problem = problemOf(this.kind, this.room);
+    const problem = findRoomNameProblem(this.kind, this.room);
     if (problem)
-      return this.#session.parted(link, { code: closeCodes.notFound, reason: problem }, this.#now());
+      return this.#session.onClosed(link, { code: closeCodes.notFound, reason: problem }, this.#now());
     this.#sockets.set(link, undefined);
-    visit.pass.have(anew).then(
+    visit.pass.get(needsNewToken).then(
       ({ token, endsAt }) => {
         if (!this.#sockets.has(link)) return;
-        this.#sockets.set(link, this.#socket(link, visit.origin, token));
-        this.#happen((now) => this.#session.authorised(link, endsAt, now));
+        this.#sockets.set(link, this.#openSocket(link, visit.origin, token));
+        this.#run((now) => this.#session.onToken(link, endsAt, now));
       },
       (error) => {
         if (!this.#sockets.has(link)) return;
-        this.#happen((now) => this.#session.parted(link, partingOf(error), now));
+        this.#run((now) => this.#session.onClosed(link, errorToCloseInfo(error), now));
       },
     );
   }
 
-  #socket(link: number, origin: string, token: string): PartySocket {
+  #openSocket(link: number, origin: string, token: string): PartySocket {
     const { WebSocket } = this.#options;
     const base = `${origin.replace("http", "ws")}/parties/${this.kind}/${this.room}?`;
     const address = () => {
@@ -406,29 +406,29 @@ export class RoomClient<K extends AnyKind> {
       // The session says when to try again, with chance in it, and keeps what is to be sent.
       shouldReconnectOnClose: () => false,
       maxEnqueuedMessages: 0,
-      connectionTimeout: NEVER_MS,
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
     });
-    const heard = (what: (now: number) => void) => this.#sockets.get(link) === socket && this.#happen(what);
+    const ifCurrent = (what: (now: number) => void) => this.#sockets.get(link) === socket && this.#run(what);
     socket.addEventListener("message", ({ data }) => {
-      if (typeof data === "string") heard((now) => this.#session.heard(link, data, now));
+      if (typeof data === "string") ifCurrent((now) => this.#session.onMessage(link, data, now));
     });
     socket.addEventListener("open", () => {
       this.#counts.connections++;
     });
-    const gone = (code: number, reason: string) =>
-      heard((now) => this.#session.parted(link, { code, reason }, now));
+    const onClosed = (code: number, reason: string) =>
+      ifCurrent((now) => this.#session.onClosed(link, { code, reason }, now));
     // The reason of a close that is not the room's own is some library's English.
     // Nor is its 1000, which partysocket says of whatever broke.
     socket.addEventListener("close", ({ code, reason }) =>
-      gone(code === 1000 ? 1006 : code, code > 4000 ? reason : ""),
+      onClosed(code === 1000 ? 1006 : code, code > 4000 ? reason : ""),
     );
     // An address that cannot be one ends in an error alone, and partysocket would try it again by itself.
-    socket.addEventListener("error", () => gone(1006, ""));
+    socket.addEventListener("error", () => onClosed(1006, ""));
     socket.reconnect();
     return socket;
   }
 
-  #close(link: number): void {
+  #closeSocket(link: number): void {
     const socket = this.#sockets.get(link);
     this.#sockets.delete(link);
     socket?.close();
@@ -443,6 +443,6 @@ function freshId(): string {
 }
 
 /** For the developer's eyes, without stopping what goes on. */
-function report(error: Error): void {
+function logError(error: Error): void {
   console.error(error);
 }

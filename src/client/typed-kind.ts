@@ -1,8 +1,8 @@
 import type { main } from "../kinds/main";
 import type { Json, NumberedEvent, WireSignal } from "../protocol/messages";
-import type { AnyFeature, DataOf, EventOf, Schema, Schemas } from "../room/feature";
-import type { Kind } from "../room/kind";
-import type { Predict } from "./session/outlook";
+import type { AnyFeature, DataOf, EventOf, Schema, Schemas } from "../room/api/feature";
+import type { Kind } from "../room/api/kind";
+import type { Predict } from "./session/optimistic";
 import type { FeatureState } from "./session/slices";
 
 /**
@@ -56,7 +56,7 @@ export type NamedSignal<K extends AnyKind, N extends string, G extends string> =
 };
 
 /** How an action was done: by the last event it made, or by an answer of its own. */
-export type Done<K extends AnyKind, N extends string> =
+export type ActionResult<K extends AnyKind, N extends string> =
   | FeatureEvent<K, N>
   /** It made no event, or it had been done before: with the number of its event then, and what it answered. */
   | { n?: undefined; seq?: number; answer?: Json };
@@ -65,7 +65,7 @@ export type Done<K extends AnyKind, N extends string> =
 export type Topic<K extends AnyKind> = {
   [N in FeatureName<K>]: `${N}.${EventName<K, N> | SignalName<K, N>}`;
 }[FeatureName<K>];
-export type TopicNews<K extends AnyKind, T extends string> = T extends `${infer N}.${infer E}`
+export type TopicPayload<K extends AnyKind, T extends string> = T extends `${infer N}.${infer E}`
   ?
       | (E extends EventName<K, N> ? NamedEvent<K, N, E> : never)
       | (E extends SignalName<K, N> ? NamedSignal<K, N, E> : never)
@@ -78,19 +78,19 @@ export type FeatureStates<K extends AnyKind> = {
 } & { readonly [N in FeatureName<K> & BuiltInName]?: FeatureState<StateOf<FeatureNamed<K, N>>> };
 
 /** What one's own actions will come to, feature by feature. */
-export type Foresight<K extends AnyKind> = {
+export type Predictions<K extends AnyKind> = {
   readonly [N in FeatureName<K>]?: {
     readonly [A in ActionName<K, N>]?: (
       data: ActionData<K, N, A>,
       foreseeing: { user: string; name: string; at: number; state: StateOf<FeatureNamed<K, N>> },
-    ) => Foreseen<K, N> | readonly Foreseen<K, N>[] | undefined;
+    ) => PredictedEvent<K, N> | readonly PredictedEvent<K, N>[] | undefined;
   };
 };
-type Foreseen<K extends AnyKind, N extends string> = {
+type PredictedEvent<K extends AnyKind, N extends string> = {
   [E in EventName<K, N>]: { n: E; d: NamedEvent<K, N, E>["d"] };
 }[EventName<K, N>];
 
 /** Data that may be left out where the empty object will do. */
-export type Given<D> = Record<never, never> extends D ? [d?: D] : [d: D];
+export type DataArgs<D> = Record<never, never> extends D ? [d?: D] : [d: D];
 
 export type { Json, NumberedEvent, Predict, Schema };

@@ -1,12 +1,12 @@
 import { type Role, roles } from "../protocol/codes";
 import { MAX_NAME_CHARS, MAX_USER_CHARS } from "../protocol/limits";
-import { cutName, isDisplayName } from "./display-name";
+import { cutName, isDisplayName } from "../text/display-name";
 import { isRoomPattern } from "./room-pattern";
 import { GUEST_PREFIX, isUserId } from "./user-id";
-import { badToken as refuse, type WhoResult } from "./who";
+import { type IdentityResult, invalidToken as refuse } from "./user-identity";
 
 /** Reads a token's claims after its signature was verified. The signer may still have put nonsense into them. */
-export function readClaims(claims: Readonly<Record<string, unknown>>): WhoResult {
+export function parseClaims(claims: Readonly<Record<string, unknown>>): IdentityResult {
   const { sub, exp, name, role = "player", rooms } = claims;
   const guest = claims.guest === true;
   // Beyond this, milliseconds are no longer exact: the number is a mistake, or an attempt at a token that never expires.

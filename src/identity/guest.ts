@@ -1,8 +1,8 @@
-import { isDisplayName } from "./display-name";
-import { keyedId, randomId } from "./short-id";
+import { keyedId, randomId } from "../lib/ids";
+import { isDisplayName } from "../text/display-name";
 import { signToken, verifyToken } from "./token";
 import { GUEST_PREFIX } from "./user-id";
-import { badToken, type WhoResult } from "./who";
+import { type IdentityResult, invalidToken } from "./user-identity";
 
 const DAY_MS = 86_400_000;
 /** A guest who comes back within a week is the same guest … */
@@ -21,31 +21,35 @@ export interface Guest {
 }
 
 /** A tab's key names the same guest each time, and the guest's id does not tell the key. */
-export async function guestId(tabKey: string | undefined, secret: string, fresh = randomId): Promise<string> {
+export async function toGuestId(
+  tabKey: string | undefined,
+  secret: string,
+  fresh = randomId,
+): Promise<string> {
   if (tabKey === undefined || tabKey.length < MIN_TAB_KEY_CHARS) return GUEST_PREFIX + fresh();
   return GUEST_PREFIX + (await keyedId(`guest:${tabKey}`, secret));
 }
 
 /** `name` as far as it is one; otherwise the guest is called after the id. `openedAt`: of a guest who is renewed. */
-export async function openGuest(
+export async function issueGuest(
   user: string,
   name: string,
   secret: string,
   now: number,
   openedAt = now,
 ): Promise<Guest> {
-  const shown = isDisplayName(name)
+  const displayName = isDisplayName(name)
     ? name
     : `Guest${user.slice(GUEST_PREFIX.length, GUEST_PREFIX.length + 4)}`;
   const expiresAt = Math.floor((now + GUEST_TOKEN_MS) / 1000) * 1000;
-  const claims = { user, name: shown, guest: true, opened: Math.floor(openedAt / 1000) } as const;
+  const claims = { user, name: displayName, guest: true, opened: Math.floor(openedAt / 1000) } as const;
   const token = await signToken(claims, secret, now, expiresAt);
-  return { user, name: shown, token, expiresAt };
+  return { user, name: displayName, token, expiresAt };
 }
 
 /** Whose token this is, if it is a guest's that may still be renewed. */
-export async function readOldGuest(token: string, secret: string, now: number): Promise<WhoResult> {
+export async function verifyOldGuest(token: string, secret: string, now: number): Promise<IdentityResult> {
   const read = await verifyToken(token, secret, now, GUEST_RENEW_MS);
-  if (read.ok && !read.who.guest) return badToken("Only a guest's token can be renewed here.");
+  if (read.ok && !read.who.guest) return invalidToken("Only a guest's token can be renewed here.");
   return read;
 }

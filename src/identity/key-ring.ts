@@ -1,13 +1,13 @@
 import { isPairAlgorithm, type PinnedKey, pinKeys } from "./pinned-key";
 
 /** How long a fetched key set is used. A withdrawn key is accepted no longer than this. */
-const FRESH_MS = 600_000;
+const REFRESH_MS = 600_000;
 /** While the key server is unreachable, the last known keys stay valid for a day, so that its outage is not ours as well. */
-const HOLD_MS = 86_400_000;
+const STALE_KEYS_MS = 86_400_000;
 /** The longest that a request waits for the key server. */
-const WAIT_MS = 3_000;
+const FETCH_TIMEOUT_MS = 3_000;
 /** On a busy machine a request ends a little after its deadline. This much later it was cut off and never will. */
-const LATE_MS = 1_000;
+const FETCH_GRACE_MS = 1_000;
 /** How long the key server is left alone after a failure. Requests in that time are answered at once. */
 const COOL_DOWN_MS = 5_000;
 /** An unknown key id triggers a fetch, because that is how a new key is found. Strangers cannot trigger more than this. */
@@ -42,7 +42,7 @@ export class KeyRing {
   constructor(
     private readonly url: string,
     /** Called when a key was withdrawn: everything that was verified with it has to be verified again. */
-    private readonly withdrawn: () => void = () => undefined,
+    private readonly onWithdrawn: () => void = () => undefined,
     private readonly clock: () => number = Date.now,
   ) {}
 
@@ -55,12 +55,12 @@ export class KeyRing {
   async find(kid: string | undefined, alg: unknown): Promise<KeyResult> {
     if (!isPairAlgorithm(alg)) return { ok: false, unknown: true };
     const startedAt = this.clock();
-    if (startedAt - this.#fetchedAt >= FRESH_MS) await this.#renew(startedAt);
-    const held = this.#match(kid);
-    if (held) return answerFor(held, alg);
+    if (startedAt - this.#fetchedAt >= REFRESH_MS) await this.#renew(startedAt);
+    const known = this.#match(kid);
+    if (known) return toKeyResult(known, alg);
     await this.#lookUp(kid, startedAt);
     const found = this.#match(kid);
-    if (found) return answerFor(found, alg);
+    if (found) return toKeyResult(found, alg);
     // A set fetched after this request began was searched; an older one may lack a new key.
     if (this.#keys && this.#fetchedAt >= startedAt) return { ok: false, unknown: true };
     return { ok: false, unknown: false, retryAfterMs: Math.max(1, this.#nextRequestAt() - this.clock()) };
@@ -68,13 +68,13 @@ export class KeyRing {
 
   /** A request whose key is known waits only for a fetch of its own. */
   async #renew(now: number): Promise<void> {
-    if (now - this.#fetchedAt >= HOLD_MS) this.#keys = undefined;
+    if (now - this.#fetchedAt >= STALE_KEYS_MS) this.#keys = undefined;
     if (this.#isBusy || this.#nextRequestAt() > now) return;
     await this.#request();
   }
 
   async #lookUp(kid: string | undefined, startedAt: number): Promise<void> {
-    const until = startedAt + WAIT_MS;
+    const until = startedAt + FETCH_TIMEOUT_MS;
     while (this.clock() < until) {
       if (this.#fetchedAt >= startedAt || this.#match(kid)) return;
       if (!this.#isBusy) {
@@ -104,24 +104,24 @@ export class KeyRing {
 
   async #request(): Promise<void> {
     const startedAt = this.clock();
-    this.#busyUntil = startedAt + WAIT_MS + LATE_MS;
+    this.#busyUntil = startedAt + FETCH_TIMEOUT_MS + FETCH_GRACE_MS;
     this.#lookedUpAt.push(startedAt);
     this.requests++;
     try {
-      const keys = await read(this.url);
+      const keys = await fetchKeys(this.url);
       const before = this.#keys;
       this.#keys = keys;
       // The time of the request, not of the answer: what the server changed in between is not in the set.
       this.#fetchedAt = startedAt;
       this.#problem = undefined;
-      const isWithdrawn = [...(before ?? [])].some(([kid, { alg, print }]) => {
+      const isWithdrawn = [...(before ?? [])].some(([kid, { alg, thumbprint: print }]) => {
         const now = keys.get(kid);
-        return now?.alg !== alg || now.print !== print;
+        return now?.alg !== alg || now.thumbprint !== print;
       });
-      if (isWithdrawn) this.withdrawn();
+      if (isWithdrawn) this.onWithdrawn();
     } catch (error) {
       this.#failedAt = this.clock();
-      this.#problem = `The keys of AUTH_JWKS_URL cannot be fetched: ${sentence(error)}.`;
+      this.#problem = `The keys of AUTH_JWKS_URL cannot be fetched: ${describeFailure(error)}.`;
       console.error(this.#problem);
     } finally {
       this.#busyUntil = Number.NEGATIVE_INFINITY;
@@ -129,16 +129,16 @@ export class KeyRing {
   }
 }
 
-function answerFor(key: PinnedKey, alg: string): KeyResult {
+function toKeyResult(key: PinnedKey, alg: string): KeyResult {
   return key.alg === alg ? { ok: true, key } : { ok: false, unknown: true };
 }
 
-async function read(url: string): Promise<Map<string, PinnedKey>> {
+async function fetchKeys(url: string): Promise<Map<string, PinnedKey>> {
   const response = await fetch(url, {
     headers: { Accept: "application/json" },
     // A redirect could lead from https to a place where the keys can be tampered with.
     redirect: "manual",
-    signal: AbortSignal.timeout(WAIT_MS),
+    signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
   });
   if (response.status !== 200) {
     await response.body?.cancel();
@@ -173,7 +173,8 @@ async function readText({ body }: Response): Promise<string> {
 }
 
 /** Contains no URL: this text is shown on a public page. */
-function sentence(error: unknown): string {
-  if (error instanceof Error && error.name === "TimeoutError") return `no answer within ${WAIT_MS} ms`;
+function describeFailure(error: unknown): string {
+  if (error instanceof Error && error.name === "TimeoutError")
+    return `no answer within ${FETCH_TIMEOUT_MS} ms`;
   return error instanceof Error && error.message.startsWith("it answered") ? error.message : "no connection";
 }

@@ -6,7 +6,7 @@ export interface PinnedKey {
   alg: Algorithm;
   key: CryptoKey;
   /** RFC 7638 thumbprint: a different key may appear under the same key id. */
-  print: string;
+  thumbprint: string;
 }
 
 /** Only asymmetric algorithms. With an HMAC among them, a public key could be used as a shared secret. */
@@ -48,7 +48,7 @@ async function pinKey(jwk: unknown): Promise<PinnedKey | undefined> {
   try {
     const key = await importJWK(jwk as JWK, alg);
     if (key instanceof Uint8Array || key.type !== "public") return undefined;
-    return { kid, alg, key, print: await calculateJwkThumbprint(jwk as JWK) };
+    return { kid, alg, key, thumbprint: await calculateJwkThumbprint(jwk as JWK) };
   } catch {
     // Not a key, or one that this runtime does not support.
     return undefined;
@@ -57,13 +57,13 @@ async function pinKey(jwk: unknown): Promise<PinnedKey | undefined> {
 
 /** The algorithm that the key names; otherwise the one its type allows, for RSA the default of OpenID Connect. */
 function algorithmOf({ kty, crv, alg }: JWK): Algorithm | undefined {
-  const possible = algorithms.filter((known) => fits(known, kty, crv));
+  const possible = algorithms.filter((known) => isCompatible(known, kty, crv));
   // RFC 9864 renamed EdDSA.
   const named = alg === "Ed25519" ? "EdDSA" : alg;
   return named === undefined ? possible[0] : possible.find((known) => known === named);
 }
 
-function fits(alg: Algorithm, kty: unknown, crv: unknown): boolean {
+function isCompatible(alg: Algorithm, kty: unknown, crv: unknown): boolean {
   if (kty === "RSA") return alg.startsWith("RS") || alg.startsWith("PS");
   if (kty === "EC") return (alg === "ES256" && crv === "P-256") || (alg === "ES384" && crv === "P-384");
   return kty === "OKP" && crv === "Ed25519" && alg === "EdDSA";

@@ -1,12 +1,12 @@
-import type { Who } from "./who";
+import type { UserIdentity } from "./user-identity";
 
 /** How long a verified token is trusted without another check; never past its own expiry. */
-const KEEP_MS = 300_000;
+const CACHE_MS = 300_000;
 /** A few hundred bytes each: half a megabyte. The least recently used token is evicted first. */
 const MAX_TOKENS = 1_000;
 
-interface Held {
-  who: Who;
+interface CachedToken {
+  who: UserIdentity;
   until: number;
 }
 
@@ -16,60 +16,60 @@ interface Held {
  */
 export class TokenCache {
   /** In the order of last use. */
-  readonly #held = new Map<string, Held>();
+  readonly #tokens = new Map<string, CachedToken>();
   readonly #byUser = new Map<string, Set<string>>();
   hits = 0;
   misses = 0;
 
-  find(digest: string, now: number): Who | undefined {
-    const held = this.#held.get(digest);
-    if (held && held.until > now) {
+  find(digest: string, now: number): UserIdentity | undefined {
+    const cached = this.#tokens.get(digest);
+    if (cached && cached.until > now) {
       this.hits++;
-      this.#held.delete(digest);
-      this.#held.set(digest, held);
-      return held.who;
+      this.#tokens.delete(digest);
+      this.#tokens.set(digest, cached);
+      return cached.who;
     }
     this.misses++;
-    if (held) this.#remove(digest, held);
+    if (cached) this.#remove(digest, cached);
     return undefined;
   }
 
   has(digest: string, now: number): boolean {
-    return (this.#held.get(digest)?.until ?? now) > now;
+    return (this.#tokens.get(digest)?.until ?? now) > now;
   }
 
-  keep(digest: string, who: Who, now: number): void {
-    const before = this.#held.get(digest);
+  set(digest: string, who: UserIdentity, now: number): void {
+    const before = this.#tokens.get(digest);
     if (before) this.#remove(digest, before);
-    this.#held.set(digest, { who, until: Math.min(now + KEEP_MS, who.expiresAt) });
-    const theirs = this.#byUser.get(who.user);
-    if (theirs) theirs.add(digest);
+    this.#tokens.set(digest, { who, until: Math.min(now + CACHE_MS, who.expiresAt) });
+    const digests = this.#byUser.get(who.user);
+    if (digests) digests.add(digest);
     else this.#byUser.set(who.user, new Set([digest]));
-    for (const [oldest, held] of this.#held) {
-      if (this.#held.size <= MAX_TOKENS) return;
-      this.#remove(oldest, held);
+    for (const [oldest, cached] of this.#tokens) {
+      if (this.#tokens.size <= MAX_TOKENS) return;
+      this.#remove(oldest, cached);
     }
   }
 
   /** Evicts every token of a user. */
   drop(user: string): void {
-    for (const digest of this.#byUser.get(user) ?? []) this.#held.delete(digest);
+    for (const digest of this.#byUser.get(user) ?? []) this.#tokens.delete(digest);
     this.#byUser.delete(user);
   }
 
   clear(): void {
-    this.#held.clear();
+    this.#tokens.clear();
     this.#byUser.clear();
   }
 
   get size(): number {
-    return this.#held.size;
+    return this.#tokens.size;
   }
 
-  #remove(digest: string, { who }: Held): void {
-    this.#held.delete(digest);
-    const theirs = this.#byUser.get(who.user);
-    theirs?.delete(digest);
-    if (theirs?.size === 0) this.#byUser.delete(who.user);
+  #remove(digest: string, { who }: CachedToken): void {
+    this.#tokens.delete(digest);
+    const digests = this.#byUser.get(who.user);
+    digests?.delete(digest);
+    if (digests?.size === 0) this.#byUser.delete(who.user);
   }
 }

@@ -1,14 +1,14 @@
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from "jose";
+import { importSecretKey } from "../lib/secret-key";
 import type { Role } from "../protocol/codes";
-import { readClaims } from "./claims";
-import { secretKey } from "./secret-key";
-import { badToken, type WhoRefused, type WhoResult } from "./who";
+import { parseClaims } from "./claims";
+import { type IdentityRejection, type IdentityResult, invalidToken } from "./user-identity";
 
 /** How far an issuer's clock may run ahead of ours (`nbf`). The expiry has no tolerance. */
 export const CLOCK_SKEW_MS = 60_000;
 
-export const NOT_OURS = "This token was not made for this server.";
-const ended: WhoRefused = { ok: false, cause: "ended", reason: "The token has expired." };
+export const FOREIGN_TOKEN = "This token was not made for this server.";
+const expired: IdentityRejection = { ok: false, cause: "ended", reason: "The token has expired." };
 
 /** `lateMs`: how long ago the token may have expired, for renewal only. */
 export async function verifyToken(
@@ -16,20 +16,20 @@ export async function verifyToken(
   secret: string,
   now: number,
   lateMs = 0,
-): Promise<WhoResult> {
-  return verifyWith(token, await secretKey(secret), { algorithms: ["HS256"] }, now, lateMs);
+): Promise<IdentityResult> {
+  return verifyWithKey(token, await importSecretKey(secret), { algorithms: ["HS256"] }, now, lateMs);
 }
 
 /** The one place where a signature is verified. Each key comes with the only algorithm it is valid for. */
-export async function verifyWith(
+export async function verifyWithKey(
   token: string,
   key: CryptoKey,
   options: JWTVerifyOptions & { algorithms: [string] },
   now: number,
   lateMs = 0,
-): Promise<WhoResult> {
-  if (token === "") return badToken("The token is empty.");
-  if (!compact.test(token)) return badToken(NOT_OURS);
+): Promise<IdentityResult> {
+  if (token === "") return invalidToken("The token is empty.");
+  if (!compactJwt.test(token)) return invalidToken(FOREIGN_TOKEN);
   let claims: JWTPayload;
   try {
     const verified = await jwtVerify(token, key, {
@@ -39,11 +39,11 @@ export async function verifyWith(
     });
     claims = verified.payload;
   } catch (error) {
-    return refusalFor(error);
+    return toRejection(error);
   }
-  const read = readClaims(claims);
+  const read = parseClaims(claims);
   // jose compares whole seconds and applies the tolerance of `nbf`; the expiry is exact.
-  if (read.ok && read.who.expiresAt + lateMs <= now) return ended;
+  if (read.ok && read.who.expiresAt + lateMs <= now) return expired;
   return read;
 }
 
@@ -70,21 +70,22 @@ export async function signToken(
     .setSubject(user)
     .setIssuedAt(Math.floor(now / 1000))
     .setExpirationTime(Math.floor(expiresAt / 1000))
-    .sign(await secretKey(secret));
+    .sign(await importSecretKey(secret));
 }
 
 /** RFC 7515, 7.1. Decoders ignore line ends and padding, which would give one token any number of spellings. */
-const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const compactJwt = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** jose's messages are for developers. The holder of the token learns only what would fix it. */
-function refusalFor(error: unknown): WhoRefused {
-  if (error instanceof errors.JWTExpired) return ended;
+function toRejection(error: unknown): IdentityRejection {
+  if (error instanceof errors.JWTExpired) return expired;
   if (error instanceof errors.JWTClaimValidationFailed) {
     const { claim, reason } = error;
-    if (claim === "iss" || claim === "aud") return badToken(NOT_OURS);
-    if (claim === "nbf" && reason === "check_failed") return badToken("The token is not valid yet (nbf).");
-    return badToken(`The token's ${claim} is not a time in seconds.`);
+    if (claim === "iss" || claim === "aud") return invalidToken(FOREIGN_TOKEN);
+    if (claim === "nbf" && reason === "check_failed")
+      return invalidToken("The token is not valid yet (nbf).");
+    return invalidToken(`The token's ${claim} is not a time in seconds.`);
   }
-  if (error instanceof errors.JOSEError) return badToken(NOT_OURS);
+  if (error instanceof errors.JOSEError) return invalidToken(FOREIGN_TOKEN);
   throw error;
 }

@@ -71,17 +71,17 @@ export const MAX_UNPROVEN_BYTES = 8 * 1024 * 1024;
 /** Of 32 bits: who guesses one has 1,000 tries in 10 s. */
 export const MARK_CHARS = 8;
 /** Answers to a reader are counted in heaps of so much: a heap is read as a whole, and its reader may leave a hundred of them unread. */
-export const HEAP_BYTES = 8 * 1024;
+export const UNREAD_BUCKET_BYTES = 8 * 1024;
 /** A paused reader that has read nothing for so long is closed. */
 export const PAUSED_MS = 30_000;
 /** How long someone whose reading or speaking was cut off stays away, and up to twice that. */
 export const SLOW_RETRY_MS = 5_000;
 /** A crowd that is sent away comes back so fast: a room takes some 500 joins a second, and has its work to do besides. */
-export const COME_BACK_MS_PER_PEER = 5;
+export const RETRY_MS_PER_PEER = 5;
 /** A drained room lets nobody in for so long: time for its batch to be answered, and for a release to take its place. */
 export const DRAIN_MS = 10_000;
 /** However large the crowd: well within the grace after a restart, with time for a second try. */
-export const MAX_COME_BACK_MS = 10_000;
+export const MAX_RETRY_MS = 10_000;
 
 // ---- members
 
@@ -107,10 +107,10 @@ export const MAX_CONNECTIONS_PER_MEMBER = 256;
 // ---- nonsense
 
 /** Refusals a user may earn in `OFFENCE_MS` before they are closed, over all their sockets: a broken client is told many times, a flood is not served. */
-export const MAX_OFFENCES = 1_000;
+export const MAX_REJECTIONS = 1_000;
 /** What may be said before one's welcome is out: some actions on opening. */
 export const MAX_EARLY = 50;
-export const OFFENCE_MS = 10_000;
+export const REJECTIONS_MS = 10_000;
 /** A refused signal is told about at most so often. */
 export const SIGNAL_NACK_MS = 1_000;
 

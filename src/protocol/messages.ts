@@ -55,7 +55,7 @@ export interface WireSignal {
   d: Json;
   by: string;
 }
-export interface RateTold {
+export interface RateInfo {
   count: number;
   perMs: number;
 }
@@ -79,7 +79,7 @@ export interface Welcome {
     recoveryMs: number;
     pingMs: number;
     silentMs: number;
-    rules: Record<string, RateTold>;
+    rules: Record<string, RateInfo>;
   };
 }
 export interface Frame {
@@ -112,7 +112,7 @@ export interface Nack {
   code: ErrorCode;
   message: string;
   retryAfterMs?: number;
-  info?: { rule?: string; limit?: RateTold; issues?: Issue[] };
+  info?: { rule?: string; limit?: RateInfo; issues?: Issue[] };
 }
 export interface ClockAnswer {
   t: "clock";

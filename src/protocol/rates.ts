@@ -46,14 +46,14 @@ export function rateOf(rule: keyof typeof userRates): { count: number; perMs: nu
 }
 
 /** Somebody with two screens and two tabs on each; past that, more tabs are no more windows. */
-const CONNECTIONS_AT_ONCE = 4;
+const CONNECTIONS_PER_USER = 4;
 
 /** What all connections of a user have together, where one has so much. */
-export function togetherOf({ count, perMs }: { count: number; perMs: number }): {
+export function perUserRate({ count, perMs }: { count: number; perMs: number }): {
   count: number;
   perMs: number;
 } {
-  return { count: count * CONNECTIONS_AT_ONCE, perMs };
+  return { count: count * CONNECTIONS_PER_USER, perMs };
 }
 
 /** Guests of one address: a classroom of thirty, each as busy as half a connection may be. */
@@ -165,4 +165,4 @@ export function networkRateOf(
 }
 
 /** How long whoever had to be closed for too much stays away: doubled each time within the hour, up to a quarter of it. */
-export const OFFENDER_PAUSE_MS = { first: 10_000, most: 900_000, rememberedMs: 3_600_000 } as const;
+export const PENALTY_MS = { first: 10_000, most: 900_000, rememberedMs: 3_600_000 } as const;

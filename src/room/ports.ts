@@ -22,7 +22,7 @@ export interface Peer {
   send(text: string): void;
   close(code: number, reason: string): void;
   /** Kept with the socket over hibernation; small, and without secrets. */
-  keep(note: SocketNote): void;
+  saveNote(note: SocketNote): void;
   /** When the platform last answered a ping for us, where it does that. */
   pingedAt?(): number | undefined;
 }
@@ -67,17 +67,17 @@ export interface WordFilter {
 }
 
 /** One attempt at an errand. */
-export interface AskedErrand {
+export interface EffectCall {
   /** Names this attempt among all that any instance of the room ever makes. */
   call: string;
   /** `feature/errand`. */
   name: string;
-  ask: Json;
+  request: Json;
 }
 
-export interface World {
+export interface HostPorts {
   storage: Storage;
-  chance(): number;
+  random(): number;
   freshId(): string;
   /** One timer: calls `tick` after so many ms. A newer call replaces an older one. */
   wake(afterMs: number): void;
@@ -87,7 +87,7 @@ export interface World {
    * Begins what only the outside can do. `Room.answered` is told how it went, with the same `call`: once, and within a
    * deadline. Never in the same breath.
    */
-  errand(asked: AskedErrand): void;
+  runEffect(asked: EffectCall): void;
   /** A bug or a failed write: for the log, with the room. */
   report(problem: string, error: unknown): void;
   /** A write failed: nothing more leaves this instance, it has to be made anew. */

@@ -1,85 +1,91 @@
 import { Hono } from "hono";
-import type { BoardBook } from "../boards/board-book";
-import { askAddressOf, cloudflareAddress } from "../platform/addresses/cloudflare-address";
-import { toldAddress } from "../platform/addresses/told-address";
-import { boardAnswers } from "../platform/answers/held-answers";
-import { keeperOf } from "../platform/bans/banned-address";
-import type { CloudflareEnv } from "../platform/cloudflare";
-import { asksForSocket } from "../platform/edge/asks-for-socket";
-import { Door } from "../platform/edge/door";
-import { refusalResponse, refuseHttp } from "../platform/edge/http-refusal";
-import { refuseSocket } from "../platform/edge/refusal";
-import { roomAnswer } from "../platform/edge/room-answer";
-import { answerBatch } from "../platform/points/batch-route";
-import { DatabaseWatch } from "../platform/watch/database-watch";
+import { callRoom } from "../edge/call-room";
+import { Gateway } from "../edge/gateway";
+import { rejectHttp, rejectionResponse } from "../edge/http/http-rejection";
+import { createIpLimitsCall, readCloudflareIp } from "../edge/ip-limits/cloudflare-ip";
+import { verifyForwardedIp } from "../edge/ip-limits/forwarded-ip";
+import { rejectSocket } from "../edge/socket-rejection";
+import { isSocketRequest } from "../edge/socket-request";
+import { DatabaseProbe } from "../ops/health";
+import type { CloudflareEnv } from "../platforms/cloudflare";
 import { closeCodes } from "../protocol/codes";
-import { asideRoutes } from "./aside-routes";
-import { bansRoutes } from "./bans-routes";
-import { boardRoutes } from "./board-routes";
-import { correctionRoutes } from "./correction-routes";
-import { documentRoutes } from "./document-routes";
-import { errandRoutes } from "./errand-routes";
-import { liveRoutes } from "./live-routes";
-import type { MayRead } from "./may-read";
-import { seasonRoutes } from "./season-routes";
-import { userRoutes } from "./user-routes";
+import { banEffectRoutes } from "../services/bans/effect-routes";
+import { openBanService } from "../services/bans/open-ban-service";
+import { banRoutes } from "../services/bans/routes";
+import { boardCaches } from "../services/boards/cache/caches";
+import { answerBatch } from "../services/boards/ingest/batch-route";
+import { boardRoutes } from "../services/boards/routes/board-routes";
+import { correctionRoutes } from "../services/boards/routes/correction-routes";
+import { deadLetterRoutes } from "../services/boards/routes/dead-letter-routes";
+import { liveRoutes } from "../services/boards/routes/live-routes";
+import type { CheckReadLimit } from "../services/boards/routes/read-limit";
+import { seasonRoutes } from "../services/boards/routes/season-routes";
+import { userRoutes } from "../services/boards/routes/user-routes";
+import type { BoardRegistry } from "../services/boards/store/board-registry";
+import { openApiRoutes } from "./openapi/openapi-routes";
 
 /** The worker's routes: rooms by way of the door, and what is no room's. */
-export function appOf(kinds: ReadonlySet<string>, book: BoardBook) {
+export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
-  let door: Door | undefined;
-  const doorOf = (env: CloudflareEnv) => {
-    if (door) return door;
-    boardAnswers.shared.enter(Door.config(env));
-    const bans = keeperOf(env);
-    door = new Door(env, {
+  let gateway: Gateway | undefined;
+  const gatewayOf = (env: CloudflareEnv) => {
+    if (gateway) return gateway;
+    boardCaches.platformCache.configure(Gateway.readConfig(env));
+    const bans = openBanService(env);
+    gateway = new Gateway(env, {
       kinds,
-      addressOf: async (request: Request) =>
-        (await toldAddress(request, Door.secrets(env), Date.now())) ?? cloudflareAddress(request),
-      askAddress: askAddressOf(env.ADDRESSES),
-      ...(env.DB ? { database: new DatabaseWatch(env.DB) } : {}),
-      ...(bans ? { askBans: (user: string, room: string) => bans.ask(user, room) } : {}),
+      clientIpOf: async (request: Request) =>
+        (await verifyForwardedIp(request, Gateway.readSecrets(env), Date.now())) ?? readCloudflareIp(request),
+      callIpLimits: createIpLimitsCall(env.ADDRESSES),
+      ...(env.DB ? { database: new DatabaseProbe(env.DB) } : {}),
+      ...(bans ? { fetchBans: (user: string, room: string) => bans.fetchBans(user, room) } : {}),
     });
-    return door;
+    return gateway;
   };
 
   app.use("*", async (context, next) => {
     const { req, env } = context;
-    const preflight = doorOf(env).preflight(req.raw);
+    const preflight = gatewayOf(env).answerPreflight(req.raw);
     if (preflight) return preflight;
     await next();
     // Set twice, hono would mix the headers of both.
-    const answer = doorOf(env).dress(context.res, req.raw);
+    const answer = gatewayOf(env).withHeaders(context.res, req.raw);
     context.res = undefined;
     context.res = answer;
   });
   app.all("/parties/:kind/:room/:what{drain}?", async ({ req, env }) => {
-    const isSocket = asksForSocket(req.raw);
-    const judged = await (isSocket ? doorOf(env).socket(req.raw) : doorOf(env).call(req.raw));
-    if (judged instanceof Response) return judged;
-    const [, , kind, id] = new URL(judged.url).pathname.split("/");
-    return roomAnswer(env.ROOMS.getByName(`${kind}/${id}`), judged, isSocket);
+    const isSocket = isSocketRequest(req.raw);
+    const admitted = await (isSocket
+      ? gatewayOf(env).admitSocket(req.raw)
+      : gatewayOf(env).admitCall(req.raw));
+    if (admitted instanceof Response) return admitted;
+    const [, , kind, id] = new URL(admitted.url).pathname.split("/");
+    return callRoom(env.ROOMS.getByName(`${kind}/${id}`), admitted, isSocket);
   });
-  app.route("/v1/bans", bansRoutes(doorOf));
-  app.route("/v1/aside", asideRoutes(doorOf, book));
-  const mayRead: MayRead = (env, request, rule) => doorOf(env).mayRead(request, rule);
-  app.route("/v1/corrections", correctionRoutes(doorOf, book));
-  app.route("/v1/users", userRoutes(doorOf, book));
-  app.route("/v1/boards", seasonRoutes(doorOf, book, mayRead));
-  app.route("/v1/boards", liveRoutes(book, mayRead));
-  app.route("/v1/boards", boardRoutes(book, mayRead));
-  app.route("/v1/errands", errandRoutes());
-  app.route("/", documentRoutes());
+  app.route("/v1/bans", banRoutes(gatewayOf));
+  app.route("/v1/aside", deadLetterRoutes(gatewayOf, registry));
+  const checkReadLimit: CheckReadLimit = (env, request, rule) => gatewayOf(env).checkReadLimit(request, rule);
+  app.route("/v1/corrections", correctionRoutes(gatewayOf, registry));
+  app.route("/v1/users", userRoutes(gatewayOf, registry));
+  app.route("/v1/boards", seasonRoutes(gatewayOf, registry, checkReadLimit));
+  app.route("/v1/boards", liveRoutes(registry, checkReadLimit));
+  app.route("/v1/boards", boardRoutes(registry, checkReadLimit));
+  app.route("/v1/errands", banEffectRoutes());
+  app.route("/", openApiRoutes());
   app.all("/v1/batches", ({ req, env, executionCtx }) => {
     const later = (work: Promise<unknown>) => executionCtx.waitUntil(work);
-    return answerBatch(req.raw, { secrets: Door.secrets(env), db: env.DB, book, later }, Date.now());
+    return answerBatch(
+      req.raw,
+      { secrets: Gateway.readSecrets(env), db: env.DB, registry, waitUntil: later },
+      Date.now(),
+    );
   });
-  app.all("*", ({ req, env }) => doorOf(env).other(req.raw));
+  app.all("*", ({ req, env }) => gatewayOf(env).answer(req.raw));
   // A room that was ended under way (a release, a write that failed) rejects: whoever waits is told to come back.
   app.onError((error, { req }) => {
     console.error(`${req.method} ${req.path} failed:`, error);
-    if (asksForSocket(req.raw)) return refuseSocket(closeCodes.draining, FAILED, FAILED_RETRY_MS);
-    return refusalResponse(refuseHttp(500, "internal", FAILED));
+    if (isSocketRequest(req.raw)) return rejectSocket(closeCodes.draining, FAILED, FAILED_RETRY_MS);
+    return rejectionResponse(rejectHttp(500, "internal", FAILED));
   });
   return app;
 }

@@ -1,23 +1,29 @@
-import { openBoardBook } from "../boards/board-book";
-import { Addresses } from "../platform/addresses/cloudflare-address";
-import { BoardObject } from "../platform/answers/board-object";
-import { UserObject } from "../platform/bans/user-object";
-import { type CloudflareEnv, roomsOf } from "../platform/cloudflare";
-import type { OwnErrands } from "../platform/errands";
-import type { Kind } from "../room/kind";
-import { appOf } from "./app";
-import { clearAway } from "./clear-away";
+import { IpLimitsObject } from "../edge/ip-limits/cloudflare-ip";
+import { type CloudflareEnv, createRoomsClass } from "../platforms/cloudflare";
+import type { CustomEffects } from "../platforms/run-effect";
+import type { Kind } from "../room/api/kind";
+import { LiveBoardObject } from "../services/boards/live/object";
+import { createBoardRegistry } from "../services/boards/store/board-registry";
+import { DirectoryObject } from "../services/directory/object";
+import { createApp } from "./app";
+import { runCron } from "./cron";
 
 /** Rooms of these kinds, in one worker: export `Rooms`, `Users`, `Addresses` and `Boards` for their bindings and `worker` as the default. */
-export function serve({ kinds, errands }: { kinds: readonly Kind[]; errands?: OwnErrands<CloudflareEnv> }) {
+export function serve({
+  kinds,
+  effects,
+}: {
+  kinds: readonly Kind[];
+  effects?: CustomEffects<CloudflareEnv>;
+}) {
   const byName = new Map(kinds.map((kind) => [kind.name, kind]));
   if (byName.size < kinds.length) throw new TypeError("Two kinds have the same name.");
-  const { fetch } = appOf(new Set(byName.keys()), openBoardBook(kinds));
+  const { fetch } = createApp(new Set(byName.keys()), createBoardRegistry(kinds));
   return {
-    Rooms: roomsOf(byName, errands),
-    Users: UserObject,
-    Addresses,
-    Boards: BoardObject,
-    worker: { fetch, scheduled: clearAway },
+    Rooms: createRoomsClass(byName, effects),
+    Users: DirectoryObject,
+    Addresses: IpLimitsObject,
+    Boards: LiveBoardObject,
+    worker: { fetch, scheduled: runCron },
   };
 }

@@ -1,6 +1,6 @@
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { SIGNATURE_HEADER, signCall } from "../../src/platform/calls/signed-call";
+import { SIGNATURE_HEADER, signCall } from "../../src/edge/signed-calls/signed-call";
 import { freePort } from "../support/ports";
 import { type Server, startCloudflare, startPartyKit } from "../support/servers";
 

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readDown } from "../../src/client/session/down";
+import { parseMessage } from "../../src/client/session/parse-message";
 import { decode } from "../../src/protocol/codec";
 import { guardJson } from "../../src/protocol/json-guard";
 import { MAX_MESSAGE_BYTES } from "../../src/protocol/limits";
 import { up } from "../../src/protocol/schema/up";
-import { effort, PATIENCE_MS } from "./effort";
-import { spoiled } from "./spoil";
+import { FUZZ_TIMEOUT_MS, fuzzRuns } from "./fuzz-runs";
+import { spoil } from "./spoil";
 
 /** Kept cases; `is`: what it is read as, absent where it has to be refused. */
 const corpus: { about: string; text: string; is?: string }[] = JSON.parse(
@@ -36,7 +36,7 @@ describe("the codec, fuzzed", () => {
     () => {
       const seen = { taken: 0, refused: 0 };
       fc.assert(
-        fc.property(spoiled(right), (text) => {
+        fc.property(spoil(right), (text) => {
           const decoded = decode(text);
           if (!decoded.ok) {
             seen.refused++;
@@ -51,13 +51,13 @@ describe("the codec, fuzzed", () => {
           const written = JSON.stringify(message);
           expect(decode(written)).toEqual({ ok: true, message: JSON.parse(written) });
         }),
-        effort(3_000),
+        fuzzRuns(3_000),
       );
       // Either alone would show that nothing was tried.
       for (const count of Object.values(seen)) expect(count).toBeGreaterThan(300);
       expect(Object.keys(Object.prototype)).toEqual([]);
     },
-    PATIENCE_MS,
+    FUZZ_TIMEOUT_MS,
   );
 
   it(
@@ -76,10 +76,10 @@ describe("the codec, fuzzed", () => {
           if (char === "\ud800") expect(decoded.ok).toBe(false);
           else expect(decoded.ok ? false : decoded.tooLarge).toBe(isTooLarge);
         }),
-        effort(200),
+        fuzzRuns(200),
       );
     },
-    PATIENCE_MS,
+    FUZZ_TIMEOUT_MS,
   );
 
   it(
@@ -96,16 +96,16 @@ describe("the codec, fuzzed", () => {
         '{"t":"bye","code":1012,"reason":"Please come back."}',
       );
       fc.assert(
-        fc.property(spoiled(downs), (text) => {
-          const message = readDown(text);
+        fc.property(spoil(downs), (text) => {
+          const message = parseMessage(text);
           if (message === undefined) return;
           if (message.t === "frame") expect(Array.isArray(message.e)).toBe(true);
           if (message.t === "welcome") expect(typeof message.features).toBe("object");
           if (message.t === "checksum") expect(message.sums).toBeInstanceOf(Object);
         }),
-        effort(3_000),
+        fuzzRuns(3_000),
       );
     },
-    PATIENCE_MS,
+    FUZZ_TIMEOUT_MS,
   );
 });

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { base64urlToText, textToBase64url } from "../../src/identity/base64url";
-import { readQuery } from "../../src/platform/edge/room-address";
-import { EventLog } from "../../src/room/event-log";
-import { effort, PATIENCE_MS } from "./effort";
-import { spoiled } from "./spoil";
+import { parseSocketQuery } from "../../src/edge/room-url";
+import { base64urlToText, textToBase64url } from "../../src/lib/base64url";
+import { EventLog } from "../../src/room/delivery/event-log";
+import { FUZZ_TIMEOUT_MS, fuzzRuns } from "./fuzz-runs";
+import { spoil } from "./spoil";
 
 describe("a cursor through the log", () => {
   it(
@@ -40,23 +40,23 @@ describe("a cursor through the log", () => {
           expect(read).toEqual(since < seq && log.reaches(since) ? missed : []);
           expect(log.positionOf(seq)).toBe(log.end);
         }),
-        effort(2_000),
+        fuzzRuns(2_000),
       );
     },
-    PATIENCE_MS,
+    FUZZ_TIMEOUT_MS,
   );
 
   it(
     "[S] as it stands in an address is a whole number with an epoch, or none, or is refused",
     () => {
-      const query = spoiled(
+      const query = spoil(
         fc.constantFrom("v=1&epoch=0a1b&since=12", "epoch=e&since=0", "since=9007199254740991&epoch=z"),
       );
       fc.assert(
         fc.property(query, (text) => {
           const url = new URL("http://127.0.0.1/parties/main/hall");
           url.search = text;
-          const read = readQuery(url);
+          const read = parseSocketQuery(url);
           if (!read.ok) {
             expect(read.reason).toMatch(/\.$/);
             return;
@@ -67,10 +67,10 @@ describe("a cursor through the log", () => {
           expect(Number.isSafeInteger(since) && since >= 0).toBe(true);
           expect(url.searchParams.get("since")).toMatch(/^\d+$/);
         }),
-        effort(2_000),
+        fuzzRuns(2_000),
       );
     },
-    PATIENCE_MS,
+    FUZZ_TIMEOUT_MS,
   );
 });
 
@@ -81,7 +81,7 @@ describe("a cursor of a page", () => {
       fc.assert(
         fc.property(
           fc.string({ unit: "grapheme", maxLength: 60 }),
-          spoiled(fc.constantFrom("eyJ4IjoxfQ", "WzEsMl0")),
+          spoil(fc.constantFrom("eyJ4IjoxfQ", "WzEsMl0")),
           (text, other) => {
             const cursor = textToBase64url(text);
             expect(cursor).toMatch(/^[\w-]*$/);
@@ -89,9 +89,9 @@ describe("a cursor of a page", () => {
             expect(["string", "undefined"]).toContain(typeof base64urlToText(other));
           },
         ),
-        effort(2_000),
+        fuzzRuns(2_000),
       );
     },
-    PATIENCE_MS,
+    FUZZ_TIMEOUT_MS,
   );
 });

@@ -14,14 +14,18 @@ interface Edit {
 }
 
 /** A right text with a few things wrong in it. */
-export function spoiled(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
+export function spoil(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const put = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...PIECES) },
     { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 4 }) },
     { weight: 1, arbitrary: fc.constant("") },
   );
-  const edit = fc.record<Edit>({ at: fc.double({ min: 0, max: 1, noNaN: true }), gone: fc.nat(5), put });
-  return fc.tuple(right, fc.array(edit, { maxLength: 3 })).map(([text, edits]) =>
+  const editArbitrary = fc.record<Edit>({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    gone: fc.nat(5),
+    put,
+  });
+  return fc.tuple(right, fc.array(editArbitrary, { maxLength: 3 })).map(([text, edits]) =>
     edits.reduce((held, { at, gone, put: piece }) => {
       const place = Math.floor(at * (held.length + 1));
       return held.slice(0, place) + piece + held.slice(place + gone);

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { RoomClock } from "../../src/room/clock";
+import { SlidingWindow } from "../../src/lib/sliding-window";
 import type { Rate } from "../../src/room/settings";
-import { SlidingWindow } from "../../src/room/sliding-window";
-import { Wheel } from "../../src/room/wheel";
-import { effort, PATIENCE_MS } from "./effort";
+import { AlarmScheduler } from "../../src/room/time/alarm";
+import { RoomClock } from "../../src/room/time/clock";
+import { FUZZ_TIMEOUT_MS, fuzzRuns } from "./fuzz-runs";
 
 describe("the room's clock", () => {
   it(
@@ -18,30 +18,30 @@ describe("the room's clock", () => {
           let before = clock.now;
           for (const step of steps) {
             machine += step;
-            const { ahead } = clock;
+            const { aheadMs: ahead } = clock;
             const expected = clock.roomAt(machine);
             const back = clock.read(machine);
             expect(clock.now).toBeGreaterThanOrEqual(before);
-            expect(clock.now).toBe(machine + clock.ahead);
+            expect(clock.now).toBe(machine + clock.aheadMs);
             expect(clock.machineNow).toBe(machine);
             expect(back).toBe(Math.max(0, -step));
-            if (step < 0) expect(clock.ahead).toBe(ahead - step);
+            if (step < 0) expect(clock.aheadMs).toBe(ahead - step);
             else {
               // At half speed until it has caught up, and then as the machine's clock goes.
               expect(clock.now - before).toBeGreaterThanOrEqual(Math.floor(step / 2));
               expect(clock.now - before).toBeLessThanOrEqual(step);
-              expect(clock.ahead).toBeLessThanOrEqual(Math.max(0, Math.ceil(ahead - step / 2)));
+              expect(clock.aheadMs).toBeLessThanOrEqual(Math.max(0, Math.ceil(ahead - step / 2)));
               expect(Math.abs(clock.now - expected)).toBeLessThanOrEqual(1);
             }
             before = clock.now;
           }
-          clock.read(machine + 2 * clock.ahead + 1);
-          expect(clock.ahead).toBe(0);
+          clock.read(machine + 2 * clock.aheadMs + 1);
+          expect(clock.aheadMs).toBe(0);
         }),
-        effort(600),
+        fuzzRuns(600),
       );
     },
-    PATIENCE_MS,
+    FUZZ_TIMEOUT_MS,
   );
 });
 
@@ -64,24 +64,24 @@ describe("the wheel", () => {
             },
           };
           const clock = new RoomClock(machine);
-          const wheel = new Wheel(storage, clock, (error) => expect(error).toBeUndefined(), null);
+          const wheel = new AlarmScheduler(storage, clock, (error) => expect(error).toBeUndefined(), null);
           let waiting: number[] = [];
           const ring = () => {
-            wheel.rang();
+            wheel.hasRung();
             stored = null;
-            wheel.wentBack(clock.read(machine));
+            wheel.clockWentBack(clock.read(machine));
             waiting = waiting.filter((at) => at > clock.now);
-            wheel.ensure(Math.min(Number.POSITIVE_INFINITY, ...waiting));
+            wheel.ringBy(Math.min(Number.POSITIVE_INFINITY, ...waiting));
           };
           for (const { does, ms } of steps) {
             if (does === "wait") {
-              wheel.wentBack(clock.read(machine));
+              wheel.clockWentBack(clock.read(machine));
               waiting.push(clock.now + ms);
-              wheel.ensure(clock.now + ms);
+              wheel.ringBy(clock.now + ms);
             } else if (does === "set back") {
               machine -= ms;
               // Whatever is said to the room then shows it.
-              wheel.wentBack(clock.read(machine));
+              wheel.clockWentBack(clock.read(machine));
             } else {
               const until = machine + ms;
               while (stored !== null && stored <= until) {
@@ -90,7 +90,7 @@ describe("the wheel", () => {
               }
               machine = until;
             }
-            wheel.wentBack(clock.read(machine));
+            wheel.clockWentBack(clock.read(machine));
             const soonest = Math.min(Number.POSITIVE_INFINITY, ...waiting);
             if (soonest > clock.now && soonest !== Number.POSITIVE_INFINITY) {
               expect(stored, "an alarm is set").not.toBeNull();
@@ -100,10 +100,10 @@ describe("the wheel", () => {
             expect(soonest, "nothing is overdue").toBeGreaterThanOrEqual(clock.now);
           }
         }),
-        effort(2_000),
+        fuzzRuns(2_000),
       );
     },
-    PATIENCE_MS,
+    FUZZ_TIMEOUT_MS,
   );
 });
 
@@ -150,9 +150,9 @@ describe("a window", () => {
             }
           }
         }),
-        effort(800),
+        fuzzRuns(800),
       );
     },
-    PATIENCE_MS,
+    FUZZ_TIMEOUT_MS,
   );
 });

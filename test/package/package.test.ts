@@ -5,14 +5,14 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { secret } from "../../scripts/env-file.mjs";
+import { generateSecret } from "../../scripts/env-file.mjs";
 import { buildPages } from "../../scripts/pages.mjs";
 import { startGroup } from "../../scripts/process-group.mjs";
 import { PROJECT } from "../../scripts/project.mjs";
 import { freePort } from "../support/ports";
 
-const run = promisify(execFile);
-const bin = (name: string) => join(PROJECT, "node_modules/.bin", name);
+const exec = promisify(execFile);
+const binPath = (name: string) => join(PROJECT, "node_modules/.bin", name);
 const guide = readFileSync(join(PROJECT, "docs/client.md"), "utf8");
 const blocks = [...guide.matchAll(/```(ts|tsx|toml)(?: file=(\S+))?\n([\s\S]*?)```/g)].map(
   ([, language = "", file, code = ""]) => ({ language, file, code }),
@@ -25,8 +25,8 @@ let project: string;
 beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), "tallyroom-package-"));
   await buildPages();
-  await run(process.execPath, [join(PROJECT, "scripts/build-package.mjs")], { cwd: PROJECT });
-  await run("npm", ["pack", "--ignore-scripts", "--pack-destination", scratch], { cwd: PROJECT });
+  await exec(process.execPath, [join(PROJECT, "scripts/build-package.mjs")], { cwd: PROJECT });
+  await exec("npm", ["pack", "--ignore-scripts", "--pack-destination", scratch], { cwd: PROJECT });
   tarball = join(scratch, readdirSync(scratch).find((name) => name.endsWith(".tgz")) ?? "");
   project = join(scratch, "quizshow");
   await install();
@@ -45,7 +45,7 @@ async function install(): Promise<void> {
     devDependencies: same("@types/node", "@types/react", "@types/ws", "@cloudflare/workers-types"),
   });
   const quiet = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"];
-  await run("npm", ["install", ...quiet], { cwd: project });
+  await exec("npm", ["install", ...quiet], { cwd: project });
 }
 
 function write(file: string, content: string | object): void {
@@ -56,7 +56,7 @@ function write(file: string, content: string | object): void {
 
 describe("the package", () => {
   it("holds what it exports, its guides, and nothing of ours", async () => {
-    const { stdout } = await run("tar", ["-tzf", tarball]);
+    const { stdout } = await exec("tar", ["-tzf", tarball]);
     const files = stdout
       .trim()
       .split("\n")
@@ -76,18 +76,18 @@ describe("the package", () => {
   });
 
   it("says that its hooks are a client's, to those who render on a server as well", async () => {
-    const { stdout } = await run("tar", ["-xzOf", tarball, "package/dist/package/client/react.js"]);
+    const { stdout } = await exec("tar", ["-xzOf", tarball, "package/dist/package/client/react.js"]);
     expect(stdout).toMatch(/^"use client";/);
   });
 
   it("is right by publint's word", async () => {
-    const { stdout } = await run(bin("publint"), ["run", tarball, "--strict"], { cwd: scratch });
+    const { stdout } = await exec(binPath("publint"), ["run", tarball, "--strict"], { cwd: scratch });
     expect(stdout).toContain("All good!");
   });
 
   it("has types that resolve in every way that reads ES modules, by Are The Types Wrong's word", async () => {
-    const { stdout } = await run(
-      bin("attw"),
+    const { stdout } = await exec(
+      binPath("attw"),
       [tarball, "--profile", "esm-only", "--no-emoji", "--no-color"],
       { cwd: scratch },
     );
@@ -185,7 +185,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
 
   it("serves a kind of its own with a feature of its own, and plays a round with its client", async () => {
     const port = await freePort();
-    write(".dev.vars", `AUTH_SECRET=${secret()}\nBATCH_SECRET=${secret()}\nGUESTS=on\n`);
+    write(".dev.vars", `AUTH_SECRET=${generateSecret()}\nBATCH_SECRET=${generateSecret()}\nGUESTS=on\n`);
     const env = {
       ...process.env,
       WRANGLER_SEND_METRICS: "false",
@@ -193,11 +193,11 @@ describe("docs/client.md, in an empty project with the packed package", () => {
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
       WRANGLER_LOG_PATH: join(scratch, "logs"),
     };
-    await run(bin("wrangler"), ["d1", "migrations", "apply", "DB", "--local"], { cwd: project, env });
+    await exec(binPath("wrangler"), ["d1", "migrations", "apply", "DB", "--local"], { cwd: project, env });
     let log = "";
     const group = startGroup(
       {
-        file: bin("wrangler"),
+        file: binPath("wrangler"),
         args: [
           "dev",
           "--ip",
@@ -216,7 +216,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
       },
     );
     try {
-      await answering(`http://127.0.0.1:${port}/health`, () => log);
+      await waitUntilReady(`http://127.0.0.1:${port}/health`, () => log);
       await build({
         entryPoints: [join(project, "src/play.ts")],
         outfile: join(project, "play.mjs"),
@@ -226,7 +226,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
         platform: "node",
         logLevel: "silent",
       });
-      const { stdout } = await run(process.execPath, ["play.mjs"], {
+      const { stdout } = await exec(process.execPath, ["play.mjs"], {
         cwd: project,
         env: { ...process.env, HOST: `http://127.0.0.1:${port}` },
         timeout: 60_000,
@@ -242,13 +242,13 @@ describe("docs/client.md, in an empty project with the packed package", () => {
 
 async function compile(config: string): Promise<string> {
   const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
-  return run(process.execPath, [tsc, "-p", config], { cwd: project }).then(
+  return exec(process.execPath, [tsc, "-p", config], { cwd: project }).then(
     () => "",
     (failure: { stdout: string }) => failure.stdout,
   );
 }
 
-async function answering(url: string, log: () => string): Promise<void> {
+async function waitUntilReady(url: string, log: () => string): Promise<void> {
   for (const deadline = Date.now() + 90_000; Date.now() < deadline; ) {
     try {
       const { status } = await fetch(url, { signal: AbortSignal.timeout(5_000) });

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { cloudflare, partykit } from "../support/platforms";
 import { freePort } from "../support/ports";
-import { OPEN, Stage } from "./stage";
+import { OPEN_ENV, PlatformStage } from "./platform-stage";
 import { pause } from "./waiting";
 
 /** What a ban everywhere may take from its answer to the last connection's `bye`. */
@@ -11,15 +11,15 @@ const LOOP_MS = 1_500;
 
 /** Rooms on PartyKit, rooms on Cloudflare, and one worker that keeps the bans of both: as `npm run dev` starts them. */
 describe("two platforms that share a worker", () => {
-  const far = new Stage(partykit);
-  const near = new Stage(cloudflare);
+  const far = new PlatformStage(partykit);
+  const near = new PlatformStage(cloudflare);
   const both = [far, near];
   let admin = "";
 
   beforeAll(async () => {
     const ports = { rooms: await freePort(), worker: await freePort() };
     const shared = {
-      ...OPEN,
+      ...OPEN_ENV,
       BATCH_SECRET: "a secret that both sides of this suite sign with",
       ROOMS_URL: `http://127.0.0.1:${ports.rooms}`,
       SCOREBOARD_URL: `http://127.0.0.1:${ports.worker}`,
@@ -27,55 +27,55 @@ describe("two platforms that share a worker", () => {
     };
     await near.start(shared, ports.worker);
     await far.start(shared, ports.rooms);
-    admin = await near.token({ sub: "ada", role: "admin" });
+    admin = await near.mintToken({ sub: "ada", role: "admin" });
   }, 180_000);
   afterAll(() => Promise.all(both.map((stage) => stage.stop())), 30_000);
   afterEach(() => {
     expect(
-      both.flatMap((stage) => stage.dismiss()),
+      both.flatMap((stage) => stage.closeClients()),
       "what clients had to complain of",
     ).toEqual([]);
   });
 
   const ban = (user: string, body: object = {}) =>
-    near.http(`/v1/bans/${user}`, {
+    near.fetch(`/v1/bans/${user}`, {
       method: "PUT",
       headers: { authorization: `Bearer ${admin}` },
       body: JSON.stringify(body),
     });
   const lift = (user: string) =>
-    near.http(`/v1/bans/${user}`, { method: "DELETE", headers: { authorization: `Bearer ${admin}` } });
+    near.fetch(`/v1/bans/${user}`, { method: "DELETE", headers: { authorization: `Bearer ${admin}` } });
   /** Comes in, or is told why not. */
-  const tries = async (stage: Stage, room: string, user: string, known?: string) => {
-    const token = known ?? (await stage.token({ sub: user, name: user }));
+  const tries = async (stage: PlatformStage, room: string, user: string, known?: string) => {
+    const token = known ?? (await stage.mintToken({ sub: user, name: user }));
     const client = stage.join({ room, token, resume: true });
-    return client.until(
+    return client.waitFor(
       () => client.byes[0]?.code ?? (client.welcomes[0] ? "welcome" : undefined),
       "an answer",
     );
   };
 
   /** How often a token was known already. */
-  const hitsOf = async (stage: Stage) => {
-    const { tokens } = (await stage.http("/health")).body as { tokens: { hits: number } };
+  const hitsOf = async (stage: PlatformStage) => {
+    const { tokens } = (await stage.fetch("/health")).body as { tokens: { hits: number } };
     return tokens.hits;
   };
 
   it("[D5] a ban everywhere ends all that somebody has open within 5 s, keeps them out, and lets them in once lifted", async () => {
-    const rooms = [near.room("ban"), near.room("ban")];
-    const token = await near.token({ sub: "bob", name: "bob" });
+    const rooms = [near.makeRoomName("ban"), near.makeRoomName("ban")];
+    const token = await near.mintToken({ sub: "bob", name: "bob" });
     const open = await Promise.all(
-      both.flatMap((stage) => rooms.map((room) => stage.member(room, "bob", { resume: true, token }))),
+      both.flatMap((stage) => rooms.map((room) => stage.joinAsMember(room, "bob", { resume: true, token }))),
     );
-    const bystander = await far.member(rooms[0] as string, "ann");
+    const bystander = await far.joinAsMember(rooms[0] as string, "ann");
     expect(await ban("bob", { reason: "cheating" })).toMatchObject({ status: 200 });
     const answeredAt = Date.now();
-    const byes = await Promise.all(open.map((client) => client.bye(REACHES_WITHIN_MS)));
+    const byes = await Promise.all(open.map((client) => client.waitForBye(REACHES_WITHIN_MS)));
     expect(byes.map(({ code }) => code)).toEqual([4403, 4403, 4403, 4403]);
     expect(byes.every(({ reason }) => reason === "You are banned: cheating")).toBe(true);
     expect(Date.now() - answeredAt).toBeLessThan(REACHES_WITHIN_MS);
 
-    const elsewhere = near.room("ban");
+    const elsewhere = near.makeRoomName("ban");
     for (const stage of both) {
       for (const room of [...rooms, elsewhere]) expect(await tries(stage, room, "bob"), room).toBe(4403);
       // The very token that was found good a moment ago: that it is known helps nobody.
@@ -88,7 +88,7 @@ describe("two platforms that share a worker", () => {
       expect(client.byes, "whoever heeds `bye` does not come back by itself").toHaveLength(1);
       expect(client.welcomes).toHaveLength(1);
     }
-    await bystander.until(
+    await bystander.waitFor(
       () => bystander.events.some(({ n, d }) => n === "left" && d.user === "bob"),
       "bob's leaving",
     );
@@ -102,26 +102,28 @@ describe("two platforms that share a worker", () => {
   for (const stage of both) {
     describe(stage.platform.name, () => {
       it("[D5] a ban in a room holds after the room was closed and made anew, and in no other room", async () => {
-        const room = stage.room("ban");
-        const host = await stage.host(room);
-        await host.done(host.do("moderation", "ban", { user: "dora", scope: "room", reason: "enough" }));
+        const room = stage.makeRoomName("ban");
+        const host = await stage.joinAsHost(room);
+        await host.expectEvent(
+          host.do("moderation", "ban", { user: "dora", scope: "room", reason: "enough" }),
+        );
         expect(await tries(stage, room, "dora")).toBe(4403);
         const { epoch } = host;
         // Closing waits for what the room owes, and so does whoever comes under its name.
-        const token = await stage.token({ sub: "hana", role: "host", rooms: [`main/${room}`] });
-        const closed = await stage.http(`/parties/main/${room}`, {
+        const token = await stage.mintToken({ sub: "hana", role: "host", rooms: [`main/${room}`] });
+        const closed = await stage.fetch(`/parties/main/${room}`, {
           method: "DELETE",
           headers: { authorization: `Bearer ${token}` },
         });
         expect(closed.status).toBe(200);
-        await host.bye();
+        await host.waitForBye();
         const again = stage.join({ room, token, resume: true });
-        await again.until(() => again.welcomes.at(-1)?.epoch, "a welcome in the room made anew");
+        await again.waitFor(() => again.welcomes.at(-1)?.epoch, "a welcome in the room made anew");
         expect(again.epoch).not.toBe(epoch);
         expect(await tries(stage, room, "dora")).toBe(4403);
-        expect(await tries(stage, stage.room("ban"), "dora")).toBe("welcome");
-        await again.done(again.do("moderation", "unban", { user: "dora" }));
-        await again.until(() => again.events.some(({ n }) => n === "unbanned"), "the end of the ban");
+        expect(await tries(stage, stage.makeRoomName("ban"), "dora")).toBe("welcome");
+        await again.expectEvent(again.do("moderation", "unban", { user: "dora" }));
+        await again.waitFor(() => again.events.some(({ n }) => n === "unbanned"), "the end of the ban");
         let came: unknown;
         for (let time = 0; time < 20 && came !== "welcome"; time += 1) {
           came = await tries(stage, room, "dora");
@@ -131,92 +133,95 @@ describe("two platforms that share a worker", () => {
       });
 
       it("[D2] [D1] whoever is kicked stays out and does not come back in a loop; the muted are told how long", async () => {
-        const room = stage.room("kick");
-        const host = await stage.host(room);
-        const heedful = await stage.member(room, "bob", { resume: true });
-        const heedless = stage.bare(room);
-        await heedless.welcome();
-        await host.done(host.do("moderation", "mute", { user: "bob", forMs: 60_000 }));
-        const muted = await heedful.refused(heedful.say("hello?"));
+        const room = stage.makeRoomName("kick");
+        const host = await stage.joinAsHost(room);
+        const heedful = await stage.joinAsMember(room, "bob", { resume: true });
+        const heedless = stage.joinBare(room);
+        await heedless.waitForWelcome();
+        await host.expectEvent(host.do("moderation", "mute", { user: "bob", forMs: 60_000 }));
+        const muted = await heedful.expectNack(heedful.say("hello?"));
         expect(muted.code).toBe("muted");
         expect(muted.retryAfterMs).toBeGreaterThan(58_000);
         expect(muted.retryAfterMs).toBeLessThanOrEqual(60_000);
-        await host.done(host.do("moderation", "kick", { user: "bob" }));
-        await host.done(host.do("moderation", "kick", { user: heedless.you.user }));
-        expect((await heedful.bye()).code).toBe(4403);
-        expect((await heedless.bye()).code).toBe(4403);
+        await host.expectEvent(host.do("moderation", "kick", { user: "bob" }));
+        await host.expectEvent(host.do("moderation", "kick", { user: heedless.you.user }));
+        expect((await heedful.waitForBye()).code).toBe(4403);
+        expect((await heedless.waitForBye()).code).toBe(4403);
         expect(await tries(stage, room, "bob")).toBe(4403);
         await pause(LOOP_MS);
         expect(heedful.byes).toHaveLength(1);
         expect(heedful.closes, "it has closed its side, once").toHaveLength(1);
         expect(heedless.welcomes, "who comes back all the same is not let in").toHaveLength(1);
-        const { body } = await stage.get(room);
+        const { body } = await stage.getRoom(room);
         expect(body).toMatchObject({ users: 1, connections: 1 });
       });
 
       it("[N1] [N2] [N3] words are masked, names that look alike are told apart, and guests are marked", async () => {
-        const room = stage.room("names");
-        const ann = await stage.member(room, "ann", { claims: { name: "Ann" } });
-        const other = await stage.member(room, "other", { claims: { name: "\u0410nn" } });
-        const guest = await stage.guest(room, { name: "Ａｎｎ\u202e", tab: "a-guest-who-would-be-ann-too" });
+        const room = stage.makeRoomName("names");
+        const ann = await stage.joinAsMember(room, "ann", { claims: { name: "Ann" } });
+        const other = await stage.joinAsMember(room, "other", { claims: { name: "\u0410nn" } });
+        const guest = await stage.joinAsGuest(room, {
+          name: "Ａｎｎ\u202e",
+          tab: "a-guest-who-would-be-ann-too",
+        });
         expect([ann.you.name, other.you.name, guest.you.name]).toEqual(["Ann", "\u0410nn (2)", "Ａｎｎ (3)"]);
-        const said = await other.done(other.say("well, ѕһіт, and s\u200bh\u0336it"));
+        const said = await other.expectEvent(other.say("well, ѕһіт, and s\u200bh\u0336it"));
         expect(said.d).toEqual({ name: "\u0410nn (2)", text: "well, ****, and ******" });
-        await ann.reached(said.seq);
+        await ann.waitForSeq(said.seq);
         const presence = ann.slices.presence as { members: Record<string, { guest?: boolean }> };
         expect(presence.members[guest.you.user]?.guest).toBe(true);
         expect(presence.members.other).not.toHaveProperty("guest");
       });
 
       it("[T8] [E1] whoever's token has ended does not come back in a loop", async () => {
-        const room = stage.room("end");
-        const token = await stage.token({ sub: "eva" }, { expiresIn: 3 });
+        const room = stage.makeRoomName("end");
+        const token = await stage.mintToken({ sub: "eva" }, { expiresIn: 3 });
         const eva = stage.join({ room, token, resume: true });
-        await eva.welcome();
-        expect((await eva.bye()).code).toBe(4401);
+        await eva.waitForWelcome();
+        expect((await eva.waitForBye()).code).toBe(4401);
         await pause(LOOP_MS);
         expect(eva.byes).toHaveLength(1);
         expect(eva.welcomes).toHaveLength(1);
       });
 
       it("[D4] nobody bans an equal, and only an admin bans everywhere, which holds on the other platform too", async () => {
-        const room = stage.room("rank");
-        const host = await stage.host(room);
-        await stage.host(room, "otto");
-        expect((await host.refused(host.do("moderation", "kick", { user: "otto" }))).code).toBe(
+        const room = stage.makeRoomName("rank");
+        const host = await stage.joinAsHost(room);
+        await stage.joinAsHost(room, "otto");
+        expect((await host.expectNack(host.do("moderation", "kick", { user: "otto" }))).code).toBe(
           "not_allowed",
         );
         const everywhere = { user: `fay-${stage.platform.name}`, scope: "everywhere" };
-        expect((await host.refused(host.do("moderation", "ban", everywhere))).code).toBe("not_allowed");
-        const other = both.find((each) => each !== stage) as Stage;
-        const fay = await other.member(other.room("rank"), everywhere.user, { resume: true });
-        const ada = await stage.member(room, "ada", { claims: { role: "admin" } });
-        await ada.done(ada.do("moderation", "ban", everywhere));
-        expect((await fay.bye(REACHES_WITHIN_MS)).code).toBe(4403);
+        expect((await host.expectNack(host.do("moderation", "ban", everywhere))).code).toBe("not_allowed");
+        const other = both.find((each) => each !== stage) as PlatformStage;
+        const fay = await other.joinAsMember(other.makeRoomName("rank"), everywhere.user, { resume: true });
+        const ada = await stage.joinAsMember(room, "ada", { claims: { role: "admin" } });
+        await ada.expectEvent(ada.do("moderation", "ban", everywhere));
+        expect((await fay.waitForBye(REACHES_WITHIN_MS)).code).toBe(4403);
         expect(await lift(everywhere.user)).toMatchObject({ status: 200 });
-        await ada.done(ada.do("moderation", "kick", { user: "otto" }));
-        const otto = await stage.token({ sub: "otto", role: "host", rooms: [`main/${room}`] });
-        const said = await stage.post(
+        await ada.expectEvent(ada.do("moderation", "kick", { user: "otto" }));
+        const otto = await stage.mintToken({ sub: "otto", role: "host", rooms: [`main/${room}`] });
+        const said = await stage.postAction(
           room,
           { id: "1", f: "chat", a: "say", d: { text: "still here" } },
           otto,
         );
         expect(said).toMatchObject({ status: 403, body: { code: "not_allowed" } });
         const closes = { method: "DELETE", headers: { authorization: `Bearer ${otto}` } };
-        expect(await stage.http(`/parties/main/${room}`, closes)).toMatchObject({ status: 403 });
-        expect((await stage.get(room)).status, "the kicked close no room").toBe(200);
+        expect(await stage.fetch(`/parties/main/${room}`, closes)).toMatchObject({ status: 403 });
+        expect((await stage.getRoom(room)).status, "the kicked close no room").toBe(200);
       });
     });
   }
 
   it("[D5] with the worker away the last known answer holds, and nobody else is kept out", async () => {
-    const room = far.room("away");
+    const room = far.makeRoomName("away");
     await ban("gil");
     expect(await tries(far, room, "gil")).toBe(4403);
-    const ann = await far.member(room, "ann");
+    const ann = await far.joinAsMember(room, "ann");
     await near.kill();
     expect(await tries(far, room, "gil")).toBe(4403);
     expect(await tries(far, room, "hugo")).toBe("welcome");
-    await ann.done(ann.say("we go on"));
+    await ann.expectEvent(ann.say("we go on"));
   });
 });

@@ -1,17 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { LiveListener } from "../support/live-listener";
-import { query } from "../support/local-database";
+import { queryLocalDatabase } from "../support/local-database";
 import { cloudflare, partykit } from "../support/platforms";
 import { freePort } from "../support/ports";
 import { type Server, startCloudflare } from "../support/servers";
-import { OPEN, Stage } from "./stage";
+import { OPEN_ENV, PlatformStage } from "./platform-stage";
 import { eventually, pause } from "./waiting";
 
 const FLUSH_MS = 1_500;
 /** A second worker's answers are this old at most: sixty times less than what is deployed. */
 const TTL_MS = 4_000;
 
-interface Told {
+interface BoardResponse {
   status: number;
   cache: string;
   age: number;
@@ -22,8 +22,8 @@ interface Told {
 
 /** Rooms on both platforms, and two workers on one database, each in processes of its own. */
 describe("boards through the cache", () => {
-  const far = new Stage(partykit);
-  const near = new Stage(cloudflare);
+  const far = new PlatformStage(partykit);
+  const near = new PlatformStage(cloudflare);
   const both = [far, near];
   let other: Server;
   let admin = "";
@@ -32,7 +32,7 @@ describe("boards through the cache", () => {
   beforeAll(async () => {
     const ports = { rooms: await freePort(), worker: await freePort() };
     const shared = {
-      ...OPEN,
+      ...OPEN_ENV,
       LIVE_LIMIT: "0",
       BATCH_SECRET: "a secret that both sides of this suite sign with",
       ROOMS_URL: `http://127.0.0.1:${ports.rooms}`,
@@ -43,21 +43,21 @@ describe("boards through the cache", () => {
     await near.start(shared, ports.worker);
     await far.start(shared, ports.rooms);
     other = await startCloudflare({ env: shared, dataDir: near.server.dataDir });
-    admin = await near.token({ sub: "ada", role: "admin" });
+    admin = await near.mintToken({ sub: "ada", role: "admin" });
   }, 240_000);
   afterAll(async () => {
     await Promise.all([...both.map((stage) => stage.stop()), other?.stop()]);
   }, 30_000);
   afterEach(() => {
-    expect(both.flatMap((stage) => stage.dismiss())).toEqual([]);
+    expect(both.flatMap((stage) => stage.closeClients())).toEqual([]);
   });
 
-  const award = async (stage: Stage, room: string, user: string, points: number) => {
+  const award = async (stage: PlatformStage, room: string, user: string, points: number) => {
     actions += 1;
     const action = { id: `award-${actions}`, f: "scores", a: "award", d: { user, points } };
-    expect(await stage.post(room, action, admin)).toMatchObject({ status: 200 });
+    expect(await stage.postAction(room, action, admin)).toMatchObject({ status: 200 });
   };
-  const read = async (server: Server, path = "main?limit=100"): Promise<Told> => {
+  const read = async (server: Server, path = "main?limit=100"): Promise<BoardResponse> => {
     const response = await fetch(`${server.http}/v1/boards/${path}`);
     const body = (await response.json()) as {
       version: number;
@@ -80,9 +80,9 @@ describe("boards through the cache", () => {
 
   for (const stage of both) {
     it(`[C4] on ${stage.platform.name} an award is on the board within the flush window and a second, and the next read is a hit`, async () => {
-      const room = stage.room("award");
+      const room = stage.makeRoomName("award");
       const user = `winner-${stage.platform.name}`;
-      await stage.member(room, user);
+      await stage.joinAsMember(room, user);
       // It is held: what is told next has to be newer than that.
       await read(near.server);
       expect((await read(near.server)).cache).toContain("; hit");
@@ -117,15 +117,15 @@ describe("boards through the cache", () => {
     const live = new LiveListener(`${far.server.http}/v1/boards/main/live`);
     await eventually(() => live.top, "the board, live, of rooms' own origin");
     expect(live.top?.entries).toEqual(
-      ((await near.http("/v1/boards/main?limit=100")).body as { entries?: unknown }).entries,
+      ((await near.fetch("/v1/boards/main?limit=100")).body as { entries?: unknown }).entries,
     );
     live.leave();
-    expect((await far.http("/v1/batches", { method: "POST" })).status, "signed, there as here").toBe(401);
+    expect((await far.fetch("/v1/batches", { method: "POST" })).status, "signed, there as here").toBe(401);
   });
 
   it("[C4] a worker in other processes than room and batch tells it within the age that a board may have, and never older", async () => {
-    const room = near.room("elsewhere");
-    await near.member(room, "elsa");
+    const room = near.makeRoomName("elsewhere");
+    await near.joinAsMember(room, "elsa");
     await read(other);
     expect((await read(other)).cache).toContain("; hit");
     await award(near, room, "elsa", 3);
@@ -145,8 +145,8 @@ describe("boards through the cache", () => {
   });
 
   it("[C4] thousands of reads amid steady awards make at most one query a change, and 95 of 100 are hits", async () => {
-    const room = near.room("steady");
-    await near.member(room, "steve");
+    const room = near.makeRoomName("steady");
+    await near.joinAsMember(room, "steve");
     await award(near, room, "steve", 1);
     await eventually(async () => (await read(near.server)).points.get("steve") === 1, "the first award");
     const before = {
@@ -198,12 +198,12 @@ describe("boards through the cache", () => {
   }, 180_000);
 
   it("[C4] with D1 failing boards are told stale and marked until it is back; what nobody has read is 503; nobody waits", async () => {
-    const room = near.room("away");
-    await near.member(room, "otto");
+    const room = near.makeRoomName("away");
+    await near.joinAsMember(room, "otto");
     await award(near, room, "otto", 5);
     await eventually(async () => (await read(near.server)).points.get("otto") === 5, "the award");
     const dataDir = near.server.dataDir;
-    await query(
+    await queryLocalDatabase(
       { dataDir },
       "alter table scores rename to scores_away; alter table bans rename to bans_away",
     );
@@ -223,7 +223,7 @@ describe("boards through the cache", () => {
       const never = await read(near.server, "main/users/nobody-has-asked-for");
       expect([never.status, never.retryAfter]).toEqual([503, "2"]);
     } finally {
-      await query(
+      await queryLocalDatabase(
         { dataDir },
         "alter table scores_away rename to scores; alter table bans_away rename to bans",
       );

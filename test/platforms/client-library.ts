@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { type ActionError, joinRoom } from "../../src/client/room-client";
-import type { Stage } from "./stage";
+import type { PlatformStage } from "./platform-stage";
 
 /** Our own client against the real server, in Node with `ws` for a socket. */
-export function clientLibrary(stage: Stage): void {
+export function describeClientLibrary(stage: PlatformStage): void {
   describe("the client library", () => {
     const store = () => {
       const kept = new Map<string, string>();
@@ -18,7 +18,7 @@ export function clientLibrary(stage: Stage): void {
       joinRoom({ host: stage.server.http, kind: "main", room, name, storage, WebSocket }).joined();
 
     it("[T7] joins as a guest, talks, and is the same guest the next time", async () => {
-      const room = stage.room("library");
+      const room = stage.makeRoomName("library");
       const storage = store();
       const [ann, bob] = await Promise.all([join(room, "Ann", storage), join(room, "Bob")]);
       const heard = new Promise<string>((resolve) => bob.on("chat.said", ({ d }) => resolve(d.text)));
@@ -40,13 +40,13 @@ export function clientLibrary(stage: Stage): void {
     });
 
     it("[T8] renews a token before it ends, and neither it nor anybody else notices", async () => {
-      const room = stage.room("library-renewal");
+      const room = stage.makeRoomName("library-renewal");
       const options = { host: stage.server.http, kind: "main", room, WebSocket } as const;
       let asked = 0;
       const getToken = () => {
         asked++;
         // A whole second may be lost to rounding.
-        return stage.token({ sub: "ann", name: "Ann" }, { expiresIn: 6 });
+        return stage.mintToken({ sub: "ann", name: "Ann" }, { expiresIn: 6 });
       };
       const bob = await join(room, "Bob");
       const ann = await joinRoom({ ...options, getToken }).joined();
@@ -68,11 +68,11 @@ export function clientLibrary(stage: Stage): void {
     });
 
     it("[T1] joins with a token, and hears why when that is bad", async () => {
-      const room = stage.room("library-token");
+      const room = stage.makeRoomName("library-token");
       const options = { host: stage.server.http, kind: "main", room, WebSocket } as const;
       const ann = await joinRoom({
         ...options,
-        getToken: () => stage.token({ sub: "ann", name: "Ann", role: "player" }),
+        getToken: () => stage.mintToken({ sub: "ann", name: "Ann", role: "player" }),
       }).joined();
       expect(ann.you).toMatchObject({ user: "ann", name: "Ann" });
       ann.leave();
@@ -80,7 +80,7 @@ export function clientLibrary(stage: Stage): void {
       await expect(bad.joined()).rejects.toThrow(/./);
       expect(bad.status).toMatchObject({ is: "ended", code: 4401 });
       const nowhere = joinRoom({ ...options, room: "no/room", name: "Ann" });
-      await expect(nowhere.joined()).rejects.toThrow("main/no/room is no room: a name is");
+      await expect(nowhere.joined()).rejects.toThrow("main/no/room is not a room: use");
       expect(nowhere.status).toMatchObject({ is: "ended", code: 4404 });
     });
   });

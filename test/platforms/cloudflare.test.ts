@@ -1,4 +1,4 @@
 import { cloudflare } from "../support/platforms";
-import { suite } from "./suite";
+import { describePlatform } from "./suite";
 
-suite(cloudflare);
+describePlatform(cloudflare);

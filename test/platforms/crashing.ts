@@ -1,61 +1,61 @@
 import { describe, expect, it } from "vitest";
-import { freshId, type Outcome } from "../support/client";
-import { foldAll, foldEvent, type Seen, sumsOf } from "./fold";
+import { type ActionOutcome, freshId } from "../support/test-client";
+import { computeChecksums, foldAll, foldEvent, type ReadEvent } from "./fold";
+import type { PlatformStage } from "./platform-stage";
 import { freshSeed, type Random, randomFrom } from "./random";
 import type { PartyClient } from "./sockets";
-import type { Stage } from "./stage";
 import { eventually, pause } from "./waiting";
 import type { Json } from "./wire";
 
 const ROUNDS = 4;
 
 /** Short, so that alarms ring in the middle of everything; and nobody without a token. */
-export const RESTLESS = { IDLE_MS: "3000", GUESTS: "off" };
+export const SHORT_IDLE_ENV = { IDLE_MS: "3000", GUESTS: "off" };
 
 /** The newest of what one has said and was told to be done. */
-interface Answered {
+interface AckedLine {
   id: string;
   text: string;
   seq: number;
 }
 
 /** What an answer over HTTP has promised. */
-interface Posted {
+interface PostedLine {
   seq: number;
   text: string;
 }
 
 /** `kill -9` of the whole server: what anybody had seen is there afterwards. */
-export function crashing(stage: Stage): void {
+export function describeCrashes(stage: PlatformStage): void {
   describe("kill -9", () => {
     const random = randomFrom(freshSeed());
 
     it(`[F1] amid chatter, ${ROUNDS} times: whatever any client had seen is there, numbers go on, nobody has left (SEED=${random.seed})`, async () => {
-      const room = stage.room("crash");
-      const hostToken = await stage.token({ sub: "hana", role: "host", rooms: ["main/*"] });
+      const room = stage.makeRoomName("crash");
+      const hostToken = await stage.mintToken({ sub: "hana", role: "host", rooms: ["main/*"] });
       const people = await Promise.all(
-        Array.from({ length: 8 }, (_, index) => stage.member(room, `user-${index}`, { resume: true })),
+        Array.from({ length: 8 }, (_, index) => stage.joinAsMember(room, `user-${index}`, { resume: true })),
       );
       const epoch = people[0]?.epoch;
-      const spoken = new Map<string, Promise<Outcome>>();
-      const answered = new Map<PartyClient, Answered>();
-      const posted: Posted[] = [];
+      const spoken = new Map<string, Promise<ActionOutcome>>();
+      const answered = new Map<PartyClient, AckedLine>();
+      const posted: PostedLine[] = [];
       const looked: number[] = [];
-      const chatter = new Chatter();
+      const chatter = new BackgroundLoops();
       for (const [index, person] of people.entries()) {
-        chatter.add(() => speak(person, index, random, spoken, answered));
+        chatter.add(() => sayLine(person, index, random, spoken, answered));
       }
-      chatter.add(() => post(stage, room, hostToken, posted, looked, random));
+      chatter.add(() => postLine(stage, room, hostToken, posted, looked, random));
 
       for (let round = 1; round <= ROUNDS; round += 1) {
         await pause(150 + random.below(700));
-        const restores = stage.restored(room);
+        const restores = stage.countRestores(room);
         await stage.kill();
         await stage.restart();
         await Promise.all(
-          people.map((person) => person.until(() => person.welcomes[round], `welcome ${round}`, 30_000)),
+          people.map((person) => person.waitFor(() => person.welcomes[round], `welcome ${round}`, 30_000)),
         );
-        await eventually(() => stage.restored(room) > restores, "the room restored");
+        await eventually(() => stage.countRestores(room) > restores, "the room restored");
         for (const [person, { id, text, seq }] of answered) {
           expect(await person.say(text, id), "what was done before is not done again").toEqual({
             kind: "ack",
@@ -64,16 +64,20 @@ export function crashing(stage: Stage): void {
         }
       }
       await pause(1000);
-      expect(stage.restored(room), "eight came back at once, and each time to one restored room").toBe(
+      expect(stage.countRestores(room), "eight came back at once, and each time to one restored room").toBe(
         1 + ROUNDS,
       );
       await chatter.stop();
-      const outcomes = new Map<string, Outcome>();
+      const outcomes = new Map<string, ActionOutcome>();
       for (const [id, outcome] of spoken) {
         outcomes.set(id, await outcome);
       }
 
-      const historian = await stage.history(room, String(epoch), await stage.token({ sub: "user-0" }));
+      const historian = await stage.readHistory(
+        room,
+        String(epoch),
+        await stage.mintToken({ sub: "user-0" }),
+      );
       const history = historian.events;
       expect(history.map((event) => event.seq)).toEqual(history.map((_, index) => index + 1));
       expect(posted.length + looked.length, "some was seen over HTTP").toBeGreaterThan(0);
@@ -102,29 +106,29 @@ export function crashing(stage: Stage): void {
       expect(new Set(texts).size, "nothing happened twice").toBe(texts.length);
       expect(texts).toHaveLength(outcomes.size + posted.length);
       expect(history.filter((event) => event.n === "left")).toEqual([]);
-      expectStatesToBeFoldsOf(history, people);
+      expectStatesMatchFold(history, people);
     }, 120_000);
 
     it("[F1] nothing stored is too large, whatever people send: a room full of the largest lines is restored", async () => {
-      const room = stage.room("large");
+      const room = stage.makeRoomName("large");
       const people = await Promise.all(
-        Array.from({ length: 30 }, (_, index) => stage.member(room, `user-${index}`)),
+        Array.from({ length: 30 }, (_, index) => stage.joinAsMember(room, `user-${index}`)),
       );
       const data = { blob: "💥".repeat(250) };
       await Promise.all(
-        people.map((one) => one.done(one.do("presence", "set", { status: "é".repeat(64), data }))),
+        people.map((one) => one.expectEvent(one.do("presence", "set", { status: "é".repeat(64), data }))),
       );
       await Promise.all(
-        people.flatMap((one) => Array.from({ length: 20 }, () => one.done(one.say("💥".repeat(500))))),
+        people.flatMap((one) => Array.from({ length: 20 }, () => one.expectEvent(one.say("💥".repeat(500))))),
       );
       const [ann] = people;
-      await ann?.reached(30 + 30 + 600);
+      await ann?.waitForSeq(30 + 30 + 600);
       for (const one of people) {
         one.close();
       }
       await stage.kill();
       await stage.restart();
-      const late = await stage.member(room, "late");
+      const late = await stage.joinAsMember(room, "late");
       expect(late.seq).toBeGreaterThan(30 + 30 + 600);
       expect(late.slices.chat).toEqual(ann?.slices.chat);
       const { sums, own } = await late.verify();
@@ -134,34 +138,34 @@ export function crashing(stage: Stage): void {
 }
 
 /** Events are kept so short a time that after each snapshot what follows is written over what was let go. */
-export const FORGETFUL = { RECOVERY_MS: "500", IDLE_MS: "60000" };
+export const SHORT_RECOVERY_ENV = { RECOVERY_MS: "500", IDLE_MS: "60000" };
 
 const KILLS = 3;
 /** More than a snapshot's worth between one kill and the next: each line is a frame. */
 const LINES = 600;
 
 /** The same in a room whose records lie in any order. */
-export function crashingLate(stage: Stage): void {
+export function describeCrashesInOldRoom(stage: PlatformStage): void {
   it(`[F1] kill -9 in a room that writes over what it let go, ${KILLS} times: all that was said is there, in order, and numbers go on`, async () => {
-    const room = stage.room("late");
-    const ann = await stage.member(room, "ann", { resume: true });
+    const room = stage.makeRoomName("late");
+    const ann = await stage.joinAsMember(room, "ann", { resume: true });
     const heard: { text: string; seq: number }[] = [];
     for (let kill = 1; kill <= KILLS; kill += 1) {
       for (let line = 0; line < LINES; line += 1) {
         const text = `${kill}, line ${line}`;
-        const { seq } = await ann.done(ann.say(text));
+        const { seq } = await ann.expectEvent(ann.say(text));
         heard.push({ text, seq });
       }
       const cutOff = Array.from({ length: 5 }, (_, n) => ann.say(`${kill}, cut off ${n}`, freshId(), 60_000));
       await stage.kill();
       await stage.restart();
-      await ann.until(() => ann.welcomes[kill], `welcome ${kill}`, 30_000);
+      await ann.waitFor(() => ann.welcomes[kill], `welcome ${kill}`, 30_000);
       for (const each of cutOff) {
         const { kind } = await each;
         expect(["event", "ack"]).toContain(kind);
       }
 
-      const late = await stage.member(room, `late-${kill}`);
+      const late = await stage.joinAsMember(room, `late-${kill}`);
       expect(late.seq).toBeGreaterThan(heard.at(-1)?.seq ?? 0);
       const { messages } = late.slices.chat as { messages: { id: number; text: string }[] };
       const told = messages.filter(({ text }) => !text.includes("cut off"));
@@ -176,12 +180,12 @@ export function crashingLate(stage: Stage): void {
   }, 120_000);
 }
 
-async function speak(
+async function sayLine(
   person: PartyClient,
   index: number,
   random: Random,
-  spoken: Map<string, Promise<Outcome>>,
-  answered: Map<PartyClient, Answered>,
+  spoken: Map<string, Promise<ActionOutcome>>,
+  answered: Map<PartyClient, AckedLine>,
 ): Promise<void> {
   const id = freshId();
   const text = `user ${index} says ${id}`;
@@ -201,25 +205,25 @@ async function speak(
   await pause(random.below(40));
 }
 
-async function post(
-  stage: Stage,
+async function postLine(
+  stage: PlatformStage,
   room: string,
   token: string,
-  posted: Posted[],
+  posted: PostedLine[],
   looked: number[],
   random: Random,
 ): Promise<void> {
   const action = { id: freshId(), f: "chat", a: "say", d: { text: `posted ${freshId()}` } };
   const answered = await eventually(
     async () => {
-      const answer = await stage.post(room, action, token).catch(() => undefined);
+      const answer = await stage.postAction(room, action, token).catch(() => undefined);
       return answer?.status === 200 ? answer : undefined;
     },
     `an answer to ${action.id}`,
     60_000,
   );
   posted.push({ seq: Number(answered.body.seq), text: action.d.text });
-  const summary = await stage.get(room).catch(() => undefined);
+  const summary = await stage.getRoom(room).catch(() => undefined);
   if (summary?.status === 200) {
     looked.push(Number(summary.body.seq));
   }
@@ -227,7 +231,7 @@ async function post(
 }
 
 /** Each welcome's state and each checksum against the fold of the room's story up to its number. */
-function expectStatesToBeFoldsOf(history: readonly Seen[], people: readonly PartyClient[]): void {
+function expectStatesMatchFold(history: readonly ReadEvent[], people: readonly PartyClient[]): void {
   const states = new Map<number, unknown>();
   const sums = new Map<number, unknown>();
   for (const person of people) {
@@ -246,20 +250,20 @@ function expectStatesToBeFoldsOf(history: readonly Seen[], people: readonly Part
       expect(states.get(event.seq)).toEqual(folded);
     }
     if (sums.has(event.seq)) {
-      expect(sums.get(event.seq), `the checksum of ${event.seq}`).toEqual(sumsOf(folded));
+      expect(sums.get(event.seq), `the checksum of ${event.seq}`).toEqual(computeChecksums(folded));
     }
   }
 }
 
 /** Several who go on, each in turn, until they are told to stop. */
-class Chatter {
-  private going = true;
-  private readonly all: Promise<void>[] = [];
+class BackgroundLoops {
+  private isRunning = true;
+  private readonly loops: Promise<void>[] = [];
 
   add(turn: () => Promise<void>): void {
-    this.all.push(
+    this.loops.push(
       (async () => {
-        while (this.going) {
+        while (this.isRunning) {
           await turn();
         }
       })(),
@@ -267,7 +271,7 @@ class Chatter {
   }
 
   async stop(): Promise<void> {
-    this.going = false;
-    await Promise.all(this.all);
+    this.isRunning = false;
+    await Promise.all(this.loops);
   }
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { startFlooder } from "../support/flooder";
+import { startFlooder } from "../support/start-flooder";
+import type { PlatformStage } from "./platform-stage";
 import type { PartyClient } from "./sockets";
-import type { Stage } from "./stage";
 import { pause } from "./waiting";
 
 /** The defaults, but for connections: a thousand come at once, and then a flooder does. */
-export const CROWDED = {
+export const CROWD_ENV = {
   CHAT_LIMIT: "10/60",
   ACTION_LIMIT: "50/1",
   GUEST_LIMIT: "60/900",
@@ -17,17 +17,17 @@ const GUESTS = 1_000;
 const FLOOD_MS = Number(process.env.FLOOD_MS ?? 10_000);
 const QUIET_MS = 2_000;
 
-export function crowds(stage: Stage): void {
+export function describeCrowds(stage: PlatformStage): void {
   describe("one person", () => {
     it("[L4] [L6] sends through a thousand bare guests what one address may, and no more", async () => {
-      const room = stage.room("guests");
-      const token = await stage.token({ sub: "watch" });
-      const watch = stage.raw({ room, query: `_pk=watch&token=${token}` });
-      await watch.welcome();
+      const room = stage.makeRoomName("guests");
+      const token = await stage.mintToken({ sub: "watch" });
+      const watch = stage.openRaw({ room, query: `_pk=watch&token=${token}` });
+      await watch.waitForWelcome();
       let [welcome, refused, accepted] = [0, 0, 0];
       const one = async (nth: number) => {
-        const guest = stage.raw({ room, query: `_pk=a-bare-guest-of-a-thousand-${nth}` });
-        await guest.until(() => guest.welcomes[0] ?? guest.byes[0], "an answer", 60_000);
+        const guest = stage.openRaw({ room, query: `_pk=a-bare-guest-of-a-thousand-${nth}` });
+        await guest.waitFor(() => guest.welcomes[0] ?? guest.byes[0], "an answer", 60_000);
         if (guest.byes[0]) {
           refused += 1;
           expect(guest.byes[0]).toMatchObject({ code: 4429, retryAfterMs: expect.any(Number) });
@@ -50,26 +50,26 @@ export function crowds(stage: Stage): void {
       expect(welcome).toBeLessThanOrEqual(60);
       expect(welcome).toBeGreaterThan(30);
       // Where the platform tells addresses, their windows are one; else each guest's is their own.
-      expect(accepted).toBe(stage.platform.can.tellsAddress ? 10 : 3 * welcome);
-      expect((await stage.get(room)).status).toBe(200);
+      expect(accepted).toBe(stage.platform.capabilities.reportsClientIp ? 10 : 3 * welcome);
+      expect((await stage.getRoom(room)).status).toBe(200);
     }, 120_000);
 
     it("[M6] who sends as fast as it can is told so and closed, and the others hardly notice", async () => {
-      const room = stage.room("flood");
-      const speakers = await Promise.all(["ann", "bob", "cat"].map((user) => stage.member(room, user)));
-      const reader = await stage.member(room, "reader");
-      await delays(speakers, reader, 500);
+      const room = stage.makeRoomName("flood");
+      const speakers = await Promise.all(["ann", "bob", "cat"].map((user) => stage.joinAsMember(room, user)));
+      const reader = await stage.joinAsMember(room, "reader");
+      await measureDelays(speakers, reader, 500);
 
       // Time is noise on a machine that others share: one clean run of three is enough, for a flood that hurts does so always.
       let told = "";
       let isCalm = false;
       for (let attempt = 0; attempt < 3 && !isCalm; attempt += 1) {
-        const quiet = p99(await delays(speakers, reader, QUIET_MS));
-        const token = await stage.token({ sub: `flooder-${attempt}` });
+        const quiet = p99(await measureDelays(speakers, reader, QUIET_MS));
+        const token = await stage.mintToken({ sub: `flooder-${attempt}` });
         const flooder = startFlooder(
           `ws://${stage.server.host}/parties/main/${room}?_pk=flood&v=1&token=${token}`,
         );
-        const loud = p99(await delays(speakers, reader, FLOOD_MS));
+        const loud = p99(await measureDelays(speakers, reader, FLOOD_MS));
         const did = await flooder.stop();
         told = `p99 ${quiet} ms quiet, ${loud} ms while ${did.sent} messages were sent in ${FLOOD_MS} ms; ${did.connects} connects, byes ${JSON.stringify(did.byes)}`;
         console.log(`${stage.platform.name}: ${told}`);
@@ -82,11 +82,13 @@ export function crowds(stage: Stage): void {
     }, 120_000);
 
     // Where the platform answers pings itself, a room never hears of them.
-    it.each(stage.platform.can.automaticPong ? ["seens" as const] : ["seens" as const, "pings" as const])(
+    it.each(
+      stage.platform.capabilities.automaticPong ? ["seens" as const] : ["seens" as const, "pings" as const],
+    )(
       "[M6] who floods with %s is closed as well",
       async (what) => {
-        const room = stage.room("flood");
-        const token = await stage.token({ sub: what });
+        const room = stage.makeRoomName("flood");
+        const token = await stage.mintToken({ sub: what });
         const flooder = startFlooder(
           `ws://${stage.server.host}/parties/main/${room}?_pk=flood&v=1&token=${token}`,
           what,
@@ -104,7 +106,7 @@ export function crowds(stage: Stage): void {
 }
 
 /** How long a line takes from one who speaks to one who reads, again and again. `typing` would be a signal: this is durable. */
-async function delays(speakers: PartyClient[], reader: PartyClient, forMs: number): Promise<number[]> {
+async function measureDelays(speakers: PartyClient[], reader: PartyClient, forMs: number): Promise<number[]> {
   const took: number[] = [];
   const run = crypto.randomUUID();
   const until = performance.now() + forMs;
@@ -113,7 +115,7 @@ async function delays(speakers: PartyClient[], reader: PartyClient, forMs: numbe
     const startedAt = performance.now();
     const id = `${run}-${nth}`;
     void speaker.do("presence", "set", { data: nth }, id);
-    await reader.until(() => reader.events.findLast((event) => event.op === id), "a change");
+    await reader.waitFor(() => reader.events.findLast((event) => event.op === id), "a change");
     took.push(performance.now() - startedAt);
     await pause(15);
   }

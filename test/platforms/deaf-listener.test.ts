@@ -2,14 +2,14 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { LiveListener } from "../support/live-listener";
 import { type Server, startCloudflare } from "../support/servers";
-import { OPEN } from "./stage";
+import { OPEN_ENV } from "./platform-stage";
 import { eventually, pause } from "./waiting";
 
 let server: Server;
 
 beforeAll(async () => {
   server = await startCloudflare({
-    env: { ...OPEN, LIVE_LIMIT: "0" },
+    env: { ...OPEN_ENV, LIVE_LIMIT: "0" },
     main: "test/support/wide-board/worker.ts",
   });
 }, 180_000);
@@ -33,11 +33,11 @@ it("[V4] who reads nothing is sent away, however much the network on the way tak
   console.log(`sent away after ${Date.now() - startedAt} ms`);
   const reader = new LiveListener(`${server.http}/v1/boards/main/live`);
   try {
-    await eventually(() => reader.came > 2, "a reader has come back twice", 60_000);
+    await eventually(() => reader.connectCount > 2, "a reader has come back twice", 60_000);
     const before = reader.top?.version ?? 0;
     await pause(3_000);
     expect(reader.top?.version).toBeGreaterThan(before);
-    expect([reader.faults, reader.refusals]).toEqual([[], []]);
+    expect([reader.violations, reader.rejectedStatuses]).toEqual([[], []]);
   } finally {
     reader.leave();
     deaf.destroy();

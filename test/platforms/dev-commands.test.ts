@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { secret } from "../../scripts/env-file.mjs";
+import { generateSecret } from "../../scripts/env-file.mjs";
 import { isBusy } from "../../scripts/port.mjs";
 import { type DevCommand, runDevCommand } from "../support/dev-command";
 import { freePort } from "../support/ports";
@@ -20,13 +20,13 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
 });
 
-function run(script: string, env: Readonly<Record<string, string>>): DevCommand {
+function runScript(script: string, env: Readonly<Record<string, string>>): DevCommand {
   const started = runDevCommand(script, { DATA_DIR: dataDir, ...env });
   command = started.child;
   return started;
 }
 
-async function status(url: string): Promise<number> {
+async function fetchStatus(url: string): Promise<number> {
   return (await fetch(url)).status;
 }
 
@@ -43,16 +43,16 @@ describe.each([
   it.each(["SIGINT", "SIGTERM"] as const)(
     "leads to a page, and leaves nothing behind after one %s",
     async (signal) => {
-      const AUTH_SECRET = secret();
+      const AUTH_SECRET = generateSecret();
       const chosen = await ports();
-      const { child, exited, ready } = run(script, { ...chosen, AUTH_SECRET });
+      const { child, exited, ready } = runScript(script, { ...chosen, AUTH_SECRET });
       const address = await ready();
       expect(address).toBe(`http://127.0.0.1:${chosen[portVariables[0] ?? ""]}`);
       const page = await fetch(address);
       expect(page.headers.get("content-type")).toMatch(/^text\/html/);
       expect(await page.text()).toContain("<script");
       for (const port of Object.values(chosen))
-        expect(await status(`http://127.0.0.1:${port}/health`)).toBe(200);
+        expect(await fetchStatus(`http://127.0.0.1:${port}/health`)).toBe(200);
       expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(AUTH_SECRET);
 
       const askedAt = Date.now();
@@ -70,14 +70,14 @@ describe.each([
     const name = portVariables.at(-1) ?? "";
     const other = createServer().listen(Number(chosen[name]), "127.0.0.1");
     await once(other, "listening");
-    const { code, output } = await run(script, chosen).exited;
+    const { code, output } = await runScript(script, chosen).exited;
     other.close();
     expect(code).toBe(1);
     expect(output).toMatch(new RegExp(`^Port ${chosen[name]}, .* is busy: .*${name}\\.\n$`));
   });
 
   it("names a variable that makes no sense", async () => {
-    const { code, output } = await run(script, { ...(await ports()), IDLE_MS: "often" }).exited;
+    const { code, output } = await runScript(script, { ...(await ports()), IDLE_MS: "often" }).exited;
     expect(code).toBe(1);
     expect(output).toMatch(/^IDLE_MS must be .*\.\n$/);
   });
@@ -85,7 +85,7 @@ describe.each([
 
 it("npm run dev stops the rest and says so when one server ends by itself", async () => {
   const chosen = { ROOMS_PORT: String(await freePort()), SCOREBOARD_PORT: String(await freePort()) };
-  const { exited, ready } = run("dev.mjs", chosen);
+  const { exited, ready } = runScript("dev.mjs", chosen);
   await ready();
   const line = execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" })
     .split("\n")

@@ -1,18 +1,18 @@
 import { describe } from "vitest";
 import { KeyServer } from "../support/key-server";
 import { cloudflare, type Platform, partykit } from "../support/platforms";
-import { ADDRESSED, addresses } from "./addresses";
-import { browsers } from "./browsers";
-import { CROWDED, crowds } from "./crowds";
-import { ending, endings, keys } from "./keys";
-import { onServer, onServerMeanwhile } from "./on-server";
+import { CROWD_ENV, describeCrowds } from "./crowds";
+import { describeInterleaved, describeOnServer } from "./describe-on-server";
+import { describeIpLimits, IP_LIMITS_ENV } from "./ip-limits";
+import { describeEndingToken, describeIssuerTokens, joinWithEndingToken } from "./issuer-tokens";
+import { describeOrigins } from "./origins";
 
 /** The edge of each platform, over the wire: whose tokens are good, which pages may come, and what an address may. */
-function edge(platform: Platform): void {
+function describeEdge(platform: Platform): void {
   describe(platform.name, () => {
     const issuer = new KeyServer();
     // Tokens end while rooms sleep: the other stories are told meanwhile.
-    onServerMeanwhile(
+    describeInterleaved(
       platform,
       "with an issuer's keys",
       async () => {
@@ -21,20 +21,20 @@ function edge(platform: Platform): void {
         return { ...issuer.env, ALLOWED_ORIGINS: "https://play.example.org" };
       },
       {
-        layOut: endings,
-        first: (stage) => keys(stage, issuer),
+        prepare: joinWithEndingToken,
+        before: (stage) => describeIssuerTokens(stage, issuer),
         between: () => {
-          onServer(platform, "with limits of an address", ADDRESSED, addresses);
-          onServer(platform, "with a crowd", CROWDED, crowds);
+          describeOnServer(platform, "with limits of an address", IP_LIMITS_ENV, describeIpLimits);
+          describeOnServer(platform, "with a crowd", CROWD_ENV, describeCrowds);
         },
-        last: (stage, laidOut) => {
-          browsers(stage);
-          ending(stage, laidOut);
+        after: (stage, laidOut) => {
+          describeOrigins(stage);
+          describeEndingToken(stage, laidOut);
         },
       },
     );
   });
 }
 
-edge(partykit);
-edge(cloudflare);
+describeEdge(partykit);
+describeEdge(cloudflare);

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { getPlatformProxy } from "wrangler";
-import { isOutOfStep, problemWithContent } from "../../src/boards/database-errors";
+import { describeContentProblem, isOutOfStep } from "../../src/services/boards/store/database-errors";
 import { bundle } from "../simulation/bundle.mjs";
 import type * as simulate from "../simulation/simulate";
 import { freshSeed } from "./random";
@@ -18,9 +18,9 @@ interface D1 {
   batch(statements: Prepared[]): Promise<{ results: Row[] }[]>;
 }
 
-type Call = Awaited<ReturnType<typeof simulate.callsOf>>["calls"][number];
+type Call = Awaited<ReturnType<typeof simulate.recordCalls>>["calls"][number];
 
-const fresh = freshSeed();
+const freshRunSeed = freshSeed();
 const migrations = readdirSync("migrations")
   .filter((name) => name.endsWith(".sql"))
   .sort()
@@ -44,11 +44,11 @@ afterAll(async () => {
 });
 
 /** What the worker makes of an error: nothing else of it matters. */
-function meaningOf(error: unknown) {
-  return { isOutOfStep: isOutOfStep(error), problem: problemWithContent(error) };
+function classifyError(error: unknown) {
+  return { isOutOfStep: isOutOfStep(error), problem: describeContentProblem(error) };
 }
 
-async function anew(db: D1): Promise<void> {
+async function resetDatabase(db: D1): Promise<void> {
   const { results } = await db
     .prepare(
       "select name from sqlite_master where type = 'table' and name not like 'sqlite%' and name not like '\\_cf%' escape '\\'",
@@ -58,7 +58,7 @@ async function anew(db: D1): Promise<void> {
   await db.batch(migrations.map((sql) => db.prepare(sql)));
 }
 
-async function outcomeOf(db: D1, { statements }: Call): Promise<Call["outcome"] | { error: unknown }> {
+async function runCall(db: D1, { statements }: Call): Promise<Call["outcome"] | { error: unknown }> {
   const prepared = statements.map(({ sql, given }) => db.prepare(sql).bind(...given));
   try {
     return (await db.batch(prepared)).map(({ results }) => results);
@@ -68,19 +68,19 @@ async function outcomeOf(db: D1, { statements }: Call): Promise<Call["outcome"] 
 }
 
 describe("the database of the simulation, and D1", () => {
-  it.each([3, 6, 10, fresh])(
+  it.each([3, 6, 10, freshRunSeed])(
     "answer every call of a story alike, and hold the same after it (seed %i)",
     async (seed) => {
       const { DB: db } = proxy.env;
-      await anew(db);
-      const { calls, tables } = await simulation.callsOf(simulation.storyOf(seed, 150));
-      if (seed !== fresh) expect(calls.length).toBeGreaterThan(5);
+      await resetDatabase(db);
+      const { calls, tables } = await simulation.recordCalls(simulation.generateScenario(seed, 150));
+      if (seed !== freshRunSeed) expect(calls.length).toBeGreaterThan(5);
       for (const [at, call] of calls.entries()) {
-        const outcome = await outcomeOf(db, call);
+        const outcome = await runCall(db, call);
         const meant = call.outcome;
         if ("error" in meant) {
-          expect("error" in outcome && meaningOf(outcome.error), `call ${at}`).toEqual(
-            meaningOf(meant.error),
+          expect("error" in outcome && classifyError(outcome.error), `call ${at}`).toEqual(
+            classifyError(meant.error),
           );
         } else expect(outcome, `call ${at}`).toEqual(meant);
       }

@@ -1,22 +1,22 @@
 import { describe, expect, it } from "vitest";
-import type { Stage } from "./stage";
+import type { PlatformStage } from "./platform-stage";
 import { pause } from "./waiting";
 import { ERROR_CODES, type Json } from "./wire";
 
 /** What the features of the kind `main` promise beyond an action and its event. */
-export function features(stage: Stage): void {
+export function describeFeatures(stage: PlatformStage): void {
   describe("features", () => {
     it("[P] chat.remove is the author's and the host's", async () => {
-      const room = stage.room("remove");
-      const ann = await stage.member(room, "ann");
-      const bob = await stage.member(room, "bob");
-      const host = await stage.host(room);
-      const [one, two] = [await ann.done(ann.say("one")), await ann.done(ann.say("two"))];
-      await bob.reached(two.seq);
-      expect((await bob.refused(bob.do("chat", "remove", { id: one.seq }))).code).toBe("not_allowed");
-      const removed = await ann.done(ann.do("chat", "remove", { id: one.seq }));
+      const room = stage.makeRoomName("remove");
+      const ann = await stage.joinAsMember(room, "ann");
+      const bob = await stage.joinAsMember(room, "bob");
+      const host = await stage.joinAsHost(room);
+      const [one, two] = [await ann.expectEvent(ann.say("one")), await ann.expectEvent(ann.say("two"))];
+      await bob.waitForSeq(two.seq);
+      expect((await bob.expectNack(bob.do("chat", "remove", { id: one.seq }))).code).toBe("not_allowed");
+      const removed = await ann.expectEvent(ann.do("chat", "remove", { id: one.seq }));
       expect(removed).toMatchObject({ f: "chat", n: "removed", d: { id: one.seq } });
-      await host.done(host.do("chat", "remove", { id: two.seq }));
+      await host.expectEvent(host.do("chat", "remove", { id: two.seq }));
       expect((host.slices.chat as { messages: Json[] }).messages).toEqual([]);
       const nothing = await ann.do("chat", "remove", { id: 999_999 });
       expect(nothing.kind === "ack" || (nothing.kind === "nack" && ERROR_CODES.has(nothing.nack.code))).toBe(
@@ -25,36 +25,36 @@ export function features(stage: Stage): void {
     });
 
     it("[P3] presence.set shows to all and to those who come later; what is left out stays", async () => {
-      const room = stage.room("status");
-      const ann = await stage.member(room, "ann");
-      const bob = await stage.member(room, "bob");
-      const changed = await ann.done(
+      const room = stage.makeRoomName("status");
+      const ann = await stage.joinAsMember(room, "ann");
+      const bob = await stage.joinAsMember(room, "bob");
+      const changed = await ann.expectEvent(
         ann.do("presence", "set", { status: "away", data: { x: [1, { y: "z" }] } }),
       );
       expect(changed).toMatchObject({
         n: "changed",
         d: { user: "ann", status: "away", data: { x: [1, { y: "z" }] } },
       });
-      await bob.reached(changed.seq);
+      await bob.waitForSeq(changed.seq);
       expect(bob.slices.presence).toMatchObject({ members: { ann: { status: "away" } } });
-      await ann.done(ann.do("presence", "set", { status: "x".repeat(64) }));
-      await bob.done(bob.do("presence", "set", { status: "here", data: 1 }));
-      await bob.done(bob.do("presence", "set", { status: "", data: null }));
-      const late = await stage.member(room, "late");
+      await ann.expectEvent(ann.do("presence", "set", { status: "x".repeat(64) }));
+      await bob.expectEvent(bob.do("presence", "set", { status: "here", data: 1 }));
+      await bob.expectEvent(bob.do("presence", "set", { status: "", data: null }));
+      const late = await stage.joinAsMember(room, "late");
       const { members } = late.slices.presence as { members: Record<string, Json> };
       expect(members.ann).toMatchObject({ status: "x".repeat(64), data: { x: [1, { y: "z" }] } });
       expect(members.bob).toEqual({ name: "bob", role: "player", since: expect.any(Number) });
     });
 
     it("[P2] of more than 200 members the first 200 are listed, all are counted, and the count is told at most once a second", async () => {
-      const room = stage.room("crowd");
-      const ann = await stage.member(room, "ann");
+      const room = stage.makeRoomName("crowd");
+      const ann = await stage.joinAsMember(room, "ann");
       const startedAt = Date.now();
       for (let nth = 0; nth < 240; nth += 20) {
         const users = Array.from({ length: 20 }, (_, index) => `user-${nth + index}`);
-        await Promise.all(users.map((user) => stage.member(room, user)));
+        await Promise.all(users.map((user) => stage.joinAsMember(room, user)));
       }
-      await ann.until(() => (ann.slices.presence as { count: number }).count === 241, "a count of 241");
+      await ann.waitFor(() => (ann.slices.presence as { count: number }).count === 241, "a count of 241");
       const { members } = ann.slices.presence as { members: object };
       expect(Object.keys(members)).toHaveLength(200);
       const names = ann.events.map((event) => event.n);
@@ -67,27 +67,27 @@ export function features(stage: Stage): void {
     }, 30_000);
 
     it("[F5] typing is a signal: others see it, it has no number, and nobody later hears of it", async () => {
-      const room = stage.room("typing");
-      const ann = await stage.member(room, "ann");
-      const bob = await stage.member(room, "bob");
+      const room = stage.makeRoomName("typing");
+      const ann = await stage.joinAsMember(room, "ann");
+      const bob = await stage.joinAsMember(room, "bob");
       const before = bob.seq;
       ann.send({ t: "sig", f: "chat", n: "typing", d: {} });
-      const signal = await bob.until(() => bob.signals[0], "a signal");
+      const signal = await bob.waitFor(() => bob.signals[0], "a signal");
       expect(signal).toMatchObject({ f: "chat", n: "typing", by: "ann" });
       expect(bob.seq).toBe(before);
-      const late = await stage.member(room, "late");
+      const late = await stage.joinAsMember(room, "late");
       expect(late.slices.chat).toEqual({ messages: [] });
-      expect((await late.welcome()).seq).toBe(before + 1);
+      expect((await late.waitForWelcome()).seq).toBe(before + 1);
     });
 
     it("[F5] a refused signal is told about at most once a second", async () => {
-      const ann = await stage.member(stage.room("signals"), "ann");
+      const ann = await stage.joinAsMember(stage.makeRoomName("signals"), "ann");
       const startedAt = Date.now();
       for (let nth = 0; nth < 60; nth += 1) {
         ann.send({ t: "sig", f: "chat", n: "nosuch", d: {} });
         await pause(5);
       }
-      await ann.done(ann.say("after them"));
+      await ann.expectEvent(ann.say("after them"));
       const nacks = ann.messages.filter((message) => message.t === "nack").length;
       expect(nacks).toBeGreaterThanOrEqual(1);
       expect(nacks).toBeLessThanOrEqual(Math.ceil((Date.now() - startedAt) / 1000) + 1);

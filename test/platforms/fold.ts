@@ -2,11 +2,11 @@ import * as chat from "../../src/features/chat/state";
 import * as moderation from "../../src/features/moderation/state";
 import * as presence from "../../src/features/presence/state";
 import * as scores from "../../src/features/scores/state";
-import { checksumOutside } from "./checksum-outside";
+import { referenceChecksum } from "./reference-checksum";
 import type { Json, WireEvent } from "./wire";
 
 /** An event as it was read: with its own number and its frame's time. */
-export interface Seen extends WireEvent {
+export interface ReadEvent extends WireEvent {
   seq: number;
   at: number;
 }
@@ -21,7 +21,7 @@ const FEATURES: Record<string, { initial(): unknown; reduce(state: never, event:
 };
 
 /** One more event in the fold of everything: the reducers that the browser runs, over slices as the welcome gave them. */
-export function foldEvent(slices: Slices, event: Seen): Slices {
+export function foldEvent(slices: Slices, event: ReadEvent): Slices {
   const feature = FEATURES[event.f];
   if (!feature) {
     return slices;
@@ -31,7 +31,7 @@ export function foldEvent(slices: Slices, event: Seen): Slices {
 }
 
 /** The fold of a room's whole story, from nothing. */
-export function foldAll(events: readonly Seen[]): Slices {
+export function foldAll(events: readonly ReadEvent[]): Slices {
   const empty = Object.fromEntries(
     Object.entries(FEATURES).map(([name, { initial }]) => [name, initial() as Json]),
   );
@@ -39,6 +39,6 @@ export function foldAll(events: readonly Seen[]): Slices {
 }
 
 /** What the room's checksums have to be, computed outside of the project. */
-export function sumsOf(slices: Slices): Record<string, string> {
-  return Object.fromEntries(Object.entries(slices).map(([name, slice]) => [name, checksumOutside(slice)]));
+export function computeChecksums(slices: Slices): Record<string, string> {
+  return Object.fromEntries(Object.entries(slices).map(([name, slice]) => [name, referenceChecksum(slice)]));
 }

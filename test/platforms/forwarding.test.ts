@@ -1,14 +1,14 @@
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { secret } from "../../scripts/env-file.mjs";
+import { generateSecret } from "../../scripts/env-file.mjs";
 import { buildPages } from "../../scripts/pages.mjs";
 import { signToken } from "../../src/identity/token";
 import { type Server, startCloudflare, startPartyKit } from "../support/servers";
 
 /** [C7] The rooms' origin on PartyKit, which has no boards, and the worker that has them, each a process of its own. */
 describe("[C7] what is the worker's, asked at the rooms' origin", () => {
-  const secrets = { AUTH_SECRET: secret(), BATCH_SECRET: secret() };
+  const secrets = { AUTH_SECRET: generateSecret(), BATCH_SECRET: generateSecret() };
   let worker: Server;
   let rooms: Server;
 

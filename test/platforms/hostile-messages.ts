@@ -3,7 +3,7 @@ import type { Random } from "./random";
 /** What a room may do with it: refuse it always, answer as it likes, or (a signal) refuse it now and then. */
 export type Treatment = "refused" | "any" | "signal";
 
-export interface Hostile {
+export interface HostileMessage {
   /** For the report, should it be treated otherwise. */
   about: string;
   treatment: Treatment;
@@ -27,7 +27,7 @@ const action = (f: unknown, a: unknown, d: unknown) => (_: Random, nth: number) 
 });
 
 /** Raw text where JSON.stringify would make it harmless; anything else is stringified. */
-const REFUSED: Record<string, Maker> = {
+const REJECTED_MAKERS: Record<string, Maker> = {
   "random bytes": (random) => bytes(random, 300),
   "random bytes as text": (random) => Buffer.from(bytes(random, 300)).toString("latin1"),
   "random text": (random) => text(random, 300),
@@ -139,7 +139,7 @@ const REFUSED: Record<string, Maker> = {
   "many keys": () => Object.fromEntries(Array.from({ length: 1500 }, (_, key) => [`k${key}`, 0])),
 };
 
-const OVERSIZE: Record<string, Maker> = {
+const OVERSIZE_MAKERS: Record<string, Maker> = {
   "a byte too many": () => `{"t":"verify","x":"${"x".repeat(16_385 - 21)}"}`,
   "too many bytes, not too many characters": () => `{"t":"verify","x":"${"é".repeat(9000)}"}`,
   "far too large": (random) => "x".repeat(20_000 + random.below(300_000)),
@@ -147,7 +147,7 @@ const OVERSIZE: Record<string, Maker> = {
   "far too many bytes": (random) => new Uint8Array(17_000 + random.below(200_000)),
 };
 
-const ANY: Record<string, Maker> = {
+const ANY_MAKERS: Record<string, Maker> = {
   "data from objects' nature": (_, nth) =>
     `{"t":"do","id":"h${nth}","f":"presence","a":"set","d":{"data":{"__proto__":{"isAdmin":true},"constructor":{"prototype":{"x":1}}}}}`,
   "minus nothing": (_, nth) =>
@@ -178,7 +178,7 @@ const ANY: Record<string, Maker> = {
     `{"t":"do","id":"h${nth}","f":"chat","a":"say","d":{"text":"x"},"x":${nested(1 + random.below(3000))}}`,
 };
 
-const SIGNAL: Record<string, Maker> = {
+const SIGNAL_MAKERS: Record<string, Maker> = {
   "an odd signal": (random) => ({
     t: "sig",
     f: random.pick(["chat", "nosuch", "__proto__", 7, null]),
@@ -188,11 +188,11 @@ const SIGNAL: Record<string, Maker> = {
 };
 
 /** Nothing that a well-meaning client sends, so many of each treatment, in an order that the seed tells. */
-export function hostileMessages(
+export function makeHostileMessages(
   random: Random,
   counts: Record<Treatment, number>,
   oversize: number,
-): Hostile[] {
+): HostileMessage[] {
   const make = (makers: Record<string, Maker>, treatment: Treatment, count: number) =>
     Array.from({ length: count }, (_, nth) => {
       const about = Object.keys(makers)[nth % Object.keys(makers).length] as string;
@@ -201,14 +201,14 @@ export function hostileMessages(
       return { about, treatment, data, binary: data instanceof Uint8Array };
     });
   const all = [
-    ...make(REFUSED, "refused", counts.refused - oversize),
-    ...make(OVERSIZE, "refused", oversize),
-    ...make(ANY, "any", counts.any),
-    ...make(SIGNAL, "signal", counts.signal),
+    ...make(REJECTED_MAKERS, "refused", counts.refused - oversize),
+    ...make(OVERSIZE_MAKERS, "refused", oversize),
+    ...make(ANY_MAKERS, "any", counts.any),
+    ...make(SIGNAL_MAKERS, "signal", counts.signal),
   ];
   for (let last = all.length - 1; last > 0; last -= 1) {
     const other = random.below(last + 1);
-    [all[last], all[other]] = [all[other] as Hostile, all[last] as Hostile];
+    [all[last], all[other]] = [all[other] as HostileMessage, all[last] as HostileMessage];
   }
   return all;
 }

@@ -1,11 +1,11 @@
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { Attacker } from "./attacker";
-import { hostileMessages } from "./hostile-messages";
+import { makeHostileMessages } from "./hostile-messages";
+import type { PlatformStage } from "./platform-stage";
 import { freshSeed, randomFrom } from "./random";
-import type { Stage } from "./stage";
 import { eventually, pause } from "./waiting";
-import { INTERNALS } from "./wire";
+import { INTERNAL_TEXT } from "./wire";
 
 const COUNTS = { refused: 10_200, any: 800, signal: 400 };
 const OVERSIZE = 120;
@@ -13,16 +13,16 @@ const OVERSIZE = 120;
 const ATTACKERS = 16;
 
 /** What nobody well-meaning sends: it is refused with a code, and nobody else notices. */
-export function hostile(stage: Stage): void {
+export function describeHostile(stage: PlatformStage): void {
   const seed = freshSeed();
 
   describe("hostile", () => {
     it(`[M1] [M3] [M4] ${COUNTS.refused} hostile messages: each gets a nack or a bye with its code, and nobody else notices (SEED=${seed})`, async () => {
-      const room = stage.room("hostile");
-      const watch = await stage.member(room, "watch");
-      const elsewhere = await stage.member(stage.room("elsewhere"), "watch");
+      const room = stage.makeRoomName("hostile");
+      const watch = await stage.joinAsMember(room, "watch");
+      const elsewhere = await stage.joinAsMember(stage.makeRoomName("elsewhere"), "watch");
       const random = randomFrom(seed);
-      const items = hostileMessages(random, COUNTS, OVERSIZE);
+      const items = makeHostileMessages(random, COUNTS, OVERSIZE);
       const attackers = Array.from(
         { length: ATTACKERS },
         (_, index) => new Attacker(stage, room, `mallory-${index}`),
@@ -33,16 +33,16 @@ export function hostile(stage: Stage): void {
       expect(attackers.flatMap((attacker) => attacker.unanswered).slice(0, 20), "what got no answer").toEqual(
         [],
       );
-      const refusals = attackers.reduce((sum, attacker) => sum + attacker.refusals, 0);
+      const refusals = attackers.reduce((sum, attacker) => sum + attacker.rejectionCount, 0);
       expect(refusals).toBeGreaterThanOrEqual(10_000);
 
-      const said = await watch.done(watch.say("and life goes on"));
+      const said = await watch.expectEvent(watch.say("and life goes on"));
       expect(watch.byes).toEqual([]);
       expect(watch.welcomes, "never thrown out").toHaveLength(1);
       expect(new Set(watch.messages.map((message) => message.t))).toEqual(new Set(["welcome", "frame"]));
       const { sums, own } = await watch.verify();
       expect(own).toEqual(sums);
-      const late = await stage.member(room, "late");
+      const late = await stage.joinAsMember(room, "late");
       expect(late.seq).toBeGreaterThan(said.seq);
       expect(late.slices.chat).toEqual(watch.slices.chat);
       expect(elsewhere.messages.map((message) => message.t)).toEqual(["welcome"]);
@@ -50,9 +50,9 @@ export function hostile(stage: Stage): void {
     }, 120_000);
 
     it("[M6] one who was closed for asking too much comes back and goes on", async () => {
-      const room = stage.room("flood");
-      const watch = await stage.member(room, "watch");
-      const loud = await stage.member(room, "loud", { resume: true });
+      const room = stage.makeRoomName("flood");
+      const watch = await stage.joinAsMember(room, "watch");
+      const loud = await stage.joinAsMember(room, "loud", { resume: true });
       let sent = 0;
       while (loud.byes.length === 0 && sent < 5000) {
         for (let nth = 0; nth < 50; nth += 1) {
@@ -61,32 +61,32 @@ export function hostile(stage: Stage): void {
         }
         await pause(10);
       }
-      const bye = await loud.bye();
+      const bye = await loud.waitForBye();
       expect(bye.code).toBe(4429);
-      await loud.until(() => loud.welcomes[1], "another welcome", Number(bye.retryAfterMs) + 15_000);
-      const said = await loud.done(loud.say("sorry"));
-      await watch.reached(said.seq);
+      await loud.waitFor(() => loud.welcomes[1], "another welcome", Number(bye.retryAfterMs) + 15_000);
+      const said = await loud.expectEvent(loud.say("sorry"));
+      await watch.waitForSeq(said.seq);
       expect(watch.byes).toEqual([]);
     }, 40_000);
 
     it("[W1] before the welcome: what comes at once is judged like what comes later", async () => {
-      const room = stage.room("early");
-      const token = await stage.token({ sub: "ann" });
-      const early = stage.raw({ room, query: `_pk=early&token=${token}` });
-      await early.open();
+      const room = stage.makeRoomName("early");
+      const token = await stage.mintToken({ sub: "ann" });
+      const early = stage.openRaw({ room, query: `_pk=early&token=${token}` });
+      await early.waitForOpen();
       early.send({ t: "seen", seq: 5 });
       early.send("nonsense");
       early.send({ t: "verify" });
       const outcome = early.say("so early");
-      await early.done(outcome);
+      await early.expectEvent(outcome);
       expect(early.messages[0]?.t).toBe("welcome");
       expect(early.messages.filter((message) => message.t === "nack")).toHaveLength(1);
-      await early.until(() => early.checksums[0], "its checksum, which leaves right after the frame");
+      await early.waitFor(() => early.checksums[0], "its checksum, which leaves right after the frame");
       expect(early.checksums).toHaveLength(1);
     });
 
     it("[A3] [A4] addresses that make no sense are refused with a bye or a status, and no room comes of them", async () => {
-      const room = stage.room("address");
+      const room = stage.makeRoomName("address");
       const long = "x".repeat(20_000);
       const queries = [
         `_pk=${long}`,
@@ -101,14 +101,14 @@ export function hostile(stage: Stage): void {
         "%",
       ];
       for (const query of queries) {
-        const client = stage.raw({ room: `${room}-q`, query });
-        await client.until(() => client.messages[0] ?? client.closes[0], "an answer");
-        const what = `${query.slice(0, 40)}: ${client.status ?? ""} ${client.body.slice(0, 200)} ${client.tail()}`;
+        const client = stage.openRaw({ room: `${room}-q`, query });
+        await client.waitFor(() => client.messages[0] ?? client.closes[0], "an answer");
+        const what = `${query.slice(0, 40)}: ${client.status ?? ""} ${client.body.slice(0, 200)} ${client.describeLast()}`;
         // A long or strange `_pk` or name may be fine; then it is a guest like others.
         const answered = client.welcomes.length > 0 || client.byes.length > 0 || (client.status ?? 0) >= 400;
         expect(answered, what).toBe(true);
         expect(client.status ?? 400, what).toBeLessThan(500);
-        expect(INTERNALS.test(client.body), what).toBe(false);
+        expect(INTERNAL_TEXT.test(client.body), what).toBe(false);
         client.close();
       }
       const paths = [
@@ -124,57 +124,57 @@ export function hostile(stage: Stage): void {
         `/parties/main/${"x".repeat(65)}`,
         `/parties/main/${long}`,
         "/parties/main/x%0d%0aSet-Cookie:a",
-        ...(stage.platform.can.unknownKindReachesEdge
+        ...(stage.platform.capabilities.unknownKindReachesEdge
           ? ["/parties//x", `/parties/${long}/x`, "/parties/__proto__/x", "/parties/constructor/x"]
           : []),
       ];
       for (const path of paths) {
-        const client = stage.raw({ path, query: "_pk=a-tab-name-of-some-length" });
-        await client.until(() => client.messages[0] ?? client.closes[0], "an answer");
-        const what = `${path.slice(0, 40)}: ${client.status ?? ""} ${client.body.slice(0, 200)} ${client.tail()}`;
+        const client = stage.openRaw({ path, query: "_pk=a-tab-name-of-some-length" });
+        await client.waitFor(() => client.messages[0] ?? client.closes[0], "an answer");
+        const what = `${path.slice(0, 40)}: ${client.status ?? ""} ${client.body.slice(0, 200)} ${client.describeLast()}`;
         expect(client.welcomes, what).toEqual([]);
         expect(client.byes.length > 0 || (client.status ?? 0) >= 400, what).toBe(true);
         expect(client.status ?? 400, what).toBeLessThan(500);
-        expect(INTERNALS.test(client.body), what).toBe(false);
+        expect(INTERNAL_TEXT.test(client.body), what).toBe(false);
         client.close();
-        const answer = await stage.http(path);
+        const answer = await stage.fetch(path);
         expect(answer.status, what).toBeGreaterThanOrEqual(400);
         expect(answer.status, `${what} ${answer.text.slice(0, 200)}`).toBeLessThan(500);
-        expect(INTERNALS.test(answer.text), answer.text.slice(0, 300)).toBe(false);
+        expect(INTERNAL_TEXT.test(answer.text), answer.text.slice(0, 300)).toBe(false);
       }
     });
 
     it("[M4] what breaks the protocol below ends that socket alone", async () => {
-      const room = stage.room("broken");
-      const watch = await stage.member(room, "watch");
-      const token = await stage.token({ sub: "mallory" });
+      const room = stage.makeRoomName("broken");
+      const watch = await stage.joinAsMember(room, "watch");
+      const token = await stage.mintToken({ sub: "mallory" });
       const frames: [string, Buffer][] = [
-        ["a text that is not UTF-8", masked(0x81, Buffer.from([0x7b, 0xff, 0xfe, 0xc0, 0x80]))],
-        ["a reserved opcode", masked(0x83, Buffer.from("x"))],
-        ["reserved bits", masked(0xf1, Buffer.from('{"t":"verify"}'))],
+        ["a text that is not UTF-8", makeMaskedFrame(0x81, Buffer.from([0x7b, 0xff, 0xfe, 0xc0, 0x80]))],
+        ["a reserved opcode", makeMaskedFrame(0x83, Buffer.from("x"))],
+        ["reserved bits", makeMaskedFrame(0xf1, Buffer.from('{"t":"verify"}'))],
         ["an unmasked frame", Buffer.from([0x81, 0x02, 0x7b, 0x7d])],
-        ["a continuation of nothing", masked(0x80, Buffer.from("x"))],
+        ["a continuation of nothing", makeMaskedFrame(0x80, Buffer.from("x"))],
         [
           "a control frame too long",
           Buffer.from([0x89, 0xfe, 0x00, 0x80, 0, 0, 0, 0, ...new Array(128).fill(0)]),
         ],
-        ["a close with one byte", masked(0x88, Buffer.from([0x03]))],
+        ["a close with one byte", makeMaskedFrame(0x88, Buffer.from([0x03]))],
         [
           "a length of 2^63",
           Buffer.from([0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]),
         ],
         ["no frame at all", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
-        ["a message of 2 MB", masked(0x81, Buffer.alloc(2_000_000, 0x78))],
+        ["a message of 2 MB", makeMaskedFrame(0x81, Buffer.alloc(2_000_000, 0x78))],
       ];
       for (const [about, bytes] of frames) {
-        const received = await sendRaw(stage, room, token, bytes);
-        expect(INTERNALS.test(received), `${about}: ${received.slice(0, 300)}`).toBe(false);
+        const received = await sendRawBytes(stage, room, token, bytes);
+        expect(INTERNAL_TEXT.test(received), `${about}: ${received.slice(0, 300)}`).toBe(false);
       }
-      await watch.done(watch.say("still here"));
+      await watch.expectEvent(watch.say("still here"));
       expect(watch.byes).toEqual([]);
       expect(watch.welcomes).toHaveLength(1);
       await eventually(
-        async () => (await stage.get(room)).body.connections === 1,
+        async () => (await stage.getRoom(room)).body.connections === 1,
         "the broken are gone",
         20_000,
       );
@@ -182,7 +182,7 @@ export function hostile(stage: Stage): void {
   });
 }
 
-function masked(head: number, payload: Buffer): Buffer {
+function makeMaskedFrame(head: number, payload: Buffer): Buffer {
   const length =
     payload.length < 126
       ? Buffer.from([0x80 | payload.length])
@@ -199,7 +199,12 @@ function uint32(value: number): Buffer {
 }
 
 /** A handshake, then whatever bytes: gives all that came back until the socket ended or had nothing to say for a while. */
-async function sendRaw(stage: Stage, room: string, token: string, bytes: Buffer): Promise<string> {
+async function sendRawBytes(
+  stage: PlatformStage,
+  room: string,
+  token: string,
+  bytes: Buffer,
+): Promise<string> {
   const { hostname, port } = new URL(stage.server.http);
   const socket = connect(Number(port), hostname);
   let received = "";

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Stage } from "./stage";
+import type { PlatformStage } from "./platform-stage";
 import { pause } from "./waiting";
 
 /** What the server of these stories is started with. */
-export const TIGHT = {
+export const TIGHT_LIMITS_ENV = {
   CHAT_LIMIT: "3/6",
   ACTION_LIMIT: "50/1",
   MAX_USERS: "4",
@@ -11,63 +11,63 @@ export const TIGHT = {
 };
 
 /** Limits hold for a user, wherever the user speaks from, and tell exactly how long to wait. */
-export function limits(stage: Stage): void {
+export function describeLimits(stage: PlatformStage): void {
   describe("limits", () => {
     it("[L1] [W5] the rule is told in the welcome, and holds for all tabs of a user and for no other user", async () => {
-      const room = stage.room("limit");
-      const one = await stage.member(room, "ann");
-      const two = await stage.member(room, "ann");
-      const bob = await stage.member(room, "bob");
-      expect((await one.welcome()).limits.rules["chat.say"]).toEqual({ count: 3, perMs: 6000 });
-      await one.done(one.say("1"));
-      await two.done(two.say("2"));
-      await one.done(one.say("3"));
-      const nack = await two.refused(two.say("4"));
+      const room = stage.makeRoomName("limit");
+      const one = await stage.joinAsMember(room, "ann");
+      const two = await stage.joinAsMember(room, "ann");
+      const bob = await stage.joinAsMember(room, "bob");
+      expect((await one.waitForWelcome()).limits.rules["chat.say"]).toEqual({ count: 3, perMs: 6000 });
+      await one.expectEvent(one.say("1"));
+      await two.expectEvent(two.say("2"));
+      await one.expectEvent(one.say("3"));
+      const nack = await two.expectNack(two.say("4"));
       expect(nack).toMatchObject({ code: "rate_limited", info: { rule: "chat.say" } });
       expect(nack.retryAfterMs).toBeGreaterThan(0);
       expect(nack.retryAfterMs).toBeLessThanOrEqual(6000);
-      await bob.done(bob.say("1"));
+      await bob.expectEvent(bob.say("1"));
       two.close();
-      const three = await stage.member(room, "ann");
-      expect((await three.refused(three.say("4"))).code, "also on a new connection").toBe("rate_limited");
+      const three = await stage.joinAsMember(room, "ann");
+      expect((await three.expectNack(three.say("4"))).code, "also on a new connection").toBe("rate_limited");
     });
 
     it("[L1] the wait that is told is the wait, and a refused action does not lengthen it", async () => {
-      const ann = await stage.member(stage.room("limit"), "ann");
+      const ann = await stage.joinAsMember(stage.makeRoomName("limit"), "ann");
       const startedAt = Date.now();
       for (const text of ["1", "2", "3"]) {
-        await ann.done(ann.say(text));
+        await ann.expectEvent(ann.say(text));
       }
-      const first = await ann.refused(ann.say("4"));
+      const first = await ann.expectNack(ann.say("4"));
       for (let time = 0; time < 5; time += 1) {
         await pause(200);
-        expect((await ann.refused(ann.say("4"))).code).toBe("rate_limited");
+        expect((await ann.expectNack(ann.say("4"))).code).toBe("rate_limited");
       }
-      const last = await ann.refused(ann.say("4"));
+      const last = await ann.expectNack(ann.say("4"));
       expect(last.retryAfterMs).toBeLessThanOrEqual(Number(first.retryAfterMs) - 1000);
       await pause(Number(last.retryAfterMs) + 30);
-      await ann.done(ann.say("4"));
+      await ann.expectEvent(ann.say("4"));
       expect(Date.now() - startedAt).toBeGreaterThanOrEqual(6000);
     }, 20_000);
 
     it("[L1] [D1] [D2] [D3] what was spent or decided before a kill -9 is spent and decided after it", async () => {
-      const room = stage.room("limit");
-      const host = await stage.host(room);
-      const moderate = (a: string, user: string) => host.done(host.do("moderation", a, { user }));
-      await stage.member(room, "carl");
+      const room = stage.makeRoomName("limit");
+      const host = await stage.joinAsHost(room);
+      const moderate = (a: string, user: string) => host.expectEvent(host.do("moderation", a, { user }));
+      await stage.joinAsMember(room, "carl");
       await moderate("mute", "bob");
       await moderate("kick", "carl");
       const kickedAt = Date.now();
       await moderate("ban", "dora");
       host.close();
-      const ann = await stage.member(room, "ann", { resume: true, tab: "ann's tab, 20 characters" });
+      const ann = await stage.joinAsMember(room, "ann", { resume: true, tab: "ann's tab, 20 characters" });
       for (const text of ["1", "2", "3"]) {
-        await ann.done(ann.say(text));
+        await ann.expectEvent(ann.say(text));
       }
       const spentAt = Date.now();
       await stage.kill();
       await stage.restart();
-      await ann.until(() => ann.welcomes[1], "another welcome", 30_000);
+      await ann.waitFor(() => ann.welcomes[1], "another welcome", 30_000);
       const outcome = await ann.say("4");
       if (outcome.kind === "nack") {
         expect(outcome.nack).toMatchObject({ code: "rate_limited" });
@@ -75,25 +75,25 @@ export function limits(stage: Stage): void {
       } else {
         expect(Date.now() - spentAt, "accepted only since the restart took longer").toBeGreaterThan(5900);
       }
-      const bob = await stage.member(room, "bob");
-      expect((await bob.refused(bob.say("hello?"))).code).toBe("muted");
+      const bob = await stage.joinAsMember(room, "bob");
+      expect((await bob.expectNack(bob.say("hello?"))).code).toBe("muted");
       const turnedAway = async (user: string) => {
-        const query = `_pk=${user}&token=${await stage.token({ sub: user })}`;
-        return (await stage.raw({ room, query }).bye()).code;
+        const query = `_pk=${user}&token=${await stage.mintToken({ sub: user })}`;
+        return (await stage.openRaw({ room, query }).waitForBye()).code;
       };
       expect(await turnedAway("dora")).toBe(4403);
       if (Date.now() - kickedAt < 55_000) expect(await turnedAway("carl")).toBe(4403);
     }, 90_000);
 
     it("[L2] a connection that asks too much is told so, and the others are not", async () => {
-      const room = stage.room("flood");
-      const calm = await stage.member(room, "calm");
-      const loud = stage.raw({ room, query: `_pk=loud&token=${await stage.token({ sub: "loud" })}` });
-      await loud.welcome();
+      const room = stage.makeRoomName("flood");
+      const calm = await stage.joinAsMember(room, "calm");
+      const loud = stage.openRaw({ room, query: `_pk=loud&token=${await stage.mintToken({ sub: "loud" })}` });
+      await loud.waitForWelcome();
       for (let nth = 0; nth < 400; nth += 1) {
         loud.send({ t: "verify" });
       }
-      const refusal = await loud.until(
+      const refusal = await loud.waitFor(
         () => loud.byes[0] ?? loud.messages.find((message) => message.t === "nack"),
         "a refusal",
       );
@@ -102,38 +102,41 @@ export function limits(stage: Stage): void {
       } else {
         expect(refusal).toMatchObject({ code: "rate_limited", retryAfterMs: expect.any(Number) });
       }
-      await calm.done(calm.say("still here"));
-      const again = stage.raw({ room, query: `_pk=loud2&token=${await stage.token({ sub: "loud" })}` });
-      const welcome = await again.welcome();
+      await calm.expectEvent(calm.say("still here"));
+      const again = stage.openRaw({
+        room,
+        query: `_pk=loud2&token=${await stage.mintToken({ sub: "loud" })}`,
+      });
+      const welcome = await again.waitForWelcome();
       expect(welcome.you.user).toBe("loud");
-      await again.done(again.say("calmer now"));
+      await again.expectEvent(again.say("calmer now"));
     });
 
     it("[L3] a full room closes newcomers, but no other tab of a member, and lets in again when there is space", async () => {
-      const room = stage.room("full");
-      const members = await Promise.all(["a", "b", "c", "d"].map((user) => stage.member(room, user)));
-      const refused = stage.raw({ room, query: `_pk=e&token=${await stage.token({ sub: "e" })}` });
-      const bye = await refused.bye();
+      const room = stage.makeRoomName("full");
+      const members = await Promise.all(["a", "b", "c", "d"].map((user) => stage.joinAsMember(room, user)));
+      const refused = stage.openRaw({ room, query: `_pk=e&token=${await stage.mintToken({ sub: "e" })}` });
+      const bye = await refused.waitForBye();
       expect(bye.code).toBe(4503);
       expect(bye.retryAfterMs).toBeGreaterThan(0);
-      await stage.member(room, "a");
+      await stage.joinAsMember(room, "a");
       members[3]?.close();
-      await members[0]?.until(() => members[0]?.events.some((event) => event.n === "left"), "d's left");
-      expect((await stage.member(room, "e")).you.user).toBe("e");
+      await members[0]?.waitFor(() => members[0]?.events.some((event) => event.n === "left"), "d's left");
+      expect((await stage.joinAsMember(room, "e")).you.user).toBe("e");
     });
 
     it("[L3] a member has at most 256 connections: one more is told to come back", async () => {
-      const room = stage.room("tabs");
-      const token = await stage.token({ sub: "ann" });
+      const room = stage.makeRoomName("tabs");
+      const token = await stage.mintToken({ sub: "ann" });
       const tabs = Array.from({ length: 256 }, (_, nth) =>
-        stage.raw({ room, query: `_pk=tab-${nth}&token=${token}` }),
+        stage.openRaw({ room, query: `_pk=tab-${nth}&token=${token}` }),
       );
-      await Promise.all(tabs.map((tab) => tab.welcome()));
-      const refused = await stage.raw({ room, query: `_pk=tab-256&token=${token}` }).bye();
+      await Promise.all(tabs.map((tab) => tab.waitForWelcome()));
+      const refused = await stage.openRaw({ room, query: `_pk=tab-256&token=${token}` }).waitForBye();
       expect(refused.code).toBe(4429);
       expect(refused.retryAfterMs).toBeGreaterThan(0);
       expect(tabs.flatMap((tab) => tab.byes)).toEqual([]);
-      expect((await stage.get(room)).body).toMatchObject({ users: 1, connections: 256 });
+      expect((await stage.getRoom(room)).body).toMatchObject({ users: 1, connections: 256 });
     }, 30_000);
   });
 }

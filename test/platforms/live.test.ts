@@ -4,8 +4,8 @@ import { CuttingProxy } from "../support/cutting-proxy";
 import { LiveListener } from "../support/live-listener";
 import { cloudflare, partykit } from "../support/platforms";
 import { freePort } from "../support/ports";
+import { OPEN_ENV, PlatformStage } from "./platform-stage";
 import { freshSeed, randomFrom } from "./random";
-import { OPEN, Stage } from "./stage";
 import { eventually, pause } from "./waiting";
 
 const LISTENERS = 200;
@@ -15,12 +15,12 @@ const CUTS = 150;
 const AWARDS = 120;
 const AWARD_EVERY_MS = 60;
 /** An object that has nothing to do is taken out of memory after some ten seconds. */
-const ASLEEP_MS = 15_000;
+const SLEEP_WAIT_MS = 15_000;
 
 /** Rooms of both platforms feed one board, which the worker tells live. */
 describe("live boards", () => {
-  const far = new Stage(partykit);
-  const near = new Stage(cloudflare);
+  const far = new PlatformStage(partykit);
+  const near = new PlatformStage(cloudflare);
   const both = [far, near];
   let admin = "";
   let actions = 0;
@@ -28,7 +28,7 @@ describe("live boards", () => {
   beforeAll(async () => {
     const ports = { rooms: await freePort(), worker: await freePort() };
     const shared = {
-      ...OPEN,
+      ...OPEN_ENV,
       LIVE_LIMIT: "0",
       BATCH_SECRET: "a secret that both sides of this suite sign with",
       ROOMS_URL: `http://127.0.0.1:${ports.rooms}`,
@@ -37,25 +37,25 @@ describe("live boards", () => {
     };
     await near.start(shared, ports.worker);
     await far.start(shared, ports.rooms);
-    admin = await near.token({ sub: "ada", role: "admin" });
+    admin = await near.mintToken({ sub: "ada", role: "admin" });
   }, 180_000);
   afterAll(() => Promise.all(both.map((stage) => stage.stop())), 30_000);
   afterEach(() => {
-    expect(both.flatMap((stage) => stage.dismiss())).toEqual([]);
+    expect(both.flatMap((stage) => stage.closeClients())).toEqual([]);
   });
 
-  const award = async (stage: Stage, room: string, user: string, points: number) => {
+  const award = async (stage: PlatformStage, room: string, user: string, points: number) => {
     actions += 1;
     const action = { id: `award-${actions}`, f: "scores", a: "award", d: { user, points } };
-    expect(await stage.post(room, action, admin)).toMatchObject({ status: 200 });
+    expect(await stage.postAction(room, action, admin)).toMatchObject({ status: 200 });
   };
   const fresh = async (board: string): Promise<LiveTop> => {
-    const { body } = await near.http(`/v1/boards/${board}?limit=100`);
+    const { body } = await near.fetch(`/v1/boards/${board}?limit=100`);
     const { version, updatedAt, entries } = body as unknown as LiveTop;
     return { version, updatedAt, entries };
   };
   const counted = async (sample: string) => {
-    const { text } = await near.http("/metrics");
+    const { text } = await near.fetch("/metrics");
     const line = text.split("\n").find((one) => one.startsWith(`${sample} `));
     return Number(line?.slice(sample.length));
   };
@@ -68,10 +68,10 @@ describe("live boards", () => {
     async (name, stage) => {
       const random = randomFrom(seed);
       const proxy = await new CuttingProxy({ port: near.server.port, random }).start();
-      const room = stage.room("live");
+      const room = stage.makeRoomName("live");
       const board = `main:${room}`;
       const users = Array.from({ length: PLAYERS }, (_, at) => `${name}-player-${at}`);
-      await Promise.all(users.map((user) => stage.member(room, user)));
+      await Promise.all(users.map((user) => stage.joinAsMember(room, user)));
       await award(stage, room, users[0] as string, 1);
       await eventually(async () => (await fresh(board)).version > 0, "the board");
       const listeners = Array.from(
@@ -108,17 +108,17 @@ describe("live boards", () => {
           "all on the board as it is read",
           20_000,
         );
-        expect(listeners.flatMap(({ faults }) => faults)).toEqual([]);
-        expect(listeners.flatMap(({ refusals }) => refusals)).toEqual([]);
+        expect(listeners.flatMap(({ violations: faults }) => faults)).toEqual([]);
+        expect(listeners.flatMap(({ rejectedStatuses: refusals }) => refusals)).toEqual([]);
         const sum = (of: (one: LiveListener) => number) => listeners.reduce((all, one) => all + of(one), 0);
         console.log(
-          `${name}: ${LISTENERS} listeners came ${sum(({ came }) => came)} times over ${cuts} cuts, heard ${sum(({ heard }) => heard.board)} boards and ${sum(({ heard }) => heard.change)} changes, ended on version ${last.version}`,
+          `${name}: ${LISTENERS} listeners came ${sum(({ connectCount: came }) => came)} times over ${cuts} cuts, heard ${sum(({ received: heard }) => heard.board)} boards and ${sum(({ received: heard }) => heard.change)} changes, ended on version ${last.version}`,
         );
-        expect(sum(({ came }) => came)).toBeGreaterThan(LISTENERS + cuts / 2);
+        expect(sum(({ connectCount: came }) => came)).toBeGreaterThan(LISTENERS + cuts / 2);
         expect(
-          sum(({ heard }) => heard.change),
+          sum(({ received: heard }) => heard.change),
           "resumed, and not told all of it again",
-        ).toBeGreaterThan(sum(({ heard }) => heard.board));
+        ).toBeGreaterThan(sum(({ received: heard }) => heard.board));
       } finally {
         for (const one of listeners) one.leave();
         await proxy.stop();
@@ -142,7 +142,7 @@ describe("live boards", () => {
       }
       await eventually(async () => (await fresh(board)).version > version + 2, "what others award meanwhile");
       expect(await looks(), "with nobody there it asks for nothing, whatever is awarded").toBe(before.looks);
-      await pause(ASLEEP_MS);
+      await pause(SLEEP_WAIT_MS);
       expect(await looks()).toBe(before.looks);
       const late = new LiveListener(`${near.server.http}/v1/boards/${board}/live`);
       try {
@@ -164,7 +164,7 @@ describe("live boards", () => {
     ["main/live?limit=5", 400],
     ["main/live?period=day&period=week", 400],
   ])("[V1] %s is %s, and no stream", async (path, status) => {
-    const answer = await near.http(`/v1/boards/${path}`);
+    const answer = await near.fetch(`/v1/boards/${path}`);
     expect(answer.status).toBe(status);
     expect(answer.body).toMatchObject({ code: expect.any(String), message: expect.stringMatching(/\.$/) });
   });

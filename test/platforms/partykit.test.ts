@@ -1,4 +1,4 @@
 import { partykit } from "../support/platforms";
-import { suite } from "./suite";
+import { describePlatform } from "./suite";
 
-suite(partykit);
+describePlatform(partykit);

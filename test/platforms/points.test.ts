@@ -2,14 +2,14 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { PROJECT } from "../../scripts/project.mjs";
-import { SIGNATURE_HEADER, signCall } from "../../src/platform/calls/signed-call";
+import { SIGNATURE_HEADER, signCall } from "../../src/edge/signed-calls/signed-call";
 import { MAX_POINTS } from "../../src/protocol/limits";
 import { CuttingProxy } from "../support/cutting-proxy";
-import { query } from "../support/local-database";
+import { queryLocalDatabase } from "../support/local-database";
 import { cloudflare, partykit } from "../support/platforms";
 import { freePort } from "../support/ports";
+import { OPEN_ENV, PlatformStage } from "./platform-stage";
 import { randomFrom } from "./random";
-import { OPEN, Stage } from "./stage";
 import { AUTH_SECRET } from "./tokens";
 import { eventually, pause } from "./waiting";
 
@@ -19,8 +19,8 @@ const GRACE_MS = 500;
 
 /** Rooms on PartyKit whose worker is behind a proxy, and rooms in that worker: every point goes to one database. */
 describe("points on their way to the boards", () => {
-  const far = new Stage(partykit);
-  const near = new Stage(cloudflare);
+  const far = new PlatformStage(partykit);
+  const near = new PlatformStage(cloudflare);
   let proxy: CuttingProxy;
   let admin = "";
 
@@ -28,7 +28,7 @@ describe("points on their way to the boards", () => {
     const ports = { rooms: await freePort(), worker: await freePort() };
     proxy = await new CuttingProxy({ port: ports.worker, random: randomFrom(1) }).start();
     const shared = {
-      ...OPEN,
+      ...OPEN_ENV,
       BATCH_SECRET,
       ROOMS_URL: `http://127.0.0.1:${ports.rooms}`,
       SCOREBOARD_URL: `http://${proxy.host}`,
@@ -39,24 +39,24 @@ describe("points on their way to the boards", () => {
     };
     await near.start(shared, ports.worker);
     await far.start(shared, ports.rooms);
-    admin = await near.token({ sub: "ada", role: "admin" });
+    admin = await near.mintToken({ sub: "ada", role: "admin" });
   }, 180_000);
   afterAll(async () => {
     await Promise.all([far.stop(), near.stop()]);
     await proxy.stop();
   }, 30_000);
   afterEach(() => {
-    proxy.refuses = false;
-    expect([far, near].flatMap((stage) => stage.dismiss())).toEqual([]);
+    proxy.isRefusing = false;
+    expect([far, near].flatMap((stage) => stage.closeClients())).toEqual([]);
   });
 
   let ids = 0;
-  const award = (stage: Stage, room: string, user: string, points: number, token = admin) => {
+  const award = (stage: PlatformStage, room: string, user: string, points: number, token = admin) => {
     ids += 1;
-    return stage.post(room, { id: `${ids}`, f: "scores", a: "award", d: { user, points } }, token);
+    return stage.postAction(room, { id: `${ids}`, f: "scores", a: "award", d: { user, points } }, token);
   };
   const onBoard = async (user: string, board = "main"): Promise<number | undefined> => {
-    const { status, body } = await near.http(`/v1/boards/${board}/users/${user}`);
+    const { status, body } = await near.fetch(`/v1/boards/${board}/users/${user}`);
     return status === 200 ? Number(body.points) : undefined;
   };
   const reaches = (user: string, points: number, board = "main", ms = 30_000) =>
@@ -64,7 +64,7 @@ describe("points on their way to the boards", () => {
   const send = async (batch: object, secret = BATCH_SECRET) => {
     const body = JSON.stringify(batch);
     const signature = await signCall({ method: "POST", path: "/v1/batches", body }, secret, Date.now());
-    return near.http("/v1/batches", { method: "POST", body, headers: { [SIGNATURE_HEADER]: signature } });
+    return near.fetch("/v1/batches", { method: "POST", body, headers: { [SIGNATURE_HEADER]: signature } });
   };
 
   describe.each([
@@ -75,12 +75,12 @@ describe("points on their way to the boards", () => {
 
     it("[K4] a player banned between scoring and flush gets nothing, the others do, and the room is told, though the first answer was lost", async () => {
       const [ann, bob] = [person("ann"), person("bob")];
-      const room = stage.room("banned");
-      const host = await stage.host(room);
-      for (const user of [ann, bob]) await stage.member(room, user);
+      const room = stage.makeRoomName("banned");
+      const host = await stage.joinAsHost(room);
+      for (const user of [ann, bob]) await stage.joinAsMember(room, user);
       const lost = stage === far ? loseFirstAnswer(ann) : Promise.resolve();
       for (const user of [ann, bob]) expect((await award(stage, room, user, 5)).status).toBe(200);
-      const banned = await near.http(`/v1/bans/${bob}`, {
+      const banned = await near.fetch(`/v1/bans/${bob}`, {
         method: "PUT",
         headers: { authorization: `Bearer ${admin}` },
         body: "{}",
@@ -88,13 +88,16 @@ describe("points on their way to the boards", () => {
       expect(banned.status).toBe(200);
       await lost;
       await reaches(ann, 5);
-      const told = await host.until(
+      const told = await host.waitFor(
         () => host.events.find(({ n }) => n === "refused"),
         "who was refused",
         40_000,
       );
       expect(told.d).toEqual({ users: [bob], count: 1 });
-      await near.http(`/v1/bans/${bob}`, { method: "DELETE", headers: { authorization: `Bearer ${admin}` } });
+      await near.fetch(`/v1/bans/${bob}`, {
+        method: "DELETE",
+        headers: { authorization: `Bearer ${admin}` },
+      });
       await pause(FLUSH_MS);
       expect(await onBoard(bob)).toBeUndefined();
       expect(host.events.filter(({ n }) => n === "refused")).toHaveLength(1);
@@ -102,19 +105,23 @@ describe("points on their way to the boards", () => {
 
     it("[K7] [B8] a room that is cleaned up and made anew goes on where nothing collides: a receipt a life", async () => {
       const ann = person("again");
-      const room = stage.room("again");
+      const room = stage.makeRoomName("again");
       const epochs = new Set<string | undefined>();
       for (let life = 1; life <= 2; life += 1) {
-        const host = await stage.host(room, ann);
+        const host = await stage.joinAsHost(room, ann);
         epochs.add(host.epoch);
         expect((await award(stage, room, ann, 10 ** life)).status).toBe(200);
         host.close();
-        await eventually(async () => (await stage.get(room)).status === 404, "the room to be gone", 60_000);
+        await eventually(
+          async () => (await stage.getRoom(room)).status === 404,
+          "the room to be gone",
+          60_000,
+        );
       }
       await reaches(ann, 110);
       await reaches(ann, 110, `main:${room}`);
       expect(epochs.size).toBe(2);
-      const receipts = await query<{ epoch: string; n: number; closed_at: number | null }>(
+      const receipts = await queryLocalDatabase<{ epoch: string; n: number; closed_at: number | null }>(
         near.server,
         `select epoch, n, closed_at from receipts where room = 'main/${room}'`,
       );
@@ -125,28 +132,28 @@ describe("points on their way to the boards", () => {
     });
 
     it("[B5] [T3] who leads one room, and who opened one as a guest, put no point on a board that is not theirs", async () => {
-      const [ann, room, other] = [person("thief"), stage.room("mine"), stage.room("theirs")];
-      const host = await stage.host(room, ann);
-      await stage.host(other, person("owner"));
-      const token = await stage.token({ sub: ann, role: "host", rooms: [`main/${room}`] });
+      const [ann, room, other] = [person("thief"), stage.makeRoomName("mine"), stage.makeRoomName("theirs")];
+      const host = await stage.joinAsHost(room, ann);
+      await stage.joinAsHost(other, person("owner"));
+      const token = await stage.mintToken({ sub: ann, role: "host", rooms: [`main/${room}`] });
       expect((await award(stage, other, ann, 1_000, token)).status).toBe(403);
       const intruder = stage.join({ room: other, token });
-      expect((await intruder.bye()).code).toBe(4403);
+      expect((await intruder.waitForBye()).code).toBe(4403);
       for (const board of [`main:${other}`, "quiz", "__proto__", "constructor", "main:", ""]) {
-        const nack = await host.refused(host.do("scores", "award", { user: ann, points: 1_000, board }));
+        const nack = await host.expectNack(host.do("scores", "award", { user: ann, points: 1_000, board }));
         expect(nack.code, board).toBe("bad_data");
       }
-      const player = await stage.member(other, person("player"));
-      const refused = await player.refused(
+      const player = await stage.joinAsMember(other, person("player"));
+      const refused = await player.expectNack(
         player.do("scores", "award", { user: player.you.user, points: 5 }),
       );
       expect(refused.code).toBe("not_allowed");
 
-      const guests = stage.room("guests");
-      const guest = await stage.guest(guests, { name: "Gus" });
-      const owner = await stage.host(guests, person("late"));
+      const guests = stage.makeRoomName("guests");
+      const guest = await stage.joinAsGuest(guests, { name: "Gus" });
+      const owner = await stage.joinAsHost(guests, person("late"));
       for (const user of [guest.you.user, owner.you.user]) {
-        await owner.done(owner.do("scores", "award", { user, points: 7 }));
+        await owner.expectEvent(owner.do("scores", "award", { user, points: 7 }));
       }
       await reaches(owner.you.user, 7, `main:${guests}`);
       await reaches(guest.you.user, 7, `main:${guests}`);
@@ -158,27 +165,31 @@ describe("points on their way to the boards", () => {
 
     it("[R1] points are on their way when their room is closed, and who comes at the same moment meets a room of its own", async () => {
       const ann = person("closing");
-      const room = stage.room("closing");
+      const room = stage.makeRoomName("closing");
       let sum = 0;
       for (let time = 1; time <= 2; time += 1) {
         const host = stage.join({
           room,
-          token: await stage.token({ sub: ann, role: "host", rooms: [`main/${room}`] }),
+          token: await stage.mintToken({ sub: ann, role: "host", rooms: [`main/${room}`] }),
           resume: true,
         });
-        await host.until(() => host.welcomes.length > 0 || undefined, "a welcome", 30_000);
+        await host.waitFor(() => host.welcomes.length > 0 || undefined, "a welcome", 30_000);
         expect((await award(stage, room, ann, 3)).status).toBe(200);
         sum += 3;
-        const closes = stage.http(`/parties/main/${room}`, {
+        const closes = stage.fetch(`/parties/main/${room}`, {
           method: "DELETE",
           headers: { authorization: `Bearer ${admin}` },
         });
-        const comes = stage.join({ room, token: await stage.token({ sub: `${ann}-2` }) });
-        await comes.until(() => comes.welcomes.length + comes.byes.length > 0 || undefined, "an answer");
+        const comes = stage.join({ room, token: await stage.mintToken({ sub: `${ann}-2` }) });
+        await comes.waitFor(() => comes.welcomes.length + comes.byes.length > 0 || undefined, "an answer");
         expect((await closes).status).toBe(200);
         host.close();
         comes.close();
-        await eventually(async () => (await stage.get(room)).status === 404, "the room to be gone", 30_000);
+        await eventually(
+          async () => (await stage.getRoom(room)).status === 404,
+          "the room to be gone",
+          30_000,
+        );
       }
       await reaches(ann, sum);
       await pause(FLUSH_MS);
@@ -200,7 +211,7 @@ describe("points on their way to the boards", () => {
     });
     const [poisoned = ""] = names.slice(77);
     const envelope = { v: 1, room: "main/poisoned", epoch: "poison" };
-    const warnings = async () => (await near.http("/health")).body;
+    const warnings = async () => (await near.fetch("/health")).body;
     expect(await warnings()).toMatchObject({ ok: true, aside: 0, warnings: [] });
     await send({ ...envelope, n: 1, entries: [entry(poisoned, MAX_POINTS - 10)] });
     const batch = { ...envelope, n: 2, entries: names.map((user, n) => entry(user, n + 1)) };
@@ -253,11 +264,11 @@ describe("points on their way to the boards", () => {
     const entries = [{ board: "main", user, name: user, points: 9, firstAt: at, lastAt: at, seq: 1 }];
     const batch = { v: 1, room: "main/forged", epoch: "forged", n: 1, entries };
     expect((await send(batch, "somebody else's secret")).status).toBe(401);
-    expect((await near.http("/v1/batches", { method: "POST", body: JSON.stringify(batch) })).status).toBe(
+    expect((await near.fetch("/v1/batches", { method: "POST", body: JSON.stringify(batch) })).status).toBe(
       401,
     );
     const headers = { authorization: `Bearer ${admin}` };
-    const asAdmin = await near.http("/v1/batches", { method: "POST", body: JSON.stringify(batch), headers });
+    const asAdmin = await near.fetch("/v1/batches", { method: "POST", body: JSON.stringify(batch), headers });
     expect(asAdmin.status).toBe(401);
     expect(await onBoard(user)).toBeUndefined();
   });
@@ -273,22 +284,22 @@ describe("points on their way to the boards", () => {
 
     it("[K1] [R2] [R4] are sent when they are due; with the worker away a hundred rooms owe and keep time, and once it is back all arrives, in no storm", async () => {
       const users = Array.from({ length: 100 }, (_, n) => `crowd-${process.pid}-${n}`);
-      const rooms = users.map(() => far.room("away"));
-      const members = await Promise.all(rooms.map((room, n) => far.member(room, users[n] as string)));
+      const rooms = users.map(() => far.makeRoomName("away"));
+      const members = await Promise.all(rooms.map((room, n) => far.joinAsMember(room, users[n] as string)));
       const [first = ""] = rooms;
-      const witness = await far.member(first, "witness");
+      const witness = await far.joinAsMember(first, "witness");
       const sleeper = `sleeper-${process.pid}`;
-      const asleep = near.room("asleep");
-      await near.member(asleep, sleeper);
+      const asleep = near.makeRoomName("asleep");
+      await near.joinAsMember(asleep, sleeper);
       expect((await award(near, asleep, sleeper, 1)).status).toBe(200);
 
-      proxy.refuses = true;
-      for (const line of proxy.lines) line.end();
+      proxy.isRefusing = true;
+      for (const line of proxy.connections) line.destroy();
       const round = () => Promise.all(rooms.map((room, n) => award(far, room, users[n] as string, 1)));
       await round();
       await reaches(sleeper, 1);
-      expect(near.restored(asleep)).toBeGreaterThan(1);
-      const woken = () => rooms.filter((room) => far.restored(room) > 1).length;
+      expect(near.countRestores(asleep)).toBeGreaterThan(1);
+      const woken = () => rooms.filter((room) => far.countRestores(room) > 1).length;
       await eventually(() => woken() > 90, "rooms to be woken by what they owe", 20_000);
       // Under way in vain: what comes now waits for its turn.
       let awards = 1;
@@ -298,19 +309,19 @@ describe("points on their way to the boards", () => {
       }
       const leavesAt = performance.now();
       members[0]?.close();
-      await witness.until(
+      await witness.waitFor(
         () => witness.events.some(({ n }) => n === "left") || undefined,
         "the leaving",
         5_000,
       );
       expect(performance.now() - leavesAt).toBeLessThan(GRACE_MS + 1_500);
 
-      const triesAway = proxy.cameAt.length;
+      const triesAway = proxy.connectedAt.length;
       for (const member of members) member.close();
-      proxy.refuses = false;
+      proxy.isRefusing = false;
       const back = performance.now();
       await Promise.all(users.map((user) => reaches(user, awards, "main", 60_000)));
-      const tries = proxy.cameAt.filter((at) => at > back).map((at) => Math.floor((at - back) / 1_000));
+      const tries = proxy.connectedAt.filter((at) => at > back).map((at) => Math.floor((at - back) / 1_000));
       const busiest = Math.max(...tries.map((second) => tries.filter((other) => other === second).length));
       console.log(
         `100 rooms, ${woken()} of which had slept: ${triesAway} tries while the worker was away, ${tries.length} after, at most ${busiest} in a second`,
@@ -324,27 +335,27 @@ describe("points on their way to the boards", () => {
   /** The batch is applied, and its answer is held back until it is given up. */
   async function loseFirstAnswer(user: string): Promise<void> {
     const isWarned = () => far.log.includes("scores/batch will be tried again");
-    proxy.refuses = true;
-    for (const line of proxy.lines) line.end();
+    proxy.isRefusing = true;
+    for (const line of proxy.connections) line.destroy();
     await eventually(isWarned, "a batch that was sent in vain");
     const deafen = setInterval(() => {
-      for (const line of proxy.lines) line.stall("down");
+      for (const line of proxy.connections) line.stall("down");
     }, 1);
     try {
-      proxy.refuses = false;
+      proxy.isRefusing = false;
       await eventually(async () => (await onBoard(user)) !== undefined, "the batch to be taken", 20_000);
     } finally {
       clearInterval(deafen);
     }
-    const before = proxy.cameAt.length;
-    for (const line of proxy.lines) line.end();
-    await eventually(() => proxy.cameAt.length > before, "it to be asked again");
+    const before = proxy.connectedAt.length;
+    for (const line of proxy.connections) line.destroy();
+    await eventually(() => proxy.connectedAt.length > before, "it to be asked again");
   }
 
   async function aside(...args: string[]): Promise<{ code: number; out: string; err: string }> {
     const env = { ...process.env, AUTH_SECRET, SCOREBOARD_URL: near.server.http };
     try {
-      const run = promisify(execFile)(process.execPath, ["scripts/aside.mjs", ...args], {
+      const run = promisify(execFile)(process.execPath, ["scripts/dead-letters.mjs", ...args], {
         cwd: PROJECT,
         env,
       });

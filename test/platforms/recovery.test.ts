@@ -1,8 +1,10 @@
 import { describe } from "vitest";
 import { cloudflare, partykit } from "../support/platforms";
-import { onServer } from "./on-server";
-import { BRITTLE, recovery } from "./recovery";
+import { describeOnServer } from "./describe-on-server";
+import { describeRecovery, SHORT_GRACE_ENV } from "./recovery";
 
 for (const platform of [partykit, cloudflare]) {
-  describe(platform.name, () => onServer(platform, "a room whose network fails", BRITTLE, recovery));
+  describe(platform.name, () =>
+    describeOnServer(platform, "a room whose network fails", SHORT_GRACE_ENV, describeRecovery),
+  );
 }

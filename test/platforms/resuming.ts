@@ -1,69 +1,74 @@
 import { describe, expect, it } from "vitest";
-import type { Seen } from "./fold";
+import type { ReadEvent } from "./fold";
+import type { PlatformStage } from "./platform-stage";
 import type { PartyClient } from "./sockets";
-import type { Stage } from "./stage";
 import type { Frame, Welcome } from "./wire";
 
 /** A client that was away gets exactly what it missed, in order, or a fresh snapshot. */
-export function resuming(stage: Stage): void {
+export function describeResuming(stage: PlatformStage): void {
   /** A room with a story: single events, and frames of several. */
-  async function storied(): Promise<{ room: string; ann: PartyClient; token: string; epoch: string }> {
-    const room = stage.room("resume");
-    const ann = await stage.member(room, "ann");
+  async function makeRoomWithHistory(): Promise<{
+    room: string;
+    ann: PartyClient;
+    token: string;
+    epoch: string;
+  }> {
+    const room = stage.makeRoomName("resume");
+    const ann = await stage.joinAsMember(room, "ann");
     for (let round = 0; round < 4; round += 1) {
-      await ann.done(ann.say(`alone ${round}`));
+      await ann.expectEvent(ann.say(`alone ${round}`));
       await Promise.all(
-        Array.from({ length: 12 }, (_, line) => ann.done(ann.say(`together ${round} ${line}`))),
+        Array.from({ length: 12 }, (_, line) => ann.expectEvent(ann.say(`together ${round} ${line}`))),
       );
     }
     // Another tab of the same user: its coming is no event, so that the story stands still while it is resumed.
-    return { room, ann, token: await stage.token({ sub: "ann" }), epoch: String(ann.epoch) };
+    return { room, ann, token: await stage.mintToken({ sub: "ann" }), epoch: String(ann.epoch) };
   }
 
-  async function resumed(story: { room: string; token: string; epoch: string }, since: number | string) {
-    const client = stage.raw({
+  async function resumeFrom(story: { room: string; token: string; epoch: string }, since: number | string) {
+    const client = stage.openRaw({
       room: story.room,
       query: `_pk=t${since}&token=${story.token}&epoch=${encodeURIComponent(story.epoch)}&since=${since}`,
     });
     client.seq = Number(since);
-    const welcome = await client.welcome();
+    const welcome = await client.waitForWelcome();
     return { client, welcome };
   }
 
   describe("resuming", () => {
     it("[W3] from every number, also from the middle of a frame: exactly the events after it, and no state", async () => {
-      const story = await storied();
+      const story = await makeRoomWithHistory();
       const { ann } = story;
       const newest = ann.seq;
       const several = ann.messages.filter(
         (message): message is Frame => message.t === "frame" && message.e.length > 1,
       );
       expect(several.length, "there are frames to be in the middle of").toBeGreaterThan(0);
-      const all = new Map<number, Seen>(ann.events.map((event) => [event.seq, event]));
+      const all = new Map<number, ReadEvent>(ann.events.map((event) => [event.seq, event]));
       for (let since = 1; since <= newest; since += 1) {
-        const { client, welcome } = await resumed(story, since);
+        const { client, welcome } = await resumeFrom(story, since);
         expect(welcome).toMatchObject({ resumed: true, epoch: story.epoch, seq: newest });
-        await client.reached(newest);
+        await client.waitForSeq(newest);
         const missed = Array.from({ length: newest - since }, (_, index) => all.get(since + 1 + index));
         expect(client.events, `since ${since}`).toEqual(missed);
-        expect(client.faults).toEqual([]);
+        expect(client.violations).toEqual([]);
         // Cut off, not closed: this story is not about how a room says goodbye to fifty tabs of one user.
         client.socket.terminate();
       }
     });
 
     it("[W3] one who resumes folds to the same state", async () => {
-      const story = await storied();
+      const story = await makeRoomWithHistory();
       const { ann } = story;
       const away = stage.join({ room: story.room, token: story.token, resume: true });
-      await away.welcome();
+      await away.waitForWelcome();
       const at = { epoch: story.epoch, since: away.seq, slices: away.slices };
       away.close();
       for (let line = 0; line < 20; line += 1) {
-        await ann.done(ann.say(`meanwhile ${line}`));
+        await ann.expectEvent(ann.say(`meanwhile ${line}`));
       }
-      const back = await stage.guest(story.room, { token: story.token, from: at });
-      await back.reached(ann.seq);
+      const back = await stage.joinAsGuest(story.room, { token: story.token, from: at });
+      await back.waitForSeq(ann.seq);
       expect(back.events).toHaveLength(20);
       expect(back.slices).toEqual(ann.slices);
       const { sums, own } = await back.verify();
@@ -71,23 +76,23 @@ export function resuming(stage: Stage): void {
     });
 
     it("[W3] the replay is out before anything live, and nothing is missing or double", async () => {
-      const story = await storied();
+      const story = await makeRoomWithHistory();
       const { ann } = story;
       let talking = true;
       const talk = (async () => {
         for (let line = 0; talking; line += 1) {
           await Promise.all([
-            ann.done(ann.say(`a${line}`)),
-            ann.done(ann.say(`b${line}`)),
-            ann.done(ann.say(`c${line}`)),
+            ann.expectEvent(ann.say(`a${line}`)),
+            ann.expectEvent(ann.say(`b${line}`)),
+            ann.expectEvent(ann.say(`c${line}`)),
           ]);
         }
       })();
       for (let round = 0; round < 10; round += 1) {
-        const { client, welcome } = await resumed(story, 1 + round * 3);
+        const { client, welcome } = await resumeFrom(story, 1 + round * 3);
         expect(welcome.resumed).toBe(true);
         // The client notes a gap or a repetition by itself; here it has to get past what was live when it came.
-        await client.reached(welcome.seq + 10);
+        await client.waitForSeq(welcome.seq + 10);
         client.close();
       }
       talking = false;
@@ -95,7 +100,7 @@ export function resuming(stage: Stage): void {
     });
 
     it("[W4] too far ahead or of another epoch: a snapshot; no number at all: refused", async () => {
-      const story = await storied();
+      const story = await makeRoomWithHistory();
       const newest = story.ann.seq;
       const cases: [Partial<typeof story>, number | string][] = [
         [{}, newest + 1],
@@ -105,7 +110,7 @@ export function resuming(stage: Stage): void {
         [{ epoch: "__proto__" }, newest],
       ];
       for (const [other, since] of cases) {
-        const { welcome } = await resumed({ ...story, ...other }, since);
+        const { welcome } = await resumeFrom({ ...story, ...other }, since);
         expect(welcome, `since ${since} of ${other.epoch ?? "its epoch"}`).toMatchObject({
           resumed: false,
           seq: newest,
@@ -113,41 +118,41 @@ export function resuming(stage: Stage): void {
         expect(welcome.state).toEqual(story.ann.slices);
       }
       for (const since of ["-1", "1.5", "x", "1e3", "99999999999999999999"]) {
-        const client = stage.raw({
+        const client = stage.openRaw({
           room: story.room,
           query: `_pk=odd&token=${story.token}&epoch=${story.epoch}&since=${since}`,
         });
-        expect((await client.bye()).code, `since=${since}`).toBe(4400);
+        expect((await client.waitForBye()).code, `since=${since}`).toBe(4400);
         client.close();
       }
     });
 
     it("[W4] being up to date resumes with nothing in between, again and again", async () => {
-      const story = await storied();
+      const story = await makeRoomWithHistory();
       const away = stage.join({ room: story.room, token: story.token, resume: true });
-      await away.welcome();
+      await away.waitForWelcome();
       for (let round = 1; round <= 4; round += 1) {
         away.socket.reconnect();
-        const welcome: Welcome = await away.until(() => away.welcomes[round], "another welcome");
+        const welcome: Welcome = await away.waitFor(() => away.welcomes[round], "another welcome");
         expect(welcome).toMatchObject({ resumed: true, seq: story.ann.seq });
       }
-      const said = await story.ann.done(story.ann.say("and on"));
-      await away.reached(said.seq);
+      const said = await story.ann.expectEvent(story.ann.say("and on"));
+      await away.waitForSeq(said.seq);
       expect(away.events.map((event) => event.d.text)).toEqual(["and on"]);
     });
 
     it("[O1] what was not answered before a break is answered after it, once", async () => {
-      const room = stage.room("break");
-      const watch = await stage.member(room, "watch");
-      const ann = await stage.member(room, "ann", { resume: true, tab: "ann's tab, which is long" });
+      const room = stage.makeRoomName("break");
+      const watch = await stage.joinAsMember(room, "watch");
+      const ann = await stage.joinAsMember(room, "ann", { resume: true, tab: "ann's tab, which is long" });
       const outcomes: Promise<unknown>[] = [];
       for (let round = 0; round < 5; round += 1) {
         outcomes.push(...Array.from({ length: 10 }, (_, line) => ann.say(`r${round} ${line}`)));
         ann.socket.reconnect();
-        await ann.until(() => ann.welcomes[round + 1], "another welcome");
+        await ann.waitFor(() => ann.welcomes[round + 1], "another welcome");
       }
       await Promise.all(outcomes);
-      await watch.reached(ann.seq);
+      await watch.waitForSeq(ann.seq);
       const heard = watch.events.filter((event) => event.n === "said").map((event) => String(event.d.text));
       expect([...heard].sort()).toEqual(
         Array.from({ length: 50 }, (_, index) => `r${Math.floor(index / 10)} ${index % 10}`).sort(),

@@ -1,8 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import type { Client } from "../support/client";
+import type { TestClient } from "../support/test-client";
+import type { PlatformStage } from "./platform-stage";
 import type { PartyClient, RawClient } from "./sockets";
-import type { Stage } from "./stage";
 import { eventually, pause } from "./waiting";
 
 const DEAF = 200;
@@ -18,37 +18,42 @@ const BOUND_BYTES = 250 * 1024 * 1024;
 const CLOSED_WITHIN_MS = 40_000;
 
 /** Who was there when it was loud. */
-export interface Flooded {
+export interface SlowReaderRoom {
   room: string;
-  hearing: PartyClient[];
-  dozing: RawClient;
-  deaf: Deaf[];
-  loudUntil: number;
+  readers: PartyClient[];
+  pausedReader: RawClient;
+  deaf: NonReadingSocket[];
+  floodedUntil: number;
 }
 
-export async function gather(stage: Stage): Promise<Flooded> {
-  const room = stage.room("slow");
+export async function joinSlowReaders(stage: PlatformStage): Promise<SlowReaderRoom> {
+  const room = stage.makeRoomName("slow");
   const hearing = await Promise.all(
-    Array.from({ length: HEARING }, (_, index) => stage.member(room, `user-${index}`)),
+    Array.from({ length: HEARING }, (_, index) => stage.joinAsMember(room, `user-${index}`)),
   );
-  const dozing = stage.raw({ room, query: `_pk=dozing&token=${await stage.token({ sub: "dozing" })}` });
-  await dozing.welcome();
-  const deaf: Deaf[] = [];
+  const dozing = stage.openRaw({
+    room,
+    query: `_pk=dozing&token=${await stage.mintToken({ sub: "dozing" })}`,
+  });
+  await dozing.waitForWelcome();
+  const deaf: NonReadingSocket[] = [];
   for (let nth = 0; nth < DEAF; nth += 20) {
-    const tokens = Array.from({ length: 20 }, (_, index) => stage.token({ sub: `deaf-${nth + index}` }));
+    const tokens = Array.from({ length: 20 }, (_, index) => stage.mintToken({ sub: `deaf-${nth + index}` }));
     deaf.push(
-      ...(await Promise.all(tokens.map(async (token) => Deaf.join(stage.server.http, room, await token)))),
+      ...(await Promise.all(
+        tokens.map(async (token) => NonReadingSocket.join(stage.server.http, room, await token)),
+      )),
     );
   }
-  return { room, hearing, dozing, deaf, loudUntil: 0 };
+  return { room, readers: hearing, pausedReader: dozing, deaf, floodedUntil: 0 };
 }
 
 /** The room is loud: those who read notice nothing, the server does not hold what the others leave unread. */
-export function slowReaders(stage: Stage, flooded: () => Flooded): void {
+export function describeSlowReaders(stage: PlatformStage, getRoom: () => SlowReaderRoom): void {
   describe("readers too slow", () => {
     it(`[F6] ${DEAF} sockets that never read beside ${HEARING} that do: these miss nothing, and memory stays bounded`, async () => {
-      const { room, hearing, dozing } = flooded();
-      expect((await stage.get(room)).body.connections).toBe(DEAF + HEARING + 1);
+      const { room, readers: hearing, pausedReader: dozing } = getRoom();
+      expect((await stage.getRoom(room)).body.connections).toBe(DEAF + HEARING + 1);
       dozing.socket.pause();
 
       const before = await stage.server.rss();
@@ -63,17 +68,17 @@ export function slowReaders(stage: Stage, flooded: () => Flooded): void {
             // Four megabytes later, which is well within what recovery keeps.
             if (index === 0 && line === LINES / 3) dozing.socket.resume();
             const startedAt = Date.now();
-            await one.done(one.say(`${index}.${line}`.padEnd(10) + LINE));
+            await one.expectEvent(one.say(`${index}.${line}`.padEnd(10) + LINE));
             waits.push(Date.now() - startedAt);
           }
         }),
       );
       const last = Math.max(...hearing.map((one) => one.seq));
-      await Promise.all(hearing.map((one) => one.reached(last, 20_000)));
+      await Promise.all(hearing.map((one) => one.waitForSeq(last, 20_000)));
       clearInterval(meter);
-      flooded().loudUntil = Date.now();
+      getRoom().floodedUntil = Date.now();
 
-      const [first, ...others] = hearing.map(heardBy);
+      const [first, ...others] = hearing.map(readLines);
       expect(first).toHaveLength(HEARING * LINES);
       for (const other of others) {
         expect(other).toEqual(first);
@@ -90,11 +95,11 @@ export function slowReaders(stage: Stage, flooded: () => Flooded): void {
     }, 60_000);
 
     it("[F6] one who only dozed off for a while was brought on from the journal without a gap", async () => {
-      const { hearing, dozing } = flooded();
+      const { readers: hearing, pausedReader: dozing } = getRoom();
       const [one] = hearing;
-      await dozing.reached(Number(one?.seq), 20_000);
+      await dozing.waitForSeq(Number(one?.seq), 20_000);
       expect(dozing.byes).toEqual([]);
-      expect(one && heardBy(dozing)).toEqual(one && heardBy(one));
+      expect(one && readLines(dozing)).toEqual(one && readLines(one));
       const { sums, own } = await dozing.verify();
       expect(own).toEqual(sums);
     }, 30_000);
@@ -102,41 +107,41 @@ export function slowReaders(stage: Stage, flooded: () => Flooded): void {
 }
 
 /** Later: those who read nothing have been closed. */
-export function closedReaders(stage: Stage, flooded: () => Flooded): void {
+export function describeClosedReaders(stage: PlatformStage, getRoom: () => SlowReaderRoom): void {
   describe("readers who never read", () => {
     it("[F6] they were paused, then told and closed; the others are there as before", async () => {
-      const { room, hearing, dozing, deaf, loudUntil } = flooded();
+      const { room, readers: hearing, pausedReader: dozing, deaf, floodedUntil: loudUntil } = getRoom();
       // Nobody looks before, for a look would wake a room that sleeps and so do what its alarm has to do.
       await pause(loudUntil + CLOSED_WITHIN_MS - Date.now());
-      expect((await stage.get(room)).body.connections, "those who never read are gone").toBe(HEARING + 1);
+      expect((await stage.getRoom(room)).body.connections, "those who never read are gone").toBe(HEARING + 1);
       const all = Number(hearing[0]?.bytes);
-      await Promise.all(deaf.map((one) => one.ended(20_000)));
+      await Promise.all(deaf.map((one) => one.waitForClose(20_000)));
       for (const one of deaf) {
         expect(one.bytes, "paused long before the end").toBeLessThan(all / 2);
       }
-      const said = await hearing[0]?.done(hearing[0].say("peace"));
-      await Promise.all([...hearing, dozing].map((one) => one.reached(Number(said?.seq))));
+      const said = await hearing[0]?.expectEvent(hearing[0].say("peace"));
+      await Promise.all([...hearing, dozing].map((one) => one.waitForSeq(Number(said?.seq))));
       expect(hearing.flatMap((one) => one.byes)).toEqual([]);
     }, 90_000);
   });
 }
 
-function heardBy(client: Client): [number, string | undefined][] {
+function readLines(client: TestClient): [number, string | undefined][] {
   return client.events.filter((event) => event.n === "said").map((event) => [event.seq, event.by]);
 }
 
 /** A socket that completes the upgrade and then never reads, until it is asked how it ended. */
-class Deaf {
+class NonReadingSocket {
   bytes = 0;
-  end = "";
+  lastText = "";
   private constructor(private readonly socket: Socket) {
     socket.on("error", () => undefined);
   }
 
-  static async join(http: string, room: string, token: string): Promise<Deaf> {
+  static async join(http: string, room: string, token: string): Promise<NonReadingSocket> {
     const { hostname, port, host } = new URL(http);
     const socket = connect(Number(port), hostname);
-    const deaf = new Deaf(socket);
+    const deaf = new NonReadingSocket(socket);
     await new Promise<void>((resolve, reject) => {
       let head = "";
       const read = (chunk: Buffer) => {
@@ -165,16 +170,16 @@ class Deaf {
   }
 
   /** Reads all that is there: what it was sent, then a bye and a close of the same code. */
-  async ended(ms: number): Promise<void> {
+  async waitForClose(ms: number): Promise<void> {
     this.socket.on("data", (chunk: Buffer) => {
       this.bytes += chunk.length;
-      this.end = (this.end + chunk.toString("latin1")).slice(-2000);
+      this.lastText = (this.lastText + chunk.toString("latin1")).slice(-2000);
     });
     this.socket.resume();
     const closeCode = String.fromCharCode(4408 >> 8, 4408 & 0xff);
     const told = () => {
-      const bye = this.end.indexOf('"t":"bye","code":4408');
-      return bye >= 0 && this.end.indexOf(closeCode, bye) > bye;
+      const bye = this.lastText.indexOf('"t":"bye","code":4408');
+      return bye >= 0 && this.lastText.indexOf(closeCode, bye) > bye;
     };
     await eventually(told, "a bye, and a close with its code", ms);
     this.socket.destroy();

@@ -1,6 +1,6 @@
 import PartySocket from "partysocket";
 import { type ClientOptions, WebSocket } from "ws";
-import { Client } from "../support/client";
+import { TestClient } from "../support/test-client";
 import type { Slices } from "./fold";
 
 export interface JoinOptions {
@@ -27,14 +27,14 @@ export interface RawOptions {
 }
 
 /** Compression would cost processor time on our side of the wire; one story asks for it by name. */
-export class PlainWebSocket extends WebSocket {
+export class UncompressedWebSocket extends WebSocket {
   constructor(url: string, protocols?: string | string[]) {
     super(url, protocols, { perMessageDeflate: false });
   }
 }
 
 /** On the real partysocket, which reconnects by itself. */
-export class PartyClient extends Client {
+export class PartyClient extends TestClient {
   readonly socket: PartySocket;
 
   constructor(host: string, options: JoinOptions, bare = false) {
@@ -44,12 +44,12 @@ export class PartyClient extends Client {
     const query = () => ({
       token: options.token,
       name: options.name,
-      ...this.place(options),
+      ...this.toResumeQuery(options),
     });
     this.socket = new PartySocket({
       host,
       room: options.room,
-      WebSocket: PlainWebSocket,
+      WebSocket: UncompressedWebSocket,
       // A bare one is `new PartySocket({ host, room })` and nothing else: its waits, its address, its `_pk`.
       ...(bare
         ? {}
@@ -63,13 +63,16 @@ export class PartyClient extends Client {
       ...(options.kind === undefined ? {} : { party: options.kind }),
       ...(options.tab === undefined ? {} : { id: options.tab }),
     });
-    this.wire = { send: (data) => void this.socket.send(data as string), close: () => this.socket.close() };
-    this.socket.addEventListener("open", () => this.opened());
-    this.socket.addEventListener("message", (event) => this.receive(event.data));
-    this.socket.addEventListener("close", (event) => this.closed(event.code, event.reason));
+    this.transport = {
+      send: (data) => void this.socket.send(data as string),
+      close: () => this.socket.close(),
+    };
+    this.socket.addEventListener("open", () => this.onOpen());
+    this.socket.addEventListener("message", (event) => this.onData(event.data));
+    this.socket.addEventListener("close", (event) => this.onClose(event.code, event.reason));
   }
 
-  private place(options: JoinOptions): { v: string; epoch?: string; since?: string } {
+  private toResumeQuery(options: JoinOptions): { v: string; epoch?: string; since?: string } {
     if (options.resume && this.epoch !== undefined) {
       return { v: "1", epoch: this.epoch, since: String(this.seq) };
     }
@@ -80,7 +83,7 @@ export class PartyClient extends Client {
 }
 
 /** On a plain socket that connects once: for what partysocket would never send, and for seeing how one is closed. */
-export class RawClient extends Client {
+export class RawClient extends TestClient {
   readonly socket: WebSocket;
   /** The HTTP status, if the handshake was refused. */
   status: number | undefined;
@@ -94,23 +97,23 @@ export class RawClient extends Client {
       headers: raw.headers ?? {},
       ...raw.options,
     });
-    this.wire = { send: (data) => this.socket.send(data), close: () => this.socket.close() };
-    this.socket.on("open", () => this.opened());
-    this.socket.on("message", (data, isBinary) => this.receive(isBinary ? data : data.toString()));
-    this.socket.on("close", (code, reason) => this.closed(code, reason.toString()));
+    this.transport = { send: (data) => this.socket.send(data), close: () => this.socket.close() };
+    this.socket.on("open", () => this.onOpen());
+    this.socket.on("message", (data, isBinary) => this.onData(isBinary ? data : data.toString()));
+    this.socket.on("close", (code, reason) => this.onClose(code, reason.toString()));
     this.socket.on("error", () => undefined);
     this.socket.on("unexpected-response", (_request, response) => {
       this.status = response.statusCode;
       response.on("data", (chunk) => {
         this.body += String(chunk);
       });
-      response.on("end", () => this.closed(1006, `HTTP ${this.status}`));
+      response.on("end", () => this.onClose(1006, `HTTP ${this.status}`));
     });
   }
 
   /** Resolves as soon as a message can be sent, welcome or not. */
-  async open(): Promise<this> {
-    await this.until(
+  async waitForOpen(): Promise<this> {
+    await this.waitFor(
       () => this.socket.readyState === WebSocket.OPEN || this.closes.length > 0,
       "an open socket",
     );

@@ -1,79 +1,79 @@
 import { describe } from "vitest";
 import type { Platform } from "../support/platforms";
-import { alarms, DROWSY, setAlarms } from "./alarms";
-import { clientLibrary } from "./client-library";
-import { crashing, crashingLate, FORGETFUL, RESTLESS } from "./crashing";
-import { features } from "./features";
-import { forging, leavingNothing } from "./forging";
-import { hostile } from "./hostile";
-import { joining, withoutGuests } from "./joining";
-import { limits, TIGHT } from "./limits";
-import { onServer, onServerMeanwhile } from "./on-server";
-import { requests } from "./requests";
-import { resuming } from "./resuming";
-import { closedReaders, gather, slowReaders } from "./slow-readers";
-import { talking } from "./talking";
-import { fallAsleep, SLEEPY, waking, wakingUp } from "./waking";
-import { work } from "./work";
+import { describeActions } from "./actions";
+import { ALARM_ENV, describeAlarms, setAlarms } from "./alarms";
+import { describeClientLibrary } from "./client-library";
+import { describeCrashes, describeCrashesInOldRoom, SHORT_IDLE_ENV, SHORT_RECOVERY_ENV } from "./crashing";
+import { describeInterleaved, describeOnServer } from "./describe-on-server";
+import { describeFeatures } from "./features";
+import { describeForgeries, describeLeftovers } from "./forgery";
+import { describeHostile } from "./hostile";
+import { describeJoining, describeWithoutGuests } from "./joining";
+import { describeLimits, TIGHT_LIMITS_ENV } from "./limits";
+import { describeRequests } from "./requests";
+import { describeResuming } from "./resuming";
+import { describeSendCounts } from "./send-counts";
+import { describeClosedReaders, describeSlowReaders, joinSlowReaders } from "./slow-readers";
+import { describeFirstWake, describeWaking, prepareSleepingRooms, SLEEP_ENV } from "./waking";
 
 /** A short grace, so that leaving can be seen. */
-const ORDINARY = { LEAVE_GRACE_MS: "1500" };
+const DEFAULT_ENV = { LEAVE_GRACE_MS: "1500" };
 
 /** Everything a client may rely on, over the wire, against the real server of one platform. Titles cite docs/protocol.md. */
-export function suite(platform: Platform): void {
+export function describePlatform(platform: Platform): void {
   describe(platform.name, () => {
     // Who reads nothing is closed after half a minute, and rooms fall asleep: the other stories are told meanwhile.
-    onServerMeanwhile(
+    describeInterleaved(
       platform,
       "while nobody reads",
       {},
       {
-        layOut: gather,
-        first: slowReaders,
-        between: () => waitingForAlarms(platform),
-        last: closedReaders,
+        prepare: joinSlowReaders,
+        before: describeSlowReaders,
+        between: () => describeWhileAlarmsWait(platform),
+        after: describeClosedReaders,
       },
     );
   });
 }
 
-function waitingForAlarms(platform: Platform): void {
-  onServerMeanwhile(platform, "while rooms wait for their alarms", DROWSY, {
-    layOut: setAlarms,
-    first: () => undefined,
+function describeWhileAlarmsWait(platform: Platform): void {
+  describeInterleaved(platform, "while rooms wait for their alarms", ALARM_ENV, {
+    prepare: setAlarms,
+    before: () => undefined,
     between: () => {
-      sleeping(platform);
-      onServer(platform, "a room with tight limits", TIGHT, limits);
-      onServer(platform, "a room whose server is killed", RESTLESS, (stage) => {
-        withoutGuests(stage);
-        crashing(stage);
+      describeWhileAsleep(platform);
+      describeOnServer(platform, "a room with tight limits", TIGHT_LIMITS_ENV, describeLimits);
+      describeOnServer(platform, "a room whose server is killed", SHORT_IDLE_ENV, (stage) => {
+        describeWithoutGuests(stage);
+        describeCrashes(stage);
       });
-      onServer(platform, "a room that keeps little", FORGETFUL, crashingLate);
+      describeOnServer(platform, "a room that keeps little", SHORT_RECOVERY_ENV, describeCrashesInOldRoom);
     },
-    last: alarms,
+    after: describeAlarms,
   });
 }
 
-function sleeping(platform: Platform): void {
-  onServerMeanwhile(platform, "while rooms sleep", SLEEPY, {
-    layOut: fallAsleep,
-    first: wakingUp,
-    between: () => awake(platform),
-    last: waking,
+function describeWhileAsleep(platform: Platform): void {
+  describeInterleaved(platform, "while rooms sleep", SLEEP_ENV, {
+    prepare: prepareSleepingRooms,
+    before: describeFirstWake,
+    between: () => describeAwake(platform),
+    after: describeWaking,
   });
 }
 
-function awake(platform: Platform): void {
-  onServer(platform, "a room", ORDINARY, (stage) => {
-    joining(stage);
-    talking(stage);
-    clientLibrary(stage);
-    features(stage);
-    resuming(stage);
-    requests(stage);
-    work(stage);
-    forging(stage);
-    hostile(stage);
-    leavingNothing(stage);
+function describeAwake(platform: Platform): void {
+  describeOnServer(platform, "a room", DEFAULT_ENV, (stage) => {
+    describeJoining(stage);
+    describeActions(stage);
+    describeClientLibrary(stage);
+    describeFeatures(stage);
+    describeResuming(stage);
+    describeRequests(stage);
+    describeSendCounts(stage);
+    describeForgeries(stage);
+    describeHostile(stage);
+    describeLeftovers(stage);
   });
 }

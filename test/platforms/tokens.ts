@@ -17,7 +17,7 @@ export interface Signing {
   expiresIn?: number | null;
 }
 
-export async function mint(
+export async function mintToken(
   claims: Claims,
   { secret = AUTH_SECRET, alg = "HS256", expiresIn = 3600 }: Signing = {},
 ) {
@@ -29,7 +29,7 @@ export async function mint(
 }
 
 /** What jose refuses to make, as an attacker would make it. */
-export function mintUnsigned(claims: Claims): string {
+export function mintUnsignedToken(claims: Claims): string {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   return `${encode({ alg: "none", typ: "JWT" })}.${encode({ ...claims, exp: Math.floor(Date.now() / 1000) + 3600 })}.`;
 }

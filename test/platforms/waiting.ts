@@ -1,12 +1,12 @@
 /** Looks again until it is so; for what no message tells. */
 export async function eventually<T>(
-  look: () => Promise<T | undefined | false> | T | undefined | false,
+  read: () => Promise<T | undefined | false> | T | undefined | false,
   what: string,
   ms = 10_000,
 ): Promise<T> {
   const until = Date.now() + ms;
   for (;;) {
-    const found = await look();
+    const found = await read();
     if (found !== undefined && found !== false) {
       return found;
     }

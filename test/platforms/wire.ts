@@ -121,5 +121,5 @@ export const FINAL_CODES: ReadonlySet<number> = new Set([4400, 4401, 4403, 4404,
 export const CLOSE_CODES: ReadonlySet<number> = new Set([...FINAL_CODES, 4408, 4429, 4503, 1012]);
 
 /** What only the inside of a server would say: a stack, a file, a library's error. */
-export const INTERNALS =
+export const INTERNAL_TEXT =
   /\n\s+at |\bat \S+ \(|\.ts:\d|\.js:\d|\.ts\b.*\bline\b|TypeError|SyntaxError|RangeError|ReferenceError|ZodError|node_modules|workerd|\bD1_[A-Z]{4}|SQLITE_/;

@@ -45,7 +45,11 @@ export async function bundle(outfile, changes = []) {
               missed.delete(change);
             }
             if (file === "src/protocol/limits.ts") contents = settable(contents);
-            if (file.startsWith("src/platform/")) {
+            if (
+              /^src\/(platforms|edge|ops|lib|services\/(bans|directory|boards\/(cache|live|ingest)))\//.test(
+                file,
+              )
+            ) {
               contents = `import { ${GLOBALS.join(", ")} } from "${join(here, "platform-globals.ts")}";\n${contents}`;
             }
             return { contents, loader: "ts" };
@@ -64,6 +68,7 @@ function settable(/** @type {string} */ source) {
   return `${source.replace(/^export const /gm, "export let ")}
 const initially = { ${names.join(", ")} };
 export function setLimits(given) {
+  for (const name of Object.keys(given)) if (!(name in initially)) throw new Error(\`There is no limit called \${name}.\`);
 ${setters}
 }
 `;

@@ -25,22 +25,22 @@ export interface Client {
   readonly isOnline: boolean;
   /** Wants to be in the room; told for good that it may not be. */
   readonly isWanted: boolean;
-  barredBy: number | undefined;
+  endedBy: number | undefined;
   /** Says nothing of what it has read. */
-  isMute: boolean;
+  isSilent: boolean;
   /** What it asked for and was told nothing of. */
   readonly unanswered: readonly string[];
 
   /** Opens a socket, be there one already or not; what it is let in with is good for so long. */
   connect(expiresInMs?: number): void;
-  come(): void;
+  join(): void;
   leave(): void;
   /** Asks for something, and means it to be done once. */
   do(f: string, a: string, d: Json): void;
   /** Any text, as far as its code would say it. */
-  say(text: string): void;
+  send(text: string): void;
   /** What it holds is the fold of the log at its number. */
-  check(): void;
+  checkState(): void;
   /** Faults have stopped. */
-  calm(): void;
+  stopFaults(): void;
 }

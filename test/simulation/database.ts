@@ -3,9 +3,9 @@ import initSqlJs, { type Database, type Statement as Prepared } from "sql.js";
 
 const engine = await initSqlJs();
 /** A database as it is shipped, made once: every story begins with a copy. */
-const migrated = migrate();
+const emptyDatabase = createDatabase();
 
-function migrate(): Uint8Array {
+function createDatabase(): Uint8Array {
   const database = new engine.Database();
   const names = readdirSync("migrations").filter((name) => name.endsWith(".sql"));
   for (const name of names.sort())
@@ -28,7 +28,7 @@ export interface Call {
 export class SimulatedDatabase {
   /** Every call so far, where somebody wants them. */
   calls: Call[] | undefined;
-  readonly #sqlite: Database = new engine.Database(migrated);
+  readonly #sqlite: Database = new engine.Database(emptyDatabase);
   /** A statement is compiled once. */
   readonly #compiled = new Map<string, Prepared>();
 
@@ -50,11 +50,11 @@ export class SimulatedDatabase {
     try {
       const outcome = statements.map(({ sql, given }) => this.#rows(sql, given));
       this.#sqlite.run("commit");
-      this.calls?.push({ statements: statements.map(told), outcome });
+      this.calls?.push({ statements: statements.map(toCallStatement), outcome });
       return outcome;
     } catch (error) {
       this.#sqlite.run("rollback");
-      this.calls?.push({ statements: statements.map(told), outcome: { error: String(error) } });
+      this.calls?.push({ statements: statements.map(toCallStatement), outcome: { error: String(error) } });
       throw error;
     }
   }
@@ -78,7 +78,7 @@ export class SimulatedDatabase {
   }
 }
 
-function told({ sql, given }: Statement): Call["statements"][number] {
+function toCallStatement({ sql, given }: Statement): Call["statements"][number] {
   return { sql, given };
 }
 

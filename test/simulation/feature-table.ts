@@ -1,10 +1,10 @@
 import type { FeatureTable } from "../../src/client/session/slices";
-import type { Kind } from "../../src/room/kind";
+import type { Kind } from "../../src/room/api/kind";
 
 const tables = new WeakMap<Kind, FeatureTable>();
 
 /** What a page of that release knows of the features. */
-export function tableOf(kind: Kind): FeatureTable {
+export function toFeatureTable(kind: Kind): FeatureTable {
   const held =
     tables.get(kind) ??
     Object.fromEntries(

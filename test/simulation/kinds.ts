@@ -2,9 +2,9 @@ import { chat } from "../../src/features/chat/decide";
 import { moderation } from "../../src/features/moderation/decide";
 import { presence } from "../../src/features/presence/decide";
 import { scores } from "../../src/features/scores/decide";
-import type { Boards } from "../../src/room/board";
-import { defineKind, type Kind } from "../../src/room/kind";
-import { debtFeature } from "../support/errand-feature";
+import type { Boards } from "../../src/room/api/board";
+import { defineKind, type Kind } from "../../src/room/api/kind";
+import { debtFeature } from "../support/effect-feature";
 import { type LabState, labFeature } from "../support/room-features";
 
 /** What rooms of both releases feed. */
@@ -16,9 +16,9 @@ export const boards = {
 } as const satisfies Boards;
 
 /** The two releases of a room's code that a deployment moves between. Each changes what the other stored. */
-export const releases: readonly [Kind, Kind] = [release("1"), release("2")];
+export const releases: readonly [Kind, Kind] = [makeRelease("1"), makeRelease("2")];
 
-function release(version: string): Kind {
+function makeRelease(version: string): Kind {
   const migrate = (old: unknown, from: string) => {
     const state = old as LabState;
     return { ...state, rang: [...state.rang, `from ${from}`].slice(-20) };

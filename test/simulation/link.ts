@@ -1,21 +1,21 @@
-import type { Hello } from "../../src/room/hello";
+import type { JoinTicket } from "../../src/room/inbound/join-ticket";
 import type { Deployment } from "./deployment";
 import type { RoomObject } from "./room-object";
 import { ServerSocket } from "./server-socket";
 
 export interface LinkEnd {
-  heard(text: string): void;
+  onText(text: string): void;
   /** Closed by the room, or cut: `code` is absent then. */
-  closed(code?: number): void;
+  onClosed(code?: number): void;
 }
 
 /** How long a platform may take to find out that nobody is at the other end. */
-const SILENCE_MS = 120_000;
+const MAX_NOTICE_MS = 120_000;
 
 /** One connection between a tab and a room: in order both ways, late by as much as the net pleases, until it is cut. */
 export class Link {
   socket: ServerSocket | undefined;
-  isOver = false;
+  isClosed = false;
   /** What would arrive later than this does not: each way breaks for itself. */
   #upUntil = Number.POSITIVE_INFINITY;
   #downUntil = Number.POSITIVE_INFINITY;
@@ -32,109 +32,109 @@ export class Link {
     private readonly end: LinkEnd,
   ) {}
 
-  open(hello: Omit<Hello, "conn">, conn: string): void {
+  open(hello: Omit<JoinTicket, "conn">, conn: string): void {
     this.deployment.counts.joins++;
     const heldBackMs = this.deployment.heldBackMs.shift();
     if (heldBackMs !== undefined) {
-      this.deployment.fault("handshake overtaken");
+      this.deployment.countFault("handshake overtaken");
       this.#upAt = this.deployment.clock.now + heldBackMs;
     }
-    this.#hinderSecond();
-    this.#upward(async () => {
+    this.#injectSecondSocketFault();
+    this.#deliverUp(async () => {
       const { process } = this.object;
       // Guests of an address come into rooms that exist: who opened a room is not what they test.
-      if (hello.from !== undefined && !process.world.has("room")) return this.end.closed();
+      if (hello.from !== undefined && !process.runtime.has("room")) return this.end.onClosed();
       this.deployment.trace(
         () => `  ${conn} ${hello.user} joins ${this.object.name} from ${hello.since ?? "nowhere"}`,
       );
       const socket = new ServerSocket(conn, hello.user, process, this);
       this.socket = socket;
       process.sockets.add(socket);
-      if (this.#isCut) this.deployment.clock.in(this.deployment.plan.noticeMs, () => socket.gone());
-      await process.deliver((host) => host.join(process.peer(socket), { ...hello, conn }));
+      if (this.#isCut) this.deployment.clock.in(this.deployment.plan.noticeMs, () => socket.onGone());
+      await process.deliver((host) => host.join(process.createPeer(socket), { ...hello, conn }));
     });
   }
 
-  up(text: string): void {
-    if (this.isOver) return;
+  sendUp(text: string): void {
+    if (this.isClosed) return;
     this.deployment.counts.messages++;
-    this.#upward(() => {
+    this.#deliverUp(() => {
       const { socket } = this;
       if (!socket || socket.isGone) return;
       this.#trace("says", text);
       if (text === "ping" && this.deployment.plan.answersPings) {
         socket.pongedAt = socket.process.now;
-        return this.down("pong");
+        return this.sendDown("pong");
       }
       const seen = /^\{"t":"seen","seq":(\d+)/.exec(text);
-      if (seen) socket.reading.read(Number(seen[1]));
-      return socket.process.deliver((host) => host.hear(socket, text));
+      if (seen) socket.stream.onSeen(Number(seen[1]));
+      return socket.process.deliver((host) => host.receive(socket, text));
     });
   }
 
-  down(text: string): void {
-    this.#downward(() => {
-      this.socket?.reading.arrived(text);
+  sendDown(text: string): void {
+    this.#deliverDown(() => {
+      this.socket?.stream.arrived(text);
       this.#trace("hears", text);
-      this.end.heard(text);
+      this.end.onText(text);
     });
   }
 
   /** The room closes it: the client hears of it after all that was sent, and answers. */
-  closed(code: number, _reason: string): void {
-    this.#downward(() => {
-      this.end.closed(code);
+  closeFromRoom(code: number, _reason: string): void {
+    this.#deliverDown(() => {
+      this.end.onClosed(code);
       this.close();
     });
   }
 
   /** The client closes its side. */
   close(): void {
-    if (this.isOver) return;
-    this.#upward(() => this.socket?.gone());
-    this.isOver = true;
+    if (this.isClosed) return;
+    this.#deliverUp(() => this.socket?.onGone());
+    this.isClosed = true;
   }
 
   /** What is on its way is lost. Each end finds out when it does, the room's perhaps never. */
   cut(): void {
     if (this.#isCut) return;
-    const { clock, chance, plan, faults } = this.deployment;
+    const { clock, random: chance, plan, injectsFaults: faults } = this.deployment;
     // Of what is on its way some may still arrive; of what is said from now on nothing.
     this.#upUntil = clock.now + (chance.below(2) ? chance.below(plan.netMs + 1) : -1);
     this.#downUntil = clock.now + (chance.below(2) ? chance.below(plan.netMs + 1) : -1);
     const isHalfOpen = faults && chance.below(6) === 0;
-    if (isHalfOpen) this.deployment.fault("half-open at the client");
+    if (isHalfOpen) this.deployment.countFault("half-open at the client");
     else {
       clock.in(chance.below(plan.noticeMs + 1), () => {
-        this.isOver = true;
-        this.end.closed();
+        this.isClosed = true;
+        this.end.onClosed();
       });
     }
     const isSilent = faults && chance.below(4) === 0;
-    if (isSilent) this.deployment.fault("half-open at the room");
-    clock.in(chance.below(isSilent ? SILENCE_MS : plan.noticeMs + 1), () => this.socket?.gone());
+    if (isSilent) this.deployment.countFault("half-open at the room");
+    clock.in(chance.below(isSilent ? MAX_NOTICE_MS : plan.noticeMs + 1), () => this.socket?.onGone());
   }
 
   /** A second socket's handshake is on its way when the client hears that it broke, or lets it go; and arrives. */
-  #hinderSecond(): void {
-    const { clock, seconds, faults } = this.deployment;
+  #injectSecondSocketFault(): void {
+    const { clock, secondSocketFaults: seconds, injectsFaults: faults } = this.deployment;
     const isSecond = [...this.object.process.sockets].some(
       ({ user, isOpen }) => user === this.user && isOpen,
     );
     const how = seconds.get(this.user);
     if (!faults || !isSecond || how === undefined) return;
     seconds.delete(this.user);
-    this.deployment.fault("handshake overtaken");
+    this.deployment.countFault("handshake overtaken");
     if (how === "comes late") {
       this.#upAt = clock.now + 25_000;
       return;
     }
     this.#upAt = clock.now + 1_500;
     clock.in(100, () => {
-      this.isOver = true;
-      this.end.closed();
+      this.isClosed = true;
+      this.end.onClosed();
     });
-    clock.in(6_000, () => this.socket?.gone());
+    clock.in(6_000, () => this.socket?.onGone());
   }
 
   get #isCut(): boolean {
@@ -145,20 +145,20 @@ export class Link {
     this.deployment.trace(() => `  ${this.socket?.id ?? ""} ${this.user} ${what} ${text.slice(0, 160)}`);
   }
 
-  #upward(arrive: () => void | Promise<void>): void {
+  #deliverUp(arrive: () => void | Promise<void>): void {
     const { clock } = this.deployment;
-    this.#upAt = Math.max(this.#upAt, clock.now + this.deployment.netMs());
+    this.#upAt = Math.max(this.#upAt, clock.now + this.deployment.drawNetMs());
     const at = this.#upAt;
-    clock.at(at, () => (at > this.#upUntil ? this.deployment.fault("message lost") : arrive()));
+    clock.at(at, () => (at > this.#upUntil ? this.deployment.countFault("message lost") : arrive()));
   }
 
-  #downward(arrive: () => void): void {
+  #deliverDown(arrive: () => void): void {
     const { clock } = this.deployment;
-    this.#downAt = Math.max(this.#downAt, clock.now + this.deployment.netMs(), this.stalledUntil);
+    this.#downAt = Math.max(this.#downAt, clock.now + this.deployment.drawNetMs(), this.stalledUntil);
     const at = this.#downAt;
     clock.at(at, () => {
-      if (at > this.#downUntil) this.deployment.fault("message lost");
-      else if (!this.isOver) arrive();
+      if (at > this.#downUntil) this.deployment.countFault("message lost");
+      else if (!this.isClosed) arrive();
     });
   }
 }

@@ -20,8 +20,8 @@ mkdirSync(folder, { recursive: true });
 const chosen = mutants.filter(({ what }) => what.includes(values.only));
 /** @type {string[]} */
 const lines = chosen.map(() => "");
-let told = 0;
-let missed = 0;
+let printed = 0;
+let missedCount = 0;
 let next = 0;
 
 async function work() {
@@ -39,15 +39,15 @@ async function work() {
       seconds: Number.POSITIVE_INFINITY,
     });
     rmSync(bundled);
-    if (!found) missed++;
+    if (!found) missedCount++;
     const by = found ? `${found.invariant} | ${found.seed} |` : `**nothing** | ${values.seeds} |`;
     lines[at] = `| ${mutant.what} | ${by}`;
     // In the list's order, as soon as they are known.
-    while (lines[told]) console.log(lines[told++]);
+    while (lines[printed]) console.log(lines[printed++]);
   }
 }
 
 console.log("| fault | found by | after seeds |\n|---|---|---|");
 await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, work));
-console.log(`\n${chosen.length - missed} of ${chosen.length} found.`);
-process.exit(missed > 0 ? 1 : 0);
+console.log(`\n${chosen.length - missedCount} of ${chosen.length} found.`);
+process.exit(missedCount > 0 ? 1 : 0);

@@ -1,34 +1,34 @@
-import { Session } from "../../src/client/session";
-import type { Parting } from "../../src/client/session/lifeline";
+import type { CloseInfo } from "../../src/client/session/connection";
+import { Session } from "../../src/client/session/session";
 import { closeCodes, type Role } from "../../src/protocol/codes";
 import type { Json } from "../../src/protocol/messages";
-import type { Kind } from "../../src/room/kind";
+import type { Kind } from "../../src/room/api/kind";
 import { type Client, reachOf } from "./client";
 import type { Deployment } from "./deployment";
-import { tableOf } from "./feature-table";
+import { canonicalText } from "./durable-history";
+import { toFeatureTable } from "./feature-table";
 import { Link } from "./link";
-import { Promises } from "./promises";
+import { OutcomeChecker } from "./outcome-checker";
 import type { RoomObject } from "./room-object";
-import { textOf } from "./truth";
-import { Waking } from "./waking";
+import { WakeTimer } from "./wake-timer";
 
 /** A page that somebody has open: the real session, on a clock of its own, over sockets that break. */
 export class Page implements Client {
-  barredBy: number | undefined;
+  endedBy: number | undefined;
   isWanted = true;
-  isMute = false;
+  isSilent = false;
   session: Session;
   readonly #links = new Map<number, Link>();
   /** Asked for by the session and not closed by it. */
   readonly #wanted = new Set<number>();
-  readonly #promises: Promises;
+  readonly #outcomes: OutcomeChecker;
   #kind: Kind;
-  #loads = 0;
+  #loadCount = 0;
   /** The newest number that its reader was told of. */
-  #told = 0;
-  #lifeMs: number;
-  readonly #waking: Waking;
-  #heard = 0;
+  #lastSeq = 0;
+  #tokenLifeMs: number;
+  readonly #wakeTimer: WakeTimer;
+  #messageCount = 0;
 
   constructor(
     private readonly deployment: Deployment,
@@ -41,13 +41,13 @@ export class Page implements Client {
     readonly skewMs: number,
   ) {
     this.#kind = kind;
-    this.#lifeMs = deployment.tokenMs;
-    this.#promises = new Promises(deployment, object, user);
-    this.session = this.#load();
-    this.#waking = new Waking(
+    this.#tokenLifeMs = deployment.tokenMs;
+    this.#outcomes = new OutcomeChecker(deployment, object, user);
+    this.session = this.#createSession();
+    this.#wakeTimer = new WakeTimer(
       deployment,
       () => this.session.wakeAt(this.#now) - this.skewMs,
-      () => this.#happen((now) => this.session.tick(now)),
+      () => this.#run((now) => this.session.tick(now)),
       `the page of ${user}`,
     );
   }
@@ -65,109 +65,109 @@ export class Page implements Client {
     return this.session.isCaughtUp;
   }
   get unanswered(): readonly string[] {
-    return this.#promises.open;
+    return this.#outcomes.open;
   }
 
   /** Whether it asked for the action of that id. */
-  asks(id: string): boolean {
-    return this.#promises.asks(id);
+  hasAsked(id: string): boolean {
+    return this.#outcomes.hasAsked(id);
   }
 
   connect(expiresInMs = this.deployment.tokenMs): void {
-    this.#lifeMs = expiresInMs;
-    this.come();
+    this.#tokenLifeMs = expiresInMs;
+    this.join();
   }
 
-  come(): void {
+  join(): void {
     this.isWanted = true;
-    this.barredBy = undefined;
-    this.#happen((now) => this.session.start(now));
+    this.endedBy = undefined;
+    this.#run((now) => this.session.start(now));
   }
 
   leave(): void {
     this.isWanted = false;
-    this.#happen(() => this.session.stop());
+    this.#run(() => this.session.stop());
   }
 
   do(f: string, a: string, d: Json): void {
-    this.#happen((now) => {
+    this.#run((now) => {
       // What cannot even be sent settles before its id is told.
-      const early = this.#promises.begin();
+      const early = this.#outcomes.begin();
       early(this.session.do({ f, a, d }, now), `${f}.${a}`);
     });
   }
 
-  say(text: string): void {
-    const { t, f, n, d } = readUp(text);
-    if (t === "verify") this.#happen((now) => this.session.verify(now));
-    else if (t === "sig") this.#happen((now) => this.session.signal(String(f), String(n), d ?? {}, now));
+  send(text: string): void {
+    const { t, f, n, d } = parseClientMessage(text);
+    if (t === "verify") this.#run((now) => this.session.verify(now));
+    else if (t === "sig") this.#run((now) => this.session.signal(String(f), String(n), d ?? {}, now));
   }
 
   /** Somebody looks at it again. */
-  nudge(): void {
-    this.#happen((now) => this.session.nudge(now));
+  reconnect(): void {
+    this.#run((now) => this.session.reconnect(now));
   }
 
   /** Whatever code is served by now, and nothing of what was known. */
   reload(kind: Kind): void {
-    this.#happen(() => this.session.stop());
+    this.#run(() => this.session.stop());
     this.#kind = kind;
-    this.session = this.#load();
-    if (this.isWanted) this.come();
+    this.session = this.#createSession();
+    if (this.isWanted) this.join();
   }
 
-  check(): void {
+  checkState(): void {
     const { session, object, user } = this;
-    const life = session.epoch === undefined ? undefined : object.truth.lives.get(session.epoch);
+    const life = session.epoch === undefined ? undefined : object.truth.epochs.get(session.epoch);
     const state = life?.states[session.seq];
     if (!life || !state)
-      return this.deployment.breach(2, `${user} holds ${session.seq}, which nobody stored`);
+      return this.deployment.reportBreach(2, `${user} holds ${session.seq}, which nobody stored`);
     const versions = life.versionsAt(session.seq);
     for (const { name, version } of this.#kind.features) {
       if (versions[name] !== version) continue;
-      if (textOf(session.states[name]) !== textOf(state[name])) {
-        this.deployment.breach(
+      if (canonicalText(session.states[name]) !== canonicalText(state[name])) {
+        this.deployment.reportBreach(
           3,
-          `the page of ${user} at ${session.seq} holds ${name} as ${textOf(session.states[name])}; the log folds to ${textOf(state[name])}`,
+          `the page of ${user} at ${session.seq} holds ${name} as ${canonicalText(session.states[name])}; the log folds to ${canonicalText(state[name])}`,
         );
       }
     }
   }
 
-  calm(): void {
+  stopFaults(): void {
     const { link } = this;
     if (link) link.stalledUntil = 0;
   }
 
   /** Once all is quiet. */
-  settled(): void {
-    this.#promises.settled();
+  checkSettled(): void {
+    this.#outcomes.checkSettled();
     if (!this.isOnline) return;
-    this.check();
+    this.checkState();
     const { session, deployment, object } = this;
-    const { life } = object.truth;
+    const { current: life } = object.truth;
     if (life?.epoch !== session.epoch || deployment.plan.skewMs > 0 || deployment.plan.stepMs) return;
     for (const [feature, slice] of Object.entries(session.mine)) {
-      if (textOf(slice) !== textOf(life?.mine(feature, this.user)))
-        deployment.breach(10, `the page of ${this.user} shows ${textOf(slice)} of ${feature}`);
+      if (canonicalText(slice) !== canonicalText(life?.privateView(feature, this.user)))
+        deployment.reportBreach(10, `the page of ${this.user} shows ${canonicalText(slice)} of ${feature}`);
     }
-    const off = session.clock.at(this.#now) - deployment.clock.now;
+    const off = session.clock.roomTime(this.#now) - deployment.clock.now;
     if (Math.abs(off) > session.clock.errorMs + 2)
-      deployment.breach(
+      deployment.reportBreach(
         22,
         `${this.user} takes it to be ${off} ms later, give or take ${session.clock.errorMs}`,
       );
   }
 
-  #load(): Session {
-    this.#loads++;
-    this.#told = 0;
+  #createSession(): Session {
+    this.#loadCount++;
+    this.#lastSeq = 0;
     // The same for every user: ids are told apart by user, not by how unlikely they are.
-    const prefix = `p-${this.tab}-${this.#loads}`;
+    const prefix = `p-${this.tab}-${this.#loadCount}`;
     const session: Session = new Session(
       {
-        open: (link, anew) => this.#open(session, link, anew),
-        send: (link, text) => this.#links.get(link)?.up(text),
+        open: (link, anew) => this.#openSocket(session, link, anew),
+        send: (link, text) => this.#links.get(link)?.sendUp(text),
         close: (link) => {
           this.#wanted.delete(link);
           this.#links.get(link)?.close();
@@ -175,52 +175,52 @@ export class Page implements Client {
         },
       },
       {
-        event: ({ seq, at }) => {
-          if (seq !== this.#told + 1)
-            this.deployment.breach(9, `the page of ${this.user} is told ${seq} after ${this.#told}`);
-          this.#told = seq;
-          const stored = this.object.truth.lives.get(session.epoch ?? "")?.events[seq - 1];
+        onEvent: ({ seq, at }) => {
+          if (seq !== this.#lastSeq + 1)
+            this.deployment.reportBreach(9, `the page of ${this.user} is told ${seq} after ${this.#lastSeq}`);
+          this.#lastSeq = seq;
+          const stored = this.object.truth.epochs.get(session.epoch ?? "")?.events[seq - 1];
           if (stored?.at !== at)
-            this.deployment.breach(
+            this.deployment.reportBreach(
               2,
               `the page of ${this.user} is told ${seq} of ${at}, stored ${stored?.at}`,
             );
         },
-        signal: () => {},
-        settled: (id, outcome) => this.#promises.settle(id, outcome, session.epoch),
-        fresh: () => {
-          this.#told = session.seq;
-          this.check();
+        onSignal: () => {},
+        onSettled: (id, outcome) => this.#outcomes.settle(id, outcome, session.epoch),
+        onFresh: () => {
+          this.#lastSeq = session.seq;
+          this.checkState();
         },
-        checked: ({ seq, differing }) => {
+        onVerified: ({ seq, differing }) => {
           if (differing.length > 0)
-            this.deployment.breach(3, `the page of ${this.user} differs at ${seq} in ${differing}`);
+            this.deployment.reportBreach(3, `the page of ${this.user} differs at ${seq} in ${differing}`);
         },
-        problem: (what, error) => this.deployment.breach(13, `${what}: ${String(error)}`),
+        onProblem: (what, error) => this.deployment.reportBreach(13, `${what}: ${String(error)}`),
       },
-      () => this.deployment.chance.next(),
-      { features: tableOf(this.#kind), prefix, canRenew: true },
+      () => this.deployment.random.next(),
+      { features: toFeatureTable(this.#kind), idPrefix: prefix, canRenew: true },
     );
     return session;
   }
 
   /** A token is had for it, which takes its time, and then a socket. */
-  #open(session: Session, link: number, anew: boolean): void {
+  #openSocket(session: Session, link: number, anew: boolean): void {
     const { deployment, user, role, object } = this;
     // Each load of a page is a tab of its own to the room.
-    const pk = `${this.tab}-${this.#loads}`;
+    const pk = `${this.tab}-${this.#loadCount}`;
     const { clock } = deployment;
     this.#wanted.add(link);
-    clock.in(anew ? deployment.netMs() : 1, () => {
+    clock.in(anew ? deployment.drawNetMs() : 1, () => {
       if (session !== this.session || !this.#wanted.has(link)) return;
-      const endsAt = Math.floor(clock.now) + this.#lifeMs;
-      this.#lifeMs = deployment.tokenMs;
-      this.#happen((now) => session.authorised(link, endsAt, now));
+      const endsAt = Math.floor(clock.now) + this.#tokenLifeMs;
+      this.#tokenLifeMs = deployment.tokenMs;
+      this.#run((now) => session.onToken(link, endsAt, now));
       const { epoch, since } = session.resumePoint(link);
       const from = epoch === undefined ? undefined : { epoch, seq: Number(since) };
       const made: Link = new Link(deployment, object, user, from, {
-        heard: (text) => this.#hear(session, link, text),
-        closed: (code) => this.#part(session, link, { code: code ?? 1006, reason: "" }),
+        onText: (text) => this.#onText(session, link, text),
+        onClosed: (code) => this.#onClosed(session, link, { code: code ?? 1006, reason: "" }),
       });
       this.#links.set(link, made);
       const resume = from ? { epoch: from.epoch, since: from.seq } : {};
@@ -230,28 +230,31 @@ export class Page implements Client {
     });
   }
 
-  #hear(session: Session, link: number, text: string): void {
+  #onText(session: Session, link: number, text: string): void {
     if (session !== this.session || !this.#wanted.has(link)) return;
-    this.#happen((now) => session.heard(link, text, now));
-    if (++this.#heard % 16 === 0 && session.epoch !== undefined) this.check();
+    this.#run((now) => session.onMessage(link, text, now));
+    if (++this.#messageCount % 16 === 0 && session.epoch !== undefined) this.checkState();
   }
 
-  #part(session: Session, link: number, why: Parting): void {
+  #onClosed(session: Session, link: number, why: CloseInfo): void {
     if (session === this.session && this.#wanted.has(link)) {
-      this.#happen((now) => session.parted(link, why, now));
+      this.#run((now) => session.onClosed(link, why, now));
     }
   }
 
-  #happen(what: (now: number) => void): void {
+  #run(what: (now: number) => void): void {
     what(this.#now);
-    const { link } = this.session;
-    if (link.is === "ended" && this.barredBy === undefined) {
-      this.barredBy = link.code;
+    const { connection: link } = this.session;
+    if (link.is === "ended" && this.endedBy === undefined) {
+      this.endedBy = link.code;
       this.deployment.trace(() => `  the page of ${this.user}/${this.tab} ends with ${link.code}`);
       if (link.code === closeCodes.replaced)
-        this.deployment.breach(14, `the page of ${this.user}/${this.tab} ends for one of its own sockets`);
+        this.deployment.reportBreach(
+          14,
+          `the page of ${this.user}/${this.tab} ends for one of its own sockets`,
+        );
     }
-    this.#waking.set();
+    this.#wakeTimer.set();
   }
 
   get #now(): number {
@@ -259,7 +262,7 @@ export class Page implements Client {
   }
 }
 
-function readUp(text: string): { t?: unknown; f?: unknown; n?: unknown; d?: Json } {
+function parseClientMessage(text: string): { t?: unknown; f?: unknown; n?: unknown; d?: Json } {
   try {
     return (JSON.parse(text) as { t?: unknown } | null) ?? {};
   } catch {

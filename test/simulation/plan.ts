@@ -35,54 +35,54 @@ export interface Plan {
   mostUnproven?: number;
 }
 
-export function planOf(seed: number, moves: readonly string[]): Plan {
-  const chance = randomFrom(seed);
+export function drawPlan(seed: number, moves: readonly string[]): Plan {
+  const random = randomFrom(seed);
   // The first numbers of neighbouring seeds are alike.
-  for (let skip = 0; skip < 3; skip++) chance.next();
-  const resendMs = chance.pick([12_000, 120_000]);
-  const readers = chance.pick([1 / 64, 1 / 16, 1]);
+  for (let skip = 0; skip < 3; skip++) random.next();
+  const resendMs = random.pick([12_000, 120_000]);
+  const readers = random.pick([1 / 64, 1 / 16, 1]);
   const limits = {
-    MAX_RECORD_CHARS: chance.pick([4_000, 60_000]),
-    SNAPSHOT_EVERY_FRAMES: chance.pick([3, 10, 50, 512]),
-    SNAPSHOT_EVERY_CHARS: chance.pick([3_000, 1024 * 1024]),
-    MAX_LOG_EVENTS: chance.pick([10, 100, 20_000]),
-    MAX_LOG_BYTES: chance.pick([6_000, 8 * 1024 * 1024]),
-    MAX_OPERATIONS: chance.pick([30, 200_000, 200_000]),
+    MAX_RECORD_CHARS: random.pick([4_000, 60_000]),
+    SNAPSHOT_EVERY_FRAMES: random.pick([3, 10, 50, 512]),
+    SNAPSHOT_EVERY_CHARS: random.pick([3_000, 1024 * 1024]),
+    MAX_LOG_EVENTS: random.pick([10, 100, 20_000]),
+    MAX_LOG_BYTES: random.pick([6_000, 8 * 1024 * 1024]),
+    MAX_OPERATIONS: random.pick([30, 200_000, 200_000]),
     RESEND_MS: resendMs,
     LONGEST_LOOK_MS: resendMs / 16,
     SEEN_EVERY_BYTES: Math.floor(256 * 1024 * readers),
     LAGGING_BYTES: Math.floor(320 * 1024 * readers),
     PAUSE_BYTES: Math.floor(512 * 1024 * readers),
     MAX_UNPROVEN_BYTES: Math.floor(1024 * 1024 * readers),
-    HEAP_BYTES: Math.floor(8 * 1024 * readers),
-    MAX_LISTED_MEMBERS: chance.pick([2, 200]),
-    MAX_CONNECTIONS_PER_MEMBER: chance.pick([2, 256]),
-    MAX_EARLY: chance.pick([2, 50]),
-    MAX_OFFENCES: chance.pick([5, 1_000]),
+    UNREAD_BUCKET_BYTES: Math.floor(8 * 1024 * readers),
+    MAX_LISTED_MEMBERS: random.pick([2, 200]),
+    MAX_CONNECTIONS_PER_MEMBER: random.pick([2, 256]),
+    MAX_EARLY: random.pick([2, 50]),
+    MAX_REJECTIONS: random.pick([5, 1_000]),
   };
   const plan: Plan = {
     seed,
-    settings: roomSettings(chance),
+    settings: drawRoomSettings(random),
     limits,
-    weights: Object.fromEntries(moves.map((move) => [move, chance.pick([0, 0.3, 1, 1, 1, 4])])),
-    rooms: chance.pick([1, 1, 2]),
-    people: chance.pick([2, 3, 5, 8]),
-    pages: chance.pick([0, 0.5, 0.5, 1]),
-    abandonsInPlace: chance.below(3) === 0,
-    answersPings: chance.below(2) === 0,
-    netMs: chance.pick([0, 5, 40, 400]),
-    diskMs: chance.pick([0, 0, 3, 30, 300]),
-    noticeMs: chance.pick([0, 500, 10_000]),
-    timersLateMs: chance.pick([0, 5, 200]),
-    alarmsLateMs: chance.pick([0, 50, 60_000]),
-    skewMs: chance.pick([0, 0, 50, Math.floor(resendMs / 12)]),
+    weights: Object.fromEntries(moves.map((move) => [move, random.pick([0, 0.3, 1, 1, 1, 4])])),
+    rooms: random.pick([1, 1, 2]),
+    people: random.pick([2, 3, 5, 8]),
+    pages: random.pick([0, 0.5, 0.5, 1]),
+    abandonsInPlace: random.below(3) === 0,
+    answersPings: random.below(2) === 0,
+    netMs: random.pick([0, 5, 40, 400]),
+    diskMs: random.pick([0, 0, 3, 30, 300]),
+    noticeMs: random.pick([0, 500, 10_000]),
+    timersLateMs: random.pick([0, 5, 200]),
+    alarmsLateMs: random.pick([0, 50, 60_000]),
+    skewMs: random.pick([0, 0, 50, Math.floor(resendMs / 12)]),
     mostUnread: 2 * limits.PAUSE_BYTES + 2 * limits.MAX_RECORD_CHARS,
     mostUnproven: limits.MAX_UNPROVEN_BYTES,
-    hasGuests: chance.below(2) === 0,
+    hasGuests: random.below(2) === 0,
   };
-  const stepMs = chance.pick([0, 0, 90_000, 2 * 86_400_000]);
-  // When a ban ends is told in the world's time, and the room whose clock is wrong holds another.
-  const weights = stepMs === 0 ? plan.weights : { ...plan.weights, ...without(moves, /\bban/) };
+  const stepMs = random.pick([0, 0, 90_000, 2 * 86_400_000]);
+  // Bans, mutes and holds end at a time of day, which a clock that steps by days passes at once.
+  const weights = stepMs === 0 ? plan.weights : { ...plan.weights, ...without(moves, /\bban|moderate/) };
   return { ...plan, weights, stepMs };
 }
 
@@ -90,15 +90,15 @@ function without(moves: readonly string[], which: RegExp): Record<string, number
   return Object.fromEntries(moves.filter((move) => which.test(move)).map((move) => [move, 0]));
 }
 
-function roomSettings(chance: Random): RoomSettings {
+function drawRoomSettings(random: Random): RoomSettings {
   return {
     ...settings,
-    idleMs: chance.pick([60_000, 120_000, 300_000]),
-    recoveryMs: chance.pick([3_000, 20_000, 120_000]),
-    leaveGraceMs: chance.pick([0, 1_000, 5_000]),
-    maxUsers: chance.pick([2, 1_000, 1_000]),
-    actionRate: chance.pick([null, null, { count: 10, perMs: 1_000 }]),
-    rules: chance.pick([
+    idleMs: random.pick([60_000, 120_000, 300_000]),
+    recoveryMs: random.pick([3_000, 20_000, 120_000]),
+    leaveGraceMs: random.pick([0, 1_000, 5_000]),
+    maxUsers: random.pick([2, 1_000, 1_000]),
+    actionRate: random.pick([null, null, { count: 10, perMs: 1_000 }]),
+    rules: random.pick([
       { "chat.say": null },
       { "chat.say": { count: 3, perMs: 10_000 } },
       { "chat.say": { count: 1, perMs: 700 }, "lab.add": { count: 5, perMs: 60_000 } },

@@ -3,9 +3,9 @@ import type { Random } from "../platforms/random";
 /** Whose clock, timers and chance a piece of the platform runs on. */
 export interface Machine {
   readonly now: number;
-  readonly chance: Random;
+  readonly random: Random;
   setTimeout(run: () => void, ms: number): () => void;
-  complained(said: unknown[]): void;
+  onLog(said: unknown[]): void;
 }
 
 /**
@@ -19,7 +19,7 @@ export function runIn<T>(machine: Machine, work: () => T): T {
   return work();
 }
 
-function here(): Machine {
+function getMachine(): Machine {
   if (!running) throw new Error("Platform code ran outside of every process.");
   return running;
 }
@@ -28,22 +28,22 @@ export { SeededMath as Math, VirtualDate as Date };
 
 const RealMath = globalThis.Math;
 
-const VirtualDate = { now: () => here().now };
-export const setTimeout = (run: () => void, ms: number) => here().setTimeout(run, ms);
+const VirtualDate = { now: () => getMachine().now };
+export const setTimeout = (run: () => void, ms: number) => getMachine().setTimeout(run, ms);
 export const clearTimeout = (timer: (() => void) | null | undefined) => timer?.();
 export const console = {
-  error: (...said: unknown[]) => here().complained(said),
+  error: (...said: unknown[]) => getMachine().onLog(said),
   warn: () => {},
   log: () => {},
 };
 export const crypto = {
   getRandomValues<T extends Uint8Array>(bytes: T): T {
-    for (let at = 0; at < bytes.length; at++) bytes[at] = here().chance.below(256);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = getMachine().random.below(256);
     return bytes;
   },
 };
 const SeededMath = Object.assign(Object.create(RealMath) as typeof RealMath, {
-  random: () => here().chance.next(),
+  random: () => getMachine().random.next(),
 });
 
 /** An answer over HTTP; its body is had without waiting. */

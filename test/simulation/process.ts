@@ -1,28 +1,28 @@
 import { setImmediate as afterMicrotasks } from "node:timers/promises";
-import { type Host, RoomHost } from "../../src/platform/room-host";
-import type { PlatformConnection } from "../../src/platform/room-socket-peer";
-import { noteOf, SocketPeer } from "../../src/platform/room-socket-peer";
+import { RoomHost, type RoomHostOptions } from "../../src/platforms/room-host";
+import type { PlatformConnection } from "../../src/platforms/socket-peer";
+import { readNote, SocketPeer } from "../../src/platforms/socket-peer";
 import { closeCodes } from "../../src/protocol/codes";
-import type { Kind } from "../../src/room/kind";
+import type { Kind } from "../../src/room/api/kind";
 import type { Storage } from "../../src/room/ports";
 import { Room } from "../../src/room/room";
 import type { Random } from "../platforms/random";
-import type { MemoryWorld } from "../support/memory-world";
+import type { MemoryRuntime } from "../support/memory-runtime";
 import type { Deployment } from "./deployment";
-import { errand } from "./parts/errands";
+import { runEffect } from "./modules/effects";
 import { type Machine, runIn } from "./platform-globals";
 import type { RoomObject } from "./room-object";
 import type { ServerSocket } from "./server-socket";
 
 /** Which process is opening a room: there is no other way to see the room that a host keeps to itself. */
-let opening: Process | undefined;
-const open = Room.open.bind(Room);
+let openingProcess: Process | undefined;
+const originalOpen = Room.open.bind(Room);
 Room.open = async (...given) => {
-  const process = opening;
-  const room = await open(...given);
+  const process = openingProcess;
+  const room = await originalOpen(...given);
   if (process) {
     process.room = room;
-    process.couldNotRead = false;
+    process.hasReadFailed = false;
   }
   return room;
 };
@@ -34,17 +34,17 @@ export class Process implements Machine {
   /** It ended: nothing of it runs any more, and its sockets are cut. */
   isDead = false;
   /** Time of the last thing that woke it. */
-  heardAt = 0;
+  lastActiveAt = 0;
   storage: Storage | undefined;
   /** The last time that a room was to come to life here, its disk could not be read. */
-  couldNotRead = false;
+  hasReadFailed = false;
   #host: RoomHost | undefined;
   #timers = new Set<() => void>();
 
   constructor(
     readonly deployment: Deployment,
     readonly object: RoomObject,
-    readonly world: MemoryWorld,
+    readonly runtime: MemoryRuntime,
     readonly kind: Kind,
     /** By how much this machine's clock is wrong. */
     public skewMs: number,
@@ -54,8 +54,8 @@ export class Process implements Machine {
     return Math.floor(this.deployment.clock.now + this.skewMs);
   }
 
-  get chance(): Random {
-    return this.world.random;
+  get random(): Random {
+    return this.runtime.random;
   }
 
   get isAwake(): boolean {
@@ -69,25 +69,25 @@ export class Process implements Machine {
   /** Something reaches the object. It is done when nothing of it is left to run. */
   async deliver(work: (host: RoomHost) => unknown): Promise<void> {
     if (this.isDead) return;
-    this.heardAt = this.deployment.clock.now;
-    this.world.now = this.now;
-    this.world.turn(() => {});
-    opening = this;
+    this.lastActiveAt = this.deployment.clock.now;
+    this.runtime.now = this.now;
+    this.runtime.turn(() => {});
+    openingProcess = this;
     await runIn(this, async () => {
-      this.#host ??= this.#start();
+      this.#host ??= this.#createHost();
       let done: unknown;
       try {
         done = work(this.#host);
       } catch (error) {
-        this.#threw(error);
+        this.#onThrow(error);
       }
       if (done instanceof Promise) {
-        done.catch((error) => this.#threw(error));
+        done.catch((error) => this.#onThrow(error));
         await afterMicrotasks();
-      } else if (this.world.hasRefused) await afterMicrotasks();
+      } else if (this.runtime.hasRejectedWrite) await afterMicrotasks();
     });
-    opening = undefined;
-    this.object.turned(this);
+    openingProcess = undefined;
+    this.object.onTurn(this);
   }
 
   /** Memory goes, sockets stay. */
@@ -96,12 +96,12 @@ export class Process implements Machine {
     this.room = undefined;
   }
 
-  get maySleep(): boolean {
-    return this.isAwake && !this.hasTimers && this.world.pendingTurns === 0;
+  get canSleep(): boolean {
+    return this.isAwake && !this.hasTimers && this.runtime.pendingTurns === 0;
   }
 
   /** Its room failed, and the platform can only send everybody away: whoever comes next finds a new one. */
-  startOver(): void {
+  restartInPlace(): void {
     this.room = undefined;
     for (const socket of [...this.sockets]) {
       if (!socket.isOpen) continue;
@@ -122,9 +122,9 @@ export class Process implements Machine {
   }
 
   setTimeout(run: () => void, ms: number): () => void {
-    const { clock, chance, plan, faults } = this.deployment;
+    const { clock, random: chance, plan, injectsFaults: faults } = this.deployment;
     const late = faults && chance.below(20) === 0 ? chance.below(plan.timersLateMs + 1) : 0;
-    if (late > 0) this.deployment.fault("timer late");
+    if (late > 0) this.deployment.countFault("timer late");
     const call = clock.in(Math.ceil(ms) + late, () => {
       this.#timers.delete(cancel);
       // The end of a deadline is heard of by promises, that of a frame's window is not.
@@ -138,53 +138,53 @@ export class Process implements Machine {
     return cancel;
   }
 
-  complained(said: unknown[]): void {
-    const text = said.map(String).join(" ");
+  onLog(args: unknown[]): void {
+    const text = args.map(String).join(" ");
     if (this.isDead) return;
     if (text.startsWith("A room could not be brought to life")) {
-      this.couldNotRead = true;
+      this.hasReadFailed = true;
       this.room = undefined;
     }
     this.deployment.trace(() => `  ${this.object.name} says: ${text.slice(0, 200)}`);
     if (/The disk (refused|cannot be read)|is dead touched the world|A write failed, and/.test(text)) return;
-    this.deployment.breach(
+    this.deployment.reportBreach(
       13,
-      said.map((part) => (part instanceof Error ? part.stack : String(part))).join(" "),
+      args.map((part) => (part instanceof Error ? part.stack : String(part))).join(" "),
     );
   }
 
-  #threw(error: unknown): void {
+  #onThrow(error: unknown): void {
     if (this.isDead || /The disk (refused|cannot be read)|A write failed, and/.test(String(error))) return;
-    this.deployment.breach(13, `out of the host: ${error instanceof Error ? error.stack : error}`);
+    this.deployment.reportBreach(13, `out of the host: ${error instanceof Error ? error.stack : error}`);
   }
 
-  #start(): RoomHost {
-    const { plan, outside } = this.deployment;
+  #createHost(): RoomHost {
+    const { plan, services: outside } = this.deployment;
     this.deployment.trace(() => `  ${this.object.name} comes to life`);
-    this.storage = this.world.ports.storage;
-    const host: Host = {
+    this.storage = this.runtime.ports.storage;
+    const host: RoomHostOptions = {
       storage: this.storage,
       settings: plan.settings,
-      named: () => ({ kind: this.kind.name, id: this.object.id }),
-      block: (work) => work(),
+      roomName: () => ({ kind: this.kind.name, id: this.object.id }),
+      blockWhile: (work) => work(),
       sockets: () =>
         [...this.sockets]
           .filter(({ isOpen }) => isOpen)
-          .map((socket) => ({ peer: this.peer(socket), note: noteOf(socket) })),
-      errands: {
-        "debt/pay": (_, ask) => errand(this, async () => (ask as { owed: number }).owed),
-        "scores/batch": ({ id }, ask) => errand(this, (isGhost) => outside.takeBatch(id, ask, isGhost)),
-        "moderation/places": ({ id }, ask) => errand(this, () => outside.tellPlaces(id, ask)),
-        "moderation/bans": ({ id }, ask) => errand(this, () => outside.writeBans(id, ask)),
+          .map((socket) => ({ peer: this.createPeer(socket), note: readNote(socket) })),
+      effectHandlers: {
+        "debt/pay": (_, ask) => runEffect(this, async () => (ask as { owed: number }).owed),
+        "scores/batch": ({ id }, ask) => runEffect(this, (isGhost) => outside.applyBatch(id, ask, isGhost)),
+        "moderation/places": ({ id }, ask) => runEffect(this, () => outside.reportPresence(id, ask)),
+        "moderation/bans": ({ id }, ask) => runEffect(this, () => outside.writeBans(id, ask)),
       },
-      abandon: () => this.object.abandoned(this),
+      abandon: () => this.object.onAbandoned(this),
       sync: async () => {},
       isDebugging: false,
     };
     return new RoomHost(host, (name) => (name === this.kind.name ? this.kind : undefined));
   }
 
-  peer(socket: ServerSocket & PlatformConnection) {
+  createPeer(socket: ServerSocket & PlatformConnection) {
     return this.deployment.plan.answersPings
       ? new SocketPeer(socket, () => socket.pongedAt)
       : new SocketPeer(socket);

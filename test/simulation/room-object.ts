@@ -1,18 +1,18 @@
-import type { Kind } from "../../src/room/kind";
-import { MemoryWorld } from "../support/memory-world";
+import type { Kind } from "../../src/room/api/kind";
+import { MemoryRuntime } from "../support/memory-runtime";
 import type { Deployment } from "./deployment";
+import { DurableHistory } from "./durable-history";
 import { Process } from "./process";
-import { Truth } from "./truth";
 
 /** A Durable Object as its platform keeps it: one process at a time that may write, one alarm, and those that do not know yet. */
 export class RoomObject {
-  readonly truth: Truth;
+  readonly truth: DurableHistory;
   process: Process;
   /** They run on after another took the object over. */
   readonly superseded = new Set<Process>();
   /** By how much its machines' clocks were wrong, and since when. */
   readonly skews: { at: number; skewMs: number }[] = [{ at: 0, skewMs: 0 }];
-  #settling: (() => void) | undefined;
+  #cancelSettle: (() => void) | undefined;
   #alarm: { at: number; cancel: () => void } | undefined;
   #retries = 0;
   #rings: { since: number; count: number } = { since: 0, count: 0 };
@@ -22,18 +22,18 @@ export class RoomObject {
     readonly id: string,
     kind: Kind,
   ) {
-    this.truth = new Truth(() => this.process.kind, {
+    this.truth = new DurableHistory(() => this.process.kind, {
       recorded: (life, record) => {
         this.#rings = { since: deployment.clock.now, count: 0 };
         deployment.counts.records++;
-        for (const part of deployment.parts) part.recorded?.(deployment, this, life, record);
+        for (const part of deployment.parts) part.onRecord?.(deployment, this, life, record);
       },
       pointed: () => {
-        for (const part of deployment.parts) part.pointed?.(deployment, this);
+        for (const part of deployment.parts) part.onHead?.(deployment, this);
       },
-      breach: (breach) => deployment.failed(breach),
+      breach: (breach) => deployment.reportError(breach),
     });
-    const world = new MemoryWorld(deployment.chance.below(2 ** 31));
+    const world = new MemoryRuntime(deployment.random.below(2 ** 31));
     world.watcher = this.truth;
     this.process = new Process(deployment, this, world, kind, 0);
   }
@@ -43,46 +43,46 @@ export class RoomObject {
   }
 
   /** A process has done something: what it issued becomes durable when the disk has had its time. */
-  turned(process: Process): void {
-    const { world } = process;
+  onTurn(process: Process): void {
+    const { runtime: world } = process;
     if (process !== this.process) return;
     if (world.isDying) return this.crash(0);
-    if (world.hasRefused) this.#reset(process);
-    for (const part of this.deployment.parts) part.turned?.(this.deployment, this);
-    if (world.pendingTurns === 0) return this.settle();
-    if (this.#settling) return;
-    const ms = this.deployment.diskMs();
-    if (ms === 0) return this.settle();
-    this.#settling = this.deployment.clock.in(ms, () => this.settle());
+    if (world.hasRejectedWrite) this.#reset(process);
+    for (const part of this.deployment.parts) part.onTurn?.(this.deployment, this);
+    if (world.pendingTurns === 0) return this.makeDurable();
+    if (this.#cancelSettle) return;
+    const ms = this.deployment.drawDiskMs();
+    if (ms === 0) return this.makeDurable();
+    this.#cancelSettle = this.deployment.clock.in(ms, () => this.makeDurable());
   }
 
-  settle(): void {
-    this.#settling?.();
-    this.#settling = undefined;
-    this.process.world.settle();
-    if (this.process.world.isDying) return this.crash(0);
-    for (const part of this.deployment.parts) part.stored?.(this.deployment, this);
+  makeDurable(): void {
+    this.#cancelSettle?.();
+    this.#cancelSettle = undefined;
+    this.process.runtime.makeDurable();
+    if (this.process.runtime.isDying) return this.crash(0);
+    for (const part of this.deployment.parts) part.onStored?.(this.deployment, this);
     this.#watchAlarm();
   }
 
   /** The process dies with all that had not left. Some of what it wrote may be durable all the same. */
   crash(durableTurns: number, skewMs = this.process.skewMs): void {
     const { process } = this;
-    process.world.crash(durableTurns);
-    this.#replace(process.world, process.kind, skewMs);
+    process.runtime.crash(durableTurns);
+    this.#replace(process.runtime, process.kind, skewMs);
     process.die();
   }
 
   /** The platform itself makes an object anew whose write failed, in its own time. */
   #reset(process: Process): void {
-    const { clock, chance } = this.deployment;
+    const { clock, random: chance } = this.deployment;
     clock.in(chance.below(50), () => {
-      if (process === this.process) this.crash(chance.below(process.world.pendingTurns + 1));
+      if (process === this.process) this.crash(chance.below(process.runtime.pendingTurns + 1));
     });
   }
 
   /** The room failed and wants to be made anew. */
-  abandoned(process: Process): void {
+  onAbandoned(process: Process): void {
     this.deployment.trace(() => `  ${this.name} is abandoned`);
     if (process !== this.process) {
       this.superseded.delete(process);
@@ -90,15 +90,16 @@ export class RoomObject {
       return;
     }
     // A gate that a refused write has broken is the end of any object.
-    if (this.deployment.plan.abandonsInPlace && !process.world.hasRefused) return process.startOver();
-    this.crash(this.deployment.chance.below(process.world.pendingTurns + 1));
+    if (this.deployment.plan.abandonsInPlace && !process.runtime.hasRejectedWrite)
+      return process.restartInPlace();
+    this.crash(this.deployment.random.below(process.runtime.pendingTurns + 1));
   }
 
   /** A release: another machine takes over, perhaps with other code, and the one before does not know. */
   supersede(kind: Kind, durableTurns: number, skewMs: number): Process {
     const old = this.process;
     this.superseded.add(old);
-    this.#replace(old.world.supersede(durableTurns), kind, skewMs);
+    this.#replace(old.runtime.supersede(durableTurns), kind, skewMs);
     return old;
   }
 
@@ -120,13 +121,13 @@ export class RoomObject {
   #comesSoon(back: number): void {
     this.skews.push({ at: this.deployment.clock.now, skewMs: this.process.skewMs });
     // What a room had set by a clock that was far ahead rings when that time has come, or when somebody wakes it.
-    if (back > 60_000) this.deployment.clock.in(1_000, () => this.ring(true));
+    if (back > 60_000) this.deployment.clock.in(1_000, () => this.fireAlarm(true));
   }
 
-  #replace(world: MemoryWorld, kind: Kind, skewMs: number): void {
+  #replace(world: MemoryRuntime, kind: Kind, skewMs: number): void {
     const back = this.process.skewMs - skewMs;
-    this.#settling?.();
-    this.#settling = undefined;
+    this.#cancelSettle?.();
+    this.#cancelSettle = undefined;
     this.process = new Process(this.deployment, this, world, kind, skewMs);
     this.#watchAlarm();
     this.#comesSoon(back);
@@ -134,29 +135,29 @@ export class RoomObject {
 
   /** The platform's one alarm: it may come late, and twice. */
   #watchAlarm(): void {
-    const { clock, chance, plan, faults } = this.deployment;
-    const at = this.process.world.durableAlarmAt;
-    if (this.process.world.isRinging || at === this.#alarm?.at) return;
+    const { clock, random: chance, plan, injectsFaults: faults } = this.deployment;
+    const at = this.process.runtime.durableAlarmAt;
+    if (this.process.runtime.isAlarmRunning || at === this.#alarm?.at) return;
     this.#alarm?.cancel();
     this.#alarm = undefined;
     if (at === null) return;
     const late = faults && chance.below(8) === 0 ? chance.below(plan.alarmsLateMs + 1) : 0;
-    if (late > 0) this.deployment.fault("alarm late");
-    const cancel = clock.at(at - this.process.skewMs + late, () => this.ring());
+    if (late > 0) this.deployment.countFault("alarm late");
+    const cancel = clock.at(at - this.process.skewMs + late, () => this.fireAlarm());
     this.#alarm = { at, cancel };
   }
 
   /** As platforms do for a handler that threw: soon, and not for ever. */
-  #retry({ world }: Process): void {
+  #retry({ runtime: world }: Process): void {
     const at = world.durableAlarmAt;
     this.#alarm?.cancel();
     this.#alarm = undefined;
     if (at === null || ++this.#retries > 6) return;
-    const cancel = this.deployment.clock.in(1_000 * 2 ** this.#retries, () => this.ring());
+    const cancel = this.deployment.clock.in(1_000 * 2 ** this.#retries, () => this.fireAlarm());
     this.#alarm = { at, cancel };
   }
 
-  async ring(isDoubled = false): Promise<void> {
+  async fireAlarm(isDoubled = false): Promise<void> {
     const { process, deployment } = this;
     deployment.trace(() => `  the alarm of ${this.name}${isDoubled ? " again" : ""}`);
     deployment.counts.alarms++;
@@ -166,9 +167,9 @@ export class RoomObject {
       this.#rings = { since: deployment.clock.now, count: 0 };
     }
     if (++this.#rings.count > 60)
-      deployment.breach(6, "more than 60 alarms in a minute that changed nothing");
-    if (!isDoubled) process.world.ring();
-    const dueAt = process.world.durableAlarmAt;
+      deployment.reportBreach(6, "more than 60 alarms in a minute that changed nothing");
+    if (!isDoubled) process.runtime.beginAlarm();
+    const dueAt = process.runtime.durableAlarmAt;
     let threw = false;
     await process.deliver(async (host) => {
       try {
@@ -176,13 +177,13 @@ export class RoomObject {
       } catch (error) {
         threw = !isDoubled && process === this.process;
         // Before anybody looks: what its handler left undone the platform has not forgotten.
-        if (threw) process.world.unring(dueAt);
+        if (threw) process.runtime.failAlarm(dueAt);
         throw error;
       }
     });
     if (threw && process === this.process) return this.#retry(process);
     this.#retries = 0;
-    for (const part of deployment.parts) part.rang?.(deployment, this);
-    if (this.process.world.pendingTurns === 0) this.settle();
+    for (const part of deployment.parts) part.onAlarm?.(deployment, this);
+    if (this.process.runtime.pendingTurns === 0) this.makeDurable();
   }
 }

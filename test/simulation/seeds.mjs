@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 /** @typedef {{ seeds: number, steps: number, simulatedMs: number, counts: Record<string, number>, went: Record<string, number> }} Total */
 
 /** So many seeds a worker is given at once. */
-const AT_ONCE = 20;
+const SEEDS_PER_TASK = 20;
 
 /**
  * Plays seeds on so many threads, until one of them breaks something, all are done, or time is up.
@@ -26,7 +26,7 @@ export async function playSeeds({ file, from, count, steps, jobs, seconds, tell 
       const worker = new Worker(new URL("worker.mjs", import.meta.url), { workerData: { file } });
       const more = () => {
         if (isOver()) return void worker.terminate().then(() => done(), failed);
-        const to = Math.min(next + AT_ONCE, from + count);
+        const to = Math.min(next + SEEDS_PER_TASK, from + count);
         worker.postMessage({ from: next, to, steps });
         next = to;
       };

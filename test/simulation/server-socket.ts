@@ -1,9 +1,9 @@
 import { serialize } from "node:v8";
-import type { PlatformConnection } from "../../src/platform/room-socket-peer";
-import { MAX_NOTE_BYTES } from "../support/memory-world";
+import type { PlatformConnection } from "../../src/platforms/socket-peer";
+import { MAX_NOTE_BYTES } from "../support/memory-runtime";
 import type { Link } from "./link";
 import type { Process } from "./process";
-import { Reading } from "./reading";
+import { StreamChecker } from "./stream-checker";
 
 /** A socket as its object's platform holds it: what it is sent goes through the object's gate. */
 export class ServerSocket implements PlatformConnection {
@@ -13,7 +13,7 @@ export class ServerSocket implements PlatformConnection {
   /** When the platform last answered a ping for the room. */
   pongedAt: number | undefined;
   /** What has left the gate, held against the truth. */
-  readonly reading: Reading;
+  readonly stream: StreamChecker;
 
   constructor(
     readonly id: string,
@@ -21,17 +21,17 @@ export class ServerSocket implements PlatformConnection {
     readonly process: Process,
     readonly link: Link,
   ) {
-    this.reading = new Reading(this);
+    this.stream = new StreamChecker(this);
   }
 
   send(text: string): void {
     if (!this.isOpen || this.process.isDead)
       throw new TypeError("The socket cannot be sent to after it was closed.");
-    this.reading.said(text);
-    this.process.world.release(() => {
+    this.stream.onQueued(text);
+    this.process.runtime.release(() => {
       if (this.isGone) return;
-      this.reading.told(text);
-      this.link.down(text);
+      this.stream.onSent(text);
+      this.link.sendDown(text);
     });
   }
 
@@ -39,8 +39,8 @@ export class ServerSocket implements PlatformConnection {
     if (this.isGone) throw new TypeError("The socket is gone.");
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.process.world.release(() => {
-      if (!this.isGone) this.link.closed(code, reason);
+    this.process.runtime.release(() => {
+      if (!this.isGone) this.link.closeFromRoom(code, reason);
     });
   }
 
@@ -59,11 +59,11 @@ export class ServerSocket implements PlatformConnection {
   }
 
   /** The platform has noticed that its other end is gone. */
-  async gone(): Promise<void> {
+  async onGone(): Promise<void> {
     if (this.isGone) return;
     this.isOpen = false;
     this.isGone = true;
     this.process.sockets.delete(this);
-    await this.process.deliver((host) => host.gone(this));
+    await this.process.deliver((host) => host.disconnected(this));
   }
 }

@@ -1,13 +1,13 @@
-import { play, type Step, type Story } from "./story";
+import { playScenario, type Scenario, type Step } from "./scenario";
 
 /** Leaves out of a story all that its breach does not need, in ever smaller pieces. */
-export async function shrink(story: Story, invariant: number, tries = 400): Promise<Story> {
+export async function shrink(story: Scenario, invariant: number, tries = 400): Promise<Scenario> {
   const { plan } = story;
   const fails = async (steps: readonly Step[]) => {
     tries--;
-    return (await play({ plan, steps })).breach?.invariant === invariant;
+    return (await playScenario({ plan, steps })).breach?.invariant === invariant;
   };
-  const { at } = await play(story);
+  const { at } = await playScenario(story);
   let steps: readonly Step[] = story.steps.slice(0, at + 1);
   if (!(await fails(steps))) steps = story.steps;
   for (let size = steps.length >> 1; size > 0; size = size === 1 ? 0 : (size + 1) >> 1) {

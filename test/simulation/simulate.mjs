@@ -38,7 +38,7 @@ const bundled = `${folder}/simulate-${process.pid}.mjs`;
 const file = pathToFileURL(bundled).href;
 await bundle(bundled);
 process.on("exit", () => rmSync(bundled, { force: true }));
-const { invariants, play, shrink, storyOf } = await import(file);
+const { generateScenario, invariants, playScenario, shrink } = await import(file);
 // Whoever looks at the beginning of a trace closes the pipe: quietly, and not as a run without a breach.
 process.stdout.on("error", (/** @type {NodeJS.ErrnoException} */ error) => {
   if (error.code !== "EPIPE") throw error;
@@ -47,14 +47,15 @@ process.stdout.on("error", (/** @type {NodeJS.ErrnoException} */ error) => {
 const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
 
 if (values.story !== undefined) {
-  const { breach } = await play(JSON.parse(readFileSync(values.story, "utf8")), print);
+  const { breach } = await playScenario(JSON.parse(readFileSync(values.story, "utf8")), print);
   finish(breach);
 }
 
-const steps = whole("steps", values.steps);
-const from = values.seed === undefined ? Math.floor(Math.random() * 2 ** 30) : whole("seed", values.seed);
+const steps = parseWholeNumber("steps", values.steps);
+const from =
+  values.seed === undefined ? Math.floor(Math.random() * 2 ** 30) : parseWholeNumber("seed", values.seed);
 if (values.trace) {
-  const { breach } = await play(storyOf(from, steps), print);
+  const { breach } = await playScenario(generateScenario(from, steps), print);
   finish(breach);
 }
 
@@ -63,10 +64,10 @@ let toldAt = startedAt;
 const { total, found } = await playSeeds({
   file,
   from,
-  count: whole("seeds", values.seeds),
+  count: parseWholeNumber("seeds", values.seeds),
   steps,
-  jobs: Math.max(1, whole("jobs", values.jobs)),
-  seconds: whole("for", values.for) || Number.POSITIVE_INFINITY,
+  jobs: Math.max(1, parseWholeNumber("jobs", values.jobs)),
+  seconds: parseWholeNumber("for", values.for) || Number.POSITIVE_INFINITY,
   // A long run tells how far it has come.
   tell(soFar) {
     if (Date.now() - toldAt < 60_000) return;
@@ -79,10 +80,10 @@ const seconds = (Date.now() - startedAt) / 1000;
 const hours = total.simulatedMs / 3_600_000;
 const { user, system } = process.cpuUsage();
 print(
-  `${number(total.seeds)} seeds from ${from}, ${number(total.steps)} steps, ${number(hours)} simulated hours in ${seconds.toFixed(1)} s (${((user + system) / 1e6).toFixed(0)} s of processor): ${number((hours * 3600) / seconds)} times real time. No breach.`,
+  `${formatNumber(total.seeds)} seeds from ${from}, ${formatNumber(total.steps)} steps, ${formatNumber(hours)} simulated hours in ${seconds.toFixed(1)} s (${((user + system) / 1e6).toFixed(0)} s of processor): ${formatNumber((hours * 3600) / seconds)} times real time. No breach.`,
 );
-print(`  ${list(total.counts)}`);
-print(`  faults: ${list(total.went)}`);
+print(`  ${formatCounts(total.counts)}`);
+print(`  faults: ${formatCounts(total.went)}`);
 
 /** @param {{ seed: number, invariant: number, what: string }} breach */
 async function showBreach(breach) {
@@ -90,25 +91,25 @@ async function showBreach(breach) {
   print(
     `\nSeed ${seed} breaks ${invariant}: ${invariants[/** @type {keyof typeof invariants} */ (invariant)]}\n  ${what}\n`,
   );
-  const short = await shrink(storyOf(seed, steps), invariant);
+  const shrunk = await shrink(generateScenario(seed, steps), invariant);
   const left = `${folder}/${seed}.json`;
-  writeFileSync(left, `${JSON.stringify(short, null, 1)}\n`);
-  print(`${short.steps.length} of ${steps} steps are enough:\n`);
-  await play(short, print);
+  writeFileSync(left, `${JSON.stringify(shrunk, null, 1)}\n`);
+  print(`${shrunk.steps.length} of ${steps} steps are enough:\n`);
+  await playScenario(shrunk, print);
   print(
     `\nAgain:  npm run simulate -- --seed ${seed} --seeds 1 --steps ${steps}\nShort:  npm run simulate -- --story ${left}`,
   );
   finish(breach);
 }
 
-function list(/** @type {Record<string, number>} */ counts) {
+function formatCounts(/** @type {Record<string, number>} */ counts) {
   return Object.entries(counts)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, count]) => `${number(count)} ${name}`)
+    .map(([name, count]) => `${formatNumber(count)} ${name}`)
     .join(", ");
 }
 
-function number(/** @type {number} */ value) {
+function formatNumber(/** @type {number} */ value) {
   return Math.round(value).toLocaleString("en");
 }
 
@@ -117,7 +118,7 @@ function finish(/** @type {{ invariant: number, what: string } | undefined} */ b
   process.exit(breach ? 1 : 0);
 }
 
-function whole(/** @type {string} */ name, /** @type {string} */ text) {
+function parseWholeNumber(/** @type {string} */ name, /** @type {string} */ text) {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
   console.error(`--${name} is a whole number; "${text}" is not.\n${USAGE}`);

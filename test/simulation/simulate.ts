@@ -1,3 +1,3 @@
-export { invariants } from "./breach";
+export { invariants } from "./invariants";
+export { generateScenario, playScenario, recordCalls, TABLES } from "./scenario";
 export { shrink } from "./shrink";
-export { callsOf, play, storyOf, TABLES } from "./story";

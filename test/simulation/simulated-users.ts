@@ -1,10 +1,10 @@
-import { EVERYWHERE, liftBan, putBan } from "../../src/boards/bans";
-import type { UserObjects } from "../../src/platform/bans/ban-keeper";
-import { type HeldBan, UserBans } from "../../src/platform/bans/user-bans";
-import type { BanWrite } from "../../src/platform/bans/user-object";
+import type { DirectoryNamespace } from "../../src/services/bans/ban-service";
+import { EVERYWHERE, liftBan, putBan } from "../../src/services/bans/store";
+import { type StoredBan, UserBans } from "../../src/services/bans/user-bans";
+import type { BanWrite } from "../../src/services/directory/object";
 import type { Deployment } from "./deployment";
-import type { Outside } from "./outside";
 import { type Response as Answer, runIn } from "./platform-globals";
+import type { SimulatedServices } from "./simulated-services";
 
 /** When an object that ended looks what became of its writes, and how often it looks again. */
 const LOOK_MS = 15_000;
@@ -15,10 +15,10 @@ const TELL_AGAIN_MS = 2_500;
 /** What a caller sees when the object ends during its call. */
 export class ObjectEnded extends Error {}
 
-interface Moved {
+interface PresenceChange {
   at: number;
-  came: readonly { user: string }[];
-  gone: readonly string[];
+  joined: readonly { user: string }[];
+  left: readonly string[];
 }
 
 /** The users' objects as one: storage that lasts, and an instance over it that may end in the middle of a write. */
@@ -30,19 +30,19 @@ export class SimulatedUsers {
 
   constructor(
     private readonly deployment: Deployment,
-    private readonly outside: Outside,
+    private readonly outside: SimulatedServices,
     private readonly d1: ConstructorParameters<typeof UserBans>[1],
   ) {
     this.#bans = this.#begin();
   }
 
-  get namespace(): UserObjects {
+  get namespace(): DirectoryNamespace {
     const object = {
-      moved: (place: string, moved: Moved) => this.#moved(place, moved),
+      updatePresence: (location: string, change: PresenceChange) => this.#updatePresence(location, change),
       write: (write: BanWrite) => this.#write(write),
-      changed: async (user: string) => this.#changed(user),
+      notifyRooms: async (user: string) => this.#notifyRooms(user),
     };
-    return { getByName: () => object } as unknown as UserObjects;
+    return { getByName: () => object } as unknown as DirectoryNamespace;
   }
 
   /** What an instance that begins now, and the one that is there, answer: what the database holds. */
@@ -56,8 +56,8 @@ export class SimulatedUsers {
       ] as const) {
         for (const { scope, user } of all) {
           const { bans: found } = await bans.find([user], [scope]);
-          if (found.length > 0 !== outside.bans.holds(scope, user, outside.now))
-            deployment.breach(23, `${which} holds ${JSON.stringify(found)} of ${user} in ${scope}`);
+          if (found.length > 0 !== outside.bans.isBannedFrom(scope, user, outside.now))
+            deployment.reportBreach(23, `${which} holds ${JSON.stringify(found)} of ${user} in ${scope}`);
         }
       }
     });
@@ -77,17 +77,20 @@ export class SimulatedUsers {
     return new UserBans(storage, this.d1, () => true);
   }
 
-  async #moved(place: string, { at, came, gone }: Moved): Promise<{ askedAt: number; bans: HeldBan[] }> {
-    for (const user of [...came.map((one) => one.user), ...gone]) {
+  async #updatePresence(
+    place: string,
+    { at, joined, left }: PresenceChange,
+  ): Promise<{ askedAt: number; bans: StoredBan[] }> {
+    for (const user of [...joined.map((one) => one.user), ...left]) {
       const places = this.#places.get(user) ?? new Map<string, number>();
       this.#places.set(user, places);
       if ((places.get(place) ?? 0) > at) continue;
-      if (gone.includes(user)) places.delete(place);
+      if (left.includes(user)) places.delete(place);
       else places.set(place, at);
     }
     const scope = place.slice(place.indexOf(":") + 1);
     return this.#bans.find(
-      came.map(({ user }) => user),
+      joined.map(({ user }) => user),
       [EVERYWHERE, scope],
     );
   }
@@ -95,15 +98,15 @@ export class SimulatedUsers {
   async #write({ isLifted, role: _, ...ban }: BanWrite) {
     const { scope, user, by, at } = ban;
     const { deployment, outside, d1 } = this;
-    const fate = deployment.faults
-      ? deployment.chance.pick(["done", "done", "done", "ends before", "ends after"])
+    const fate = deployment.injectsFaults
+      ? deployment.random.pick(["done", "done", "done", "ends before", "ends after"])
       : "done";
     this.#lookIn(LOOK_MS);
     const bans = this.#bans;
     const isDone = await bans.write(scope, user, async () => {
       if (fate === "ends before") this.#end();
       const stood = isLifted ? await liftBan(d1, scope, user, { by, at }) : await putBan(d1, ban);
-      outside.bans.say(scope, user, { at, untilMs: ban.untilMs ?? undefined, isLifted });
+      outside.bans.record(scope, user, { at, untilMs: ban.untilMs ?? undefined, isLifted });
       if (fate === "ends after") this.#end();
       return stood === true;
     });
@@ -111,7 +114,7 @@ export class SimulatedUsers {
   }
 
   #end(): never {
-    this.deployment.fault("a user's object ended");
+    this.deployment.countFault("a user's object ended");
     this.#bans = this.#begin();
     throw new ObjectEnded("The object has ended.");
   }
@@ -123,21 +126,21 @@ export class SimulatedUsers {
     this.deployment.clock.in(ms, () =>
       runIn(this.outside, async () => {
         this.#looks = false;
-        for (const user of await this.#bans.resolve()) this.#changed(user);
+        for (const user of await this.#bans.resolve()) this.#notifyRooms(user);
         if (Number.isFinite(await this.#bans.resolveAt())) this.#lookIn(LOOK_AGAIN_MS);
       }),
     );
   }
 
-  #changed(user: string): void {
+  #notifyRooms(user: string): void {
     for (const place of this.#places.get(user)?.keys() ?? []) this.#tell(user, place);
   }
 
   #tell(user: string, place: string): void {
     const { deployment } = this;
     const object = deployment.objects.find(({ id }) => place === `cloudflare:main/${id}`);
-    deployment.clock.in(1 + deployment.netMs(), async () => {
-      if (!object?.process.world.has("room")) return;
+    deployment.clock.in(1 + deployment.drawNetMs(), async () => {
+      if (!object?.process.runtime.has("room")) return;
       const { askedAt, bans } = await runIn(this.outside, () => this.#bans.find([user], [EVERYWHERE]));
       const { process } = object;
       const word = { askedAt, user, bans: bans.map(() => ({ scope: "everywhere" })) };
@@ -146,10 +149,10 @@ export class SimulatedUsers {
         const { status } = (await host.answer({
           method: "PUT",
           feature: "moderation",
-          word,
+          message: word,
         })) as unknown as Answer;
         if (process.isDead) return;
-        process.world.release(() => {
+        process.runtime.release(() => {
           isTold = status === 200 || status === 404;
         });
       });

@@ -1,14 +1,14 @@
 import { closeCodes, isFinal, type Role } from "../../src/protocol/codes";
 import { PING_MS, RESEND_MS, SEEN_EVERY_BYTES, SILENT_MS } from "../../src/protocol/limits";
 import type { Bye, Down, Frame, Json, Welcome } from "../../src/protocol/messages";
-import type { Kind } from "../../src/room/kind";
+import type { Kind } from "../../src/room/api/kind";
 import { type Client, reachOf } from "./client";
 import type { Deployment } from "./deployment";
+import { canonicalText } from "./durable-history";
 import { Link } from "./link";
 import type { RoomObject } from "./room-object";
-import { textOf } from "./truth";
 
-interface Asked {
+interface AskedAction {
   text: string;
   /** When it was first sent, and in which life of the room. */
   sentAt?: number;
@@ -22,18 +22,18 @@ export class Tab implements Client {
   slices: Record<string, unknown> = {};
   epoch: string | undefined;
   seq = 0;
-  isWelcome = false;
+  isWelcomed = false;
   isWanted = true;
-  barredBy: number | undefined;
-  readonly asked = new Map<string, Asked>();
-  isMute = false;
+  endedBy: number | undefined;
+  readonly actions = new Map<string, AskedAction>();
+  isSilent = false;
   /** It knows of no marks. */
   isOld = false;
   #versions: Record<string, string> = {};
   #unread = 0;
-  #heardAt = 0;
+  #lastMessageAt = 0;
   #frames = 0;
-  #isComing = false;
+  #isReconnecting = false;
   /** Sockets that a newer one was opened beside: let go once that is welcome. */
   #older: Link[] = [];
 
@@ -47,20 +47,20 @@ export class Tab implements Client {
   ) {}
 
   get isOnline(): boolean {
-    return this.isWelcome && this.link !== undefined && !this.link.isOver;
+    return this.isWelcomed && this.link !== undefined && !this.link.isClosed;
   }
 
   connect(expiresInMs = this.deployment.tokenMs): void {
     const { deployment, object, user, tab, role, epoch, seq } = this;
     const since = epoch === undefined ? undefined : { epoch, seq };
-    this.isWelcome = false;
-    if (this.link && !this.link.isOver) this.#older.push(this.link);
+    this.isWelcomed = false;
+    if (this.link && !this.link.isClosed) this.#older.push(this.link);
     const link: Link = new Link(deployment, object, user, since, {
-      heard: (text) => this.link === link && this.#heard(text),
-      closed: () => this.link === link && this.#lost(),
+      onText: (text) => this.link === link && this.#onText(text),
+      onClosed: () => this.link === link && this.#onLost(),
     });
     this.link = link;
-    this.#heardAt = deployment.clock.now;
+    this.#lastMessageAt = deployment.clock.now;
     const expiresAt = Math.floor(deployment.clock.now) + expiresInMs;
     const resume = since ? { epoch: since.epoch, since: since.seq } : {};
     const guest = role === "player" && deployment.plan.hasGuests;
@@ -69,81 +69,81 @@ export class Tab implements Client {
     deployment.clock.in(PING_MS, () => this.#ping(link));
   }
 
-  come(): void {
+  join(): void {
     this.isWanted = true;
-    this.barredBy = undefined;
-    if (this.link && !this.link.isOver) return;
+    this.endedBy = undefined;
+    if (this.link && !this.link.isClosed) return;
     this.connect();
   }
 
   leave(): void {
     this.isWanted = false;
-    this.isWelcome = false;
+    this.isWelcomed = false;
     this.link?.close();
     this.link = undefined;
-    this.#letGo();
+    this.#closeOlder();
   }
 
   do(f: string, a: string, d: Json): void {
     const id = `p-${this.deployment.freshId()}`;
-    const asked: Asked = { text: JSON.stringify({ t: "do", id, f, a, d }) };
-    this.asked.set(id, asked);
+    const asked: AskedAction = { text: JSON.stringify({ t: "do", id, f, a, d }) };
+    this.actions.set(id, asked);
     if (this.isOnline) this.#send(asked);
   }
 
   /** Says it before it was greeted, and thus not knowing in which life of the room. */
-  sayOnOpening(f: string, a: string, d: Json): void {
+  doBeforeWelcome(f: string, a: string, d: Json): void {
     const id = `e-${this.deployment.freshId()}`;
-    this.link?.up(JSON.stringify({ t: "do", id, f, a, d }));
+    this.link?.sendUp(JSON.stringify({ t: "do", id, f, a, d }));
   }
 
   /** Any text, as it is. */
-  say(text: string): void {
-    this.link?.up(text);
+  send(text: string): void {
+    this.link?.sendUp(text);
   }
 
   get unanswered(): string[] {
-    return [...this.asked.values()].filter(({ outcome }) => outcome === undefined).map(({ text }) => text);
+    return [...this.actions.values()].filter(({ outcome }) => outcome === undefined).map(({ text }) => text);
   }
 
-  calm(): void {
-    this.isMute = false;
+  stopFaults(): void {
+    this.isSilent = false;
     if (this.link) this.link.stalledUntil = 0;
   }
 
-  check(): void {
-    const life = this.epoch === undefined ? undefined : this.object.truth.lives.get(this.epoch);
+  checkState(): void {
+    const life = this.epoch === undefined ? undefined : this.object.truth.epochs.get(this.epoch);
     const state = life?.states[this.seq];
     if (!life || !state)
-      return this.deployment.breach(2, `${this.user} holds ${this.seq}, which nobody stored`);
+      return this.deployment.reportBreach(2, `${this.user} holds ${this.seq}, which nobody stored`);
     for (const { name, version } of this.kind.features) {
       if (this.#versions[name] !== version) continue;
-      if (textOf(this.slices[name]) !== textOf(state[name])) {
-        this.deployment.breach(
+      if (canonicalText(this.slices[name]) !== canonicalText(state[name])) {
+        this.deployment.reportBreach(
           3,
-          `${this.user} at ${this.seq} holds ${name} as ${textOf(this.slices[name])}; the log folds to ${textOf(state[name])}`,
+          `${this.user} at ${this.seq} holds ${name} as ${canonicalText(this.slices[name])}; the log folds to ${canonicalText(state[name])}`,
         );
       }
     }
   }
 
-  #send(asked: Asked): void {
+  #send(asked: AskedAction): void {
     asked.sentAt ??= this.deployment.clock.now;
     asked.epoch ??= this.epoch ?? "";
-    this.link?.up(asked.text);
+    this.link?.sendUp(asked.text);
   }
 
-  #heard(text: string): void {
-    this.#heardAt = this.deployment.clock.now;
+  #onText(text: string): void {
+    this.#lastMessageAt = this.deployment.clock.now;
     if (text === "pong") return;
     this.#unread += text.length;
     const message = JSON.parse(text) as Down;
     switch (message.t) {
       case "welcome":
-        this.#welcome(message);
+        this.#onWelcome(message);
         break;
       case "frame":
-        this.#frame(message);
+        this.#onFrame(message);
         break;
       case "ack":
         this.#settle(message.id, "done");
@@ -152,17 +152,17 @@ export class Tab implements Client {
         if (message.id !== undefined) this.#settle(message.id, message.code);
         break;
       case "bye":
-        return this.#bye(message);
+        return this.#onBye(message);
       default:
         break;
     }
     const m = this.isOld || message.t !== "frame" ? undefined : message.m;
-    if (this.isMute || (m === undefined && this.#unread < SEEN_EVERY_BYTES)) return;
+    if (this.isSilent || (m === undefined && this.#unread < SEEN_EVERY_BYTES)) return;
     this.#unread = 0;
-    this.link?.up(JSON.stringify({ t: "seen", seq: this.seq, m }));
+    this.link?.sendUp(JSON.stringify({ t: "seen", seq: this.seq, m }));
   }
 
-  #welcome({ epoch, seq, resumed, state, features }: Welcome): void {
+  #onWelcome({ epoch, seq, resumed, state, features }: Welcome): void {
     const isSame = epoch === this.epoch;
     this.#versions = features;
     this.epoch = epoch;
@@ -170,10 +170,10 @@ export class Tab implements Client {
       this.slices = { ...state };
       this.seq = seq;
     }
-    this.isWelcome = true;
-    this.#letGo();
-    this.check();
-    for (const asked of this.asked.values()) {
+    this.isWelcomed = true;
+    this.#closeOlder();
+    this.checkState();
+    for (const asked of this.actions.values()) {
       if (asked.outcome !== undefined) continue;
       const age = this.deployment.clock.now - (asked.sentAt ?? this.deployment.clock.now);
       if (asked.sentAt === undefined || (isSame && asked.epoch === epoch && age < RESEND_MS / 2))
@@ -182,7 +182,7 @@ export class Tab implements Client {
     }
   }
 
-  #frame({ seq, at, e }: Frame): void {
+  #onFrame({ seq, at, e }: Frame): void {
     e.forEach((event, index) => {
       const numbered = { ...event, seq: seq - e.length + 1 + index, at };
       const feature = this.kind.features.find(({ name }) => name === event.f);
@@ -190,57 +190,57 @@ export class Tab implements Client {
       if (event.op !== undefined && event.by === this.user) this.#settle(event.op, "done");
     });
     this.seq = seq;
-    if (++this.#frames % 16 === 0) this.check();
+    if (++this.#frames % 16 === 0) this.checkState();
   }
 
   #settle(id: string, outcome: string): void {
-    const asked = this.asked.get(id);
+    const asked = this.actions.get(id);
     if (asked) asked.outcome ??= outcome;
   }
 
-  #bye({ code, retryAfterMs = 1_000 }: Bye): void {
+  #onBye({ code, retryAfterMs = 1_000 }: Bye): void {
     const { link } = this;
-    this.isWelcome = false;
+    this.isWelcomed = false;
     link?.close();
     this.deployment.counts.byes++;
     // One of its own came after the one that took its place.
-    const isHaunted = code === closeCodes.replaced && this.#letGo();
+    const isHaunted = code === closeCodes.replaced && this.#closeOlder();
     const isBarred =
       !isHaunted && isFinal(code) && code !== closeCodes.badToken && code !== closeCodes.roomClosed;
-    if (!isBarred) return this.#comeBack(retryAfterMs);
-    this.barredBy = code;
-    this.#letGo();
+    if (!isBarred) return this.#reconnectLater(retryAfterMs);
+    this.endedBy = code;
+    this.#closeOlder();
   }
 
-  #letGo(): boolean {
+  #closeOlder(): boolean {
     const older = this.#older.splice(0);
     for (const link of older) link.close();
     return older.length > 0;
   }
 
-  #lost(): void {
-    this.isWelcome = false;
-    this.#comeBack(500);
+  #onLost(): void {
+    this.isWelcomed = false;
+    this.#reconnectLater(500);
   }
 
-  #comeBack(afterMs: number): void {
-    if (this.#isComing) return;
-    this.#isComing = true;
-    const { clock, chance } = this.deployment;
+  #reconnectLater(afterMs: number): void {
+    if (this.#isReconnecting) return;
+    this.#isReconnecting = true;
+    const { clock, random: chance } = this.deployment;
     clock.in(afterMs + chance.below(1_000), () => {
-      this.#isComing = false;
-      if (this.isWanted && this.barredBy === undefined && (!this.link || this.link.isOver)) this.connect();
+      this.#isReconnecting = false;
+      if (this.isWanted && this.endedBy === undefined && (!this.link || this.link.isClosed)) this.connect();
     });
   }
 
   #ping(link: Link): void {
-    if (this.link !== link || link.isOver) return;
+    if (this.link !== link || link.isClosed) return;
     const { clock } = this.deployment;
-    if (clock.now - this.#heardAt > SILENT_MS) {
+    if (clock.now - this.#lastMessageAt > SILENT_MS) {
       link.close();
-      return this.#lost();
+      return this.#onLost();
     }
-    link.up("ping");
+    link.sendUp("ping");
     clock.in(PING_MS, () => this.#ping(link));
   }
 }

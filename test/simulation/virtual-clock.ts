@@ -1,4 +1,4 @@
-interface Due {
+interface ScheduledCall {
   at: number;
   order: number;
   run: (() => void | Promise<void>) | undefined;
@@ -10,12 +10,12 @@ export const START = Date.UTC(2026, 8, 21, 23, 52);
 /** The one clock of a simulated world. Nothing happens in it but what stands here, in the order of its time. */
 export class VirtualClock {
   now = START;
-  #heap: Due[] = [];
+  #heap: ScheduledCall[] = [];
   #order = 0;
 
   /** Answers how to call it off. */
   at(time: number, run: () => void | Promise<void>): () => void {
-    const due: Due = { at: Math.max(time, this.now), order: this.#order++, run };
+    const due: ScheduledCall = { at: Math.max(time, this.now), order: this.#order++, run };
     this.#push(due);
     return () => {
       due.run = undefined;
@@ -27,7 +27,7 @@ export class VirtualClock {
   }
 
   /** Lets time pass, and what is due meanwhile happen; stops where `isOver` says so. */
-  async pass(ms: number, isOver: () => boolean): Promise<void> {
+  async advance(ms: number, isOver: () => boolean): Promise<void> {
     const until = this.now + ms;
     for (let next = this.#heap[0]; next && next.at <= until && !isOver(); next = this.#heap[0]) {
       this.#pop();
@@ -39,13 +39,13 @@ export class VirtualClock {
     if (!isOver()) this.now = until;
   }
 
-  #push(due: Due): void {
+  #push(due: ScheduledCall): void {
     const heap = this.#heap;
     let at = heap.push(due) - 1;
     while (at > 0) {
       const above = (at - 1) >> 1;
-      if (isBefore(heap[above] as Due, due)) break;
-      heap[at] = heap[above] as Due;
+      if (isBefore(heap[above] as ScheduledCall, due)) break;
+      heap[at] = heap[above] as ScheduledCall;
       at = above;
     }
     heap[at] = due;
@@ -53,21 +53,22 @@ export class VirtualClock {
 
   #pop(): void {
     const heap = this.#heap;
-    const last = heap.pop() as Due;
+    const last = heap.pop() as ScheduledCall;
     if (heap.length === 0) return;
     let at = 0;
     for (;;) {
       let below = 2 * at + 1;
       if (below >= heap.length) break;
-      if (below + 1 < heap.length && isBefore(heap[below + 1] as Due, heap[below] as Due)) below++;
-      if (isBefore(last, heap[below] as Due)) break;
-      heap[at] = heap[below] as Due;
+      if (below + 1 < heap.length && isBefore(heap[below + 1] as ScheduledCall, heap[below] as ScheduledCall))
+        below++;
+      if (isBefore(last, heap[below] as ScheduledCall)) break;
+      heap[at] = heap[below] as ScheduledCall;
       at = below;
     }
     heap[at] = last;
   }
 }
 
-function isBefore(a: Due, b: Due): boolean {
+function isBefore(a: ScheduledCall, b: ScheduledCall): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 /** One of those that play seeds side by side: it is told a few at a time, and says what came of them. */
-const { play, storyOf } = await import(workerData.file);
+const { generateScenario, playScenario } = await import(workerData.file);
 const port = parentPort;
 if (!port) throw new Error("It is run by `seeds.mjs`.");
 port.on("message", async (/** @type {{ from: number, to: number, steps: number }} */ { from, to, steps }) => {
@@ -13,7 +13,7 @@ port.on("message", async (/** @type {{ from: number, to: number, steps: number }
     went: /** @type {Record<string, number>} */ ({}),
   };
   for (let seed = from; seed < to; seed++) {
-    const { breach, at, simulatedMs, counts, went } = await play(storyOf(seed, steps));
+    const { breach, at, simulatedMs, counts, went } = await playScenario(generateScenario(seed, steps));
     total.seeds++;
     total.steps += at;
     total.simulatedMs += simulatedMs;

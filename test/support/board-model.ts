@@ -8,7 +8,7 @@ export interface ModelRules {
   maxPerDay?: number;
 }
 
-export interface Placed {
+export interface RankedEntry {
   user: string;
   points: number;
   tie: number;
@@ -18,9 +18,9 @@ export interface Placed {
 
 /** One ranking. Batches are told in the order in which they were applied. */
 export class BoardModel {
-  readonly #placed = new Map<string, Placed>();
-  readonly #days = new Map<string, number>();
-  readonly #last = new Map<string, number>();
+  readonly #entries = new Map<string, RankedEntry>();
+  readonly #pointsPerDay = new Map<string, number>();
+  readonly #lastAt = new Map<string, number>();
 
   constructor(
     readonly rules: ModelRules,
@@ -28,71 +28,71 @@ export class BoardModel {
   ) {}
 
   apply(entries: readonly BatchEntry[]): void {
-    const before = new Map([...this.#placed].map(([user, placed]) => [user, { ...placed }]));
+    const before = new Map([...this.#entries].map(([user, placed]) => [user, { ...placed }]));
     const inOrder = [...entries].sort((a, b) => a.lastAt - b.lastAt || a.seq - b.seq);
-    for (const entry of inOrder) this.#take(entry);
+    for (const entry of inOrder) this.#applyEntry(entry);
     if (this.rules.combine !== "sum") return;
     // A batch that comes to nothing for a player moves nobody.
-    for (const [user, placed] of this.#placed) {
+    for (const [user, placed] of this.#entries) {
       const was = before.get(user);
       if ((was?.points ?? 0) !== placed.points) continue;
-      if (was) this.#placed.set(user, was);
-      else this.#placed.delete(user);
+      if (was) this.#entries.set(user, was);
+      else this.#entries.delete(user);
     }
   }
 
   /** First to last. */
-  ranked(hidden: ReadonlySet<string> = new Set()): Placed[] {
-    return [...this.#placed.values()]
+  ranking(hidden: ReadonlySet<string> = new Set()): RankedEntry[] {
+    return [...this.#entries.values()]
       .filter(({ user }) => !hidden.has(user))
       .sort((a, b) => this.#compare(a, b));
   }
 
-  forget(user: string): void {
-    this.#placed.delete(user);
+  remove(user: string): void {
+    this.#entries.delete(user);
   }
 
-  #take({ user, points, tie = 0, lastAt, seq }: BatchEntry): void {
-    const old = this.#placed.get(user);
+  #applyEntry({ user, points, tie = 0, lastAt, seq }: BatchEntry): void {
+    const old = this.#entries.get(user);
     const next = { user, points, tie: this.rules.tie ? tie : 0, reachedAt: lastAt, reachedSeq: seq };
     switch (this.rules.combine) {
       case "sum": {
-        const gained = this.#capped(user, points, lastAt);
+        const gained = this.#applyDailyCap(user, points, lastAt);
         if (gained === 0) return;
         const isLater = !old || lastAt > old.reachedAt || (lastAt === old.reachedAt && seq > old.reachedSeq);
-        this.#placed.set(user, {
+        this.#entries.set(user, {
           ...(isLater || !old ? next : old),
           points: (old?.points ?? 0) + gained,
         });
         return;
       }
       case "best":
-        if (!old || this.#compare(next, old) < 0) this.#placed.set(user, next);
+        if (!old || this.#compare(next, old) < 0) this.#entries.set(user, next);
         return;
       case "last": {
-        if (old && lastAt < (this.#last.get(user) ?? 0)) return;
-        this.#last.set(user, lastAt);
-        this.#placed.set(user, next);
+        if (old && lastAt < (this.#lastAt.get(user) ?? 0)) return;
+        this.#lastAt.set(user, lastAt);
+        this.#entries.set(user, next);
       }
     }
   }
 
-  #capped(user: string, points: number, at: number): number {
+  #applyDailyCap(user: string, points: number, at: number): number {
     const { maxPerDay } = this.rules;
     if (maxPerDay === undefined) return points;
     const key = `${this.dayOf(at)} ${user}`;
-    const had = this.#days.get(key) ?? 0;
-    const comesTo = Math.min(had + points, maxPerDay);
-    this.#days.set(key, comesTo);
-    return comesTo - had;
+    const had = this.#pointsPerDay.get(key) ?? 0;
+    const total = Math.min(had + points, maxPerDay);
+    this.#pointsPerDay.set(key, total);
+    return total - had;
   }
 
-  #compare(a: Placed, b: Placed): number {
-    const turn = this.rules.order === "lowest" ? 1 : -1;
-    const tieTurn = this.rules.tie === "lowest" ? 1 : -1;
+  #compare(a: RankedEntry, b: RankedEntry): number {
+    const sign = this.rules.order === "lowest" ? 1 : -1;
+    const tieSign = this.rules.tie === "lowest" ? 1 : -1;
     return (
-      turn * (a.points - b.points) ||
-      tieTurn * (a.tie - b.tie) ||
+      sign * (a.points - b.points) ||
+      tieSign * (a.tie - b.tie) ||
       a.reachedAt - b.reachedAt ||
       a.reachedSeq - b.reachedSeq ||
       (a.user < b.user ? -1 : 1)

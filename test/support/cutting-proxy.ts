@@ -13,7 +13,7 @@ export const cuts = ["reset", "fin", "deaf client", "deaf server", "torn"] as co
 export type Cut = (typeof cuts)[number];
 
 /** Of the two ways through a connection. */
-export type Way = "up" | "down";
+export type Direction = "up" | "down";
 
 export interface CuttingProxyOptions {
   /** Where it leads to, on this machine. */
@@ -24,7 +24,7 @@ export interface CuttingProxyOptions {
   /** How long a `deaf` side is left in its belief before it is reset, too. */
   deafMs?: number;
   /** Is shown each piece before it goes on, and may do something to its connection first. */
-  sees?: (line: Line, way: Way, piece: Buffer) => void;
+  onChunk?: (line: ProxiedConnection, way: Direction, piece: Buffer) => void;
 }
 
 /**
@@ -33,17 +33,19 @@ export interface CuttingProxyOptions {
  */
 export class CuttingProxy {
   readonly #server: Server;
-  readonly #lines = new Set<Line>();
+  readonly #connections = new Set<ProxiedConnection>();
   /** How often it cut, by way of cutting. */
   readonly counts = new Map<Cut, number>();
   /** Comers are reset at once, as where nobody listens. */
-  refuses = false;
+  isRefusing = false;
   /** When each connection was asked for. */
-  readonly cameAt: number[] = [];
+  readonly connectedAt: number[] = [];
   #port = 0;
 
   constructor(private readonly options: CuttingProxyOptions) {
-    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => this.#came(client));
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (client) =>
+      this.#onConnection(client),
+    );
   }
 
   async start(): Promise<this> {
@@ -58,7 +60,7 @@ export class CuttingProxy {
   }
 
   async stop(): Promise<void> {
-    for (const line of [...this.#lines]) line.end();
+    for (const line of [...this.#connections]) line.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
@@ -68,11 +70,11 @@ export class CuttingProxy {
   }
 
   /** Connections that nothing has been done to, in the order they came. */
-  get lines(): readonly Line[] {
-    return [...this.#lines].filter(({ isWhole }) => isWhole);
+  get connections(): readonly ProxiedConnection[] {
+    return [...this.#connections].filter(({ isIntact: isWhole }) => isWhole);
   }
 
-  cut(line: Line, how: Cut): void {
+  cut(line: ProxiedConnection, how: Cut): void {
     this.counts.set(how, (this.counts.get(how) ?? 0) + 1);
     line.cut(how);
   }
@@ -80,134 +82,134 @@ export class CuttingProxy {
   /** One of them, in one of the ways. Answers whether there was any. */
   cutAny(ways: readonly Cut[] = cuts): boolean {
     const { random } = this.options;
-    const { lines } = this;
+    const { connections: lines } = this;
     if (lines.length === 0) return false;
     this.cut(random.pick(lines), random.pick(ways));
     return true;
   }
 
-  #came(client: Socket): void {
-    this.cameAt.push(performance.now());
-    if (this.refuses) {
+  #onConnection(client: Socket): void {
+    this.connectedAt.push(performance.now());
+    if (this.isRefusing) {
       client.on("error", () => {});
       client.resetAndDestroy();
       return;
     }
-    const line = new Line(client, this.options, () => this.#lines.delete(line));
-    this.#lines.add(line);
+    const line = new ProxiedConnection(client, this.options, () => this.#connections.delete(line));
+    this.#connections.add(line);
   }
 }
 
 /** One connection through the proxy: two sockets and what is under way between them. */
-export class Line {
+export class ProxiedConnection {
   readonly #server: Socket;
-  readonly #ways: Readonly<Record<Way, Pipe>>;
+  readonly #pipes: Readonly<Record<Direction, Pipe>>;
   readonly #deafMs: number;
   #state: "whole" | "cut" | "torn" | "over" = "whole";
 
   constructor(
     readonly client: Socket,
-    { port, random, delayMs = 0, deafMs = 500, sees }: CuttingProxyOptions,
-    private readonly gone: () => void,
+    { port, random, delayMs = 0, deafMs = 500, onChunk: sees }: CuttingProxyOptions,
+    private readonly onEnd: () => void,
   ) {
     this.#deafMs = deafMs;
     this.#server = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
-    const pipe = (from: Socket, to: Socket, way: Way) => {
-      if (sees) from.on("data", (piece: Buffer) => this.isWhole && sees(this, way, piece));
+    const pipe = (from: Socket, to: Socket, way: Direction) => {
+      if (sees) from.on("data", (piece: Buffer) => this.isIntact && sees(this, way, piece));
       return new Pipe(
         from,
         to,
         () => (delayMs === 0 ? 0 : random.next() * delayMs),
-        () => this.#tears(),
+        () => this.#takeTear(),
       );
     };
-    this.#ways = { up: pipe(client, this.#server, "up"), down: pipe(this.#server, client, "down") };
+    this.#pipes = { up: pipe(client, this.#server, "up"), down: pipe(this.#server, client, "down") };
     for (const [socket, other] of [
       [client, this.#server],
       [this.#server, client],
     ] as const) {
-      socket.on("error", () => this.#broke(other));
-      socket.on("close", () => this.#broke(other));
+      socket.on("error", () => this.#onPeerClosed(other));
+      socket.on("close", () => this.#onPeerClosed(other));
     }
   }
 
-  get isWhole(): boolean {
+  get isIntact(): boolean {
     return this.#state === "whole";
   }
 
   /** Nothing passes that way until it is let go; TCP would call it a slow network. */
-  stall(way: Way): void {
-    this.#ways[way].stall();
+  stall(direction: Direction): void {
+    this.#pipes[direction].stall();
   }
 
-  letGo(way: Way): void {
-    this.#ways[way].letGo();
+  resume(direction: Direction): void {
+    this.#pipes[direction].resume();
   }
 
   cut(how: Cut): void {
     if (this.#state === "over") return;
     switch (how) {
       case "reset":
-        return this.end();
+        return this.destroy();
       case "fin":
         this.#state = "cut";
-        this.#ways.up.finish();
-        this.#ways.down.finish();
-        this.#later();
+        this.#pipes.up.finish();
+        this.#pipes.down.finish();
+        this.#destroyLater();
         return;
       case "deaf client":
         this.#state = "cut";
-        this.#drop();
+        this.#dropPending();
         this.#server.resetAndDestroy();
-        this.#later();
+        this.#destroyLater();
         return;
       case "deaf server":
         this.#state = "cut";
-        this.#drop();
+        this.#dropPending();
         this.client.resetAndDestroy();
-        this.#later();
+        this.#destroyLater();
         return;
       case "torn":
         this.#state = "torn";
-        this.#later();
+        this.#destroyLater();
         return;
     }
   }
 
   /** Both sides at once. */
-  end(): void {
+  destroy(): void {
     if (this.#state === "over") return;
     this.#state = "over";
-    this.#drop();
+    this.#dropPending();
     this.client.resetAndDestroy();
     this.#server.resetAndDestroy();
-    this.gone();
+    this.onEnd();
   }
 
   /** Answers whether this piece is the one to be torn. */
-  #tears(): boolean {
+  #takeTear(): boolean {
     if (this.#state !== "torn") return false;
-    setImmediate(() => this.end());
+    setImmediate(() => this.destroy());
     return true;
   }
 
-  #drop(): void {
-    this.#ways.up.drop();
-    this.#ways.down.drop();
+  #dropPending(): void {
+    this.#pipes.up.drop();
+    this.#pipes.down.drop();
   }
 
   /** Whoever was left to believe in it learns the truth in the end. */
-  #later(): void {
-    setTimeout(() => this.end(), this.#deafMs).unref();
+  #destroyLater(): void {
+    setTimeout(() => this.destroy(), this.#deafMs).unref();
   }
 
   /** One side went by itself: the other follows, unless it is to believe that nothing happened. */
-  #broke(other: Socket): void {
+  #onPeerClosed(other: Socket): void {
     if (this.#state !== "whole") return;
     this.#state = "cut";
-    this.#drop();
+    this.#dropPending();
     if (other.writable) other.end();
-    this.#later();
+    this.#destroyLater();
   }
 }
 
@@ -223,24 +225,24 @@ class Pipe {
     from: Socket,
     private readonly to: Socket,
     private readonly delayMs: () => number,
-    private readonly tears: () => boolean,
+    private readonly takeTear: () => boolean,
   ) {
-    from.on("data", (piece) => this.#put(piece));
-    from.on("end", () => this.#put("end"));
+    from.on("data", (piece) => this.#enqueue(piece));
+    from.on("end", () => this.#enqueue("end"));
   }
 
   stall(): void {
     this.#isStalled = true;
   }
 
-  letGo(): void {
+  resume(): void {
     this.#isStalled = false;
-    this.#move();
+    this.#forward();
   }
 
   /** After what has been read so far, the end. */
   finish(): void {
-    this.#put("end");
+    this.#enqueue("end");
   }
 
   drop(): void {
@@ -249,21 +251,21 @@ class Pipe {
     clearTimeout(this.#timer);
   }
 
-  #put(piece: Buffer | "end"): void {
+  #enqueue(piece: Buffer | "end"): void {
     if (this.#isDropped) return;
     this.#lastDueAt = Math.max(this.#lastDueAt, performance.now() + this.delayMs());
     this.#waiting.push({ dueAt: this.#lastDueAt, piece });
-    this.#move();
+    this.#forward();
   }
 
-  #move(): void {
+  #forward(): void {
     clearTimeout(this.#timer);
     for (;;) {
       const [next] = this.#waiting;
       if (!next || this.#isStalled || !this.to.writable) return;
       const waitMs = next.dueAt - performance.now();
       if (waitMs > 0) {
-        this.#timer = setTimeout(() => this.#move(), Math.ceil(waitMs));
+        this.#timer = setTimeout(() => this.#forward(), Math.ceil(waitMs));
         return;
       }
       this.#waiting.shift();
@@ -272,7 +274,7 @@ class Pipe {
         this.drop();
         return;
       }
-      if (this.tears()) {
+      if (this.takeTear()) {
         this.to.write(next.piece.subarray(0, next.piece.length >> 1));
         this.drop();
         return;

@@ -5,16 +5,16 @@ import { WebSocket } from "ws";
 
 const url = process.argv[2] ?? "";
 const what = process.argv[3] ?? "lines";
-const did = { sent: 0, connects: 0, byes: /** @type {Record<string, number>} */ ({}), firstPauseMs: 0 };
-let stopped = false;
+const stats = { sent: 0, connects: 0, byes: /** @type {Record<string, number>} */ ({}), firstPauseMs: 0 };
+let isStopped = false;
 /** What a socket may have queued before it is left to send. */
-const FULL_BYTES = 256 * 1024;
+const MAX_BUFFERED_BYTES = 256 * 1024;
 const BURST = 200;
 const RETRY_MS = 1_000;
 
 function connect() {
-  if (stopped) return;
-  did.connects++;
+  if (isStopped) return;
+  stats.connects++;
   const socket = new WebSocket(url, { perMessageDeflate: false });
   socket.on("open", () => flood(socket));
   socket.on("message", (data) => {
@@ -22,8 +22,8 @@ function connect() {
     if (text === "pong") return;
     const told = JSON.parse(text);
     if (told.t !== "bye") return;
-    did.byes[told.code] = (did.byes[told.code] ?? 0) + 1;
-    did.firstPauseMs ||= told.retryAfterMs ?? 0;
+    stats.byes[told.code] = (stats.byes[told.code] ?? 0) + 1;
+    stats.firstPauseMs ||= told.retryAfterMs ?? 0;
   });
   socket.on("error", () => undefined);
   socket.on("close", () => setTimeout(connect, RETRY_MS));
@@ -31,24 +31,24 @@ function connect() {
 
 /** @param {WebSocket} socket */
 function flood(socket) {
-  if (stopped) return socket.terminate();
+  if (isStopped) return socket.terminate();
   if (socket.readyState !== WebSocket.OPEN) return;
-  for (let n = 0; n < BURST && socket.bufferedAmount < FULL_BYTES; n++) {
-    socket.send(message());
-    did.sent++;
+  for (let n = 0; n < BURST && socket.bufferedAmount < MAX_BUFFERED_BYTES; n++) {
+    socket.send(nextMessage());
+    stats.sent++;
   }
   setImmediate(() => flood(socket));
 }
 
-function message() {
+function nextMessage() {
   if (what === "pings") return "ping";
-  if (what === "seens") return JSON.stringify({ t: "seen", seq: did.sent });
-  return JSON.stringify({ t: "do", id: `f${did.sent}`, f: "chat", a: "say", d: { text: "flood" } });
+  if (what === "seens") return JSON.stringify({ t: "seen", seq: stats.sent });
+  return JSON.stringify({ t: "do", id: `f${stats.sent}`, f: "chat", a: "say", d: { text: "flood" } });
 }
 
 process.stdin.on("data", () => {
-  stopped = true;
-  process.stdout.write(JSON.stringify(did), () => process.exit());
+  isStopped = true;
+  process.stdout.write(JSON.stringify(stats), () => process.exit());
 });
 process.stdin.on("end", () => process.exit());
 connect();

@@ -1,20 +1,20 @@
 import { request } from "node:http";
 
-export interface HttpCall {
+export interface HttpRequest {
   method?: string;
   headers?: Readonly<Record<string, string>>;
   body?: string;
   /** For the whole of it, to the answer's last byte. */
-  patienceMs: number;
+  timeoutMs: number;
 }
 
 /**
  * One call that is over when its time is, whatever the server, the network or a decoder does. Not `fetch`: in Node 20 a signal
  * that ends a compressed answer in the moment between its last byte and its decoding leaves `text()` pending for ever.
  */
-export function httpCall(
+export function sendHttp(
   url: string,
-  { method = "GET", headers = {}, body, patienceMs }: HttpCall,
+  { method = "GET", headers = {}, body, timeoutMs: patienceMs }: HttpRequest,
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const call = request(url, { method, headers: { ...headers, "accept-encoding": "identity" } });

@@ -5,20 +5,20 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, 
 export const ISSUER = "https://issuer.test/";
 export const AUDIENCE = "tallyroom-tests";
 
-interface Pair {
+interface SigningKey {
   publicKey: CryptoKey;
   privateKey: CryptoKey;
   kid: string;
   alg: string;
 }
-type Mood = "well" | "slow" | "silent" | "failing" | "garbage" | "moved";
+type Behaviour = "well" | "slow" | "silent" | "failing" | "garbage" | "moved";
 
 /** An issuer with its key server: real keys, real HTTP on loopback, and moods. */
 export class KeyServer {
-  mood: Mood = "well";
+  behaviour: Behaviour = "well";
   slowMs = 400;
   /** How often it was asked. */
-  requests = 0;
+  requestCount = 0;
   /** What it publishes. */
   keys: JWK[] = [];
   #server: Server | undefined;
@@ -26,17 +26,18 @@ export class KeyServer {
 
   async start(port = this.#port): Promise<this> {
     this.#server = createServer((request, response) => {
-      this.requests++;
+      this.requestCount++;
       const answer = () => {
         response.setHeader("Content-Type", "application/json");
-        if (this.mood === "failing") response.writeHead(500).end("{}");
-        else if (this.mood === "moved") response.writeHead(302, { Location: "http://127.0.0.1:1/" }).end();
-        else if (this.mood === "garbage") response.end("<html>");
+        if (this.behaviour === "failing") response.writeHead(500).end("{}");
+        else if (this.behaviour === "moved")
+          response.writeHead(302, { Location: "http://127.0.0.1:1/" }).end();
+        else if (this.behaviour === "garbage") response.end("<html>");
         else response.end(JSON.stringify({ keys: this.keys }));
       };
       request.resume();
-      if (this.mood === "silent") return;
-      if (this.mood === "slow") setTimeout(answer, this.slowMs);
+      if (this.behaviour === "silent") return;
+      if (this.behaviour === "slow") setTimeout(answer, this.slowMs);
       else answer();
     });
     await new Promise<void>((resolve) => this.#server?.listen(port, "127.0.0.1", resolve));
@@ -59,7 +60,7 @@ export class KeyServer {
   }
 
   /** A new pair, published at once unless told otherwise. */
-  async make(kid: string, alg = "ES256", more: JWK | { publish: false } = {}): Promise<Pair> {
+  async addKey(kid: string, alg = "ES256", more: JWK | { publish: false } = {}): Promise<SigningKey> {
     const pair = await generateKeyPair(alg, { extractable: true });
     if (!("publish" in more)) {
       this.keys.push({ ...(await exportJWK(pair.publicKey)), kid, alg, use: "sig", ...more });
@@ -67,14 +68,14 @@ export class KeyServer {
     return Object.assign(pair, { kid, alg });
   }
 
-  withdraw(kid: string): void {
+  removeKey(kid: string): void {
     this.keys = this.keys.filter((key) => key.kid !== kid);
   }
 }
 
 /** A token of this issuer's, good for an hour from `now`, unless the claims say otherwise; `undefined` leaves one out. */
-export async function sign(
-  { privateKey, kid, alg }: Pair,
+export async function signIssuerToken(
+  { privateKey, kid, alg }: SigningKey,
   claims: Record<string, unknown> = {},
   now = Date.now(),
   header: Record<string, unknown> = {},

@@ -8,59 +8,59 @@ import { foldChange, type LiveChange, type LiveTop } from "../../src/protocol/li
 export class LiveListener {
   top: LiveTop | undefined;
   id: string | undefined;
-  readonly heard = { board: 0, change: 0 };
+  readonly received = { board: 0, change: 0 };
   /** How often it has come, and how often it was answered with anything but a stream. */
-  came = 0;
-  refusals: number[] = [];
+  connectCount = 0;
+  rejectedStatuses: number[] = [];
   /** What made no sense: a change of a board that was never told. */
-  readonly faults: string[] = [];
+  readonly violations: string[] = [];
   #retryMs = 3_000;
   #response: IncomingMessage | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isOver = false;
+  #hasLeft = false;
 
   constructor(
     private readonly url: string,
     /** The longest that it waits, whatever it is told: a test has no time. */
-    private readonly mostRetryMs = 300,
+    private readonly maxRetryMs = 300,
   ) {
-    this.#come();
+    this.#connect();
   }
 
   leave(): void {
-    this.#isOver = true;
+    this.#hasLeft = true;
     clearTimeout(this.#timer);
     this.#response?.destroy();
   }
 
-  #come(): void {
-    this.came += 1;
+  #connect(): void {
+    this.connectCount += 1;
     const headers = { Accept: "text/event-stream", ...(this.id ? { "Last-Event-ID": this.id } : {}) };
     const request = get(this.url, { agent: false, headers }, (response) => {
       this.#response = response;
-      if (this.#isOver) response.destroy();
-      if (response.statusCode !== 200) this.refusals.push(response.statusCode ?? 0);
+      if (this.#hasLeft) response.destroy();
+      if (response.statusCode !== 200) this.rejectedStatuses.push(response.statusCode ?? 0);
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (piece: string) => {
         const blocks = (text + piece).split("\n\n");
         // A block that was cut off is no event.
         text = blocks.pop() ?? "";
-        for (const block of blocks) this.#hear(block);
+        for (const block of blocks) this.#onBlock(block);
       });
       response.on("error", () => {});
-      response.on("close", () => this.#again());
+      response.on("close", () => this.#reconnectLater());
     });
-    request.on("error", () => this.#again());
+    request.on("error", () => this.#reconnectLater());
   }
 
-  #again(): void {
-    if (this.#isOver) return;
+  #reconnectLater(): void {
+    if (this.#hasLeft) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#come(), Math.min(this.#retryMs, this.mostRetryMs) * Math.random());
+    this.#timer = setTimeout(() => this.#connect(), Math.min(this.#retryMs, this.maxRetryMs) * Math.random());
   }
 
-  #hear(block: string): void {
+  #onBlock(block: string): void {
     const fields = new Map<string, string>();
     for (const line of block.split("\n")) {
       const colon = line.indexOf(": ");
@@ -73,12 +73,12 @@ export class LiveListener {
     if (data === undefined) return;
     this.id = fields.get("id");
     if (event === "board") {
-      this.heard.board += 1;
+      this.received.board += 1;
       const { version, updatedAt, entries } = JSON.parse(data) as LiveTop;
       this.top = { version, updatedAt, entries };
     } else if (event === "change" && this.top) {
-      this.heard.change += 1;
+      this.received.change += 1;
       this.top = foldChange(this.top, JSON.parse(data) as LiveChange);
-    } else this.faults.push(block.slice(0, 200));
+    } else this.violations.push(block.slice(0, 200));
   }
 }

@@ -7,7 +7,7 @@ import { wrangler } from "../../scripts/wrangler-dev.mjs";
 import type { Server } from "./servers";
 
 /** Runs SQL on the database of a server that is running, past the worker: from another process. */
-export async function query<T>({ dataDir }: Pick<Server, "dataDir">, sql: string): Promise<T[]> {
+export async function queryLocalDatabase<T>({ dataDir }: Pick<Server, "dataDir">, sql: string): Promise<T[]> {
   // A folder of its own, for what a command of wrangler keeps beside the state.
   const folder = mkdtempSync(join(tmpdir(), "tallyroom-sql-"));
   if (!existsSync(join(dataDir, "state"))) throw new Error(`${dataDir} has no state.`);

@@ -11,22 +11,23 @@ export class MemoryBoards {
   /** Under way at one time, by room: never more than one. */
   readonly contents = new Map<string, string>();
 
-  take(json: unknown): BatchAnswer {
+  apply(json: unknown): BatchAnswer {
     const batch = structuredClone(json) as Batch;
     this.calls.push(batch);
-    const life = `${batch.room} ${batch.epoch}`;
-    const receipt = this.receipts.get(life) ?? { n: 0, refused: [], closed: false };
+    const receiptKey = `${batch.room} ${batch.epoch}`;
+    const receipt = this.receipts.get(receiptKey) ?? { n: 0, refused: [], closed: false };
     if (batch.n === receipt.n) {
-      const first = this.contents.get(`${life} ${batch.n}`);
-      if (first !== JSON.stringify(batch)) throw new Error(`${life} ${batch.n} came with other content`);
+      const first = this.contents.get(`${receiptKey} ${batch.n}`);
+      if (first !== JSON.stringify(batch))
+        throw new Error(`${receiptKey} ${batch.n} came with other content`);
       return { applied: false, reason: "duplicate", refused: receipt.refused };
     }
     if (batch.n !== receipt.n + 1) return { applied: false, reason: "gap", expected: receipt.n + 1 };
     const refused = [...new Set(batch.entries.map(({ user }) => user))].filter((user) =>
       this.banned.has(user),
     );
-    this.receipts.set(life, { n: batch.n, refused, closed: batch.closing === true });
-    this.contents.set(`${life} ${batch.n}`, JSON.stringify(batch));
+    this.receipts.set(receiptKey, { n: batch.n, refused, closed: batch.closing === true });
+    this.contents.set(`${receiptKey} ${batch.n}`, JSON.stringify(batch));
     this.applied.push(batch);
     this.entries.push(...batch.entries.filter(({ user }) => !refused.includes(user)));
     return { applied: true, refused };

@@ -12,42 +12,42 @@ export interface Capabilities {
   /** Every kind's address reaches our edge, which can say `bye`; otherwise an unknown kind is a bare HTTP 404. */
   unknownKindReachesEdge: boolean;
   /** It tells a client's address; otherwise everybody is at one, where a limit of addresses is set at all. */
-  tellsAddress: boolean;
+  reportsClientIp: boolean;
   /** Pages leave with headers of ours. */
-  dressesPages: boolean;
+  setsPageHeaders: boolean;
 }
 
 export interface Platform {
   /** For titles. */
   name: string;
-  can: Capabilities;
+  capabilities: Capabilities;
   /** What `next-release` is started by. */
-  next: string;
+  nextReleaseMain: string;
   start(env: Record<string, string>, port?: number): Promise<Server>;
 }
 
 export const partykit: Platform = {
   name: "PartyKit",
-  next: "test/support/next-release/party.ts",
-  can: {
+  nextReleaseMain: "test/support/next-release/party.ts",
+  capabilities: {
     automaticPong: false,
     compression: false,
     unknownKindReachesEdge: false,
-    tellsAddress: false,
-    dressesPages: false,
+    reportsClientIp: false,
+    setsPageHeaders: false,
   },
   start: (env, port) => startPartyKit({ env, ...(port === undefined ? {} : { port }) }),
 };
 
 export const cloudflare: Platform = {
   name: "Cloudflare",
-  next: "test/support/next-release/worker.ts",
-  can: {
+  nextReleaseMain: "test/support/next-release/worker.ts",
+  capabilities: {
     automaticPong: true,
     compression: true,
     unknownKindReachesEdge: true,
-    tellsAddress: true,
-    dressesPages: true,
+    reportsClientIp: true,
+    setsPageHeaders: true,
   },
   start: (env, port) => startCloudflare({ env, ...(port === undefined ? {} : { port }) }),
 };

@@ -7,14 +7,14 @@ import { isBusy } from "../../scripts/port.mjs";
 const FIRST = 20_000;
 const LAST = 32_000;
 
-const given = new Set<number>();
+const allocated = new Set<number>();
 
 /** A port that nobody listens on, and that this process has given to nobody else. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
-    if (given.has(port) || (await isBusy(port))) continue;
-    given.add(port);
+    if (allocated.has(port) || (await isBusy(port))) continue;
+    allocated.add(port);
     return port;
   }
 }

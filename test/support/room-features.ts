@@ -1,9 +1,17 @@
 import { z } from "zod";
 import type { Json } from "../../src/protocol/messages";
-import { defineFeature, refuse } from "../../src/room/feature";
+import { defineFeature, refuse } from "../../src/room/api/feature";
 
 /** Which code of the lab's throws while this is set: what a story breaks and mends. */
-export type Broken = "decide" | "reduce" | "reducePrivate" | "concerns" | "mine" | "due" | "joined" | "left";
+export type FailurePoint =
+  | "decide"
+  | "reduce"
+  | "reducePrivate"
+  | "concerns"
+  | "mine"
+  | "due"
+  | "joined"
+  | "left";
 
 export interface LabState {
   total: number;
@@ -12,11 +20,11 @@ export interface LabState {
   rang: readonly string[];
   filler: number;
 }
-export interface LabHidden {
+export interface LabPrivateState {
   cards: readonly (readonly [user: string, cards: readonly number[]])[];
 }
 
-const any = { maxBytes: 16_000, rate: { count: 1_000_000, perMs: 1_000 } };
+const unlimited = { maxBytes: 16_000, rate: { count: 1_000_000, perMs: 1_000 } };
 
 /**
  * A feature with one of everything that a kernel has to bear: numbers, private cards, timers, answers without events,
@@ -24,15 +32,15 @@ const any = { maxBytes: 16_000, rate: { count: 1_000_000, perMs: 1_000 } };
  */
 export function labFeature({
   version = "1",
-  broken = new Set<Broken>(),
+  broken: failing = new Set<FailurePoint>(),
   migrate,
 }: {
   version?: string;
-  broken?: Set<Broken>;
+  broken?: Set<FailurePoint>;
   migrate?: (old: unknown, from: string) => LabState;
 } = {}) {
-  const fail = (where: Broken) => {
-    if (broken.has(where)) throw new Error(`secret-detail in ${where}`);
+  const failIf = (where: FailurePoint) => {
+    if (failing.has(where)) throw new Error(`secret-detail in ${where}`);
   };
   return defineFeature({
     name: "lab",
@@ -68,12 +76,12 @@ export function labFeature({
       reduce(state: LabState, event): LabState {
         switch (event.n) {
           case "added":
-            fail("reduce");
+            failIf("reduce");
             return { ...state, total: state.total + event.d.n };
           case "filled":
             return { ...state, filler: state.filler + event.d.fill.length };
           case "dealt":
-            return { ...state, dealt: put(state.dealt, event.d.user, (held = 0) => held + 1) };
+            return { ...state, dealt: updateEntry(state.dealt, event.d.user, (held = 0) => held + 1) };
           case "rang":
             return { ...state, rang: [...state.rang, `${event.d.name}@${event.at}`] };
           default:
@@ -83,26 +91,28 @@ export function labFeature({
       ...(migrate ? { migrate } : {}),
     },
     private: {
-      initial: (): LabHidden => ({ cards: [] }),
-      reduce(state: LabHidden, event): LabHidden {
-        fail("reducePrivate");
+      initial: (): LabPrivateState => ({ cards: [] }),
+      reduce(state: LabPrivateState, event): LabPrivateState {
+        failIf("reducePrivate");
         const { user, card } = event.d;
-        return { cards: put(state.cards, user, (held: readonly number[] = []) => [...held, card].slice(-3)) };
+        return {
+          cards: updateEntry(state.cards, user, (held: readonly number[] = []) => [...held, card].slice(-3)),
+        };
       },
-      mine(_: LabState, { cards }: LabHidden, user: string): Json {
-        fail("mine");
+      viewFor(_: LabState, { cards }: LabPrivateState, user: string): Json {
+        failIf("mine");
         return cards.find(([holder]) => holder === user)?.[1] ?? [];
       },
-      concerns(event) {
-        fail("concerns");
+      affects(event) {
+        failIf("concerns");
         return [event.d.user];
       },
     },
     actions: {
       add: {
-        ...any,
+        ...unlimited,
         decide(_, { n }) {
-          fail("decide");
+          failIf("decide");
           // The second of the two throws in a fold that has begun.
           return {
             events: [
@@ -113,7 +123,7 @@ export function labFeature({
         },
       },
       many: {
-        ...any,
+        ...unlimited,
         decide: (_, { count, chars }) => ({
           events: Array.from({ length: count }, () => ({
             n: "filled" as const,
@@ -122,37 +132,43 @@ export function labFeature({
         }),
       },
       deal: {
-        ...any,
-        decide: ({ chance }, { to }) => ({
+        ...unlimited,
+        decide: ({ random: chance }, { to }) => ({
           events: to.map((user) => ({ n: "dealt" as const, d: { user } })),
           private: to.map((user) => ({ n: "card" as const, d: { user, card: Math.floor(chance() * 1000) } })),
         }),
       },
       peek: {
-        ...any,
+        ...unlimited,
         decide: ({ private: hidden, by }) => ({
           answer: hidden.cards.find(([holder]) => holder === by.user)?.[1] ?? [],
         }),
       },
-      nothing: { ...any, decide: () => ({}) },
-      refused: { ...any, decide: () => refuse("conflict", "Never.", 10.5) },
+      nothing: { ...unlimited, decide: () => ({}) },
+      refused: { ...unlimited, decide: () => refuse("conflict", "Never.", 10.5) },
       timer: {
-        ...any,
+        ...unlimited,
         decide: ({ at }, { name, afterMs }) => ({
           timers: { [name]: afterMs === null ? null : at + afterMs },
         }),
       },
-      urgent: { ...any, decide: () => ({ events: [{ n: "added", d: { n: 1 } }], urgent: true }) },
-      both: { ...any, decide: () => ({ events: [{ n: "added", d: { n: 1 } }], answer: { told: true } }) },
-      hide: { ...any, decide: ({ by }) => ({ private: [{ n: "card", d: { user: by.user, card: 1 } }] }) },
-      echo: { ...any, decide: (_, { text }) => ({ answer: text }) },
+      urgent: { ...unlimited, decide: () => ({ events: [{ n: "added", d: { n: 1 } }], urgent: true }) },
+      both: {
+        ...unlimited,
+        decide: () => ({ events: [{ n: "added", d: { n: 1 } }], answer: { told: true } }),
+      },
+      hide: {
+        ...unlimited,
+        decide: ({ by }) => ({ private: [{ n: "card", d: { user: by.user, card: 1 } }] }),
+      },
+      echo: { ...unlimited, decide: (_, { text }) => ({ answer: text }) },
       timers: {
-        ...any,
+        ...unlimited,
         decide: ({ at }, { count, from }) => ({
           timers: Object.fromEntries(Array.from({ length: count }, (_, n) => [`t${from + n}`, at + 5_000])),
         }),
       },
-      hosts: { ...any, who: "host", decide: () => ({ events: [{ n: "added", d: { n: 1 } }] }) },
+      hosts: { ...unlimited, who: "host", decide: () => ({ events: [{ n: "added", d: { n: 1 } }] }) },
       small: {
         maxBytes: 40,
         rate: { count: 2, perMs: 1_000 },
@@ -164,23 +180,23 @@ export function labFeature({
       rare: { maxBytes: 64, rate: { count: 1, perMs: 10_000 } },
     },
     joined() {
-      fail("joined");
+      failIf("joined");
       return {};
     },
     left() {
-      fail("left");
+      failIf("left");
       return {};
     },
-    due(_, timer) {
-      fail("due");
+    onTimer(_, timer) {
+      failIf("due");
       return { events: [{ n: "rang", d: { name: timer } }] };
     },
   });
 }
 
 /** The same list with one entry changed: keys are what people are called, so no object is keyed by them. */
-function put<T>(held: readonly (readonly [string, T])[], user: string, change: (before?: T) => T) {
-  const at = held.findIndex(([holder]) => holder === user);
-  if (at < 0) return [...held, [user, change()] as const];
-  return held.map((entry, index) => (index === at ? ([user, change(entry[1])] as const) : entry));
+function updateEntry<T>(entries: readonly (readonly [string, T])[], user: string, change: (before?: T) => T) {
+  const at = entries.findIndex(([holder]) => holder === user);
+  if (at < 0) return [...entries, [user, change()] as const];
+  return entries.map((entry, index) => (index === at ? ([user, change(entry[1])] as const) : entry));
 }

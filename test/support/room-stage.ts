@@ -3,12 +3,12 @@ import { chat } from "../../src/features/chat/decide";
 import { presence } from "../../src/features/presence/decide";
 import type { Role } from "../../src/protocol/codes";
 import type { Json } from "../../src/protocol/messages";
-import type { Hello } from "../../src/room/hello";
-import { defineKind, type Kind } from "../../src/room/kind";
-import type { AskedErrand, WordFilter } from "../../src/room/ports";
-import { type HttpAnswer, Room } from "../../src/room/room";
+import { defineKind, type Kind } from "../../src/room/api/kind";
+import type { JoinTicket } from "../../src/room/inbound/join-ticket";
+import type { EffectCall, WordFilter } from "../../src/room/ports";
+import { type HttpActionResult, Room } from "../../src/room/room";
 import type { RoomSettings } from "../../src/room/settings";
-import { MemoryPeer, MemoryWorld } from "./memory-world";
+import { MemoryPeer, MemoryRuntime } from "./memory-runtime";
 import { labFeature } from "./room-features";
 import { settings } from "./room-settings";
 import { RoomTab } from "./room-tab";
@@ -16,7 +16,7 @@ import { RoomTab } from "./room-tab";
 export { settings };
 
 export const HOUR_MS = 3_600_000;
-export const NAME = { kind: "main", id: "hall" };
+export const ROOM_NAME = { kind: "main", id: "hall" };
 
 /** People, talk, and the lab. */
 export function labKind(options: Parameters<typeof labFeature>[0] = {}, keepMs?: number): Kind {
@@ -27,7 +27,7 @@ export function labKind(options: Parameters<typeof labFeature>[0] = {}, keepMs?:
   });
 }
 
-export interface Joining {
+export interface TabOptions {
   tab?: string;
   name?: string;
   role?: Role;
@@ -44,7 +44,7 @@ export interface Joining {
   /** Where it comes from, as the edge tells it. */
   from?: string;
   /** One of a crowd that nobody will ask: see `MemoryPeer.forgets`. */
-  forgets?: boolean;
+  keepsLastOnly?: boolean;
 }
 
 export interface StageOptions {
@@ -56,21 +56,21 @@ export interface StageOptions {
 
 /** One room in a memory world, with people at their tabs. Time passes only when a story says so. */
 export class RoomStage {
-  readonly world: MemoryWorld;
+  readonly runtime: MemoryRuntime;
   room!: Room;
   kind: Kind;
   readonly settings: RoomSettings;
   readonly tabs: RoomTab[] = [];
-  readonly answers: { id: string; answer: HttpAnswer }[] = [];
+  readonly httpAnswers: { id: string; answer: HttpActionResult }[] = [];
   /** Off, what a turn wrote stays pending until the story settles it. */
-  settles = true;
+  isAutoDurable = true;
   /** Tabs say `seen` as a browser does, unless they are among these. */
   readonly deaf = new Set<RoomTab>();
   #ids = 0;
 
   private constructor(options: StageOptions) {
-    this.world = new MemoryWorld(options.seed);
-    this.world.filter = options.filter;
+    this.runtime = new MemoryRuntime(options.seed);
+    this.runtime.filter = options.filter;
     this.kind = options.kind ?? labKind();
     this.settings = { ...settings, ...options.settings };
   }
@@ -82,22 +82,22 @@ export class RoomStage {
   }
 
   get now(): number {
-    return this.world.now;
+    return this.runtime.now;
   }
 
   /** A new instance over what is stored, with the sockets that are still open. */
   async wake(): Promise<Room> {
-    const sockets = this.#open().map(({ peer }) => ({ peer, note: peer.note }));
-    const room = await Room.open(this.world.ports, this.kind, NAME, this.settings, sockets, this.now);
+    const sockets = this.#openTabs().map(({ peer }) => ({ peer, note: peer.note }));
+    const room = await Room.open(this.runtime.ports, this.kind, ROOM_NAME, this.settings, sockets, this.now);
     this.room = room;
-    this.#after();
+    this.#afterTurn();
     return room;
   }
 
   /** Memory goes; storage, sockets and their notes stay. Only a room without a timer and with nothing pending can. */
   async sleep(): Promise<Room> {
-    this.world.settle();
-    expect(this.world.timerAt, "a room with a timer does not sleep").toBeUndefined();
+    this.runtime.makeDurable();
+    expect(this.runtime.timerAt, "a room with a timer does not sleep").toBeUndefined();
     return this.wake();
   }
 
@@ -108,30 +108,30 @@ export class RoomStage {
   }
 
   die(durableTurns = 0): void {
-    for (const { peer } of this.#open()) peer.state = "gone";
-    this.world.crash(durableTurns);
+    for (const { peer } of this.#openTabs()) peer.state = "gone";
+    this.runtime.crash(durableTurns);
   }
 
-  join(user: string, joining: Joining = {}): RoomTab {
-    const tab = new RoomTab(user, joining.tab ?? `tab-${user}`.slice(0, 16), this.kind);
+  join(user: string, options: TabOptions = {}): RoomTab {
+    const tab = new RoomTab(user, options.tab ?? `tab-${user}`.slice(0, 16), this.kind);
     this.tabs.push(tab);
-    return this.connect(tab, joining);
+    return this.connect(tab, options);
   }
 
   /** The same tab again, as the same person and from where it stopped reading, unless told otherwise. */
-  rejoin(tab: RoomTab, joining: Joining = {}): RoomTab {
+  rejoin(tab: RoomTab, options: TabOptions = {}): RoomTab {
     const { epoch, seq, welcomes } = tab.read();
     const { name, role } = welcomes.at(-1)?.you ?? {};
     return this.connect(tab, {
       ...(epoch === undefined ? {} : { epoch, since: seq }),
       ...(name === undefined ? {} : { name }),
       ...(role === undefined ? {} : { role }),
-      ...joining,
+      ...options,
     });
   }
 
-  connect(tab: RoomTab, joining: Joining): RoomTab {
-    const peer = new MemoryPeer(this.world, `conn-${String(++this.#ids).padStart(11, "0")}`);
+  connect(tab: RoomTab, options: TabOptions): RoomTab {
+    const peer = new MemoryPeer(this.runtime, `conn-${String(++this.#ids).padStart(11, "0")}`);
     const {
       role = "player",
       name = tab.user.slice(0, 20),
@@ -141,8 +141,8 @@ export class RoomStage {
       token,
       guest = false,
       from,
-    } = joining;
-    const hello: Hello = {
+    } = options;
+    const ticket: JoinTicket = {
       conn: peer.id,
       user: tab.user,
       name,
@@ -153,15 +153,15 @@ export class RoomStage {
       ...(epoch === undefined ? {} : { epoch }),
       ...(since === undefined ? {} : { since }),
       ...(token === undefined ? {} : { token }),
-      ...(role !== "player" && joining.allRooms !== false ? { allRooms: true } : {}),
-      ...(joining.askedAt === undefined ? {} : { askedAt: joining.askedAt }),
-      ...(joining.openedAt === undefined ? {} : { openedAt: joining.openedAt }),
+      ...(role !== "player" && options.allRooms !== false ? { allRooms: true } : {}),
+      ...(options.askedAt === undefined ? {} : { bansCheckedAt: options.askedAt }),
+      ...(options.openedAt === undefined ? {} : { openedAt: options.openedAt }),
       ...(from === undefined ? {} : { from }),
     };
-    peer.forgets = joining.forgets ?? false;
+    peer.keepsLastOnly = options.keepsLastOnly ?? false;
     if (since !== undefined && tab.seq === 0) tab.seq = since;
     tab.connect(peer);
-    this.turn(() => this.room.join(peer, hello, this.now));
+    this.turn(() => this.room.join(peer, ticket, this.now));
     return tab;
   }
 
@@ -178,14 +178,14 @@ export class RoomStage {
   }
 
   /** Any text, as it comes in. */
-  tell(tab: RoomTab, message: unknown): void {
+  send(tab: RoomTab, message: unknown): void {
     const text = typeof message === "string" ? message : JSON.stringify(message);
     this.turn(() => this.room.receive(tab.peer.id, text, this.now));
   }
 
   /** An action; answers its id. */
   do(tab: RoomTab, f: string, a: string, d: Json = {}, id = `op${++this.#ids}`): string {
-    this.tell(tab, { t: "do", id, f, a, d });
+    this.send(tab, { t: "do", id, f, a, d });
     return id;
   }
 
@@ -194,118 +194,119 @@ export class RoomStage {
   }
 
   signal(tab: RoomTab, f: string, n: string, d: Json = {}): void {
-    this.tell(tab, { t: "sig", f, n, d });
+    this.send(tab, { t: "sig", f, n, d });
   }
 
   verify(tab: RoomTab): void {
-    this.tell(tab, { t: "verify" });
+    this.send(tab, { t: "verify" });
   }
 
   /** As a browser does: it repeats the newest mark. */
   prove(tab: RoomTab): void {
     const m = tab.peer.mark;
     tab.repeated = m;
-    tab.saidAt = tab.peer.bytes;
-    this.tell(tab, { t: "seen", seq: tab.heardOf, ...(m === undefined ? {} : { m }) });
+    tab.seenReportedBytes = tab.peer.bytes;
+    this.send(tab, { t: "seen", seq: tab.newestSeq, ...(m === undefined ? {} : { m }) });
   }
 
   /** As a client of before, which knows of no marks. */
-  seen(tab: RoomTab): void {
-    const seq = tab.heardOf;
-    tab.saidAt = tab.peer.bytes;
-    this.tell(tab, { t: "seen", seq });
+  sendSeen(tab: RoomTab): void {
+    const seq = tab.newestSeq;
+    tab.seenReportedBytes = tab.peer.bytes;
+    this.send(tab, { t: "seen", seq });
   }
 
   /** Over HTTP. The answer counts as seen once it is out of the gate. */
-  post(user: string, f: string, a: string, d: Json = {}, id = `op${++this.#ids}`): HttpAnswer {
+  post(user: string, f: string, a: string, d: Json = {}, id = `op${++this.#ids}`): HttpActionResult {
     const caller = { user, name: user, role: "host" as const };
     const answer = this.turn(() => this.room.act({ id, f, a, d }, caller, this.now));
-    this.world.release(() => this.answers.push({ id, answer }));
+    this.runtime.release(() => this.httpAnswers.push({ id, answer }));
     return answer;
   }
 
   /** The outside has done an errand, or has not. Whoever lives now hears of it, whoever asked. */
-  answer({ call }: AskedErrand, answer: Json): void {
-    this.turn(() => this.room.answered(call, { ok: true, answer }, this.now));
+  answerEffect({ call }: EffectCall, answer: Json): void {
+    this.turn(() => this.room.effectAnswered(call, { ok: true, answer }, this.now));
   }
 
-  fail({ call }: AskedErrand): void {
-    this.turn(() => this.room.answered(call, { ok: false }, this.now));
+  failEffect({ call }: EffectCall): void {
+    this.turn(() => this.room.effectAnswered(call, { ok: false }, this.now));
   }
 
   /** Time passes, and what is due meanwhile happens: the frame's timer, the alarm. */
-  pass(ms: number): void {
+  advance(ms: number): void {
     const until = this.now + ms;
     for (let happened = 0; ; happened++) {
-      if (happened > 10_000 + ms) throw new Error(`The room is never done (seed ${this.world.seed}).`);
-      const { timerAt, alarmAt } = this.world;
+      if (happened > 10_000 + ms) throw new Error(`The room is never done (seed ${this.runtime.seed}).`);
+      const { timerAt, alarmAt } = this.runtime;
       const next = Math.min(timerAt ?? Number.POSITIVE_INFINITY, alarmAt ?? Number.POSITIVE_INFINITY);
       if (next > until || this.room.isOver) break;
-      this.world.now = Math.max(this.now, next);
-      if (next === timerAt) this.tick();
-      else this.ring();
+      this.runtime.now = Math.max(this.now, next);
+      if (next === timerAt) this.fireTimer();
+      else this.fireAlarm();
     }
-    this.world.now = until;
+    this.runtime.now = until;
   }
 
-  tick(): void {
-    this.world.timerAt = undefined;
+  fireTimer(): void {
+    this.runtime.timerAt = undefined;
     this.turn(() => this.room.tick(this.now));
   }
 
-  ring(): void {
+  fireAlarm(): void {
     this.turn(() => {
-      this.world.ring();
+      this.runtime.beginAlarm();
       this.room.alarm(this.now);
     });
   }
 
   turn<T>(work: () => T): T {
-    const done = this.world.turn(work);
-    this.#after();
+    const done = this.runtime.turn(work);
+    this.#afterTurn();
     return done;
   }
 
-  settle(): void {
-    this.world.settle();
-    this.#saySeen();
+  makeDurable(): void {
+    this.runtime.makeDurable();
+    this.#sendDueSeen();
   }
 
   /** No tab has anything to complain of, and nothing was reported. */
-  check(): void {
-    for (const tab of this.tabs.filter(({ peer }) => !peer.forgets)) {
-      expect(tab.faults, `${tab.user} of seed ${this.world.seed}`).toEqual([]);
+  expectNoViolations(): void {
+    for (const tab of this.tabs.filter(({ peer }) => !peer.keepsLastOnly)) {
+      expect(tab.violations, `${tab.user} of seed ${this.runtime.seed}`).toEqual([]);
     }
     expect(
-      this.world.reports.map(({ error }) => String(error)),
-      `seed ${this.world.seed}`,
+      this.runtime.reports.map(({ error }) => String(error)),
+      `seed ${this.runtime.seed}`,
     ).toEqual([]);
-    expect(this.world.broken, `seed ${this.world.seed}`).toBe(0);
+    expect(this.runtime.brokenCount, `seed ${this.runtime.seed}`).toBe(0);
   }
 
-  #after(): void {
-    this.#holdAlarm();
-    if (this.settles) this.settle();
+  #afterTurn(): void {
+    this.#checkAlarm();
+    if (this.isAutoDurable) this.makeDurable();
   }
 
   /** A room with anything stored always has an alarm, at most `idleMs` ahead. */
-  #holdAlarm(): void {
-    if (this.world.isDying || this.world.value("room") === undefined) return;
-    const { alarmAt, seed } = this.world;
+  #checkAlarm(): void {
+    if (this.runtime.isDying || this.runtime.value("room") === undefined) return;
+    const { alarmAt, seed } = this.runtime;
     if (alarmAt === null) throw new Error(`Something is stored and no alarm is set (seed ${seed}).`);
     if (alarmAt > this.now + this.settings.idleMs)
       throw new Error(`The alarm is too far ahead (seed ${seed}).`);
   }
 
   /** At each mark, and every 200 KiB, where a browser has to at 256. */
-  #saySeen(): void {
-    for (const tab of this.#open()) {
+  #sendDueSeen(): void {
+    for (const tab of this.#openTabs()) {
       if (this.deaf.has(tab)) continue;
-      if (tab.peer.mark !== tab.repeated || tab.peer.bytes - tab.saidAt > 200 * 1024) this.prove(tab);
+      if (tab.peer.mark !== tab.repeated || tab.peer.bytes - tab.seenReportedBytes > 200 * 1024)
+        this.prove(tab);
     }
   }
 
-  #open(): RoomTab[] {
+  #openTabs(): RoomTab[] {
     return this.tabs.filter((tab) => tab.peer.state === "open");
   }
 }

@@ -10,11 +10,11 @@ import type {
   WireSignal,
 } from "../../src/protocol/messages";
 import { down } from "../../src/protocol/schema/down";
-import type { Kind } from "../../src/room/kind";
-import type { MemoryPeer } from "./memory-world";
+import type { Kind } from "../../src/room/api/kind";
+import type { MemoryPeer } from "./memory-runtime";
 
 export type Slices = Record<string, unknown>;
-type Kept = Pick<Frame, "seq" | "at" | "e"> & { s: WireSignal[] };
+type ReceivedFrame = Pick<Frame, "seq" | "at" | "e"> & { s: WireSignal[] };
 
 /**
  * A browser's tab, over all its connections: it folds what it reads with the reducers that the room runs, and notes every
@@ -26,26 +26,26 @@ export class RoomTab {
   seq = 0;
   epoch: string | undefined;
   readonly welcomes: Welcome[] = [];
-  readonly frames: Kept[] = [];
+  readonly frames: ReceivedFrame[] = [];
   readonly events: NumberedEvent[] = [];
   readonly signals: WireSignal[] = [];
   readonly acks = new Map<string, { seq?: number; d?: unknown }>();
   readonly nacks: Nack[] = [];
   readonly byes: Bye[] = [];
   readonly clocks: { t0: number; t1: number; t2: number }[] = [];
-  readonly sums: { seq: number; sums: Record<string, string>; own: Record<string, string> }[] = [];
-  readonly mines: { f: string; d: Json; seq: number }[] = [];
-  pongs = 0;
+  readonly checksums: { seq: number; sums: Record<string, string>; own: Record<string, string> }[] = [];
+  readonly privateViews: { f: string; d: Json; seq: number }[] = [];
+  pongCount = 0;
   /** Of its socket's bytes, so many had come when it last said `seen`. */
-  saidAt = 0;
+  seenReportedBytes = 0;
   /** The newest mark that it repeated. */
   repeated: string | undefined;
-  readonly #faults: string[] = [];
+  readonly #violations: string[] = [];
   #peer: MemoryPeer | undefined;
   #readTo = 0;
-  #greeted = false;
-  #ended = false;
-  #expects: { replayTo: number } | undefined;
+  #isWelcomed = false;
+  #hasBye = false;
+  #replay: { replayTo: number } | undefined;
 
   constructor(
     readonly user: string,
@@ -64,9 +64,9 @@ export class RoomTab {
     if (this.#peer) this.read();
     this.#peer = peer;
     this.#readTo = 0;
-    this.saidAt = 0;
-    this.#greeted = false;
-    this.#ended = false;
+    this.seenReportedBytes = 0;
+    this.#isWelcomed = false;
+    this.#hasBye = false;
   }
 
   /** Reads what has come; answers itself, so that `tab.read().seq` is what it knows now. */
@@ -74,14 +74,14 @@ export class RoomTab {
     const { texts } = this.peer;
     while (this.#readTo < texts.length) {
       const text = texts[this.#readTo++] as string;
-      if (text === "pong") this.pongs++;
-      else this.#take(understand(text));
+      if (text === "pong") this.pongCount++;
+      else this.#onMessage(parseServerMessage(text));
     }
     return this;
   }
 
   /** The newest number that has come, found without reading. */
-  get heardOf(): number {
+  get newestSeq(): number {
     const { texts } = this.peer;
     for (let at = texts.length - 1; at >= 0; at--) {
       const found = /^\{"t":"(?:frame|welcome)".*?"seq":(\d+)/.exec(texts[at] as string);
@@ -90,29 +90,29 @@ export class RoomTab {
     return this.seq;
   }
 
-  get faults(): string[] {
-    return this.read().#faults;
+  get violations(): string[] {
+    return this.read().#violations;
   }
 
-  get ownSums(): Record<string, string> {
+  get ownChecksums(): Record<string, string> {
     return Object.fromEntries(Object.entries(this.slices).map(([name, slice]) => [name, checksum(slice)]));
   }
 
-  #take(message: Down): void {
-    if (this.#ended) this.#faults.push(`${message.t} after bye`);
-    if (!this.#greeted && !["welcome", "bye", "nack"].includes(message.t))
-      this.#faults.push(`${message.t} before welcome`);
+  #onMessage(message: Down): void {
+    if (this.#hasBye) this.#violations.push(`${message.t} after bye`);
+    if (!this.#isWelcomed && !["welcome", "bye", "nack"].includes(message.t))
+      this.#violations.push(`${message.t} before welcome`);
     switch (message.t) {
       case "welcome":
-        return this.#welcome(message);
+        return this.#onWelcome(message);
       case "frame":
-        return this.#frame(message);
+        return this.#onFrame(message);
       case "mine":
         this.mine[message.f] = message.d;
-        this.mines.push({ f: message.f, d: message.d, seq: this.seq });
+        this.privateViews.push({ f: message.f, d: message.d, seq: this.seq });
         return;
       case "ack":
-        return this.#acknowledged(message.id, message);
+        return this.#recordAck(message.id, message);
       case "nack":
         this.nacks.push(message);
         return;
@@ -120,66 +120,69 @@ export class RoomTab {
         this.clocks.push(message);
         return;
       case "checksum":
-        this.sums.push({ seq: message.seq, sums: message.sums, own: this.ownSums });
-        if (message.seq !== this.seq) this.#faults.push(`checksum at ${message.seq}, read up to ${this.seq}`);
-        else if (JSON.stringify(message.sums) !== JSON.stringify(this.ownSums)) {
-          this.#faults.push(
-            `checksums differ at ${message.seq}: ${JSON.stringify([message.sums, this.ownSums])}`,
+        this.checksums.push({ seq: message.seq, sums: message.sums, own: this.ownChecksums });
+        if (message.seq !== this.seq)
+          this.#violations.push(`checksum at ${message.seq}, read up to ${this.seq}`);
+        else if (JSON.stringify(message.sums) !== JSON.stringify(this.ownChecksums)) {
+          this.#violations.push(
+            `checksums differ at ${message.seq}: ${JSON.stringify([message.sums, this.ownChecksums])}`,
           );
         }
         return;
       case "bye":
         this.byes.push(message);
-        this.#ended = true;
+        this.#hasBye = true;
         return;
     }
   }
 
-  #welcome(welcome: Welcome): void {
-    if (this.#greeted) this.#faults.push("a second welcome");
-    this.#greeted = true;
+  #onWelcome(welcome: Welcome): void {
+    if (this.#isWelcomed) this.#violations.push("a second welcome");
+    this.#isWelcomed = true;
     this.welcomes.push(welcome);
     if (welcome.resumed) {
-      if (welcome.state) this.#faults.push("resumed, and a state");
+      if (welcome.state) this.#violations.push("resumed, and a state");
       if (this.epoch !== undefined && welcome.epoch !== this.epoch)
-        this.#faults.push("resumed in another epoch");
-      if (welcome.seq < this.seq) this.#faults.push(`resumed at ${welcome.seq}, had read ${this.seq}`);
-      this.#expects = { replayTo: welcome.seq };
+        this.#violations.push("resumed in another epoch");
+      if (welcome.seq < this.seq) this.#violations.push(`resumed at ${welcome.seq}, had read ${this.seq}`);
+      this.#replay = { replayTo: welcome.seq };
     } else {
-      if (!welcome.state) this.#faults.push("not resumed, and no state");
+      if (!welcome.state) this.#violations.push("not resumed, and no state");
       this.slices = { ...welcome.state };
       this.seq = welcome.seq;
-      this.#expects = undefined;
+      this.#replay = undefined;
     }
     this.epoch = welcome.epoch;
     this.mine = { ...welcome.mine };
   }
 
-  #frame({ seq, at, e, s = [], m }: Frame): void {
+  #onFrame({ seq, at, e, s = [], m }: Frame): void {
     this.frames.push({ seq, at, e, s });
     this.signals.push(...s);
     const last = this.frames.at(-2);
-    if (last && e.length > 0 && at < last.at && last.seq < seq) this.#faults.push(`time went back at ${seq}`);
-    if (e.length === 0 && s.length === 0 && m === undefined) this.#faults.push(`an empty frame at ${seq}`);
-    if (seq - e.length !== this.seq) this.#faults.push(`${e.length} events up to ${seq} after ${this.seq}`);
-    if (this.#expects && s.length > 0 && seq <= this.#expects.replayTo && e.length > 0) {
-      this.#faults.push("signals in a replay");
+    if (last && e.length > 0 && at < last.at && last.seq < seq)
+      this.#violations.push(`time went back at ${seq}`);
+    if (e.length === 0 && s.length === 0 && m === undefined)
+      this.#violations.push(`an empty frame at ${seq}`);
+    if (seq - e.length !== this.seq)
+      this.#violations.push(`${e.length} events up to ${seq} after ${this.seq}`);
+    if (this.#replay && s.length > 0 && seq <= this.#replay.replayTo && e.length > 0) {
+      this.#violations.push("signals in a replay");
     }
     e.forEach((event, index) => {
       const numbered = { ...event, seq: seq - e.length + 1 + index, at };
       this.events.push(numbered);
       const feature = this.kind.features.find(({ name }) => name === event.f);
       if (feature) this.slices[event.f] = feature.shared.reduce(this.slices[event.f], numbered);
-      if (event.op !== undefined && event.by === this.user)
-        this.#acknowledged(event.op, { seq: numbered.seq });
+      if (event.op !== undefined && event.by === this.user) this.#recordAck(event.op, { seq: numbered.seq });
     });
     this.seq = seq;
   }
 
-  #acknowledged(id: string, { seq, d }: { seq?: number; d?: unknown }): void {
+  #recordAck(id: string, { seq, d }: { seq?: number; d?: unknown }): void {
     const before = this.acks.get(id);
     if (before?.seq !== undefined && seq !== undefined && before.seq !== seq) {
-      this.#faults.push(`${id} was ${before.seq} and is ${seq}`);
+      this.#violations.push(`${id} was ${before.seq} and is ${seq}`);
     }
     this.acks.set(id, {
       ...before,
@@ -190,16 +193,16 @@ export class RoomTab {
 }
 
 /** Everybody is sent the same texts: each is parsed, and held to the schema, once. */
-const understood = new Map<string, Down>();
+const parsedTexts = new Map<string, Down>();
 
-function understand(text: string): Down {
-  const known = understood.get(text);
+function parseServerMessage(text: string): Down {
+  const known = parsedTexts.get(text);
   if (known) return known;
   const message = JSON.parse(text);
   const parsed = down.safeParse(message);
   if (!parsed.success)
     throw new Error(`No message of a room's: ${text.slice(0, 300)}: ${parsed.error.message}`);
-  if (understood.size > 500) understood.clear();
-  if (parsed.data.t !== "welcome") understood.set(text, message);
+  if (parsedTexts.size > 500) parsedTexts.clear();
+  if (parsed.data.t !== "welcome") parsedTexts.set(text, message);
   return message;
 }

@@ -1,9 +1,9 @@
 import { presence } from "../../src/features/presence/decide";
 import { scores } from "../../src/features/scores/decide";
 import type { Ranked, ScoresState } from "../../src/features/scores/state";
-import type { Boards } from "../../src/room/board";
-import type { AnyFeature } from "../../src/room/feature";
-import { defineKind, type Kind } from "../../src/room/kind";
+import type { Boards } from "../../src/room/api/board";
+import type { AnyFeature } from "../../src/room/api/feature";
+import { defineKind, type Kind } from "../../src/room/api/kind";
 import { MemoryBoards } from "./memory-boards";
 import { RoomStage } from "./room-stage";
 import type { RoomTab } from "./room-tab";
@@ -30,8 +30,8 @@ export function scoreKind(boards: Boards = BOARDS, more: readonly AnyFeature[] =
 export class ScoreStage {
   readonly boards = new MemoryBoards();
   /** What the scoreboard does with a call: takes and answers, takes and is not heard, or does not take. */
-  outside: "answers" | "loses" | "away" = "answers";
-  #heard = 0;
+  scoreboard: "answers" | "loses" | "away" = "answers";
+  #deliveredCount = 0;
 
   private constructor(readonly room: RoomStage) {}
 
@@ -49,25 +49,25 @@ export class ScoreStage {
   }
 
   /** Time passes in steps, and the outside hears what is asked of it. */
-  pass(ms: number, step = 100): void {
+  advance(ms: number, step = 100): void {
     for (let passed = 0; passed < ms; passed += step) {
-      this.room.pass(Math.min(step, ms - passed));
-      this.hear();
+      this.room.advance(Math.min(step, ms - passed));
+      this.deliverEffects();
     }
   }
 
   /** Everything that left the room since it last heard. */
-  hear(): void {
-    const { asked } = this.room.world;
-    while (this.#heard < asked.length) {
-      const next = asked[this.#heard++];
+  deliverEffects(): void {
+    const { startedEffects: asked } = this.room.runtime;
+    while (this.#deliveredCount < asked.length) {
+      const next = asked[this.#deliveredCount++];
       if (next?.name !== "scores/batch") continue;
-      if (this.outside === "away") {
-        this.room.fail(next);
+      if (this.scoreboard === "away") {
+        this.room.failEffect(next);
         continue;
       }
-      const answer = this.boards.take(next.ask);
-      if (this.outside === "answers") this.room.answer(next, { ...answer });
+      const answer = this.boards.apply(next.request);
+      if (this.scoreboard === "answers") this.room.answerEffect(next, { ...answer });
     }
   }
 

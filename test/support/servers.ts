@@ -1,11 +1,11 @@
 import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { secret } from "../../scripts/env-file.mjs";
+import { generateSecret } from "../../scripts/env-file.mjs";
 import { migrateLocally } from "../../scripts/migrations.mjs";
 import { buildPages } from "../../scripts/pages.mjs";
 import { partykitDev } from "../../scripts/partykit-dev.mjs";
-import { afterUs, groupMembers, type ProcessGroup, startGroup } from "../../scripts/process-group.mjs";
+import { groupMembers, onParentExit, type ProcessGroup, startGroup } from "../../scripts/process-group.mjs";
 import { PROJECT } from "../../scripts/project.mjs";
 import { wranglerDev } from "../../scripts/wrangler-dev.mjs";
 import { freePort } from "./ports";
@@ -61,15 +61,15 @@ export function startCloudflare(options: ServerOptions = {}): Promise<Server> {
   return start("cloudflare", options);
 }
 
-async function start(kind: Kind, options: ServerOptions, isAgain = false): Promise<Server> {
+async function start(kind: Kind, options: ServerOptions, isRestart = false): Promise<Server> {
   // Both commands refuse to start without the folder of pages. `npm install` has built it, unless it was told not to.
   if (!existsSync(join(PROJECT, "dist/web"))) await buildPages();
 
-  const env = { AUTH_SECRET: secret(), BATCH_SECRET: secret(), GUESTS: "on", ...options.env };
-  const dataDir = options.dataDir ?? scratchFolder(kind);
+  const env = { AUTH_SECRET: generateSecret(), BATCH_SECRET: generateSecret(), GUESTS: "on", ...options.env };
+  const dataDir = options.dataDir ?? makeScratchFolder(kind);
   const port = options.port ?? (await freePort());
   const { main } = options;
-  if (kind === "cloudflare" && !isAgain) await migrateLocally(dataDir);
+  if (kind === "cloudflare" && !isRestart) await migrateLocally(dataDir);
   let log = "";
   const group = startGroup(
     commands[kind]({ port, stateDir: dataDir, vars: env, ...(main === undefined ? {} : { main }) }),
@@ -86,8 +86,8 @@ async function start(kind: Kind, options: ServerOptions, isAgain = false): Promi
     env,
     pid: group.pid,
     log: () => log,
-    rss: async () => sum(group.pid, "residentPages") * PAGE_BYTES,
-    cpuMs: () => sum(group.pid, "cpuTicks") * TICK_MS,
+    rss: async () => sumGroup(group.pid, "residentPages") * PAGE_BYTES,
+    cpuMs: () => sumGroup(group.pid, "cpuTicks") * TICK_MS,
     stop: group.stop,
     kill9: group.kill,
     restart: async (again = {}) => {
@@ -97,12 +97,12 @@ async function start(kind: Kind, options: ServerOptions, isAgain = false): Promi
       return start(kind, other === undefined ? options : { ...options, main: other }, true);
     },
   };
-  await answering(server, group);
+  await waitUntilReady(server, group);
   return server;
 }
 
 /** Waits until the server answers a request, not merely listens. 503 is an answer of /health. */
-async function answering(server: Server, group: ProcessGroup): Promise<void> {
+async function waitUntilReady(server: Server, group: ProcessGroup): Promise<void> {
   const deadline = Date.now() + START_MS;
   let ended: string | undefined;
   group.ended.then((how) => {
@@ -128,7 +128,7 @@ async function answering(server: Server, group: ProcessGroup): Promise<void> {
   throw new Error(`${server.kind} on port ${server.port} ${what}. It said:\n${server.log()}`);
 }
 
-function sum(group: number, field: "residentPages" | "cpuTicks"): number {
+function sumGroup(group: number, field: "residentPages" | "cpuTicks"): number {
   const members = groupMembers(group);
   if (members === undefined)
     throw new Error("Memory and processor time are read from /proc, which only Linux has.");
@@ -136,13 +136,13 @@ function sum(group: number, field: "residentPages" | "cpuTicks"): number {
 }
 
 /** Made when the first server wants it. Servers themselves go with this process, however it ends; so does what they wrote. */
-let scratch: string | undefined;
+let scratchRoot: string | undefined;
 
-function scratchFolder(kind: Kind): string {
-  if (scratch === undefined) {
-    scratch = mkdtempSync(join(tmpdir(), "tallyroom-"));
+function makeScratchFolder(kind: Kind): string {
+  if (scratchRoot === undefined) {
+    scratchRoot = mkdtempSync(join(tmpdir(), "tallyroom-"));
     // A moment later than the servers, which might still write.
-    afterUs('sleep 1; rm -rf "$0"', scratch);
+    onParentExit('sleep 1; rm -rf "$0"', scratchRoot);
   }
-  return mkdtempSync(join(scratch, `${kind}-`));
+  return mkdtempSync(join(scratchRoot, `${kind}-`));
 }

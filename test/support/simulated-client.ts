@@ -1,6 +1,6 @@
-import { type Hearing, Session } from "../../src/client/session";
-import type { Parting } from "../../src/client/session/lifeline";
+import type { CloseInfo } from "../../src/client/session/connection";
 import type { Outcome } from "../../src/client/session/outcome";
+import { Session, type SessionListener } from "../../src/client/session/session";
 import type { FeatureTable } from "../../src/client/session/slices";
 import type { NumberedEvent } from "../../src/protocol/messages";
 import type { SimulatedRoom } from "./simulated-room";
@@ -56,7 +56,7 @@ export class SimulatedClient {
       },
       this.#hearing(),
       () => room.random.next(),
-      { features, prefix: prefix.slice(0, 40), canRenew: false },
+      { features, idPrefix: prefix.slice(0, 40), canRenew: false },
     );
     this.happen((now) => this.session.start(now));
   }
@@ -92,12 +92,12 @@ export class SimulatedClient {
   }
 
   heard(link: number, text: string): void {
-    if (this.sockets.has(link)) this.happen((now) => this.session.heard(link, text, now));
+    if (this.sockets.has(link)) this.happen((now) => this.session.onMessage(link, text, now));
   }
 
-  parted(socket: SimulatedSocket, why: Parting): void {
+  parted(socket: SimulatedSocket, why: CloseInfo): void {
     if (this.sockets.get(socket.link) !== socket) return;
-    this.happen((now) => this.session.parted(socket.link, why, now));
+    this.happen((now) => this.session.onClosed(socket.link, why, now));
   }
 
   happen(what: (now: number) => void): void {
@@ -127,7 +127,7 @@ export class SimulatedClient {
     this.sockets.set(link, socket);
     this.room.at(this.room.now, () => {
       if (this.sockets.get(link) !== socket) return;
-      this.happen((now) => this.session.authorised(link, undefined, now));
+      this.happen((now) => this.session.onToken(link, undefined, now));
       this.openedAt.push(this.room.now);
       const { epoch, since } = this.session.resumePoint(link);
       socket.open({
@@ -143,23 +143,23 @@ export class SimulatedClient {
     });
   }
 
-  #hearing(): Hearing {
+  #hearing(): SessionListener {
     return {
-      event: (event) => void this.events.push(event),
-      signal: () => {},
-      settled: (id, outcome) => {
+      onEvent: (event) => void this.events.push(event),
+      onSignal: () => {},
+      onSettled: (id, outcome) => {
         this.outcomes.set(id, [...(this.outcomes.get(id) ?? []), outcome]);
       },
-      fresh: () => {
+      onFresh: () => {
         this.fresh++;
         // What led to it was not told: from here on anew.
         this.events.length = 0;
       },
-      checked: ({ differing }) => {
+      onVerified: ({ differing }) => {
         this.checked++;
         if (differing.length > 0) this.differed++;
       },
-      problem: (what, error) => void this.problems.push(`${what}: ${String(error)}`),
+      onProblem: (what, error) => void this.problems.push(`${what}: ${String(error)}`),
     };
   }
 }

@@ -1,10 +1,10 @@
 import type { FeatureTable } from "../../src/client/session/slices";
-import type { Kind } from "../../src/room/kind";
+import type { Kind } from "../../src/room/api/kind";
 import { Room } from "../../src/room/room";
 import type { RoomSettings } from "../../src/room/settings";
-import { Agenda } from "./agenda";
-import { MemoryWorld } from "./memory-world";
-import { labKind, NAME, settings } from "./room-stage";
+import { EventQueue } from "./event-queue";
+import { MemoryRuntime } from "./memory-runtime";
+import { labKind, ROOM_NAME, settings } from "./room-stage";
 import { SimulatedClient, type SimulatedClientOptions } from "./simulated-client";
 import type { SimulatedSocket } from "./simulated-socket";
 
@@ -18,7 +18,7 @@ export interface SimulatedRoomOptions {
 
 /** A real room and real sessions, with a network between them, on one simulated clock: hours take seconds, and a seed says all. */
 export class SimulatedRoom {
-  readonly world: MemoryWorld;
+  readonly world: MemoryRuntime;
   readonly clients: SimulatedClient[] = [];
   /** Those that the room holds. */
   readonly sockets = new Set<SimulatedSocket>();
@@ -29,11 +29,11 @@ export class SimulatedRoom {
   #isUp = false;
   readonly #settings: RoomSettings;
   readonly #latencyMs: readonly [number, number];
-  readonly #agenda = new Agenda();
+  readonly #agenda = new EventQueue();
   #ids = 0;
 
   private constructor({ seed, kind = labKind(), latencyMs = [2, 40], settings: own }: SimulatedRoomOptions) {
-    this.world = new MemoryWorld(seed);
+    this.world = new MemoryRuntime(seed);
     this.kind = kind;
     this.#latencyMs = latencyMs;
     this.#settings = { ...settings, ...own };
@@ -93,7 +93,7 @@ export class SimulatedRoom {
   turn(work: (room: Room, now: number) => void): void {
     if (!this.#isUp) return;
     this.world.turn(() => work(this.#room, this.now));
-    this.world.settle();
+    this.world.makeDurable();
   }
 
   /** Time passes, and what is due meanwhile happens. */
@@ -145,14 +145,14 @@ export class SimulatedRoom {
   /** A new instance over what is stored, with the sockets that are still there. */
   async rise(): Promise<void> {
     const held = [...this.sockets].map((peer) => ({ peer, note: peer.note }));
-    this.#room = await Room.open(this.world.ports, this.kind, NAME, this.#settings, held, this.now);
-    this.world.settle();
+    this.#room = await Room.open(this.world.ports, this.kind, ROOM_NAME, this.#settings, held, this.now);
+    this.world.makeDurable();
     this.#isUp = true;
   }
 
   /** Memory goes, sockets stay; only a room without a timer and without a handshake under way does that. */
   async sleep(): Promise<boolean> {
-    this.world.settle();
+    this.world.makeDurable();
     const isBusy = this.world.timerAt !== undefined || [...this.sockets].some(({ note }) => !note);
     if (isBusy || !this.#isUp) return false;
     await this.rise();
@@ -166,7 +166,7 @@ export class SimulatedRoom {
 
   #ring(): void {
     this.turn((room, now) => {
-      this.world.ring();
+      this.world.beginAlarm();
       room.alarm(now);
     });
   }

@@ -1,10 +1,10 @@
-import type { Hello } from "../../src/room/hello";
+import type { JoinTicket } from "../../src/room/inbound/join-ticket";
 import type { Peer, SocketNote } from "../../src/room/ports";
 import type { SimulatedClient } from "./simulated-client";
 import type { SimulatedRoom } from "./simulated-room";
 
 /** How an end of a broken connection learns of it: after so long, or (a half-open one) never by itself. */
-export interface Breaking {
+export interface BreakTimes {
   hereAfterMs: number;
   thereAfterMs: number;
 }
@@ -50,14 +50,14 @@ export class SimulatedSocket implements Peer {
     });
   }
 
-  keep(note: SocketNote): void {
+  saveNote(note: SocketNote): void {
     this.note = structuredClone(note);
   }
 
   // ---- as the client sees it
 
   /** The handshake goes up. Nobody there: a close comes back. */
-  open(hello: Hello): void {
+  open(hello: JoinTicket): void {
     this.#upAt = this.room.now + (this.room.heldBackMs.shift() ?? 0);
     this.#up(
       () => {
@@ -82,7 +82,7 @@ export class SimulatedSocket implements Peer {
 
   // ---- what happens to it
 
-  break({ hereAfterMs, thereAfterMs }: Breaking): void {
+  break({ hereAfterMs, thereAfterMs }: BreakTimes): void {
     if (this.isBroken) return;
     const { room } = this;
     this.#upUntil = room.now + room.latency();

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterUs } from "../../scripts/process-group.mjs";
+import { onParentExit } from "../../scripts/process-group.mjs";
 
 const SIZE = "1g";
 
@@ -22,7 +22,7 @@ export class SmallDisk {
       const [, why = String(error)] = /^mount: (.*)/m.exec(String(error)) ?? [];
       return `a disk of our own could not be mounted, which only root may (${why})`;
     }
-    afterUs('sleep 1; umount -l "$0" && rmdir "$0"', folder);
+    onParentExit('sleep 1; umount -l "$0" && rmdir "$0"', folder);
     return new SmallDisk(folder);
   }
 

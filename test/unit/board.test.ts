@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Board } from "../../src/room/board";
-import { defineKind } from "../../src/room/kind";
+import type { Board } from "../../src/room/api/board";
+import { defineKind } from "../../src/room/api/kind";
 
 const defined = (board: Board, name = "main") =>
   defineKind({ name: "main", features: [], boards: { [name]: board } });

@@ -4,32 +4,32 @@ import { type ChatEvent, type ChatState, initial, reduce } from "../../src/featu
 import { RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-const said = (seq: number, text = `line ${seq}`): ChatEvent => ({
+const saidEvent = (seq: number, text = `line ${seq}`): ChatEvent => ({
   n: "said",
   d: { name: "Ann", text },
   by: "ann",
   seq,
   at: seq * 10,
 });
-const linesOf = (tab: RoomTab) => (tab.read().slices.chat as ChatState).messages.map(({ text }) => text);
+const readLines = (tab: RoomTab) => (tab.read().slices.chat as ChatState).messages.map(({ text }) => text);
 
 describe("chat's fold", () => {
   it("[P] keeps the last hundred lines, each known by its number", () => {
     let state = initial();
-    for (let seq = 1; seq <= 130; seq++) state = reduce(state, said(seq));
+    for (let seq = 1; seq <= 130; seq++) state = reduce(state, saidEvent(seq));
     expect(state.messages.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, n) => n + 31));
     expect(state.messages[0]).toEqual({ id: 31, user: "ann", name: "Ann", text: "line 31", at: 310 });
   });
 
   it("[P] takes out what was removed, and nothing else", () => {
-    let state = [1, 2, 3].reduce((held, seq) => reduce(held, said(seq)), initial());
+    let state = [1, 2, 3].reduce((held, seq) => reduce(held, saidEvent(seq)), initial());
     state = reduce(state, { n: "removed", d: { id: 2 }, by: "ann", seq: 4, at: 40 });
     expect(state.messages.map(({ id }) => id)).toEqual([1, 3]);
     expect(reduce(state, { n: "removed", d: { id: 99 }, by: "ann", seq: 5, at: 50 })).toEqual(state);
   });
 
   it("passes over events that a later release may add", () => {
-    const state = reduce(initial(), said(1));
+    const state = reduce(initial(), saidEvent(1));
     expect(reduce(state, { n: "edited", d: {}, seq: 2, at: 2 } as never)).toBe(state);
   });
 });
@@ -48,10 +48,10 @@ describe("a line", () => {
     const ann = stage.join("ann");
     const worst = ["💥", "\u0001", "\u007f", "\uffff", '"', "\\", "€"].map((unit) => unit.repeat(500));
     for (const text of worst) stage.say(ann, text);
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().nacks).toEqual([]);
-    expect(linesOf(ann)).toEqual(worst);
-    stage.check();
+    expect(readLines(ann)).toEqual(worst);
+    stage.expectNoViolations();
   });
 });
 
@@ -63,17 +63,17 @@ describe("removing a line", () => {
     const host = stage.join("hanna", { role: "host" });
     stage.say(ann, "first");
     stage.say(ann, "second");
-    stage.pass(100);
+    stage.advance(100);
     const [first, second] = (ann.read().slices.chat as ChatState).messages.map(({ id }) => id);
     stage.do(bob, "chat", "remove", { id: first ?? 0 });
     expect(bob.read().nacks).toMatchObject([{ code: "not_allowed" }]);
     stage.do(ann, "chat", "remove", { id: first ?? 0 });
     stage.do(host, "chat", "remove", { id: second ?? 0 });
-    stage.pass(100);
-    expect(linesOf(bob)).toEqual([]);
+    stage.advance(100);
+    expect(readLines(bob)).toEqual([]);
     stage.do(ann, "chat", "remove", { id: first ?? 0 });
     expect(ann.read().nacks).toMatchObject([{ code: "conflict" }]);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[D4] of an equal or higher role's line is its author's alone, whether they are here or not", async () => {
@@ -83,11 +83,11 @@ describe("removing a line", () => {
     const ada = stage.join("ada", { role: "admin" });
     stage.say(otto, "otto's");
     stage.say(ada, "ada's");
-    stage.pass(100);
+    stage.advance(100);
     const ids = () => (hanna.read().slices.chat as ChatState).messages.map(({ id }) => id);
     const removeAll = (tab: RoomTab) => {
       for (const id of ids()) stage.do(tab, "chat", "remove", { id });
-      stage.pass(100);
+      stage.advance(100);
       return tab
         .read()
         .nacks.splice(0)
@@ -97,17 +97,17 @@ describe("removing a line", () => {
     const overHttp = ids().map((id) => stage.post("hanna", "chat", "remove", { id }));
     expect(overHttp.every(({ ok }) => !ok)).toBe(true);
     for (const tab of [otto, ada]) stage.leave(tab);
-    stage.pass(60_000);
+    stage.advance(60_000);
     await stage.crash();
     stage.rejoin(hanna);
-    stage.pass(100);
+    stage.advance(100);
     expect(removeAll(hanna)).toEqual(["not_allowed", "not_allowed"]);
     const anna = stage.join("anna", { role: "admin" });
     expect(removeAll(anna)).toEqual(["not_allowed"]);
     stage.rejoin(ada);
     expect(removeAll(ada)).toEqual([]);
-    expect(linesOf(hanna)).toEqual([]);
-    stage.check();
+    expect(readLines(hanna)).toEqual([]);
+    stage.expectNoViolations();
   });
 
   it("[P] of the room's own line is a host's, not a nameless player's", async () => {

@@ -2,7 +2,7 @@ import zlib from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonical, checksum, crc32 } from "../../src/protocol/checksum";
-import { canonical as canonicalOutside, crc32 as crc32Outside } from "../platforms/checksum-outside";
+import { canonical as canonicalOutside, crc32 as crc32Outside } from "../platforms/reference-checksum";
 
 const native = (zlib as { crc32?: (text: string) => number }).crc32;
 const text = fc.string({ unit: "binary", maxLength: 60 }).filter((any) => any.isWellFormed());
@@ -105,9 +105,9 @@ describe("canonical JSON", () => {
         expect(canonical(copy)).toBe(canonical(value));
         expect(canonical(value)).toBe(canonicalOutside(value as never));
         expect(JSON.stringify(JSON.parse(canonical(value)))).toBe(
-          JSON.stringify(JSON.parse(canonical(turned(copy)))),
+          JSON.stringify(JSON.parse(canonical(reverseKeys(copy)))),
         );
-        expect(canonical(turned(copy))).toBe(canonical(value));
+        expect(canonical(reverseKeys(copy))).toBe(canonical(value));
       }),
       { numRuns: 1_000 },
     );
@@ -128,12 +128,12 @@ describe("a checksum", () => {
 });
 
 /** The same value, with every object's keys the other way round. */
-function turned(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(turned);
+function reverseKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reverseKeys);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
       .reverse()
-      .map(([key, held]) => [key, turned(held)]),
+      .map(([key, held]) => [key, reverseKeys(held)]),
   );
 }

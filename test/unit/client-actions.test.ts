@@ -2,25 +2,25 @@ import { describe, expect, it } from "vitest";
 import { MAX_PENDING } from "../../src/client/session/pending";
 import { RESEND_MS } from "../../src/protocol/limits";
 import { RoomStage } from "../support/room-stage";
-import { pass, Visitor } from "../support/visitor";
+import { advance, SessionClient } from "../support/session-client";
 
-async function meet(settings: Parameters<typeof RoomStage.open>[0] = {}) {
+async function openRoomWithAnn(settings: Parameters<typeof RoomStage.open>[0] = {}) {
   const stage = await RoomStage.open(settings);
-  const ann = new Visitor(stage, "ann").start();
-  const go = (ms: number) => pass(stage, [ann], ms);
+  const ann = new SessionClient(stage, "ann").start();
+  const go = (ms: number) => advance(stage, [ann], ms);
   return { stage, ann, go };
 }
 
-const said = (visitor: Visitor) =>
+const readLines = (visitor: SessionClient) =>
   visitor.events.filter(({ n }) => n === "said").map(({ d }) => (d as { text: string }).text);
-const sent = (visitor: Visitor) =>
-  visitor.said
+const readSentActions = (visitor: SessionClient) =>
+  visitor.sent
     .flatMap(({ text }) => (text === "ping" ? [] : [JSON.parse(text)]))
     .filter(({ t }) => t === "do");
 
 describe("an action", () => {
   it("[F2] settles with the event that it made", async () => {
-    const { ann, go } = await meet();
+    const { ann, go } = await openRoomWithAnn();
     const id = ann.say("Hello");
     expect(ann.session.pending).toMatchObject([
       { id, f: "chat", a: "say", d: { text: "Hello" }, isSent: true },
@@ -34,7 +34,7 @@ describe("an action", () => {
   });
 
   it("that makes no event settles with its answer", async () => {
-    const { ann, go } = await meet();
+    const { ann, go } = await openRoomWithAnn();
     const [echo, nothing] = [ann.do("lab", "echo", { text: "there" }), ann.do("lab", "nothing")];
     go(200);
     expect(ann.outcome(echo)).toEqual({ is: "answer", d: "there" });
@@ -42,10 +42,10 @@ describe("an action", () => {
   });
 
   it("[L1] that is refused settles with the code, the sentence, the wait and the rule", async () => {
-    const { ann, go } = await meet();
+    const { ann, go } = await openRoomWithAnn();
     const ids = [1, 2, 3].map(() => ann.do("lab", "small", { text: "x" }));
     go(200);
-    expect(ids.map((id) => ann.fate(id))).toEqual(["event", "event", "rate_limited"]);
+    expect(ids.map((id) => ann.outcomeCode(id))).toEqual(["event", "event", "rate_limited"]);
     expect(ann.outcome(ids[2] as string)).toMatchObject({
       refusal: {
         retryAfterMs: expect.any(Number),
@@ -60,102 +60,105 @@ describe("an action", () => {
   });
 
   it("[O1] of another user with the same id settles nothing", async () => {
-    const { stage, ann } = await meet();
-    const bob = new Visitor(stage, "bob").start();
-    pass(stage, [ann, bob], 100);
+    const { stage, ann } = await openRoomWithAnn();
+    const bob = new SessionClient(stage, "bob").start();
+    advance(stage, [ann, bob], 100);
     const mine = ann.say("Mine", { id: "same" });
     ann.halfOpen();
     bob.say("Theirs", { id: "same" });
-    pass(stage, [ann, bob], 1_000);
+    advance(stage, [ann, bob], 1_000);
     expect(ann.outcome(mine)).toBeUndefined();
-    pass(stage, [ann, bob], 40_000);
+    advance(stage, [ann, bob], 40_000);
     expect(ann.outcome(mine)).toMatchObject({ event: { by: "ann", d: { text: "Mine" } } });
     expect(bob.outcome("same")).toMatchObject({ event: { by: "bob", d: { text: "Theirs" } } });
-    expect(said(ann).sort()).toEqual(["Mine", "Theirs"]);
+    expect(readLines(ann).sort()).toEqual(["Mine", "Theirs"]);
   });
 
   it("is what it was when it was made, whatever becomes of the object", async () => {
-    const { ann, go } = await meet();
+    const { ann, go } = await openRoomWithAnn();
     ann.cut();
     const data = { text: "Before" };
     ann.do("chat", "say", data);
     data.text = "After";
     go(30_000);
-    expect(said(ann)).toEqual(["Before"]);
+    expect(readLines(ann)).toEqual(["Before"]);
   });
 });
 
 describe("an action that the room would not take", () => {
   it("[M1] costs no connection for being too large", async () => {
-    const { ann, go } = await meet();
+    const { ann, go } = await openRoomWithAnn();
     const id = ann.say("x".repeat(20_000));
-    expect(ann.fate(id)).toBe("too_large");
+    expect(ann.outcomeCode(id)).toBe("too_large");
     go(1_000);
-    expect(ann.session.link.is).toBe("live");
-    expect(sent(ann)).toEqual([]);
+    expect(ann.session.connection.is).toBe("live");
+    expect(readSentActions(ann)).toEqual([]);
   });
 
   it("is refused here where it is no JSON at all, and there where it is none of ours", async () => {
-    const { ann, go } = await meet();
+    const { ann, go } = await openRoomWithAnn();
     const circle: Record<string, unknown> = {};
     circle.circle = circle;
-    for (const data of [circle, { n: 1n }]) expect(ann.fate(ann.do("chat", "say", data))).toBe("bad_data");
+    for (const data of [circle, { n: 1n }])
+      expect(ann.outcomeCode(ann.do("chat", "say", data))).toBe("bad_data");
     for (const id of ["", "i".repeat(65), "\ud800", "\0"])
-      expect(ann.fate(ann.say("x", { id }))).toBe("bad_message");
+      expect(ann.outcomeCode(ann.say("x", { id }))).toBe("bad_message");
     const odd = [{ text: "\ud800" }, { text: "\0" }, JSON.parse('{"__proto__":1}')];
     const ids = odd.map((data) => ann.do("chat", "say", data));
     const fine = ann.say("x", { id: "🎲".repeat(64) });
     go(200);
-    expect(ids.map((id) => ann.fate(id))).toEqual(odd.map(() => "bad_message"));
-    expect(ann.fate(fine)).toBe("event");
+    expect(ids.map((id) => ann.outcomeCode(id))).toEqual(odd.map(() => "bad_message"));
+    expect(ann.outcomeCode(fine)).toBe("event");
   });
 
   it("is refused here when more are waiting than a person makes", async () => {
-    const { ann } = await meet();
+    const { ann } = await openRoomWithAnn();
     ann.cut();
     const ids = Array.from({ length: MAX_PENDING + 1 }, (_, n) => ann.say(String(n)));
-    expect(ids.map((id) => ann.fate(id)).filter((fate) => fate !== undefined)).toEqual(["unavailable"]);
-    expect(ann.fate(ids.at(-1) as string)).toBe("unavailable");
+    expect(ids.map((id) => ann.outcomeCode(id)).filter((fate) => fate !== undefined)).toEqual([
+      "unavailable",
+    ]);
+    expect(ann.outcomeCode(ids.at(-1) as string)).toBe("unavailable");
   });
 
   it("is refused here under an id that is under way", async () => {
-    const { ann } = await meet();
+    const { ann } = await openRoomWithAnn();
     ann.cut();
     ann.say("One", { id: "a" });
     expect(ann.session.pending).toHaveLength(1);
     ann.say("Two", { id: "a" });
-    expect(ann.fate("a")).toBe("duplicate");
+    expect(ann.outcomeCode("a")).toBe("duplicate");
     expect(ann.session.pending).toHaveLength(1);
   });
 });
 
 describe("actions made while away", () => {
   it("go out in order when the room is back, after what was missed", async () => {
-    const { stage, ann } = await meet();
-    const bob = new Visitor(stage, "bob").start();
+    const { stage, ann } = await openRoomWithAnn();
+    const bob = new SessionClient(stage, "bob").start();
     ann.cut();
     bob.say("Meanwhile");
     for (const text of ["One", "Two", "Three"]) ann.say(text);
     expect(ann.session.pending.map(({ isSent }) => isSent)).toEqual([false, false, false]);
-    pass(stage, [bob], 10);
-    pass(stage, [ann, bob], 30_000);
-    expect(said(ann)).toEqual(["Meanwhile", "One", "Two", "Three"]);
-    expect(said(bob)).toEqual(said(ann));
+    advance(stage, [bob], 10);
+    advance(stage, [ann, bob], 30_000);
+    expect(readLines(ann)).toEqual(["Meanwhile", "One", "Two", "Three"]);
+    expect(readLines(bob)).toEqual(readLines(ann));
   });
 
   it("[L2] keep within the connection's rate instead of being refused", async () => {
-    const { ann, go } = await meet({ settings: { actionRate: { count: 10, perMs: 1_000 } } });
+    const { ann, go } = await openRoomWithAnn({ settings: { actionRate: { count: 10, perMs: 1_000 } } });
     ann.cut();
     const ids = Array.from({ length: 100 }, (_, n) => ann.do("lab", "add", { n }));
     go(60_000);
-    expect(ids.map((id) => ann.fate(id))).toEqual(ids.map(() => "event"));
-    expect(sent(ann)).toHaveLength(100);
+    expect(ids.map((id) => ann.outcomeCode(id))).toEqual(ids.map(() => "event"));
+    expect(readSentActions(ann)).toHaveLength(100);
     const added = ann.events.filter(({ n }) => n === "added").map(({ d }) => (d as { n: number }).n);
     expect(added).toEqual(Array.from({ length: 100 }, (_, n) => n));
   });
 
   it("time out if the room does not come back, and were not done then", async () => {
-    const { ann, go } = await meet();
+    const { ann, go } = await openRoomWithAnn();
     ann.cut();
     ann.isOffline = true;
     const [short, usual, patient] = [
@@ -164,107 +167,107 @@ describe("actions made while away", () => {
       ann.say("C", { timeoutMs: Number.POSITIVE_INFINITY }),
     ];
     go(4_999);
-    expect(ann.fate(short)).toBeUndefined();
+    expect(ann.outcomeCode(short)).toBeUndefined();
     go(1);
-    expect(ann.fate(short)).toBe("timeout");
+    expect(ann.outcomeCode(short)).toBe("timeout");
     go(55_000);
-    expect([ann.fate(usual), ann.fate(patient)]).toEqual(["timeout", undefined]);
+    expect([ann.outcomeCode(usual), ann.outcomeCode(patient)]).toEqual(["timeout", undefined]);
     go(600_000);
     ann.isOffline = false;
     go(30_000);
-    expect(ann.fate(patient)).toBe("event");
-    expect(said(ann)).toEqual(["C"]);
+    expect(ann.outcomeCode(patient)).toBe("event");
+    expect(readLines(ann)).toEqual(["C"]);
   });
 
   it("and never sent go out in the room's next life too", async () => {
-    const { stage, ann, go } = await meet();
+    const { stage, ann, go } = await openRoomWithAnn();
     ann.cut();
     const id = ann.say("Still here");
-    stage.room.end(stage.now);
-    stage.settle();
+    stage.room.close(stage.now);
+    stage.makeDurable();
     await stage.wake();
     go(30_000);
-    expect(ann.fate(id)).toBe("event");
+    expect(ann.outcomeCode(id)).toBe("event");
   });
 });
 
 describe("an action whose answer is lost", () => {
   it("[O1] is sent again under its id and done once, whether or not it had arrived", async () => {
     for (const arrives of [true, false]) {
-      const { stage, ann, go } = await meet();
+      const { stage, ann, go } = await openRoomWithAnn();
       const id = ann.say("Once");
-      if (arrives) ann.speak();
+      if (arrives) ann.deliverUp();
       ann.cut();
       go(30_000);
-      expect(ann.fate(id)).toBe("event");
-      expect(said(ann)).toEqual(["Once"]);
+      expect(ann.outcomeCode(id)).toBe("event");
+      expect(readLines(ann)).toEqual(["Once"]);
       expect(stage.room.summary(stage.now).seq).toBe(2);
       // What the replay tells need not be asked for again.
-      expect(sent(ann).map((message) => message.id)).toEqual(arrives ? [id] : [id, id]);
+      expect(readSentActions(ann).map((message) => message.id)).toEqual(arrives ? [id] : [id, id]);
     }
   });
 
   it("[O1] and whose event is in a fresh state is told its number", async () => {
-    const { stage, ann } = await meet({ settings: { recoveryMs: 1_000 } });
-    const bob = new Visitor(stage, "bob").start();
+    const { stage, ann } = await openRoomWithAnn({ settings: { recoveryMs: 1_000 } });
+    const bob = new SessionClient(stage, "bob").start();
     const id = ann.say("Once");
-    ann.speak();
+    ann.deliverUp();
     ann.cut();
     ann.isOffline = true;
-    pass(stage, [ann, bob], 20_000);
+    advance(stage, [ann, bob], 20_000);
     bob.say("Later");
-    pass(stage, [ann, bob], 2_000);
-    stage.world.now += 10_000;
+    advance(stage, [ann, bob], 2_000);
+    stage.runtime.now += 10_000;
     bob.say("Last");
-    pass(stage, [ann, bob], 10);
+    advance(stage, [ann, bob], 10);
     ann.isOffline = false;
-    pass(stage, [ann, bob], 15_000);
-    expect(ann.fresh).toBe(2);
+    advance(stage, [ann, bob], 15_000);
+    expect(ann.freshCount).toBe(2);
     expect(ann.outcome(id)).toEqual({ is: "answer", seq: expect.any(Number) });
   });
 
   it("[O2] is not sent into another life of the room, and says that nobody knows", async () => {
-    const { stage, ann, go } = await meet();
+    const { stage, ann, go } = await openRoomWithAnn();
     const id = ann.say("Before");
     ann.cut();
-    stage.room.end(stage.now);
-    stage.settle();
+    stage.room.close(stage.now);
+    stage.makeDurable();
     await stage.wake();
     go(30_000);
-    expect(ann.fate(id)).toBe("unknown_outcome");
-    expect(sent(ann)).toHaveLength(1);
-    expect(said(ann)).toEqual([]);
+    expect(ann.outcomeCode(id)).toBe("unknown_outcome");
+    expect(readSentActions(ann)).toHaveLength(1);
+    expect(readLines(ann)).toEqual([]);
   });
 
   it("[O2] is not sent after half of the time that the room remembers it, and says that nobody knows", async () => {
-    const { ann, go } = await meet();
+    const { ann, go } = await openRoomWithAnn();
     const id = ann.say("Before", { timeoutMs: Number.POSITIVE_INFINITY });
     ann.cut();
     ann.isOffline = true;
     go(RESEND_MS / 2 - 1);
-    expect(ann.fate(id)).toBeUndefined();
+    expect(ann.outcomeCode(id)).toBeUndefined();
     go(2);
-    expect(ann.fate(id)).toBe("unknown_outcome");
+    expect(ann.outcomeCode(id)).toBe("unknown_outcome");
     ann.isOffline = false;
     go(30_000);
-    expect(sent(ann)).toHaveLength(1);
+    expect(readSentActions(ann)).toHaveLength(1);
   });
 
   it("[O2] is as old as the room's clock says, if ours has slept", async () => {
-    const { stage, ann, go } = await meet();
+    const { stage, ann, go } = await openRoomWithAnn();
     const id = ann.say("Before", { timeoutMs: Number.POSITIVE_INFINITY });
     ann.cut();
     // The room lives on for a minute that this machine's clock does not count.
-    const asleep = new Visitor(stage, "bob").start();
-    pass(stage, [asleep], RESEND_MS / 2 + 1);
+    const asleep = new SessionClient(stage, "bob").start();
+    advance(stage, [asleep], RESEND_MS / 2 + 1);
     Object.assign(ann, { skewMs: -(RESEND_MS / 2 + 1) });
     go(30_000);
-    expect(ann.fate(id)).toBe("unknown_outcome");
-    expect(sent(ann)).toHaveLength(1);
+    expect(ann.outcomeCode(id)).toBe("unknown_outcome");
+    expect(readSentActions(ann)).toHaveLength(1);
   });
 
   it("is as old as its first sending, however often it was sent again", async () => {
-    const { ann, go } = await meet();
+    const { ann, go } = await openRoomWithAnn();
     const id = ann.say("Often", { timeoutMs: Number.POSITIVE_INFINITY });
     for (let cuts = 0; cuts < 4; cuts++) {
       ann.cut();
@@ -272,34 +275,34 @@ describe("an action whose answer is lost", () => {
       ann.session.do({ f: "lab", a: "nothing", d: {} }, ann.now);
       if (cuts === 0) break;
     }
-    expect(ann.fate(id)).toBe("event");
+    expect(ann.outcomeCode(id)).toBe("event");
   });
 });
 
 describe("the end of a visit", () => {
   it("settles everything truly: what was never sent was not done, of the rest nobody knows", async () => {
-    const { stage, ann, go } = await meet();
+    const { stage, ann, go } = await openRoomWithAnn();
     const maybe = ann.say("Maybe");
     ann.cut();
     const never = ann.say("Never");
-    ann.joining = { role: "player" };
-    ann.refusal = { code: 4403, reason: "You are banned." };
+    ann.tabOptions = { role: "player" };
+    ann.tokenFailure = { code: 4403, reason: "You are banned." };
     go(30_000);
-    expect(ann.session.link).toEqual({ is: "ended", code: 4403, reason: "You are banned." });
-    expect([ann.fate(maybe), ann.fate(never)]).toEqual(["unknown_outcome", "unavailable"]);
-    expect(ann.fate(ann.say("After"))).toBe("unavailable");
-    stage.check();
+    expect(ann.session.connection).toEqual({ is: "ended", code: 4403, reason: "You are banned." });
+    expect([ann.outcomeCode(maybe), ann.outcomeCode(never)]).toEqual(["unknown_outcome", "unavailable"]);
+    expect(ann.outcomeCode(ann.say("After"))).toBe("unavailable");
+    stage.expectNoViolations();
   });
 
   it("is the person's own to make", async () => {
-    const { stage, ann } = await meet();
+    const { stage, ann } = await openRoomWithAnn();
     const id = ann.say("Bye");
     ann.session.stop();
-    expect(ann.fate(id)).toBe("unknown_outcome");
-    expect(ann.session.link).toEqual({ is: "idle" });
+    expect(ann.outcomeCode(id)).toBe("unknown_outcome");
+    expect(ann.session.connection).toEqual({ is: "idle" });
     expect(stage.room.summary(stage.now).connections).toBe(0);
     ann.start();
-    pass(stage, [ann], 100);
-    expect(ann.session.link).toEqual({ is: "live" });
+    advance(stage, [ann], 100);
+    expect(ann.session.connection).toEqual({ is: "live" });
   });
 });

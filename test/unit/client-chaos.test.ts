@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { labKind, RoomStage } from "../support/room-stage";
-import { pass, Visitor } from "../support/visitor";
+import { advance, SessionClient } from "../support/session-client";
 
 const who = fc.nat({ max: 2 });
 const step = fc.oneof(
@@ -39,7 +39,7 @@ describe("whatever happens on the way", () => {
         fc.integer({ min: 0, max: 2 ** 30 }),
         fc.array(step, { minLength: 5, maxLength: 60 }),
         async (seed, steps) => {
-          await play(seed, steps);
+          await playSteps(seed, steps);
         },
       ),
       { numRuns: 60 },
@@ -47,34 +47,34 @@ describe("whatever happens on the way", () => {
   }, 60_000);
 
   // What once went wrong stays here.
-  it.each<[number, Step[]]>([])("holds for seed %i", (seed, steps) => play(seed, steps));
+  it.each<[number, Step[]]>([])("holds for seed %i", (seed, steps) => playSteps(seed, steps));
 });
 
-async function play(seed: number, steps: readonly Step[]): Promise<void> {
+async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
   const stage = await RoomStage.open({ seed, settings: { actionRate: { count: 50, perMs: 1_000 } } });
-  const visitors = ["ann", "bob", "cleo"].map((user) => new Visitor(stage, user).start());
+  const visitors = ["ann", "bob", "cleo"].map((user) => new SessionClient(stage, user).start());
   /** Never cut: what it hears is what the room said. */
-  const witness = new Visitor(stage, "witness").start();
+  const witness = new SessionClient(stage, "witness").start();
   const all = [...visitors, witness];
   // Their tokens end every minute, and are renewed by a second socket, however the first one fares.
-  for (const visitor of all) visitor.lifeMs = 60_000;
-  const asked = new Map<string, { visitor: Visitor; what: string }>();
+  for (const visitor of all) visitor.tokenLifeMs = 60_000;
+  const asked = new Map<string, { visitor: SessionClient; what: string }>();
   let versions = 1;
 
   for (const next of steps) {
-    const visitor = visitors["who" in next ? next.who : 0] as Visitor;
+    const visitor = visitors["who" in next ? next.who : 0] as SessionClient;
     switch (next.is) {
       case "act":
-        asked.set(act(visitor, next.what), { visitor, what: next.what });
+        asked.set(actAs(visitor, next.what), { visitor, what: next.what });
         break;
       case "hear":
-        visitor.hear(next.count);
+        visitor.deliverDown(next.count);
         break;
       case "speak":
-        visitor.speak(next.count);
+        visitor.deliverUp(next.count);
         break;
       case "pass":
-        pass(stage, all, next.ms);
+        advance(stage, all, next.ms);
         break;
       case "cut":
         visitor.cut();
@@ -91,47 +91,47 @@ async function play(seed: number, steps: readonly Step[]): Promise<void> {
         break;
       case "crash":
         await stage.crash();
-        for (const each of all) each.lost();
+        for (const each of all) each.loseServer();
         break;
       case "newLife":
         // As if it had been cleaned up while nobody looked: whoever comes back finds another room of the same name.
         await stage.crash();
-        for (const each of all) each.lost();
-        stage.room.end(stage.now);
-        stage.settle();
+        for (const each of all) each.loseServer();
+        stage.room.close(stage.now);
+        stage.makeDurable();
         await stage.wake();
         break;
       case "newCode":
         versions++;
         stage.kind = labKind({ version: String(versions), migrate: (old) => old as never });
         await stage.sleep().catch(() => stage.crash());
-        pass(stage, all, 10);
+        advance(stage, all, 10);
         break;
     }
   }
 
   for (const visitor of visitors) visitor.isOffline = false;
-  pass(stage, all, 200_000);
+  advance(stage, all, 200_000);
   for (const visitor of all) visitor.session.verify(visitor.now);
-  pass(stage, all, 5_000);
+  advance(stage, all, 5_000);
 
   const { seq } = stage.room.summary(stage.now);
   const told = new Map(
     witness.events.map((event, index) => [`${witness.epochs[index]} ${event.seq}`, event]),
   );
   for (const visitor of all) {
-    expect(visitor.session.link, visitor.user).toEqual({ is: "live" });
+    expect(visitor.session.connection, visitor.user).toEqual({ is: "live" });
     expect(visitor.session.seq, visitor.user).toBe(seq);
-    inOrder(visitor);
+    expectInOrder(visitor);
     visitor.events.forEach((event, index) => {
       const same = told.get(`${visitor.epochs[index]} ${event.seq}`);
       if (same) expect(event).toEqual(same);
     });
-    const verdict = visitor.verdicts.at(-1);
+    const verdict = visitor.verifications.at(-1);
     expect(verdict?.differing, visitor.user).toEqual([]);
     expect(visitor.problems).toEqual([]);
-    expect(visitor.session.slices.sum("chat")).toBe(witness.session.slices.sum("chat"));
-    expect(visitor.session.slices.sum("lab")).toBe(witness.session.slices.sum("lab"));
+    expect(visitor.session.slices.checksum("chat")).toBe(witness.session.slices.checksum("chat"));
+    expect(visitor.session.slices.checksum("lab")).toBe(witness.session.slices.checksum("lab"));
   }
 
   const done = new Map<string, number>();
@@ -147,10 +147,10 @@ async function play(seed: number, steps: readonly Step[]): Promise<void> {
       expect(times, JSON.stringify(outcome)).toBe(0);
   }
   // Whoever was cut off was never so by a fault of the protocol's.
-  expect(stage.world.reports.map(({ error }) => String(error))).toEqual([]);
+  expect(stage.runtime.reports.map(({ error }) => String(error))).toEqual([]);
 }
 
-function act(visitor: Visitor, what: "say" | "add" | "echo" | "small" | "deal"): string {
+function actAs(visitor: SessionClient, what: "say" | "add" | "echo" | "small" | "deal"): string {
   switch (what) {
     case "say":
       return visitor.say("Hello");
@@ -166,7 +166,7 @@ function act(visitor: Visitor, what: "say" | "add" | "echo" | "small" | "deal"):
 }
 
 /** Numbers grow by one in a life of the room; only where the state came anew may some be left out. */
-function inOrder({ events, epochs }: Visitor): void {
+function expectInOrder({ events, epochs }: SessionClient): void {
   events.forEach((event, index) => {
     const before = events[index - 1];
     if (before && epochs[index] === epochs[index - 1] && event.seq <= before.seq)

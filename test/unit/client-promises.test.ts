@@ -19,7 +19,7 @@ async function open(more: object = {}) {
 }
 
 /** How a promise stands once everything that can happen by itself has happened. */
-async function fateOf(promise: Promise<unknown>): Promise<string> {
+async function settledAs(promise: Promise<unknown>): Promise<string> {
   const settled = promise.then(
     () => "done",
     (error: Error) => ("code" in error ? String(error.code) : error.message),
@@ -31,9 +31,9 @@ describe("a promise is settled, whatever happens:", () => {
   it("`joined`, when one leaves instead", async () => {
     const { room } = await open();
     const joined = room.joined();
-    expect(await fateOf(joined)).toBe("open");
+    expect(await settledAs(joined)).toBe("open");
     room.leave();
-    expect(await fateOf(joined)).toBe("You have left the room.");
+    expect(await settledAs(joined)).toBe("You have left the room.");
   });
 
   it("`joined`, by a join that comes later", async () => {
@@ -47,25 +47,25 @@ describe("a promise is settled, whatever happens:", () => {
     });
     rooms.push(room);
     const joined = room.joined();
-    expect(await fateOf(joined)).toBe("open");
+    expect(await settledAs(joined)).toBe("open");
     room.join();
     (await fake.socket(0)).welcome();
-    expect(await fateOf(joined)).toBe("done");
+    expect(await settledAs(joined)).toBe("done");
   });
 
   it("`verify`, when the visit ends, when one leaves, and when it is over already", async () => {
     const { room, socket, fake } = await open();
     const early = room.verify();
     socket.welcome();
-    expect(await fateOf(early)).toBe("open");
+    expect(await settledAs(early)).toBe("open");
     socket.hear({ t: "bye", code: 4410, reason: "The room was closed." });
-    expect(await fateOf(early)).toBe("The room was closed.");
-    expect(await fateOf(room.verify())).toBe("The room was closed.");
+    expect(await settledAs(early)).toBe("The room was closed.");
+    expect(await settledAs(room.verify())).toBe("The room was closed.");
     room.join();
     (await fake.socket(1)).welcome();
     const late = room.verify();
     room.leave();
-    expect(await fateOf(late)).toBe("You have left the room.");
+    expect(await settledAs(late)).toBe("You have left the room.");
   });
 
   it("`verify`, by another answer where the first was of another moment", async () => {
@@ -73,7 +73,7 @@ describe("a promise is settled, whatever happens:", () => {
     socket.welcome();
     const verdict = room.verify();
     socket.hear({ t: "checksum", seq: 7, sums: {} });
-    expect(await fateOf(verdict)).toBe("open");
+    expect(await settledAs(verdict)).toBe("open");
     await vi.waitUntil(() => socket.sent.filter((text) => text.includes("verify")).length === 2, 3_000);
     socket.hear({ t: "checksum", seq: 0, sums: {} });
     expect(await verdict).toMatchObject({ seq: 0, differing: [] });
@@ -86,8 +86,8 @@ describe("a promise is settled, whatever happens:", () => {
     room.on("refused", (error) => refused.push(error));
     const first = room.do("chat", "say", { text: "x" }, { id: "same" });
     const second = room.do("chat", "say", { text: "x" }, { id: "same" });
-    expect(await fateOf(second)).toBe("duplicate");
-    expect(await fateOf(first)).toBe("open");
+    expect(await settledAs(second)).toBe("duplicate");
+    expect(await settledAs(first)).toBe("open");
     socket.frame({ f: "chat", n: "said", d: { name: "Ann", text: "x" }, by: "ann", op: "same" });
     expect(await first).toMatchObject({ n: "said", seq: 1 });
     expect(refused).toMatchObject([{ code: "duplicate", id: "same" }]);
@@ -99,7 +99,7 @@ describe("a promise is settled, whatever happens:", () => {
     const done = room.do("chat", "say", { text: "x" });
     const id = socket.asked[0]?.id ?? "";
     socket.hear({ t: "nack", id, code: "draining", message: "The room is moving.", retryAfterMs: 30 });
-    expect(await fateOf(done)).toBe("open");
+    expect(await settledAs(done)).toBe("open");
     expect(room.pending).toMatchObject([{ id, isSent: false }]);
     await vi.waitUntil(() => socket.asked.length === 2, 3_000);
     expect(socket.asked[1]).toEqual(socket.asked[0]);
@@ -111,7 +111,7 @@ describe("a promise is settled, whatever happens:", () => {
     const { room, socket } = await open();
     socket.welcome();
     room.leave();
-    expect(await fateOf(room.do("chat", "say", { text: "x" }))).toBe("unavailable");
+    expect(await settledAs(room.do("chat", "say", { text: "x" }))).toBe("unavailable");
     expect(room.pending).toEqual([]);
   });
 
@@ -127,6 +127,6 @@ describe("a promise is settled, whatever happens:", () => {
     socket.welcome();
     expect(socket.asked).toMatchObject([{ f: "chat", a: "say" }]);
     socket.hear({ t: "ack", id: socket.asked[0]?.id ?? "", seq: 1 });
-    expect(await fateOf(done)).toBe("done");
+    expect(await settledAs(done)).toBe("done");
   });
 });

@@ -71,12 +71,17 @@ async function open(children: ReactNode, { strict = false, connects = true } = {
   return { ...fake, element, render, hear, first: socket as NonNullable<typeof socket>, root };
 }
 
-const joined = (user: string, name = user): WireEvent => ({
+const joinedEvent = (user: string, name = user): WireEvent => ({
   f: "presence",
   n: "joined",
   d: { user, name, role: "player" },
 });
-const said = (text: string): WireEvent => ({ f: "chat", n: "said", d: { name: "Bob", text }, by: "bob" });
+const saidEvent = (text: string): WireEvent => ({
+  f: "chat",
+  n: "said",
+  d: { name: "Bob", text },
+  by: "bob",
+});
 
 describe("useFeature", () => {
   it("a component that reads one member renders once for a hundred unrelated events", async () => {
@@ -86,10 +91,10 @@ describe("useFeature", () => {
       return useMembers(({ members }) => members.ann?.name) ?? "nobody";
     }
     const { element, hear } = await open(createElement(Ann));
-    await hear(joined("ann", "Ann"));
+    await hear(joinedEvent("ann", "Ann"));
     expect(element.textContent).toBe("Ann");
     renders = 0;
-    for (let n = 0; n < 50; n++) await hear(said(String(n)), joined(`user-${n}`));
+    for (let n = 0; n < 50; n++) await hear(saidEvent(String(n)), joinedEvent(`user-${n}`));
     expect(renders).toBe(0);
     await hear({ f: "presence", n: "left", d: { user: "ann" } });
     expect(renders).toBe(1);
@@ -105,11 +110,11 @@ describe("useFeature", () => {
       return useFeature("presence", ({ members }) => Object.keys(members).sort(), sameList).join(" ");
     }
     const { element, hear } = await open(createElement(Names));
-    await hear(joined("bob"), joined("ann"));
+    await hear(joinedEvent("bob"), joinedEvent("ann"));
     renders = 0;
-    await hear(said("Hello"), { f: "presence", n: "changed", d: { user: "ann", status: "busy" } });
+    await hear(saidEvent("Hello"), { f: "presence", n: "changed", d: { user: "ann", status: "busy" } });
     expect(renders).toBe(0);
-    await hear(joined("cleo"));
+    await hear(joinedEvent("cleo"));
     expect(element.textContent).toBe("ann bob cleo");
     expect(renders).toBe(1);
   });
@@ -125,7 +130,7 @@ describe("useFeature", () => {
     }
     const { element, hear } = await open(createElement(Both), { strict: true });
     for (let n = 1; n <= 5; n++) {
-      await hear(said("Hello"));
+      await hear(saidEvent("Hello"));
       expect(element.textContent).toBe(`${n}/${n}`);
     }
     for (const pair of pairs) {
@@ -141,7 +146,7 @@ describe("useFeature", () => {
       return createElement("button", { type: "button", onClick: () => setUser("bob") }, name);
     }
     const { element, hear } = await open(createElement(Chooser));
-    await hear(joined("ann", "Ann"), joined("bob", "Bob"));
+    await hear(joinedEvent("ann", "Ann"), joinedEvent("bob", "Bob"));
     await act(async () => element.querySelector("button")?.click());
     expect(element.textContent).toBe("Bob");
   });
@@ -187,8 +192,8 @@ describe("useDo", () => {
       return useFeature("chat", ({ messages }) => messages.length);
     }
     const { hear } = await open(createElement(Say));
-    await hear(said("One"));
-    await hear(said("Two"));
+    await hear(saidEvent("One"));
+    await hear(saidEvent("Two"));
     expect(seen.size).toBe(1);
   });
 });
@@ -276,7 +281,7 @@ describe("RoomProvider", () => {
     });
     const socket = await fake.socket(0);
     await act(async () => socket.welcome());
-    await act(async () => socket.frame(joined("ann")));
+    await act(async () => socket.frame(joinedEvent("ann")));
     expect([...element.querySelectorAll("p")].map(({ textContent }) => textContent)).toEqual([
       "1, live",
       "0, idle",
@@ -344,11 +349,11 @@ describe("RoomProvider", () => {
     await act(async () => show("hall"));
     const hall = await fake.socket(0);
     await act(async () => hall.welcome());
-    await act(async () => hall.frame(said("in the hall")));
+    await act(async () => hall.frame(saidEvent("in the hall")));
     await act(async () => startTransition(() => show("yard")));
     const yard = await fake.socket(1);
     await act(async () => yard.welcome());
-    await act(async () => yard.frame(said("in the yard")));
+    await act(async () => yard.frame(saidEvent("in the yard")));
     expect(element.textContent).toBe("yard: in the yard");
     expect([...pairs]).toEqual(["hall: ", "hall: in the hall", "yard: ", "yard: in the yard"]);
   });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { originOf, problemOf } from "../../src/client/address";
+import { findRoomNameProblem, resolveOrigin } from "../../src/client/browser/room-url";
 import { type ActionError, joinRoom } from "../../src/client/room-client";
 import { fakeSockets } from "../support/fake-socket";
 
@@ -13,12 +13,12 @@ afterEach(() => {
 });
 const rooms: { leave(): void }[] = [];
 
-function keep<T extends { leave(): void }>(room: T): T {
+function leaveAfterTest<T extends { leave(): void }>(room: T): T {
   rooms.push(room);
   return room;
 }
 
-function memory(kept: Record<string, string> = {}) {
+function memoryStore(kept: Record<string, string> = {}) {
   return {
     kept,
     getItem: (key: string) => kept[key] ?? null,
@@ -32,7 +32,7 @@ function memory(kept: Record<string, string> = {}) {
 }
 
 /** A server that opens guests, or answers what the story wants. */
-function guests(answer?: (body: { name?: string; token?: string }) => Response) {
+function stubGuestServer(answer?: (body: { name?: string; token?: string }) => Response) {
   const asked: { url: string; body: { name?: string; token?: string } }[] = [];
   vi.stubGlobal("fetch", async (url: string, { body }: { body: string }) => {
     const told = JSON.parse(body);
@@ -54,11 +54,11 @@ const jwt = (exp: number) => `x.${Buffer.from(JSON.stringify({ exp })).toString(
 
 describe("a guest", () => {
   it("is opened, kept, and the same the next time without asking", async () => {
-    const asked = guests();
+    const asked = stubGuestServer();
     const fake = fakeSockets();
-    const storage = memory();
+    const storage = memoryStore();
     const join = () =>
-      keep(
+      leaveAfterTest(
         joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", storage, WebSocket: fake.WebSocket }),
       );
     const first = join();
@@ -70,9 +70,9 @@ describe("a guest", () => {
   });
 
   it("who leaves and joins again is the same where nothing is kept, as in Node", async () => {
-    const asked = guests();
+    const asked = stubGuestServer();
     const fake = fakeSockets();
-    const room = keep(
+    const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", WebSocket: fake.WebSocket }),
     );
     await fake.socket(0);
@@ -83,11 +83,13 @@ describe("a guest", () => {
   });
 
   it("keeps being the same one under another name, and when the token grows old", async () => {
-    const asked = guests();
+    const asked = stubGuestServer();
     const fake = fakeSockets();
-    const storage = memory();
+    const storage = memoryStore();
     const join = (name: string) =>
-      keep(joinRoom({ host: HOST, kind: "main", room: "hall", name, storage, WebSocket: fake.WebSocket }));
+      leaveAfterTest(
+        joinRoom({ host: HOST, kind: "main", room: "hall", name, storage, WebSocket: fake.WebSocket }),
+      );
     join("Ann").leave();
     await vi.waitFor(() => expect(asked).toHaveLength(1));
     await vi.waitFor(() => expect(Object.keys(storage.kept)).toHaveLength(1));
@@ -105,13 +107,13 @@ describe("a guest", () => {
   });
 
   it("whose old token is refused is somebody new", async () => {
-    const asked = guests(({ token }) =>
+    const asked = stubGuestServer(({ token }) =>
       token
         ? Response.json({ code: "not_allowed", message: "Too old." }, { status: 401 })
         : Response.json({ token: "t", user: "guest-new", name: "Ann", expiresAt: Date.now() + WEEK_MS }),
     );
     const fake = fakeSockets();
-    const storage = memory({
+    const storage = memoryStore({
       [`tallyroom.guest.${HOST}`]: JSON.stringify({
         token: "old",
         user: "guest-old",
@@ -119,7 +121,7 @@ describe("a guest", () => {
         expiresAt: 0,
       }),
     });
-    keep(
+    leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", storage, WebSocket: fake.WebSocket }),
     );
     expect(tokenIn((await fake.socket(0)).url)).toBe("t");
@@ -127,11 +129,13 @@ describe("a guest", () => {
   });
 
   it("in two rooms at the same moment is one", async () => {
-    const asked = guests();
+    const asked = stubGuestServer();
     const fake = fakeSockets();
-    const storage = memory();
+    const storage = memoryStore();
     for (const room of ["one", "two"])
-      keep(joinRoom({ host: HOST, kind: "main", room, name: "Ann", storage, WebSocket: fake.WebSocket }));
+      leaveAfterTest(
+        joinRoom({ host: HOST, kind: "main", room, name: "Ann", storage, WebSocket: fake.WebSocket }),
+      );
     const urls = [(await fake.socket(0)).url, (await fake.socket(1)).url];
     expect(urls.map(tokenIn)).toEqual(["guest-1/1", "guest-1/1"]);
     expect(asked).toHaveLength(1);
@@ -146,13 +150,13 @@ describe("a guest", () => {
       return { ok: true, status: 200, json: () => new Promise(() => {}) };
     });
     const fake = fakeSockets();
-    const room = keep(
+    const room = leaveAfterTest(
       joinRoom({
         host: HOST,
         kind: "main",
         room: "hall",
         name: "Ann",
-        storage: memory(),
+        storage: memoryStore(),
         WebSocket: fake.WebSocket,
       }),
     );
@@ -164,15 +168,15 @@ describe("a guest", () => {
   });
 
   it("where guests are not welcome hears so, once", async () => {
-    const asked = guests(() =>
+    const asked = stubGuestServer(() =>
       Response.json({ code: "not_allowed", message: "Guests are off." }, { status: 403 }),
     );
-    const room = keep(
+    const room = leaveAfterTest(
       joinRoom({
         host: HOST,
         kind: "main",
         room: "hall",
-        storage: memory(),
+        storage: memoryStore(),
         WebSocket: fakeSockets().WebSocket,
       }),
     );
@@ -182,15 +186,15 @@ describe("a guest", () => {
   });
 
   it("of a server that is away, or has had enough, waits", async () => {
-    guests(() =>
+    stubGuestServer(() =>
       Response.json({ code: "rate_limited", message: "Slow down.", retryAfterMs: 60_000 }, { status: 429 }),
     );
-    const room = keep(
+    const room = leaveAfterTest(
       joinRoom({
         host: HOST,
         kind: "main",
         room: "hall",
-        storage: memory(),
+        storage: memoryStore(),
         WebSocket: fakeSockets().WebSocket,
       }),
     );
@@ -203,9 +207,11 @@ describe("a guest", () => {
 
   it("of a server that cannot be reached, or is none of ours, waits and tells no more than there is to tell", async () => {
     const status = async (answer: () => Response) => {
-      guests(answer);
+      stubGuestServer(answer);
       const { WebSocket } = fakeSockets();
-      const room = keep(joinRoom({ host: HOST, kind: "main", room: "hall", storage: memory(), WebSocket }));
+      const room = leaveAfterTest(
+        joinRoom({ host: HOST, kind: "main", room: "hall", storage: memoryStore(), WebSocket }),
+      );
       await vi.waitFor(() => expect(room.status.is).toBe("waiting"));
       return room.status;
     };
@@ -220,13 +226,13 @@ describe("a guest", () => {
   });
 
   it("keeps nothing where nothing can be kept", async () => {
-    guests();
+    stubGuestServer();
     const fake = fakeSockets();
     const forbidden = () => {
       throw new Error("forbidden");
     };
     const storage = { getItem: forbidden, setItem: forbidden, removeItem: forbidden };
-    keep(
+    leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", storage, WebSocket: fake.WebSocket }),
     );
     expect(tokenIn((await fake.socket(0)).url)).toBe("guest-1/1");
@@ -243,7 +249,7 @@ describe("getToken", () => {
       // The first has ended as soon as it is looked at again.
       return jwt(seconds + (asked === 1 ? 4 : 3_600));
     };
-    const room = keep(
+    const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", getToken, WebSocket: fake.WebSocket }),
     );
     (await fake.socket(0)).welcome();
@@ -260,7 +266,7 @@ describe("getToken", () => {
   }, 15_000);
 
   it("that fails is asked again later, and says why", async () => {
-    const room = keep(
+    const room = leaveAfterTest(
       joinRoom({
         host: HOST,
         kind: "main",
@@ -277,7 +283,7 @@ describe("getToken", () => {
 describe("a room", () => {
   async function open(more: object = {}) {
     const fake = fakeSockets();
-    const room = keep(
+    const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket, ...more }),
     );
     const socket = await fake.socket(0);
@@ -382,10 +388,14 @@ describe("a room", () => {
         throw new SyntaxError("That is no address.");
       }
     }
-    const room = keep(joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: Refusing }));
+    const room = leaveAfterTest(
+      joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: Refusing }),
+    );
     await vi.waitFor(() => expect(room.status.is).toBe("waiting"));
     for (const name of ["../up", "", undefined as unknown as string]) {
-      const odd = keep(joinRoom({ host: HOST, kind: "main", room: name, token: "t", WebSocket: Refusing }));
+      const odd = leaveAfterTest(
+        joinRoom({ host: HOST, kind: "main", room: name, token: "t", WebSocket: Refusing }),
+      );
       expect(odd.status).toMatchObject({ is: "ended", code: 4404 });
     }
   });
@@ -404,7 +414,7 @@ describe("a room", () => {
 
   it("[A5] comes again where a handshake of its own that broke arrived all the same, and took its place", async () => {
     const fake = fakeSockets();
-    const room = keep(
+    const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket }),
     );
     (await fake.socket(0)).dispatchEvent(new Event("error"));
@@ -423,7 +433,7 @@ describe("a room", () => {
 
   it("of a server that tells no pace pings at the usual one", async () => {
     const fake = fakeSockets();
-    const room = keep(
+    const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket }),
     );
     const socket = await fake.socket(0);
@@ -471,11 +481,11 @@ describe("joinRoom", () => {
 
 describe("an address", () => {
   it("is read as people write it", () => {
-    expect(originOf("https://play.example.org/")).toBe("https://play.example.org");
-    expect(originOf("ws://play.example.org:8080")).toBe("http://play.example.org:8080");
-    expect(originOf("wss://play.example.org")).toBe("https://play.example.org");
-    expect(originOf("play.example.org")).toBe("https://play.example.org");
-    expect(originOf("https://play.example.org/rooms/")).toBe("https://play.example.org/rooms");
+    expect(resolveOrigin("https://play.example.org/")).toBe("https://play.example.org");
+    expect(resolveOrigin("ws://play.example.org:8080")).toBe("http://play.example.org:8080");
+    expect(resolveOrigin("wss://play.example.org")).toBe("https://play.example.org");
+    expect(resolveOrigin("play.example.org")).toBe("https://play.example.org");
+    expect(resolveOrigin("https://play.example.org/rooms/")).toBe("https://play.example.org/rooms");
     for (const host of [
       "localhost:1999",
       "127.0.0.1:1999",
@@ -485,25 +495,25 @@ describe("an address", () => {
       "[::1]:8787",
       "lab.local:1999",
     ])
-      expect(originOf(host)).toBe(`http://${host}`);
+      expect(resolveOrigin(host)).toBe(`http://${host}`);
     for (const host of ["localhost.example.org", "172.32.0.1", "100.1.1.1"])
-      expect(originOf(host)).toBe(`https://${host}`);
+      expect(resolveOrigin(host)).toBe(`https://${host}`);
     vi.stubGlobal("location", { host: "play.example.org:81", protocol: "http:" });
-    expect(originOf(undefined)).toBe("http://play.example.org:81");
-    expect(originOf("play.example.org:81")).toBe("http://play.example.org:81");
-    expect(originOf("other.example.org")).toBe("https://other.example.org");
+    expect(resolveOrigin(undefined)).toBe("http://play.example.org:81");
+    expect(resolveOrigin("play.example.org:81")).toBe("http://play.example.org:81");
+    expect(resolveOrigin("other.example.org")).toBe("https://other.example.org");
   });
 
   it("that cannot be one is an error that says so", () => {
     for (const host of ["no host", "ftp://play.example.org", "https://", "play.example.org?x=1", "/rooms"])
-      expect(() => originOf(host)).toThrow(`"${host}" is no host`);
-    for (const host of ["", undefined]) expect(() => originOf(host)).toThrow("needs a `host`");
+      expect(() => resolveOrigin(host)).toThrow(`"${host}" is not a host name`);
+    for (const host of ["", undefined]) expect(() => resolveOrigin(host)).toThrow("needs a `host`");
   });
 
   it("knows what cannot be a room", () => {
-    expect(problemOf("main", "Friday-quiz_1.0")).toBeUndefined();
+    expect(findRoomNameProblem("main", "Friday-quiz_1.0")).toBeUndefined();
     for (const room of ["", ".", "..", "a/b", "a?b", "a#b", "é", "a".repeat(65)])
-      expect(problemOf("main", room)).toBeDefined();
-    expect(problemOf("Main", "hall")).toBeDefined();
+      expect(findRoomNameProblem("main", room)).toBeDefined();
+    expect(findRoomNameProblem("Main", "hall")).toBeDefined();
   });
 });

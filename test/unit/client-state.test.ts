@@ -1,53 +1,55 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Outlook } from "../../src/client/session/outlook";
+import { createMonotonicClock } from "../../src/client/browser/monotonic-clock";
+import { OptimisticStates } from "../../src/client/session/optimistic";
 import { Pacer } from "../../src/client/session/pacer";
-import { RoomClock } from "../../src/client/session/room-clock";
+import { SyncedClock } from "../../src/client/session/room-clock";
 import { OutgoingSignals } from "../../src/client/session/signals";
-import { steadyClock } from "../../src/client/steady-clock";
 import { RoomStage } from "../support/room-stage";
-import { pass, statesOf, Visitor } from "../support/visitor";
+import { advance, SessionClient, toFeatureTable } from "../support/session-client";
 
 const CHECK_MS = 400_000;
 
 describe("checksums", () => {
   it("are compared in the background while something happens, and not in a room where nothing does", async () => {
     const stage = await RoomStage.open();
-    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
+    const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
     for (let n = 0; n < 20; n++) {
       bob.say("Hello");
-      pass(stage, [ann, bob], 20_000);
+      advance(stage, [ann, bob], 20_000);
     }
-    const compared = ann.verdicts.length;
+    const compared = ann.verifications.length;
     expect(compared).toBeGreaterThanOrEqual(2);
     expect(
-      ann.verdicts.every(({ features, differing }) => features.length === 3 && differing.length === 0),
+      ann.verifications.every(({ features, differing }) => features.length === 3 && differing.length === 0),
     ).toBe(true);
-    pass(stage, [ann, bob], CHECK_MS);
-    const settled = ann.verdicts.length;
+    advance(stage, [ann, bob], CHECK_MS);
+    const settled = ann.verifications.length;
     expect(settled).toBeLessThanOrEqual(compared + 1);
-    pass(stage, [ann, bob], CHECK_MS);
-    expect(ann.verdicts).toHaveLength(settled);
+    advance(stage, [ann, bob], CHECK_MS);
+    expect(ann.verifications).toHaveLength(settled);
   });
 
   it("that differ bring the state anew, silently, and at most once a minute", async () => {
     const stage = await RoomStage.open();
-    const states = statesOf(stage.kind);
+    const states = toFeatureTable(stage.kind);
     const { chat, ...others } = states as Record<string, NonNullable<(typeof states)[string]>>;
     let lies = 0;
     const impure = { ...chat, reduce: () => ({ messages: [{ lie: ++lies }] }) } as NonNullable<typeof chat>;
-    const ann = new Visitor(stage, "ann", { features: { ...others, chat: impure } }).start();
-    const bob = new Visitor(stage, "bob").start();
+    const ann = new SessionClient(stage, "ann", { features: { ...others, chat: impure } }).start();
+    const bob = new SessionClient(stage, "bob").start();
     const freshAt: number[] = [];
     for (let n = 0; n < 300; n++) {
       bob.say("Hello");
       ann.session.verify(ann.now);
-      const before = ann.fresh;
-      pass(stage, [ann, bob], 2_000);
-      expect(ann.session.link).toEqual({ is: "live" });
-      if (ann.fresh > before) freshAt.push(stage.now);
+      const before = ann.freshCount;
+      advance(stage, [ann, bob], 2_000);
+      expect(ann.session.connection).toEqual({ is: "live" });
+      if (ann.freshCount > before) freshAt.push(stage.now);
     }
-    expect(ann.verdicts.filter(({ differing }) => differing.includes("chat")).length).toBeGreaterThan(10);
+    expect(ann.verifications.filter(({ differing }) => differing.includes("chat")).length).toBeGreaterThan(
+      10,
+    );
     expect(freshAt.length).toBeGreaterThanOrEqual(8);
     const gaps = freshAt.slice(1).map((at, index) => at - (freshAt[index] ?? 0));
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(58_000);
@@ -56,36 +58,36 @@ describe("checksums", () => {
 
   it("are not compared where the room runs another version: the client says so and goes on", async () => {
     const stage = await RoomStage.open();
-    const states = statesOf(stage.kind);
+    const states = toFeatureTable(stage.kind);
     const old = {
       ...states.chat,
       version: "older",
       reduce: (state: unknown) => state,
     } as (typeof states)["chat"];
-    const ann = new Visitor(stage, "ann", { features: { ...states, chat: old as never } }).start();
+    const ann = new SessionClient(stage, "ann", { features: { ...states, chat: old as never } }).start();
     expect(ann.session.outdated).toBe(true);
     ann.say("Hello");
     ann.session.verify(ann.now);
-    pass(stage, [ann], 1_000);
-    expect(ann.verdicts).toMatchObject([{ features: ["presence", "lab"], differing: [] }]);
-    expect(ann.fresh).toBe(1);
+    advance(stage, [ann], 1_000);
+    expect(ann.verifications).toMatchObject([{ features: ["presence", "lab"], differing: [] }]);
+    expect(ann.freshCount).toBe(1);
   });
 
   it("a feature that this client does not have makes it outdated and nothing worse", async () => {
     const stage = await RoomStage.open();
-    const { lab: _, ...known } = statesOf(stage.kind);
-    const ann = new Visitor(stage, "ann", { features: known }).start();
+    const { lab: _, ...known } = toFeatureTable(stage.kind);
+    const ann = new SessionClient(stage, "ann", { features: known }).start();
     ann.do("lab", "add", { n: 1 });
     ann.session.verify(ann.now);
-    pass(stage, [ann], 1_000);
+    advance(stage, [ann], 1_000);
     expect(ann.session.outdated).toBe(true);
     expect(Object.keys(ann.session.states)).toEqual(["presence", "chat"]);
-    expect(ann.verdicts).toMatchObject([{ features: ["presence", "chat"], differing: [] }]);
+    expect(ann.verifications).toMatchObject([{ features: ["presence", "chat"], differing: [] }]);
   });
 
   it("a reducer that throws is told of, keeps its state, and has it brought anew", async () => {
     const stage = await RoomStage.open();
-    const states = statesOf(stage.kind);
+    const states = toFeatureTable(stage.kind);
     let throws = true;
     const sore = {
       ...states.lab,
@@ -94,32 +96,32 @@ describe("checksums", () => {
         return states.lab?.reduce(state, event);
       },
     } as NonNullable<(typeof states)["lab"]>;
-    const ann = new Visitor(stage, "ann", { features: { ...states, lab: sore } }).start();
+    const ann = new SessionClient(stage, "ann", { features: { ...states, lab: sore } }).start();
     const id = ann.do("lab", "urgent");
-    ann.speak();
-    ann.hear(1);
+    ann.deliverUp();
+    ann.deliverDown(1);
     throws = false;
-    pass(stage, [ann], 5_000);
-    expect(ann.fate(id)).toBe("event");
+    advance(stage, [ann], 5_000);
+    expect(ann.outcomeCode(id)).toBe("event");
     expect(ann.problems).toEqual(["The reducer of lab failed"]);
     expect(ann.session.states.lab).toMatchObject({ total: 1 });
-    expect(ann.session.link).toEqual({ is: "live" });
+    expect(ann.session.connection).toEqual({ is: "live" });
   });
 });
 
 describe("private slices", () => {
   it("are one's own, live, and there again after a break", async () => {
     const stage = await RoomStage.open();
-    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
-    pass(stage, [ann, bob], 100);
+    const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
+    advance(stage, [ann, bob], 100);
     bob.do("lab", "deal", { to: ["ann"] });
-    pass(stage, [ann, bob], 200);
+    advance(stage, [ann, bob], 200);
     const cards = ann.session.mine.lab;
     expect(cards).toEqual([expect.any(Number)]);
     expect(bob.session.mine.lab).toEqual([]);
     ann.cut();
     bob.do("lab", "deal", { to: ["ann"] });
-    pass(stage, [ann, bob], 20_000);
+    advance(stage, [ann, bob], 20_000);
     expect(ann.session.mine.lab).toEqual([...(cards as number[]), expect.any(Number)]);
   });
 });
@@ -137,16 +139,16 @@ describe("the room's clock", () => {
         fc.array(probe, { minLength: 1, maxLength: 30 }),
         fc.integer({ min: -1e9, max: 1e9 }),
         (probes, offset) => {
-          const clock = new RoomClock();
+          const clock = new SyncedClock();
           let now = 1e12;
           for (const { there, back, thinks } of probes) {
             const t0 = now;
             const t1 = t0 + there + offset;
             const t2 = t1 + thinks;
             now = t0 + there + thinks + back;
-            clock.probed({ t0, t1, t2 }, now);
+            clock.addProbe({ t0, t1, t2 }, now);
             // Doubles of this size have steps of a tenth of a microsecond.
-            expect(Math.abs(clock.at(now) - (now + offset))).toBeLessThanOrEqual(clock.errorMs + 0.01);
+            expect(Math.abs(clock.roomTime(now) - (now + offset))).toBeLessThanOrEqual(clock.errorMs + 0.01);
             now += 100;
           }
           const best = Math.min(...probes.map(({ there, back }) => (there + back) / 2));
@@ -158,29 +160,29 @@ describe("the room's clock", () => {
 
   it("is known from the welcome on, and better after a few probes", async () => {
     const stage = await RoomStage.open();
-    const ann = new Visitor(stage, "ann", { isSkewedMs: -7_000_000 }).start();
-    expect(ann.session.clock.at(ann.now)).toBe(stage.now);
-    pass(stage, [ann], 4_000);
-    const probes = ann.said.filter(({ text }) => text.includes('"clock"')).length;
+    const ann = new SessionClient(stage, "ann", { isSkewedMs: -7_000_000 }).start();
+    expect(ann.session.clock.roomTime(ann.now)).toBe(stage.now);
+    advance(stage, [ann], 4_000);
+    const probes = ann.sent.filter(({ text }) => text.includes('"clock"')).length;
     expect(probes).toBe(5);
     // Nobody asks a room that sleeps what time it is.
-    pass(stage, [ann], 3_000_000);
-    expect(ann.said.filter(({ text }) => text.includes('"clock"'))).toHaveLength(probes);
+    advance(stage, [ann], 3_000_000);
+    expect(ann.sent.filter(({ text }) => text.includes('"clock"'))).toHaveLength(probes);
     expect(ann.session.clock.errorMs).toBe(0);
   });
 
   it("takes no nonsense for an answer", () => {
-    const clock = new RoomClock();
-    clock.probed({ t0: 2_000, t1: 5, t2: 6 }, 1_000);
-    clock.probed({ t0: 0, t1: 0, t2: 5_000 }, 1_000);
-    expect(clock.isSet).toBe(false);
+    const clock = new SyncedClock();
+    clock.addProbe({ t0: 2_000, t1: 5, t2: 6 }, 1_000);
+    clock.addProbe({ t0: 0, t1: 0, t2: 5_000 }, 1_000);
+    expect(clock.isSynced).toBe(false);
   });
 });
 
 describe("our own clock", () => {
   it("never goes back, keeps a machine's own pace, and counts the time that it slept", () => {
     const times = { wall: 1_000_000, start: 0 };
-    const now = steadyClock(
+    const now = createMonotonicClock(
       () => times.wall,
       () => times.start,
     );
@@ -200,33 +202,33 @@ describe("our own clock", () => {
 describe("signals", () => {
   it("[F5] are told to the others, and dropped while nobody is there to tell", async () => {
     const stage = await RoomStage.open();
-    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
-    pass(stage, [ann, bob], 100);
+    const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
+    advance(stage, [ann, bob], 100);
     bob.session.signal("lab", "point", { x: 1 }, bob.now);
-    pass(stage, [ann, bob], 200);
+    advance(stage, [ann, bob], 200);
     bob.cut();
     bob.session.signal("lab", "point", { x: 2 }, bob.now);
-    pass(stage, [ann, bob], 30_000);
+    advance(stage, [ann, bob], 30_000);
     expect(ann.signals).toEqual([{ f: "lab", n: "point", d: { x: 1 }, by: "bob" }]);
   });
 
   it("[L1] keep within their rate: the newest wins and the last is told", async () => {
     const stage = await RoomStage.open();
-    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
-    pass(stage, [ann, bob], 100);
+    const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
+    advance(stage, [ann, bob], 100);
     for (let x = 0; x < 50; x++) {
       bob.session.signal("lab", "rare", { x }, bob.now);
-      pass(stage, [ann, bob], 100);
+      advance(stage, [ann, bob], 100);
     }
-    pass(stage, [ann, bob], 10_000);
+    advance(stage, [ann, bob], 10_000);
     expect(ann.signals.map(({ d }) => d)).toEqual([{ x: 0 }, { x: 49 }]);
     expect(bob.outcomes.size).toBe(0);
   });
 
   it("[L1] [L2] that stream are never more than their rule nor the connection's, and no action waits behind them", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
-    const ann = new Visitor(stage, "ann").start();
-    pass(stage, [ann], 5_000);
+    const ann = new SessionClient(stage, "ann").start();
+    advance(stage, [ann], 5_000);
     const asked: string[] = [];
     const waits: number[] = [];
     const from = stage.now;
@@ -235,12 +237,12 @@ describe("signals", () => {
       if (n % 100 === 50) asked.push(ann.do("lab", "nothing"));
       const before = asked.filter((id) => ann.outcome(id) === undefined).length;
       waits.push(before);
-      pass(stage, [ann], 5);
+      advance(stage, [ann], 5);
     }
-    expect(asked.map((id) => ann.fate(id))).toEqual(asked.map(() => "answer"));
+    expect(asked.map((id) => ann.outcomeCode(id))).toEqual(asked.map(() => "answer"));
     // A round of this loop is 5 ms: none of the actions was under way for more than 60.
     expect(waits.filter((count) => count > 0).length).toBeLessThanOrEqual(asked.length * 12);
-    const sent = ann.said.filter(({ text }) => text.includes('"sig"')).map(({ at }) => at);
+    const sent = ann.sent.filter(({ text }) => text.includes('"sig"')).map(({ at }) => at);
     expect(sent.length).toBeGreaterThan(((stage.now - from) / 1_000) * 25);
     for (const at of sent)
       expect(sent.filter((other) => other > at - 1_000 && other <= at).length).toBeLessThanOrEqual(30);
@@ -267,13 +269,13 @@ describe("a pacer", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 60 }), fc.array(step, { maxLength: 60 }), (count, steps) => {
         const pacer = new Pacer();
-        pacer.follow({ count, perMs: 1_000 });
+        pacer.setRate({ count, perMs: 1_000 });
         const sent: number[] = [];
         let now = 0;
         for (const { after, tries } of steps) {
           now += after;
-          for (let n = 0; n < tries && pacer.wait(now) === 0; n++) {
-            pacer.sent(now);
+          for (let n = 0; n < tries && pacer.waitMs(now) === 0; n++) {
+            pacer.countSent(now);
             sent.push(now);
           }
         }
@@ -287,10 +289,10 @@ describe("a pacer", () => {
 describe("one's own actions, shown ahead", () => {
   it("are there at once, give way to what happened without a flicker, and go when they are refused", async () => {
     const stage = await RoomStage.open();
-    const [ann, bob] = [new Visitor(stage, "ann").start(), new Visitor(stage, "bob").start()];
-    pass(stage, [ann, bob], 100);
+    const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
+    advance(stage, [ann, bob], 100);
     const failures: unknown[] = [];
-    const outlook = new Outlook(
+    const outlook = new OptimisticStates(
       ann.session.slices,
       {
         chat: { say: (d, { name }) => ({ n: "said", d: { name, text: (d as { text: string }).text } }) },
@@ -304,7 +306,7 @@ describe("one's own actions, shown ahead", () => {
       (_, error) => failures.push(error),
     );
     const texts = () => {
-      const { chat } = outlook.states(ann.session.pending, ann.session.you, ann.session.seq) as {
+      const { chat } = outlook.compute(ann.session.pending, ann.session.you, ann.session.seq) as {
         chat: { messages: { text: string }[] };
       };
       return chat.messages.map(({ text }) => text);
@@ -313,20 +315,20 @@ describe("one's own actions, shown ahead", () => {
     ann.say("Two");
     ann.say("Three");
     expect(texts()).toEqual(["Two", "Three"]);
-    pass(stage, [bob], 0);
+    advance(stage, [bob], 0);
     expect(texts()).toEqual(["Two", "Three"]);
-    bob.pump();
+    bob.deliverAll();
     // Message by message: what is ours is there in every picture, once.
     for (let n = 0; n < 10; n++) {
-      ann.speak();
-      stage.pass(50);
-      ann.hear(1);
+      ann.deliverUp();
+      stage.advance(50);
+      ann.deliverDown(1);
       expect(texts().filter((text) => text !== "One")).toEqual(["Two", "Three"]);
     }
     expect(ann.session.pending).toEqual([]);
     expect(texts()).toEqual(["One", "Two", "Three"]);
 
-    const state = () => outlook.states(ann.session.pending, ann.session.you, ann.session.seq);
+    const state = () => outlook.compute(ann.session.pending, ann.session.you, ann.session.seq);
     const settled = state();
     expect(settled).toBe(ann.session.states);
     ann.do("lab", "add", { n: 5 });
@@ -337,7 +339,7 @@ describe("one's own actions, shown ahead", () => {
     ann.do("lab", "small", { text: "x" });
     expect(state()).toMatchObject({ lab: { total: 5 } });
     expect(failures).toHaveLength(1);
-    pass(stage, [ann, bob], 500);
+    advance(stage, [ann, bob], 500);
     expect(state()).toBe(ann.session.states);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { byteLength, codePoints, decode, hasControl, isOpId } from "../../src/protocol/codec";
 import { MAX_DEPTH, MAX_MESSAGE_BYTES } from "../../src/protocol/limits";
 import { up } from "../../src/protocol/schema/up";
-import { hostileMessages } from "../platforms/hostile-messages";
+import { makeHostileMessages } from "../platforms/hostile-messages";
 import { freshSeed, randomFrom } from "../platforms/random";
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
@@ -138,7 +138,7 @@ describe("decoding what a client says", () => {
 
   it("[M4] refuses the hostile corpus, in a sentence that tells nothing of the inside", () => {
     const random = randomFrom(freshSeed());
-    for (const { about, treatment, data, binary } of hostileMessages(
+    for (const { about, treatment, data, binary } of makeHostileMessages(
       random,
       { refused: 4_000, any: 1_000, signal: 200 },
       100,

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type Config, readConfig } from "../../src/platform/config";
+import { type Config, readConfig } from "../../src/config/config";
 
-function config(env: Record<string, unknown>): Config {
+function readConfigOrThrow(env: Record<string, unknown>): Config {
   const read = readConfig(env);
   if (!read.ok) throw new Error(read.problems.join(" "));
   return read.config;
 }
 
-function problems(env: Record<string, unknown>): string[] {
+function readProblems(env: Record<string, unknown>): string[] {
   const read = readConfig(env);
   return read.ok ? [] : read.problems;
 }
@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
 
 describe("an environment", () => {
   it("with nothing in it gives every default of the protocol, and no guests", () => {
-    expect(config({})).toEqual({
+    expect(readConfigOrThrow({})).toEqual({
       guests: false,
       allowedOrigins: [],
       room: {
@@ -55,7 +55,7 @@ describe("an environment", () => {
 
   it("sets each of them", () => {
     expect(
-      config({
+      readConfigOrThrow({
         AUTH_SECRET: "s".repeat(32),
         BATCH_SECRET: "b".repeat(32),
         AUTH_JWKS_URL: "https://id.example.org/keys",
@@ -127,7 +127,7 @@ describe("an environment", () => {
 
   it("takes an empty variable for one that is not set, and leaves unknown ones alone", () => {
     expect(
-      config({
+      readConfigOrThrow({
         AUTH_SECRET: "",
         GUESTS: " ",
         FLUSH_MS: undefined,
@@ -135,16 +135,21 @@ describe("an environment", () => {
         SOMETHING: "else",
         ROOMS: {},
       }),
-    ).toEqual(config({}));
+    ).toEqual(readConfigOrThrow({}));
   });
 
   it("keeps every byte of a secret, whatever space is around it", () => {
     const secret = ` ${"s".repeat(31)}\n`;
-    expect(config({ AUTH_SECRET: secret }).authSecret).toBe(secret);
+    expect(readConfigOrThrow({ AUTH_SECRET: secret }).authSecret).toBe(secret);
   });
 
   it("switches a limit off with 0, and chat's with its own", () => {
-    const off = config({ CHAT_LIMIT: "0", READ_LIMIT: "0", CONNECT_LIMIT: "0", NEW_ROOM_LIMIT: 0 });
+    const off = readConfigOrThrow({
+      CHAT_LIMIT: "0",
+      READ_LIMIT: "0",
+      CONNECT_LIMIT: "0",
+      NEW_ROOM_LIMIT: 0,
+    });
     expect(off.room.rules).toEqual({ "chat.say": null });
     expect(off.limits).toMatchObject({ read: null, readMiss: null, connect: null, newRoom: null });
   });
@@ -152,7 +157,7 @@ describe("an environment", () => {
 
 describe("NETWORK_LIMITS", () => {
   it("[L7] follows what an address may, also where that is off, and never past what a window holds", () => {
-    const { networkLimits } = config({ READ_LIMIT: "0", CONNECT_LIMIT: "90000/60" });
+    const { networkLimits } = readConfigOrThrow({ READ_LIMIT: "0", CONNECT_LIMIT: "90000/60" });
     expect(networkLimits).toMatchObject({
       read: null,
       readMiss: null,
@@ -161,7 +166,10 @@ describe("NETWORK_LIMITS", () => {
   });
 
   it("[L7] sets one where an address has none", () => {
-    const { limits, networkLimits } = config({ NEW_ROOM_LIMIT: "0", NETWORK_LIMITS: "newRoom=5/60" });
+    const { limits, networkLimits } = readConfigOrThrow({
+      NEW_ROOM_LIMIT: "0",
+      NETWORK_LIMITS: "newRoom=5/60",
+    });
     expect([limits.newRoom, networkLimits.newRoom]).toEqual([null, { count: 5, perMs: 60_000 }]);
   });
 
@@ -183,7 +191,7 @@ describe("NETWORK_LIMITS", () => {
 
 describe("RULE_LIMITS", () => {
   it("sets any rule of a feature, everywhere or in one kind of room", () => {
-    const { rules } = config({
+    const { rules } = readConfigOrThrow({
       RULE_LIMITS: "presence.set=5/10, quiz:chat.say=0,chat.say=3/1.5",
       CHAT_LIMIT: "1/1",
     }).room;
@@ -195,7 +203,7 @@ describe("RULE_LIMITS", () => {
   });
 
   it("leaves the rules of somebody else's feature to it", () => {
-    expect(config({ RULE_LIMITS: "race.steer=60/1" }).room.rules).toEqual({
+    expect(readConfigOrThrow({ RULE_LIMITS: "race.steer=60/1" }).room.rules).toEqual({
       "race.steer": { count: 60, perMs: 1_000 },
     });
   });
@@ -213,7 +221,7 @@ describe("RULE_LIMITS", () => {
       "main:presence.update=1/1",
       "scores.toString=1/1",
     ]) {
-      expect(problems({ RULE_LIMITS: value }), value).toEqual([
+      expect(readProblems({ RULE_LIMITS: value }), value).toEqual([
         expect.stringMatching(/^RULE_LIMITS must .*\.$/),
       ]);
     }
@@ -279,7 +287,7 @@ describe("a value that makes no sense", () => {
     }
     for (const [name, values] of Object.entries(odd)) {
       for (const value of values) {
-        const said = problems({ [name]: value });
+        const said = readProblems({ [name]: value });
         expect(said, `${name}=${value}`).toHaveLength(1);
         expect(said[0]).toMatch(new RegExp(`^${name} must .*\\.$`));
       }
@@ -287,7 +295,7 @@ describe("a value that makes no sense", () => {
   });
 
   it("is one of several that are all told at once", () => {
-    expect(problems({ GUESTS: "maybe", FLUSH_MS: "soon", CHAT_LIMIT: "often" })).toHaveLength(3);
+    expect(readProblems({ GUESTS: "maybe", FLUSH_MS: "soon", CHAT_LIMIT: "often" })).toHaveLength(3);
   });
 
   it("is never repeated: it may be a secret that went astray", () => {
@@ -304,20 +312,20 @@ describe("a value that makes no sense", () => {
       "MAX_USERS",
       "AUTH_JWKS_URL",
     ];
-    const said = problems(Object.fromEntries(names.map((name) => [name, astray])));
+    const said = readProblems(Object.fromEntries(names.map((name) => [name, astray])));
     expect(said).toHaveLength(names.length);
     expect(said.join(" ")).not.toContain(astray);
   });
 
   it("is three variables of which only some are set", () => {
     const all = { AUTH_JWKS_URL: "https://id.example.org", AUTH_ISSUER: "i", AUTH_AUDIENCE: "a" };
-    expect(problems(all)).toEqual([]);
+    expect(readProblems(all)).toEqual([]);
     for (const missing of Object.keys(all)) {
-      const [said, ...others] = problems({ ...all, [missing]: "" });
+      const [said, ...others] = readProblems({ ...all, [missing]: "" });
       expect(said).toContain(`Without a value: ${missing}.`);
       expect(others).toEqual([]);
     }
-    expect(problems({ AUTH_ISSUER: "i" })[0]).toContain("Without a value: AUTH_JWKS_URL, AUTH_AUDIENCE.");
+    expect(readProblems({ AUTH_ISSUER: "i" })[0]).toContain("Without a value: AUTH_JWKS_URL, AUTH_AUDIENCE.");
   });
 
   it("is a key server whose keys anybody on the way could change", () => {
@@ -329,7 +337,7 @@ describe("a value that makes no sense", () => {
       "https://id.example.org:123456/",
       "id.example.org",
     ]) {
-      expect(problems({ ...rest, AUTH_JWKS_URL: url }), url).toHaveLength(1);
+      expect(readProblems({ ...rest, AUTH_JWKS_URL: url }), url).toHaveLength(1);
     }
     for (const url of [
       "http://127.0.0.1:9000/keys",
@@ -337,7 +345,7 @@ describe("a value that makes no sense", () => {
       "http://[::1]:80/",
       "https://a.org/k?v=1",
     ]) {
-      expect(problems({ ...rest, AUTH_JWKS_URL: url }), url).toEqual([]);
+      expect(readProblems({ ...rest, AUTH_JWKS_URL: url }), url).toEqual([]);
     }
   });
 });

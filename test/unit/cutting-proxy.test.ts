@@ -2,17 +2,17 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { randomFrom } from "../platforms/random";
 import { eventually } from "../platforms/waiting";
-import { CuttingProxy, type CuttingProxyOptions, type Line } from "../support/cutting-proxy";
+import { CuttingProxy, type CuttingProxyOptions, type ProxiedConnection } from "../support/cutting-proxy";
 
 /** One end of a connection: what it heard, and how it ended. */
-class End {
-  heard = "";
+class SocketEnd {
+  received = "";
   ended: "open" | "fin" | "reset" = "open";
 
   constructor(readonly socket: Socket) {
     socket.setEncoding("utf8");
     socket.on("data", (text: string) => {
-      this.heard += text;
+      this.received += text;
     });
     socket.on("end", () => {
       if (this.ended === "open") this.ended = "fin";
@@ -26,22 +26,22 @@ class End {
 describe("a proxy that cuts", () => {
   let server: Server;
   let proxy: CuttingProxy;
-  let here: End;
-  let there: End;
-  let line: Line;
+  let here: SocketEnd;
+  let there: SocketEnd;
+  let line: ProxiedConnection;
 
   async function open(options: Partial<CuttingProxyOptions> = {}): Promise<void> {
     const { port } = server.address() as AddressInfo;
     proxy = await new CuttingProxy({ port, random: randomFrom(7), deafMs: 60_000, ...options }).start();
-    const came = new Promise<End>((resolve) =>
-      server.once("connection", (socket) => resolve(new End(socket))),
+    const came = new Promise<SocketEnd>((resolve) =>
+      server.once("connection", (socket) => resolve(new SocketEnd(socket))),
     );
-    here = new End(connect(Number(proxy.host.split(":")[1]), "127.0.0.1"));
+    here = new SocketEnd(connect(Number(proxy.host.split(":")[1]), "127.0.0.1"));
     there = await came;
-    [line] = proxy.lines as [Line];
+    [line] = proxy.connections as [ProxiedConnection];
     here.socket.write("hello");
     there.socket.write("welcome");
-    await eventually(() => there.heard === "hello" && here.heard === "welcome", "words both ways");
+    await eventually(() => there.received === "hello" && here.received === "welcome", "words both ways");
   }
 
   beforeEach(async () => {
@@ -64,7 +64,7 @@ describe("a proxy that cuts", () => {
   it("ends both sides in order, after what was said", async () => {
     await open();
     there.socket.write(", sit down");
-    await eventually(() => here.heard === "welcome, sit down", "it");
+    await eventually(() => here.received === "welcome, sit down", "it");
     proxy.cut(line, "fin");
     await eventually(() => here.ended === "fin" && there.ended === "fin", "two ends");
   });
@@ -76,7 +76,7 @@ describe("a proxy that cuts", () => {
     here.socket.write("anybody?");
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(here.ended).toBe("open");
-    expect(there.heard).toBe("hello");
+    expect(there.received).toBe("hello");
   });
 
   it("leaves one side in its belief: the server", async () => {
@@ -86,7 +86,7 @@ describe("a proxy that cuts", () => {
     there.socket.write("anybody?");
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(there.ended).toBe("open");
-    expect(here.heard).toBe("welcome");
+    expect(here.received).toBe("welcome");
   });
 
   it("tells the believer in the end", async () => {
@@ -100,7 +100,7 @@ describe("a proxy that cuts", () => {
     proxy.cut(line, "torn");
     there.socket.write("12345678");
     await eventually(() => there.ended === "reset" || here.ended === "reset", "the end");
-    expect(["welcome", "welcome1234"]).toContain(here.heard);
+    expect(["welcome", "welcome1234"]).toContain(here.received);
   });
 
   it("stalls one way and not the other, and loses nothing", async () => {
@@ -108,10 +108,10 @@ describe("a proxy that cuts", () => {
     line.stall("up");
     here.socket.write(" you");
     there.socket.write(" back");
-    await eventually(() => here.heard === "welcome back", "the way down");
-    expect(there.heard).toBe("hello");
-    line.letGo("up");
-    await eventually(() => there.heard === "hello you", "the way up");
+    await eventually(() => here.received === "welcome back", "the way down");
+    expect(there.received).toBe("hello");
+    line.resume("up");
+    await eventually(() => there.received === "hello you", "the way up");
   });
 
   it("delays each piece and keeps their order", async () => {
@@ -121,15 +121,15 @@ describe("a proxy that cuts", () => {
       there.socket.write(word);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    await eventually(() => here.heard === `welcome${said.join("")}`, "all of it");
+    await eventually(() => here.received === `welcome${said.join("")}`, "all of it");
   });
 
   it("refuses whoever comes while it is told to", async () => {
     await open();
-    proxy.refuses = true;
-    const late = new End(connect(Number(proxy.host.split(":")[1]), "127.0.0.1"));
+    proxy.isRefusing = true;
+    const late = new SocketEnd(connect(Number(proxy.host.split(":")[1]), "127.0.0.1"));
     await eventually(() => late.ended === "reset", "a reset");
-    expect(proxy.lines).toEqual([line]);
+    expect(proxy.connections).toEqual([line]);
   });
 
   it("passes a side's own end on to the other", async () => {

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { forwardSocket } from "../../src/platform/edge/forward";
-import { decodeHello, encodeHello, HELLO_HEADER } from "../../src/platform/edge/hello-header";
-import { byeText, closeReason } from "../../src/platform/edge/refusal";
+import { forwardSocket } from "../../src/edge/forward";
+import { decodeTicket, encodeTicket, TICKET_HEADER } from "../../src/edge/handshake";
+import { formatBye, truncateCloseReason } from "../../src/edge/socket-rejection";
 import { byteLength } from "../../src/protocol/codec";
-import type { Hello } from "../../src/room/hello";
+import type { JoinTicket } from "../../src/room/inbound/join-ticket";
 
-const hello: Hello = {
+const hello: JoinTicket = {
   conn: "abcdefgh-_123456",
   user: "__proto__",
   name: "Zoë 🎲",
@@ -22,8 +22,8 @@ describe("what a room is handed", () => {
   it("is a socket with a hello and nothing else", () => {
     const request = forwardSocket("main", "hall", hello);
     expect(request.url).toBe("http://room/parties/main/hall?_pk=abcdefgh-_123456");
-    expect([...request.headers.keys()].sort()).toEqual(["upgrade", HELLO_HEADER]);
-    expect(decodeHello(request.headers.get(HELLO_HEADER))).toEqual(hello);
+    expect([...request.headers.keys()].sort()).toEqual(["upgrade", TICKET_HEADER]);
+    expect(decodeTicket(request.headers.get(TICKET_HEADER))).toEqual(hello);
   });
 });
 
@@ -49,9 +49,9 @@ describe("a hello", () => {
     );
     fc.assert(
       fc.property(hellos, (any) => {
-        const encoded = encodeHello(any);
+        const encoded = encodeTicket(any);
         expect(encoded).toMatch(/^[\w-]+$/);
-        expect(decodeHello(encoded)).toEqual({ ...any });
+        expect(decodeTicket(encoded)).toEqual({ ...any });
       }),
     );
   });
@@ -82,18 +82,18 @@ describe("a hello", () => {
       ].map(encode),
     ];
     expect(conn).toBe(hello.conn);
-    for (const other of others) expect(decodeHello(other), String(other)).toBeUndefined();
+    for (const other of others) expect(decodeTicket(other), String(other)).toBeUndefined();
   });
 });
 
 describe("a close", () => {
   it("carries as much of its reason as fits, cut between characters", () => {
-    expect(closeReason("Full.")).toBe("Full.");
-    expect(closeReason("x".repeat(123))).toBe("x".repeat(123));
-    expect(closeReason("x".repeat(124))).toBe(`${"x".repeat(120)}…`);
+    expect(truncateCloseReason("Full.")).toBe("Full.");
+    expect(truncateCloseReason("x".repeat(123))).toBe("x".repeat(123));
+    expect(truncateCloseReason("x".repeat(124))).toBe(`${"x".repeat(120)}…`);
     fc.assert(
       fc.property(fc.string({ unit: "grapheme", maxLength: 200 }), (reason) => {
-        const cut = closeReason(reason);
+        const cut = truncateCloseReason(reason);
         expect(byteLength(cut)).toBe(Buffer.byteLength(cut));
         expect(byteLength(cut)).toBeLessThanOrEqual(123);
         expect(reason.startsWith(cut.replace(/…$/, ""))).toBe(true);
@@ -102,12 +102,12 @@ describe("a close", () => {
   });
 
   it("follows a bye that says it whole", () => {
-    expect(JSON.parse(byeText(4401, "x".repeat(200)))).toEqual({
+    expect(JSON.parse(formatBye(4401, "x".repeat(200)))).toEqual({
       t: "bye",
       code: 4401,
       reason: "x".repeat(200),
     });
-    expect(JSON.parse(byeText(1012, "Later.", 500))).toEqual({
+    expect(JSON.parse(formatBye(1012, "Later.", 500))).toEqual({
       t: "bye",
       code: 1012,
       reason: "Later.",

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { GUEST_RENEW_MS, GUEST_TOKEN_MS } from "../../src/identity/guest";
 import { verifyToken } from "../../src/identity/token";
-import { claims, edgeOf, forge, NOW, OTHER_SECRET, SECRET } from "../support/edge";
+import { forgeToken, makeClaims, NOW, OTHER_SECRET, openTestEdge, SECRET } from "../support/test-edge";
 
-interface Asked {
+interface GuestRequest {
   method?: string;
   headers?: Record<string, string>;
   env?: Record<string, string>;
@@ -12,7 +12,7 @@ interface Asked {
 
 async function ask(
   body: object | string | null,
-  { method = "POST", headers = {}, env = {}, now = NOW }: Asked = {},
+  { method = "POST", headers = {}, env = {}, now = NOW }: GuestRequest = {},
 ) {
   const text = typeof body === "string" || body === null ? body : JSON.stringify(body);
   const request = new Request("http://127.0.0.1:1999/auth/guest", {
@@ -20,7 +20,7 @@ async function ask(
     headers,
     body: text,
   });
-  const response = await edgeOf(env).guest(request, now);
+  const response = await openTestEdge(env).answerGuest(request, now);
   expect(response.headers.get("Cache-Control")).toBe("no-store");
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
@@ -104,10 +104,13 @@ describe("renewing", () => {
       `http://127.0.0.1:1999/parties/main/hall?_pk=tab&token=${encodeURIComponent(String(renewed.token))}`,
     );
     const openedAt = Math.floor(NOW / 1000) * 1000;
-    expect(await edgeOf().socket(request, later)).toMatchObject({ ok: true, hello: { openedAt } });
+    expect(await openTestEdge().authorizeSocket(request, later)).toMatchObject({
+      ok: true,
+      ticket: { openedAt },
+    });
     const bare = new Request("http://127.0.0.1:1999/parties/main/hall?_pk=tab");
-    const judged = await edgeOf().socket(bare, later);
-    expect(judged.ok && judged.hello, "of whom nothing tells").not.toHaveProperty("openedAt");
+    const judged = await openTestEdge().authorizeSocket(bare, later);
+    expect(judged.ok && judged.ticket, "of whom nothing tells").not.toHaveProperty("openedAt");
   });
 
   it("works for a week after the end", async () => {
@@ -123,8 +126,14 @@ describe("renewing", () => {
   });
 
   it("refuses a token that is not a guest's of this server, rather than open somebody else", async () => {
-    const forged = forge(claims({ sub: "guest-1", guest: true }), { secret: OTHER_SECRET });
-    for (const token of ["", "x", forged, forge(claims()), forge(claims({ role: "admin" }))]) {
+    const forged = forgeToken(makeClaims({ sub: "guest-1", guest: true }), { secret: OTHER_SECRET });
+    for (const token of [
+      "",
+      "x",
+      forged,
+      forgeToken(makeClaims()),
+      forgeToken(makeClaims({ role: "admin" })),
+    ]) {
       expect((await ask({ token })).status, token).toBe(401);
       expect((await ask(null, { headers: { Authorization: `Bearer ${token}` } })).status, token).toBe(401);
     }

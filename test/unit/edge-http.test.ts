@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type HttpRefusal, refusalResponse } from "../../src/platform/edge/http-refusal";
-import type { RoomCall } from "../../src/platform/edge/room-call";
-import { claims, edgeOf, forge, NOW, OTHER_SECRET } from "../support/edge";
+import { type HttpRejection, rejectionResponse } from "../../src/edge/http/http-rejection";
+import type { RoomCall } from "../../src/edge/room-call";
+import { forgeToken, makeClaims, NOW, OTHER_SECRET, openTestEdge } from "../support/test-edge";
 
 const HALL = "/parties/main/hall";
 const SAY = { id: "1", f: "chat", a: "say", d: { text: "hi" } };
-const host = forge(claims({ sub: "hana", name: "Hana", role: "host", rooms: ["main/hall"] }));
-const admin = forge(claims({ sub: "root", role: "admin" }));
+const host = forgeToken(makeClaims({ sub: "hana", name: "Hana", role: "host", rooms: ["main/hall"] }));
+const admin = forgeToken(makeClaims({ sub: "root", role: "admin" }));
 
 type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 
@@ -24,16 +24,16 @@ function call(address: string, { method = "POST", token, body, headers = {}, env
     headers: { ...headers, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) },
     ...(body === undefined ? {} : { body, duplex: "half" }),
   });
-  return edgeOf(env).http(request, NOW);
+  return openTestEdge(env).authorizeCall(request, NOW);
 }
 
-async function letIn(address: string, how: Call): Promise<RoomCall> {
+async function expectAdmitted(address: string, how: Call): Promise<RoomCall> {
   const judged = await call(address, how);
   if (!judged.ok) throw new Error(`refused: ${JSON.stringify(judged)}`);
   return judged;
 }
 
-async function refused(address: string, how: Call): Promise<HttpRefusal> {
+async function expectRejected(address: string, how: Call): Promise<HttpRejection> {
   const judged = await call(address, how);
   if (judged.ok) throw new Error(`let in: ${JSON.stringify(judged)}`);
   expect(judged.body.message).toMatch(/^[A-Z`].*[.>]$/);
@@ -56,13 +56,15 @@ describe("asking a room", () => {
       "/parties/main/hall/",
     ]) {
       for (const method of ["GET", "POST", "DELETE", "PUT"]) {
-        expect(await refused(address, { method, token: admin }), `${method} ${address}`).toMatchObject({
-          status: 404,
-          body: { code: "not_found" },
-        });
+        expect(await expectRejected(address, { method, token: admin }), `${method} ${address}`).toMatchObject(
+          {
+            status: 404,
+            body: { code: "not_found" },
+          },
+        );
       }
     }
-    expect(await refused(`${HALL}?${"x".repeat(20_000)}`, { method: "GET" })).toMatchObject({
+    expect(await expectRejected(`${HALL}?${"x".repeat(20_000)}`, { method: "GET" })).toMatchObject({
       status: 414,
       body: { code: "too_large" },
     });
@@ -70,7 +72,7 @@ describe("asking a room", () => {
 
   it("knows three methods", async () => {
     for (const method of ["PUT", "PATCH", "OPTIONS", "HEAD"]) {
-      expect(await refused(HALL, { method, token: admin })).toMatchObject({
+      expect(await expectRejected(HALL, { method, token: admin })).toMatchObject({
         status: 405,
         headers: { Allow: "GET, POST, DELETE" },
       });
@@ -82,7 +84,7 @@ describe("acting in a room's name", () => {
   const body = JSON.stringify(SAY);
 
   it("is for its host and for admins", async () => {
-    expect(await letIn(HALL, { token: host, body })).toEqual({
+    expect(await expectAdmitted(HALL, { token: host, body })).toEqual({
       ok: true,
       method: "POST",
       kind: "main",
@@ -90,27 +92,29 @@ describe("acting in a room's name", () => {
       caller: { user: "hana", name: "Hana", role: "host" },
       action: { t: "do", ...SAY },
     });
-    expect(await letIn(HALL, { token: admin, body })).toMatchObject({ caller: { role: "admin" } });
-    expect(await letIn(HALL, { token: host, method: "DELETE" })).toMatchObject({ method: "DELETE" });
+    expect(await expectAdmitted(HALL, { token: admin, body })).toMatchObject({ caller: { role: "admin" } });
+    expect(await expectAdmitted(HALL, { token: host, method: "DELETE" })).toMatchObject({ method: "DELETE" });
   });
 
   it("is for nobody else", async () => {
     for (const method of ["POST", "DELETE"]) {
-      const player = forge(claims({ rooms: ["main/hall"] }));
-      const guest = forge(claims({ sub: "guest-1", guest: true }));
-      const elsewhere = forge(claims({ role: "host", rooms: ["main/other"] }));
-      const confined = forge(claims({ role: "admin", rooms: ["quiz/*"] }));
+      const player = forgeToken(makeClaims({ rooms: ["main/hall"] }));
+      const guest = forgeToken(makeClaims({ sub: "guest-1", guest: true }));
+      const elsewhere = forgeToken(makeClaims({ role: "host", rooms: ["main/other"] }));
+      const confined = forgeToken(makeClaims({ role: "admin", rooms: ["quiz/*"] }));
       for (const token of [player, guest, elsewhere, confined]) {
-        expect(await refused(HALL, { method, token })).toMatchObject({
+        expect(await expectRejected(HALL, { method, token })).toMatchObject({
           status: 403,
           body: { code: "not_allowed" },
         });
       }
-      const ended = forge(claims({ role: "admin", exp: Math.floor(NOW / 1000) }));
-      const forged = forge(claims({ role: "admin" }), { secret: OTHER_SECRET });
-      const unsigned = forge(claims({ role: "admin" }), { header: { alg: "none" } });
+      const ended = forgeToken(makeClaims({ role: "admin", exp: Math.floor(NOW / 1000) }));
+      const forged = forgeToken(makeClaims({ role: "admin" }), { secret: OTHER_SECRET });
+      const unsigned = forgeToken(makeClaims({ role: "admin" }), { header: { alg: "none" } });
       for (const token of [undefined, "", "x", ended, forged, unsigned]) {
-        expect(await refused(HALL, { method, ...(token === undefined ? {} : { token }) })).toMatchObject({
+        expect(
+          await expectRejected(HALL, { method, ...(token === undefined ? {} : { token }) }),
+        ).toMatchObject({
           status: 401,
           body: { code: "not_allowed" },
           headers: { "WWW-Authenticate": "Bearer" },
@@ -120,15 +124,17 @@ describe("acting in a room's name", () => {
   });
 
   it("takes a token from the Authorization header alone, as a bearer's", async () => {
-    expect((await refused(`${HALL}?token=${admin}`, { body })).status).toBe(401);
+    expect((await expectRejected(`${HALL}?token=${admin}`, { body })).status).toBe(401);
     for (const header of [`Basic ${admin}`, admin, `Bearer ${admin} x`, "Bearer"]) {
-      expect((await refused(HALL, { body, headers: { Authorization: header } })).status, header).toBe(401);
+      expect((await expectRejected(HALL, { body, headers: { Authorization: header } })).status, header).toBe(
+        401,
+      );
     }
     expect((await call(HALL, { body, headers: { Authorization: `bearer  ${admin}` } })).ok).toBe(true);
   });
 
   it("is refused by a server without AUTH_SECRET, which says so", async () => {
-    expect(await refused(HALL, { token: admin, env: { AUTH_SECRET: "" } })).toMatchObject({
+    expect(await expectRejected(HALL, { token: admin, env: { AUTH_SECRET: "" } })).toMatchObject({
       status: 503,
       body: {
         code: "unavailable",
@@ -164,7 +170,7 @@ describe("an action's body", () => {
       crypto.getRandomValues(new Uint8Array(1_000)),
     ];
     for (const body of bad) {
-      const { status, body: told } = await refused(HALL, { token: admin, body });
+      const { status, body: told } = await expectRejected(HALL, { token: admin, body });
       expect([status, told.code], String(body).slice(0, 80)).toEqual([400, "bad_message"]);
       expect(told.message).not.toMatch(/JSON at position|Unexpected|SyntaxError/);
     }
@@ -172,7 +178,7 @@ describe("an action's body", () => {
 
   it("is the action that it says it is, whatever kind of message it claims to be", async () => {
     const body = JSON.stringify({ t: "verify", ...SAY });
-    expect(await letIn(HALL, { token: admin, body })).toMatchObject({ action: { t: "do", ...SAY } });
+    expect(await expectAdmitted(HALL, { token: admin, body })).toMatchObject({ action: { t: "do", ...SAY } });
   });
 
   it("has 16,384 bytes at most, however they come", async () => {
@@ -182,10 +188,10 @@ describe("an action's body", () => {
     };
     expect(await call(HALL, { token: admin, body: full(16_384) })).toMatchObject({ ok: true });
     const tooLarge = { status: 413, body: { code: "too_large" } };
-    expect(await refused(HALL, { token: admin, body: full(16_385) })).toMatchObject(tooLarge);
-    expect(await refused(HALL, { token: admin, body: "é".repeat(10_000) })).toMatchObject(tooLarge);
+    expect(await expectRejected(HALL, { token: admin, body: full(16_385) })).toMatchObject(tooLarge);
+    expect(await expectRejected(HALL, { token: admin, body: "é".repeat(10_000) })).toMatchObject(tooLarge);
     const lie = { "Content-Length": "99999999" };
-    expect(await refused(HALL, { token: admin, body: "{}", headers: lie })).toMatchObject(tooLarge);
+    expect(await expectRejected(HALL, { token: admin, body: "{}", headers: lie })).toMatchObject(tooLarge);
   });
 
   it("is not read to its end when it has none", async () => {
@@ -200,7 +206,7 @@ describe("an action's body", () => {
         cancelled = true;
       },
     });
-    expect(await refused(HALL, { token: admin, body: endless })).toMatchObject({ status: 413 });
+    expect(await expectRejected(HALL, { token: admin, body: endless })).toMatchObject({ status: 413 });
     expect(sent).toBeLessThan(30_000);
     expect(cancelled).toBe(true);
   });
@@ -208,19 +214,21 @@ describe("an action's body", () => {
   it("is not read at all from somebody who may not act", async () => {
     let asked = 0;
     const body = new ReadableStream<Uint8Array>({ pull: () => void asked++ }, { highWaterMark: 0 });
-    expect(await refused(HALL, { body })).toMatchObject({ status: 401 });
+    expect(await expectRejected(HALL, { body })).toMatchObject({ status: 401 });
     expect(asked).toBe(0);
   });
 });
 
 describe("a refusal", () => {
   it("is a JSON answer that tells a program when to come back", async () => {
-    const response = refusalResponse(await refused(HALL, { token: admin, env: { AUTH_SECRET: "" } }));
+    const response = rejectionResponse(
+      await expectRejected(HALL, { token: admin, env: { AUTH_SECRET: "" } }),
+    );
     expect(response.status).toBe(503);
     expect(response.headers.get("Retry-After")).toBe("30");
     expect(response.headers.get("Content-Type")).toMatch(/^application\/json/);
     expect(response.headers.get("Cache-Control")).toBe("no-store");
     expect(await response.json()).toMatchObject({ code: "unavailable", retryAfterMs: 30_000 });
-    expect(refusalResponse(await refused(HALL, {})).headers.get("WWW-Authenticate")).toBe("Bearer");
+    expect(rejectionResponse(await expectRejected(HALL, {})).headers.get("WWW-Authenticate")).toBe("Bearer");
   });
 });

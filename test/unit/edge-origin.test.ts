@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { answerPreflight, dress, readerOf } from "../../src/platform/edge/answer-headers";
-import { isAllowedOrigin } from "../../src/platform/edge/origin";
-import { configOf } from "../support/edge";
+import { answerPreflight, corsContextOf, withHeaders } from "../../src/edge/cors";
+import { isAllowedOrigin } from "../../src/edge/origin";
+import { readTestConfig } from "../support/test-edge";
 
 const DEPLOYED = "https://rooms.example.org/parties/main/hall";
 const LOCAL = "http://127.0.0.1:8787/parties/main/hall";
-const config = configOf({ ALLOWED_ORIGINS: "https://play.example.org,http://localhost:9" });
+const config = readTestConfig({ ALLOWED_ORIGINS: "https://play.example.org,http://localhost:9" });
 
 describe("an origin", () => {
   it("[X1] is allowed if it is ours or named, and not for looking like one", () => {
@@ -66,13 +66,13 @@ describe("an answer", () => {
   it("[X3] [X4] keeps what it says of itself, and varies by origin whoever asks", () => {
     for (const origin of [undefined, "https://play.example.org", "https://evil.org"]) {
       const answer = new Response("x", { headers: { Vary: "Accept-Encoding", "Referrer-Policy": "origin" } });
-      const { headers } = dress(answer, readerOf(ask(origin), config));
+      const { headers } = withHeaders(answer, corsContextOf(ask(origin), config));
       expect(headers.get("Vary")).toBe("Accept-Encoding, Origin");
       expect(headers.get("Referrer-Policy")).toBe("origin");
       expect(headers.get("Strict-Transport-Security")).toMatch(/max-age=\d+/);
       expect(headers.get("Access-Control-Allow-Origin")).toBe(origin?.includes("play") ? origin : null);
     }
-    const once = dress(dress(new Response("x"), { isSecure: false }), { isSecure: false });
+    const once = withHeaders(withHeaders(new Response("x"), { isSecure: false }), { isSecure: false });
     expect(once.headers.get("Vary")).toBe("Origin");
     expect(once.headers.get("Strict-Transport-Security")).toBeNull();
   });

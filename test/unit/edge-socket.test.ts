@@ -1,46 +1,58 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { digestId } from "../../src/identity/short-id";
+import type { SocketRejection } from "../../src/edge/socket-rejection";
 import { signToken, verifyToken } from "../../src/identity/token";
-import type { SocketRefusal } from "../../src/platform/edge/refusal";
+import { digestId } from "../../src/lib/ids";
 import { byteLength } from "../../src/protocol/codec";
 import { isFinal } from "../../src/protocol/codes";
-import type { Hello } from "../../src/room/hello";
-import { claims, edgeOf, forge, HOUR_MS, NOW, OTHER_SECRET, SECRET } from "../support/edge";
+import type { JoinTicket } from "../../src/room/inbound/join-ticket";
+import {
+  forgeToken,
+  HOUR_MS,
+  makeClaims,
+  NOW,
+  OTHER_SECRET,
+  openTestEdge,
+  SECRET,
+} from "../support/test-edge";
 
 const KINDS = ["main", "quiz"];
 const TAB = "6e1ccf6f-7bd1-4d61-b4b2-2f5d4b3a9e11";
 
-function knock(address: string, env: Record<string, string> = {}, headers: Record<string, string> = {}) {
+function requestSocket(
+  address: string,
+  env: Record<string, string> = {},
+  headers: Record<string, string> = {},
+) {
   const request = new Request(`http://127.0.0.1:1999${address}`, { headers });
-  return edgeOf(env, KINDS).socket(request, NOW);
+  return openTestEdge(env, KINDS).authorizeSocket(request, NOW);
 }
 
-async function enter(
+async function expectAdmitted(
   address: string,
   env?: Record<string, string>,
   headers?: Record<string, string>,
-): Promise<Hello> {
-  const judged = await knock(address, env, headers);
+): Promise<JoinTicket> {
+  const judged = await requestSocket(address, env, headers);
   if (!judged.ok) throw new Error(`refused: ${JSON.stringify(judged)}`);
-  return judged.hello;
+  return judged.ticket;
 }
 
-async function refused(address: string, env?: Record<string, string>): Promise<SocketRefusal> {
-  const judged = await knock(address, env);
+async function expectRejected(address: string, env?: Record<string, string>): Promise<SocketRejection> {
+  const judged = await requestSocket(address, env);
   if (judged.ok) throw new Error(`let in: ${JSON.stringify(judged)}`);
   expect(byteLength(judged.reason), judged.reason).toBeLessThanOrEqual(123);
   expect(judged.retryAfterMs !== undefined, "a time to come back, where coming back helps").toBe(
-    !isFinal(judged.code),
+    !isFinal(judged.closeCode),
   );
   return judged;
 }
 
 describe("a room's address", () => {
   it("is /parties/<kind>/<room>", async () => {
-    expect(await knock("/parties/main/hall")).toMatchObject({ ok: true, kind: "main", id: "hall" });
+    expect(await requestSocket("/parties/main/hall")).toMatchObject({ ok: true, kind: "main", id: "hall" });
     for (const id of ["a", "a.b-c_D9", "...", ".a", "__proto__", "constructor", "r".repeat(64)]) {
-      expect(await knock(`/parties/quiz/${id}`)).toMatchObject({ ok: true, kind: "quiz", id });
+      expect(await requestSocket(`/parties/quiz/${id}`)).toMatchObject({ ok: true, kind: "quiz", id });
     }
   });
 
@@ -60,13 +72,13 @@ describe("a room's address", () => {
       "/x/parties/main/hall",
       "/parties/main/hall;x",
     ];
-    for (const address of others) expect((await refused(address)).code, address).toBe(4404);
+    for (const address of others) expect((await expectRejected(address)).closeCode, address).toBe(4404);
   });
 
   it("names a kind that exists", async () => {
     for (const kind of ["stage", "Main", "__proto__", "constructor", "m%61in", "*"]) {
-      expect(await refused(`/parties/${kind}/hall`)).toMatchObject({
-        code: 4404,
+      expect(await expectRejected(`/parties/${kind}/hall`)).toMatchObject({
+        closeCode: 4404,
         reason: "There is no such kind of room.",
       });
     }
@@ -89,46 +101,51 @@ describe("a room's address", () => {
       "a*",
       "r".repeat(65),
     ];
-    for (const id of ids) expect((await refused(`/parties/main/${id}`)).code, id).toBe(4404);
+    for (const id of ids) expect((await expectRejected(`/parties/main/${id}`)).closeCode, id).toBe(4404);
   });
 
   it("has 8,192 characters at most", async () => {
     const address = "http://127.0.0.1:1999/parties/main/hall?x=";
     const fits = `/parties/main/hall?x=${"x".repeat(8_192 - address.length)}`;
-    expect(await knock(fits)).toMatchObject({ ok: true });
-    expect((await refused(`${fits}x`)).code).toBe(4400);
-    expect((await refused(`/parties/main/hall?token=${"x".repeat(20_000)}`)).code).toBe(4400);
-    expect((await refused(`/${"x".repeat(20_000)}`)).code).toBe(4400);
+    expect(await requestSocket(fits)).toMatchObject({ ok: true });
+    expect((await expectRejected(`${fits}x`)).closeCode).toBe(4400);
+    expect((await expectRejected(`/parties/main/hall?token=${"x".repeat(20_000)}`)).closeCode).toBe(4400);
+    expect((await expectRejected(`/${"x".repeat(20_000)}`)).closeCode).toBe(4400);
   });
 });
 
 describe("a socket's query", () => {
   it("speaks version 1, said or not", async () => {
-    expect(await knock("/parties/main/hall?v=1")).toMatchObject({ ok: true });
+    expect(await requestSocket("/parties/main/hall?v=1")).toMatchObject({ ok: true });
     for (const v of ["0", "2", "1.0", "01", "one", "", "1e0", "%201"]) {
-      expect((await refused(`/parties/main/hall?v=${v}`)).code, v).toBe(4400);
+      expect((await expectRejected(`/parties/main/hall?v=${v}`)).closeCode, v).toBe(4400);
     }
   });
 
   it("says each of our parameters once, and what it likes besides", async () => {
     for (const name of ["_pk", "token", "v", "name", "epoch", "since"]) {
-      expect(await refused(`/parties/main/hall?${name}=1&${name}=1`)).toMatchObject({
-        code: 4400,
+      expect(await expectRejected(`/parties/main/hall?${name}=1&${name}=1`)).toMatchObject({
+        closeCode: 4400,
         reason: `The address says ${name} more than once.`,
       });
     }
-    expect((await refused(`/parties/main/hall?token=${forge(claims())}&%74oken=x`)).code).toBe(4400);
-    expect(await knock("/parties/main/hall?tag=a&tag=b&unknown")).toMatchObject({ ok: true });
+    expect(
+      (await expectRejected(`/parties/main/hall?token=${forgeToken(makeClaims())}&%74oken=x`)).closeCode,
+    ).toBe(4400);
+    expect(await requestSocket("/parties/main/hall?tag=a&tag=b&unknown")).toMatchObject({ ok: true });
   });
 
   it("names a place to resume from, or none", async () => {
-    expect(await enter("/parties/main/hall?epoch=AbC-_9&since=41")).toMatchObject({
+    expect(await expectAdmitted("/parties/main/hall?epoch=AbC-_9&since=41")).toMatchObject({
       epoch: "AbC-_9",
       since: 41,
     });
-    expect(await enter("/parties/main/hall?epoch=AbC&since=0")).toMatchObject({ epoch: "AbC", since: 0 });
+    expect(await expectAdmitted("/parties/main/hall?epoch=AbC&since=0")).toMatchObject({
+      epoch: "AbC",
+      since: 0,
+    });
     for (const half of ["epoch=AbC", "since=41", "epoch=&since=", "epoch=AbC&since=", "epoch=&since=41"]) {
-      const hello = await enter(`/parties/main/hall?${half}`);
+      const hello = await expectAdmitted(`/parties/main/hall?${half}`);
       expect([hello.epoch, hello.since], half).toEqual([undefined, undefined]);
     }
   });
@@ -147,10 +164,12 @@ describe("a socket's query", () => {
       "%2B1",
       "%201",
     ]) {
-      expect((await refused(`/parties/main/hall?epoch=AbC&since=${since}`)).code, since).toBe(4400);
+      expect((await expectRejected(`/parties/main/hall?epoch=AbC&since=${since}`)).closeCode, since).toBe(
+        4400,
+      );
     }
     for (const epoch of ["%00", "a%20b", "é", "%ED%A0%80", "e".repeat(65)]) {
-      expect((await refused(`/parties/main/hall?epoch=${epoch}&since=1`)).code, epoch).toBe(4400);
+      expect((await expectRejected(`/parties/main/hall?epoch=${epoch}&since=1`)).closeCode, epoch).toBe(4400);
     }
   });
 });
@@ -165,7 +184,7 @@ describe("a socket with a token", () => {
       NOW,
       NOW + HOUR_MS,
     );
-    expect(await enter(`${room}?_pk=${TAB}&token=${token}&name=Somebody`)).toEqual({
+    expect(await expectAdmitted(`${room}?_pk=${TAB}&token=${token}&name=Somebody`)).toEqual({
       conn: expect.stringMatching(/^[\w-]{16}$/),
       user: "ann",
       name: "Ann Åberg",
@@ -177,54 +196,60 @@ describe("a socket with a token", () => {
   });
 
   it("is told 4401 with a bad token, and never taken for a guest", async () => {
-    const { exp, ...endless } = claims();
+    const { exp, ...endless } = makeClaims();
     const bad = [
       "",
       "x",
-      forge(claims(), { secret: OTHER_SECRET }),
-      forge(claims(), { header: { alg: "none" } }),
-      forge(claims(), { header: { alg: "HS512" } }),
-      forge(endless),
-      forge(claims({ exp: String(exp) })),
-      forge(claims({ exp: Math.floor(NOW / 1000) })),
-      forge(claims({ sub: "guest-1" })),
-      forge(claims({ sub: "a\u0000" })),
-      forge(claims({ role: "host" })),
-      forge(claims({ name: "😀".repeat(41) })),
+      forgeToken(makeClaims(), { secret: OTHER_SECRET }),
+      forgeToken(makeClaims(), { header: { alg: "none" } }),
+      forgeToken(makeClaims(), { header: { alg: "HS512" } }),
+      forgeToken(endless),
+      forgeToken(makeClaims({ exp: String(exp) })),
+      forgeToken(makeClaims({ exp: Math.floor(NOW / 1000) })),
+      forgeToken(makeClaims({ sub: "guest-1" })),
+      forgeToken(makeClaims({ sub: "a\u0000" })),
+      forgeToken(makeClaims({ role: "host" })),
+      forgeToken(makeClaims({ name: "😀".repeat(41) })),
     ];
     for (const token of bad)
-      expect((await refused(`${room}?_pk=${TAB}&token=${token}`)).code, token).toBe(4401);
-    expect(await refused(`${room}?token=`)).toMatchObject({ reason: "The token is empty." });
+      expect((await expectRejected(`${room}?_pk=${TAB}&token=${token}`)).closeCode, token).toBe(4401);
+    expect(await expectRejected(`${room}?token=`)).toMatchObject({ reason: "The token is empty." });
   });
 
   it("is told 4403 with a good token for another room", async () => {
     for (const role of ["player", "host", "admin"]) {
-      const token = forge(claims({ role, rooms: ["quiz/*", "main/hal"] }));
-      expect((await refused(`${room}?token=${token}`)).code, role).toBe(4403);
-      expect(await enter(`/parties/quiz/hall?token=${token}`)).toMatchObject({ role });
+      const token = forgeToken(makeClaims({ role, rooms: ["quiz/*", "main/hal"] }));
+      expect((await expectRejected(`${room}?token=${token}`)).closeCode, role).toBe(4403);
+      expect(await expectAdmitted(`/parties/quiz/hall?token=${token}`)).toMatchObject({ role });
     }
-    expect((await refused(`${room}?token=${forge(claims({ rooms: [] }))}`)).code).toBe(4403);
+    expect((await expectRejected(`${room}?token=${forgeToken(makeClaims({ rooms: [] }))}`)).closeCode).toBe(
+      4403,
+    );
   });
 
   it("keeps a user id as it is, whatever objects are born with", async () => {
     for (const sub of ["__proto__", "constructor", "a b/c?d", "💥"]) {
-      expect((await enter(`${room}?token=${forge(claims({ sub }))}`)).user).toBe(sub);
+      expect((await expectAdmitted(`${room}?token=${forgeToken(makeClaims({ sub }))}`)).user).toBe(sub);
     }
   });
 
   it("is let in as a guest by a guest's token, as long as there are guests", async () => {
-    const { user, token } = await enter(`${room}?_pk=${TAB}&name=Ann`);
-    const again = await enter(`${room}?_pk=another-tab&token=${token}&name=Bob`);
+    const { user, token } = await expectAdmitted(`${room}?_pk=${TAB}&name=Ann`);
+    const again = await expectAdmitted(`${room}?_pk=another-tab&token=${token}&name=Bob`);
     expect(again).toMatchObject({ user, name: "Ann", guest: true });
     expect(again.token, "only a bare guest is given one").toBeUndefined();
-    expect((await refused(`${room}?token=${token}`, { GUESTS: "off" })).code).toBe(4401);
+    expect((await expectRejected(`${room}?token=${token}`, { GUESTS: "off" })).closeCode).toBe(4401);
   });
 
   it("gets nothing from headers that pretend to be the edge's", async () => {
     const forged = Buffer.from(JSON.stringify({ user: "root", role: "admin", conn: "mine" })).toString(
       "base64url",
     );
-    const hello = await enter(`${room}?token=${forge(claims())}`, {}, { "x-tallyroom-hello": forged });
+    const hello = await expectAdmitted(
+      `${room}?token=${forgeToken(makeClaims())}`,
+      {},
+      { "x-tallyroom-hello": forged },
+    );
     expect(hello).toMatchObject({ user: "ann", role: "player" });
     expect(hello.conn).not.toBe("mine");
   });
@@ -234,7 +259,7 @@ describe("a bare socket", () => {
   const room = "/parties/main/hall";
 
   it("is a guest, the same whenever the tab is, and is given a token of its own", async () => {
-    const first = await enter(`${room}?_pk=${TAB}&name=%20Ann%07%20`);
+    const first = await expectAdmitted(`${room}?_pk=${TAB}&name=%20Ann%07%20`);
     expect(first).toMatchObject({
       user: expect.stringMatching(/^guest-[\w-]{16}$/),
       name: "Ann",
@@ -242,7 +267,7 @@ describe("a bare socket", () => {
       guest: true,
     });
     expect(first.user).not.toContain(TAB.slice(0, 8));
-    const second = await enter(`/parties/quiz/other?_pk=${TAB}`);
+    const second = await expectAdmitted(`/parties/quiz/other?_pk=${TAB}`);
     expect(second).toMatchObject({
       user: first.user,
       tab: first.tab,
@@ -257,23 +282,25 @@ describe("a bare socket", () => {
 
   it("is a fresh guest each time when its tab's key is short", async () => {
     for (const key of ["", "_pk=", "_pk=1", `_pk=${"x".repeat(19)}`]) {
-      const [one, two] = [await enter(`${room}?${key}`), await enter(`${room}?${key}`)];
+      const [one, two] = [await expectAdmitted(`${room}?${key}`), await expectAdmitted(`${room}?${key}`)];
       expect(one.user, key).not.toBe(two.user);
     }
-    const [one, two] = [await enter(`${room}?_pk=1`), await enter(`${room}?_pk=1`)];
+    const [one, two] = [await expectAdmitted(`${room}?_pk=1`), await expectAdmitted(`${room}?_pk=1`)];
     expect(one.tab, "a short key names a tab all the same").toBe(two.tab);
-    expect((await enter(room)).tab).not.toBe((await enter(room)).tab);
+    expect((await expectAdmitted(room)).tab).not.toBe((await expectAdmitted(room)).tab);
   });
 
   it("is called what it likes, cleaned and cut to 40 characters", async () => {
-    expect((await enter(`${room}?name=${encodeURIComponent("😀".repeat(41))}`)).name).toBe("😀".repeat(40));
-    expect((await enter(`${room}?name=%00%0A%C2%85`)).name).toMatch(/^Guest[\w-]{4}$/);
-    expect((await enter(`${room}?name=%ED%A0%80%FF`)).name.isWellFormed()).toBe(true);
+    expect((await expectAdmitted(`${room}?name=${encodeURIComponent("😀".repeat(41))}`)).name).toBe(
+      "😀".repeat(40),
+    );
+    expect((await expectAdmitted(`${room}?name=%00%0A%C2%85`)).name).toMatch(/^Guest[\w-]{4}$/);
+    expect((await expectAdmitted(`${room}?name=%ED%A0%80%FF`)).name.isWellFormed()).toBe(true);
   });
 
   it("is told 4401 where there are no guests", async () => {
-    expect(await refused(room, { GUESTS: "off" })).toMatchObject({
-      code: 4401,
+    expect(await expectRejected(room, { GUESTS: "off" })).toMatchObject({
+      closeCode: 4401,
       reason: "Guests are not let in here: a token is needed.",
     });
   });
@@ -281,14 +308,14 @@ describe("a bare socket", () => {
 
 describe("a server without AUTH_SECRET", () => {
   it("says so, and when to come back", async () => {
-    for (const query of ["", `?token=${forge(claims())}`, "?token="]) {
-      expect(await refused(`/parties/main/hall${query}`, { AUTH_SECRET: "" })).toMatchObject({
-        code: 1012,
+    for (const query of ["", `?token=${forgeToken(makeClaims())}`, "?token="]) {
+      expect(await expectRejected(`/parties/main/hall${query}`, { AUTH_SECRET: "" })).toMatchObject({
+        closeCode: 1012,
         reason: "This server has no AUTH_SECRET, so it cannot tell who is speaking.",
         retryAfterMs: 30_000,
       });
     }
-    expect((await refused("/parties/nosuch/hall", { AUTH_SECRET: "" })).code).toBe(4404);
+    expect((await expectRejected("/parties/nosuch/hall", { AUTH_SECRET: "" })).closeCode).toBe(4404);
   });
 });
 
@@ -310,9 +337,9 @@ it("answers every address with a hello or a refusal, and throws at none", async 
       const url = new URL("http://127.0.0.1:1999");
       url.pathname = path;
       url.search = pairs.map(([name, value]) => `${name}=${value}`).join("&");
-      const judged = await edgeOf({}, KINDS).socket(new Request(url), NOW);
+      const judged = await openTestEdge({}, KINDS).authorizeSocket(new Request(url), NOW);
       if (judged.ok) expect([judged.kind, judged.id].join("/")).toMatch(/^(main|quiz)\/[\w.-]{1,64}$/);
-      else expect([4400, 4401, 4404]).toContain(judged.code);
+      else expect([4400, 4401, 4404]).toContain(judged.closeCode);
     }),
     { numRuns: 2_000 },
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MAX_LOG_BYTES, MAX_LOG_EVENTS } from "../../src/protocol/limits";
-import { EventLog, type LoggedFrame } from "../../src/room/event-log";
+import { EventLog, type LoggedFrame } from "../../src/room/delivery/event-log";
 import { freshSeed, randomFrom } from "../platforms/random";
 
 type Added = Omit<LoggedFrame, "end">;
@@ -59,9 +59,9 @@ describe("the event log", () => {
   it("measures what is unread in bytes, signals included, also past its oldest frame", () => {
     const log = new EventLog(1_000);
     log.add(frame(1, 2, 0, 100));
-    log.passed(7);
+    log.skip(7);
     log.add(frame(3, 3, 0, 50));
-    log.passed(3);
+    log.skip(3);
     expect([0, 1, 2, 3].map((seq) => log.end - log.positionOf(seq))).toEqual([160, 160, 53, 0]);
   });
 
@@ -91,9 +91,9 @@ describe("the event log", () => {
         } else if (dice < 7) {
           const bytes = random.below(500);
           end += bytes;
-          log.passed(bytes);
+          log.skip(bytes);
         } else if (dice < 8) log.trim(now);
-        if (dice < 6 || dice === 7) plain = trimmed(plain, seq, recoveryMs, now);
+        if (dice < 6 || dice === 7) plain = trimNaively(plain, seq, recoveryMs, now);
         const asked = Math.max(0, seq - random.below(random.below(5) === 0 ? 30_000 : 200) + 3);
         const next = plain.find((held) => held.seq > asked);
         expect(log.after(asked)?.text, story).toBe(next && next.first <= asked + 1 ? next.text : undefined);
@@ -106,7 +106,7 @@ describe("the event log", () => {
   });
 });
 
-function trimmed<T extends Added>(frames: T[], newest: number, recoveryMs: number, now: number): T[] {
+function trimNaively<T extends Added>(frames: T[], newest: number, recoveryMs: number, now: number): T[] {
   const kept = [...frames];
   const tooMuch = () => {
     const oldest = kept[0] as T;

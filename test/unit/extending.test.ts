@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AnyFeature } from "../../src/room/feature";
-import { defineKind } from "../../src/room/kind";
+import type { AnyFeature } from "../../src/room/api/feature";
+import { defineKind } from "../../src/room/api/kind";
 import { Room } from "../../src/room/room";
-import { MemoryWorld } from "../support/memory-world";
+import { MemoryRuntime } from "../support/memory-runtime";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 const guide = readFileSync(join(project, "docs/extending.md"), "utf8");
@@ -59,7 +59,7 @@ describe("docs/extending.md", () => {
 
   it("plays: the first press counts, the second is too late, a host clears", async () => {
     const buzzer = await bundled(join(folder, "src/features/buzzer/decide.ts"));
-    const world = new MemoryWorld();
+    const world = new MemoryRuntime();
     const kind = defineKind({ name: "show", features: [buzzer] });
     const settings = {
       idleMs: 60_000,
@@ -77,10 +77,10 @@ describe("docs/extending.md", () => {
 
     expect(room.act({ ...press, id: "1" }, by("ann"), world.now)).toEqual({ ok: true, seq: 1 });
     const late = room.act({ ...press, id: "2" }, by("bob"), world.now);
-    expect(late).toMatchObject({ ok: false, refused: { code: "conflict", message: "Too late." } });
+    expect(late).toMatchObject({ ok: false, rejection: { code: "conflict", message: "Too late." } });
     expect(room.act({ ...press, a: "clear", id: "3" }, by("bob"), world.now)).toEqual({ ok: true, seq: 2 });
 
-    world.settle();
+    world.makeDurable();
     const again = await open();
     expect(again.summary(world.now).seq).toBe(2);
     expect(again.act({ ...press, id: "4" }, by("bob"), world.now)).toEqual({ ok: true, seq: 3 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FramePace } from "../../src/room/frame-pace";
+import { FramePace } from "../../src/room/commit/frame-pace";
 
 describe("a frame's window", () => {
   it("[F4] is min(5 + peers × 0.072, 100) ms, in whole ones, in a calm room", () => {

@@ -2,13 +2,13 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { httpCall } from "../support/http-call";
+import { sendHttp } from "../support/http-call";
 
-const WHOLE = JSON.stringify({ d: { total: 1 } });
+const WHOLE_BODY = JSON.stringify({ d: { total: 1 } });
 
 /** What may become of an answer, by the path that is asked for. */
-const fates: Record<string, (response: ServerResponse) => void> = {
-  whole: (response) => response.end(WHOLE),
+const responses: Record<string, (response: ServerResponse) => void> = {
+  whole: (response) => response.end(WHOLE_BODY),
   never: () => {},
   head: (response) => response.flushHeaders(),
   half: (response) => response.writeHead(200, { "content-length": "100" }).write("half"),
@@ -24,7 +24,7 @@ const fates: Record<string, (response: ServerResponse) => void> = {
   // The head alone, and the body at about the moment at which somebody runs out of patience.
   "late and packed": (response) => {
     response.writeHead(200, { "content-encoding": "gzip" }).flushHeaders();
-    setTimeout(() => response.end(gzipSync(WHOLE)), 1 + Math.random() * 4);
+    setTimeout(() => response.end(gzipSync(WHOLE_BODY)), 1 + Math.random() * 4);
   },
 };
 
@@ -32,15 +32,17 @@ describe("a call of the chaos run", () => {
   let server: Server;
   const ask = (fate: string, patienceMs = 200) => {
     const { port } = server.address() as AddressInfo;
-    return httpCall(`http://127.0.0.1:${port}/${encodeURIComponent(fate)}`, {
+    return sendHttp(`http://127.0.0.1:${port}/${encodeURIComponent(fate)}`, {
       method: "POST",
       body: "{}",
-      patienceMs,
+      timeoutMs: patienceMs,
     });
   };
 
   beforeAll(async () => {
-    server = createServer(({ url = "" }, response) => fates[decodeURIComponent(url.slice(1))]?.(response));
+    server = createServer(({ url = "" }, response) =>
+      responses[decodeURIComponent(url.slice(1))]?.(response),
+    );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   });
   afterAll(() => {
@@ -49,7 +51,7 @@ describe("a call of the chaos run", () => {
   });
 
   it("is told status and text", async () => {
-    expect(await ask("whole")).toEqual({ status: 200, text: WHOLE });
+    expect(await ask("whole")).toEqual({ status: 200, text: WHOLE_BODY });
   });
 
   it.each(["never", "head", "half", "torn", "torn chunks", "reset"])(

@@ -1,21 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { TokenCache } from "../../src/identity/token-cache";
+import type { UserIdentity } from "../../src/identity/user-identity";
 import { Verifier } from "../../src/identity/verifier";
-import type { Who } from "../../src/identity/who";
 import { freshSeed, randomFrom } from "../platforms/random";
-import { claims, forge, HOUR_MS, NOW, OTHER_SECRET, SECRET } from "../support/edge";
+import { forgeToken, HOUR_MS, makeClaims, NOW, OTHER_SECRET, SECRET } from "../support/test-edge";
 
 const MINUTE_MS = 60_000;
 
-function person(user: string, expiresAt = NOW + HOUR_MS): Who {
+function person(user: string, expiresAt = NOW + HOUR_MS): UserIdentity {
   return { user, name: user, role: "player", guest: false, expiresAt };
 }
 
 describe("the cache of verified tokens", () => {
   it("knows a token for five minutes, and never past its end", () => {
     const cache = new TokenCache();
-    cache.keep("long", person("ann"), NOW);
-    cache.keep("short", person("bob", NOW + MINUTE_MS), NOW);
+    cache.set("long", person("ann"), NOW);
+    cache.set("short", person("bob", NOW + MINUTE_MS), NOW);
     expect(cache.find("short", NOW + MINUTE_MS - 1)).toMatchObject({ user: "bob" });
     expect(cache.find("short", NOW + MINUTE_MS)).toBeUndefined();
     expect(cache.find("long", NOW + 5 * MINUTE_MS - 1)).toMatchObject({ user: "ann" });
@@ -26,9 +26,9 @@ describe("the cache of verified tokens", () => {
 
   it("holds a thousand, and lets go of whom nobody asked about for the longest time", () => {
     const cache = new TokenCache();
-    for (let n = 0; n < 1_000; n++) cache.keep(`t${n}`, person(`u${n}`), NOW);
+    for (let n = 0; n < 1_000; n++) cache.set(`t${n}`, person(`u${n}`), NOW);
     cache.find("t0", NOW);
-    cache.keep("one more", person("new"), NOW);
+    cache.set("one more", person("new"), NOW);
     expect(cache.size).toBe(1_000);
     expect(cache.find("t0", NOW)).toMatchObject({ user: "u0" });
     expect(cache.find("t1", NOW)).toBeUndefined();
@@ -37,21 +37,21 @@ describe("the cache of verified tokens", () => {
   it("is cut through for a user, whatever their tokens were", () => {
     const cache = new TokenCache();
     for (const user of ["ann", "__proto__"]) {
-      for (const n of [1, 2, 3]) cache.keep(`${user}${n}`, person(user), NOW);
+      for (const n of [1, 2, 3]) cache.set(`${user}${n}`, person(user), NOW);
     }
     cache.drop("ann");
     cache.drop("nobody");
     expect(cache.find("ann1", NOW)).toBeUndefined();
     expect(cache.find("__proto__1", NOW)).toMatchObject({ user: "__proto__" });
     expect(cache.size).toBe(3);
-    cache.keep("ann4", person("ann"), NOW);
+    cache.set("ann4", person("ann"), NOW);
     expect(cache.find("ann4", NOW)).toMatchObject({ user: "ann" });
   });
 
   it("agrees with a model without a bound on its age or size, in 20,000 random steps", () => {
     const random = randomFrom(freshSeed());
     const cache = new TokenCache();
-    let model: { digest: string; who: Who; until: number }[] = [];
+    let model: { digest: string; who: UserIdentity; until: number }[] = [];
     let now = NOW;
     for (let step = 0; step < 20_000; step++) {
       now += random.below(400);
@@ -64,7 +64,7 @@ describe("the cache of verified tokens", () => {
         model = model.filter(({ who }) => who.user !== user);
       } else if (act < 8) {
         const who = person(user, now + random.below(600_000));
-        cache.keep(digest, who, now);
+        cache.set(digest, who, now);
         model = model.filter((held) => held.digest !== digest);
         model.push({ digest, who, until: Math.min(now + 300_000, who.expiresAt) });
         model = model.slice(-1_000);
@@ -86,7 +86,7 @@ describe("the cache of verified tokens", () => {
 describe("who verifies tokens", () => {
   it("looks at a signature once, counts how often that was enough, and looks again after a drop", async () => {
     const verifier = new Verifier({ secret: SECRET });
-    const token = forge(claims());
+    const token = forgeToken(makeClaims());
     for (let n = 0; n < 5; n++) expect(await verifier.verify(token, NOW)).toMatchObject({ ok: true });
     expect(verifier.state.tokens).toEqual({ hits: 4, misses: 1, held: 1 });
     verifier.drop("ann");
@@ -97,20 +97,20 @@ describe("who verifies tokens", () => {
 
   it("keeps no token that is bad, and none past its end", async () => {
     const verifier = new Verifier({ secret: SECRET });
-    const bad = ["", "x", forge(claims(), { secret: OTHER_SECRET }), "x".repeat(10_000), "a.b.c"];
+    const bad = ["", "x", forgeToken(makeClaims(), { secret: OTHER_SECRET }), "x".repeat(10_000), "a.b.c"];
     for (const token of [...bad, ...bad]) {
       expect(await verifier.verify(token, NOW)).toMatchObject({ ok: false, cause: "bad" });
     }
     expect(verifier.state.tokens).toMatchObject({ hits: 0, held: 0 });
     const exp = Math.floor(NOW / 1000) + 10;
-    const short = forge(claims({ exp }));
+    const short = forgeToken(makeClaims({ exp }));
     expect(await verifier.verify(short, exp * 1000 - 1)).toMatchObject({ ok: true });
     expect(await verifier.verify(short, exp * 1000)).toMatchObject({ ok: false, cause: "ended" });
   });
 
   it("tells two tokens of one beginning apart", async () => {
     const verifier = new Verifier({ secret: SECRET });
-    const good = forge(claims());
+    const good = forgeToken(makeClaims());
     await verifier.verify(good, NOW);
     expect(await verifier.verify(`${good}A`, NOW)).toMatchObject({ ok: false });
     expect(await verifier.verify(good.slice(0, -1), NOW)).toMatchObject({ ok: false });

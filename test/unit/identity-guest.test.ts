@@ -1,36 +1,42 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { cleanName, cutName } from "../../src/identity/display-name";
-import { GUEST_RENEW_MS, GUEST_TOKEN_MS, guestId, openGuest, readOldGuest } from "../../src/identity/guest";
-import { digestId, randomId } from "../../src/identity/short-id";
+import {
+  GUEST_RENEW_MS,
+  GUEST_TOKEN_MS,
+  issueGuest,
+  toGuestId,
+  verifyOldGuest,
+} from "../../src/identity/guest";
 import { verifyToken } from "../../src/identity/token";
-import { claims, forge, NOW, OTHER_SECRET, SECRET } from "../support/edge";
+import { digestId, randomId } from "../../src/lib/ids";
+import { cleanName, cutName } from "../../src/text/display-name";
+import { forgeToken, makeClaims, NOW, OTHER_SECRET, SECRET } from "../support/test-edge";
 
 const tabKey = "6e1ccf6f-7bd1-4d61-b4b2-2f5d4b3a9e11";
 
 describe("a guest's id", () => {
   it("is the same for the same tab, and nobody without the secret can tell whose", async () => {
-    const id = await guestId(tabKey, SECRET);
+    const id = await toGuestId(tabKey, SECRET);
     expect(id).toBe(
       `guest-${createHmac("sha256", SECRET).update(`guest:${tabKey}`).digest("base64url").slice(0, 16)}`,
     );
-    expect(await guestId(tabKey, SECRET)).toBe(id);
-    expect(await guestId(`${tabKey}0`, SECRET)).not.toBe(id);
-    expect(await guestId(tabKey, OTHER_SECRET)).not.toBe(id);
+    expect(await toGuestId(tabKey, SECRET)).toBe(id);
+    expect(await toGuestId(`${tabKey}0`, SECRET)).not.toBe(id);
+    expect(await toGuestId(tabKey, OTHER_SECRET)).not.toBe(id);
   });
 
   it("is a fresh one where the tab's key is absent or short enough to be somebody else's too", async () => {
     for (const key of [undefined, "", "ann", "x".repeat(19)]) {
-      expect(await guestId(key, SECRET, () => "once")).toBe("guest-once");
+      expect(await toGuestId(key, SECRET, () => "once")).toBe("guest-once");
     }
-    expect(await guestId("x".repeat(20), SECRET, () => "once")).not.toBe("guest-once");
-    expect(await guestId(undefined, SECRET)).not.toBe(await guestId(undefined, SECRET));
+    expect(await toGuestId("x".repeat(20), SECRET, () => "once")).not.toBe("guest-once");
+    expect(await toGuestId(undefined, SECRET)).not.toBe(await toGuestId(undefined, SECRET));
   });
 });
 
 describe("a guest's token", () => {
   it("lives seven days and makes its bearer that guest", async () => {
-    const guest = await openGuest("guest-abcdefgh", "Ann", SECRET, NOW);
+    const guest = await issueGuest("guest-abcdefgh", "Ann", SECRET, NOW);
     expect(guest.expiresAt).toBe(Math.floor((NOW + GUEST_TOKEN_MS) / 1000) * 1000);
     expect(await verifyToken(guest.token, SECRET, NOW)).toEqual({
       ok: true,
@@ -48,30 +54,34 @@ describe("a guest's token", () => {
 
   it("[D8] says since when there is this guest, or at least when the token was made", async () => {
     const openedAt = async (others: Record<string, unknown>) => {
-      const read = await verifyToken(forge(claims({ sub: "guest-1", guest: true, ...others })), SECRET, NOW);
+      const read = await verifyToken(
+        forgeToken(makeClaims({ sub: "guest-1", guest: true, ...others })),
+        SECRET,
+        NOW,
+      );
       return read.ok ? read.who.openedAt : read.reason;
     };
     expect(await openedAt({ opened: 1_780_000_000, iat: 1_790_000_000 })).toBe(1_780_000_000_000);
     expect(await openedAt({ iat: 1_780_000_000 })).toBe(1_780_000_000_000);
     expect(await openedAt({ opened: "x" })).toBeUndefined();
     expect(await openedAt({ opened: 1e300 })).toBeUndefined();
-    const member = await verifyToken(forge(claims({ iat: 1_780_000_000 })), SECRET, NOW);
+    const member = await verifyToken(forgeToken(makeClaims({ iat: 1_780_000_000 })), SECRET, NOW);
     expect(member.ok && member.who).not.toHaveProperty("openedAt");
   });
 
   it("calls a guest without a name after the id", async () => {
     for (const name of ["", "x".repeat(41)]) {
-      expect(await openGuest("guest-abcdefgh", name, SECRET, NOW)).toMatchObject({ name: "Guestabcd" });
+      expect(await issueGuest("guest-abcdefgh", name, SECRET, NOW)).toMatchObject({ name: "Guestabcd" });
     }
   });
 
   it("can be renewed for a week after its end, and then no more", async () => {
-    const { token, expiresAt } = await openGuest("guest-abcdefgh", "Ann", SECRET, NOW);
-    expect(await readOldGuest(token, SECRET, expiresAt + GUEST_RENEW_MS - 1)).toMatchObject({
+    const { token, expiresAt } = await issueGuest("guest-abcdefgh", "Ann", SECRET, NOW);
+    expect(await verifyOldGuest(token, SECRET, expiresAt + GUEST_RENEW_MS - 1)).toMatchObject({
       ok: true,
       who: { user: "guest-abcdefgh", name: "Ann" },
     });
-    expect(await readOldGuest(token, SECRET, expiresAt + GUEST_RENEW_MS)).toEqual({
+    expect(await verifyOldGuest(token, SECRET, expiresAt + GUEST_RENEW_MS)).toEqual({
       ok: false,
       cause: "ended",
       reason: "The token has expired.",
@@ -79,13 +89,13 @@ describe("a guest's token", () => {
   });
 
   it("is the only kind that can be renewed so", async () => {
-    expect(await readOldGuest(forge(claims()), SECRET, NOW)).toEqual({
+    expect(await verifyOldGuest(forgeToken(makeClaims()), SECRET, NOW)).toEqual({
       ok: false,
       cause: "bad",
       reason: "Only a guest's token can be renewed here.",
     });
-    const forged = forge(claims({ sub: "guest-1", guest: true }), { secret: OTHER_SECRET });
-    expect(await readOldGuest(forged, SECRET, NOW)).toMatchObject({ ok: false });
+    const forged = forgeToken(makeClaims({ sub: "guest-1", guest: true }), { secret: OTHER_SECRET });
+    expect(await verifyOldGuest(forged, SECRET, NOW)).toMatchObject({ ok: false });
   });
 });
 

@@ -2,10 +2,10 @@ import { createHmac } from "node:crypto";
 import { type CryptoKey, exportJWK, exportSPKI, importJWK, type JWK } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { KeyRing } from "../../src/identity/key-ring";
+import type { IdentityRejection, UserIdentity } from "../../src/identity/user-identity";
 import { Verifier } from "../../src/identity/verifier";
-import type { Who, WhoRefused } from "../../src/identity/who";
-import { forge, OTHER_SECRET, SECRET } from "../support/edge";
-import { AUDIENCE, ISSUER, KeyServer, sign } from "../support/key-server";
+import { AUDIENCE, ISSUER, KeyServer, signIssuerToken } from "../support/key-server";
+import { forgeToken, OTHER_SECRET, SECRET } from "../support/test-edge";
 
 const server = new KeyServer();
 let skewMs = 0;
@@ -13,7 +13,7 @@ const clock = () => Date.now() + skewMs;
 
 beforeEach(async () => {
   skewMs = 0;
-  Object.assign(server, { mood: "well", requests: 0, keys: [] });
+  Object.assign(server, { behaviour: "well", requestCount: 0, keys: [] });
   await server.start();
   // What it says of a key server that is away is for whoever runs it.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
@@ -23,18 +23,18 @@ afterEach(async () => {
   await server.stop();
 });
 
-function trusting(secret?: string): Verifier {
+function openVerifier(secret?: string): Verifier {
   const jwks = { url: server.url, issuer: ISSUER, audience: AUDIENCE };
   return new Verifier({ jwks, ...(secret === undefined ? {} : { secret }) }, clock);
 }
 
-async function who(verifier: Verifier, token: string): Promise<Who> {
+async function expectUser(verifier: Verifier, token: string): Promise<UserIdentity> {
   const read = await verifier.verify(token, clock());
   if (!read.ok) throw new Error(read.reason);
   return read.who;
 }
 
-async function refused(verifier: Verifier, token: string): Promise<WhoRefused> {
+async function expectRejected(verifier: Verifier, token: string): Promise<IdentityRejection> {
   const read = await verifier.verify(token, clock());
   if (read.ok) throw new Error(`let in: ${JSON.stringify(read.who)}`);
   return read;
@@ -46,9 +46,9 @@ describe("a token of the issuer's", () => {
   it.each(["RS256", "PS256", "ES256", "ES384", "EdDSA"])(
     "[T9] is good when signed with its key by %s",
     async (alg) => {
-      const pair = await server.make("k1", alg);
-      const token = await sign(pair, { name: "Ann", role: "host", rooms: ["main/h*"] });
-      expect(await who(trusting(), token)).toMatchObject({
+      const pair = await server.addKey("k1", alg);
+      const token = await signIssuerToken(pair, { name: "Ann", role: "host", rooms: ["main/h*"] });
+      expect(await expectUser(openVerifier(), token)).toMatchObject({
         user: "ann",
         name: "Ann",
         role: "host",
@@ -59,8 +59,8 @@ describe("a token of the issuer's", () => {
   );
 
   it("[T9] is refused with another issuer or audience, with none, and without an end", async () => {
-    const pair = await server.make("k1");
-    const verifier = trusting();
+    const pair = await server.addKey("k1");
+    const verifier = openVerifier();
     for (const claims of [
       { iss: "https://other.test/" },
       { iss: undefined },
@@ -70,23 +70,30 @@ describe("a token of the issuer's", () => {
       { aud: [] },
       { aud: ["others", AUDIENCE.toUpperCase()] },
     ]) {
-      const read = await refused(verifier, await sign(pair, claims));
+      const read = await expectRejected(verifier, await signIssuerToken(pair, claims));
       expect(read, JSON.stringify(claims)).toMatchObject(NOT_OURS);
     }
-    expect(await refused(verifier, await sign(pair, { exp: undefined }))).toMatchObject({ cause: "bad" });
-    expect(await who(verifier, await sign(pair, { aud: ["others", AUDIENCE] }))).toMatchObject({
+    expect(await expectRejected(verifier, await signIssuerToken(pair, { exp: undefined }))).toMatchObject({
+      cause: "bad",
+    });
+    expect(
+      await expectUser(verifier, await signIssuerToken(pair, { aud: ["others", AUDIENCE] })),
+    ).toMatchObject({
       user: "ann",
     });
   });
 
   it("[T9] is refused with every algorithm but the key's own, and with a public key used as a secret", async () => {
-    const pair = await server.make("k1", "RS256");
-    const verifier = trusting(SECRET);
-    await who(verifier, await sign(pair));
+    const pair = await server.addKey("k1", "RS256");
+    const verifier = openVerifier(SECRET);
+    await expectUser(verifier, await signIssuerToken(pair));
     const privateJwk = await exportJWK(pair.privateKey);
     for (const alg of ["RS384", "RS512", "PS256"]) {
       const privateKey = (await importJWK(privateJwk, alg)) as CryptoKey;
-      expect(await refused(verifier, await sign({ ...pair, privateKey, alg })), alg).toMatchObject(NOT_OURS);
+      expect(
+        await expectRejected(verifier, await signIssuerToken({ ...pair, privateKey, alg })),
+        alg,
+      ).toMatchObject(NOT_OURS);
     }
     const claims = { iss: ISSUER, aud: AUDIENCE, sub: "ann", role: "admin", exp: clock() / 1000 + 60 };
     const jwk = JSON.stringify(server.keys[0]);
@@ -105,21 +112,23 @@ describe("a token of the issuer's", () => {
         "rs256",
       ]) {
         const header = { alg, kid: "k1" };
-        expect(await refused(verifier, forge(claims, { header, secret })), alg).toMatchObject(NOT_OURS);
+        expect(await expectRejected(verifier, forgeToken(claims, { header, secret })), alg).toMatchObject(
+          NOT_OURS,
+        );
       }
     }
-    const unsigned = forge(claims, { header: { alg: "none", kid: "k1" } }).replace(/[^.]+$/, "");
-    expect(await refused(verifier, unsigned)).toMatchObject(NOT_OURS);
+    const unsigned = forgeToken(claims, { header: { alg: "none", kid: "k1" } }).replace(/[^.]+$/, "");
+    expect(await expectRejected(verifier, unsigned)).toMatchObject(NOT_OURS);
     const odd = createHmac("sha256", pem).update("x").digest("base64url");
-    expect(await refused(verifier, `e30.e30.${odd}`)).toMatchObject(NOT_OURS);
+    expect(await expectRejected(verifier, `e30.e30.${odd}`)).toMatchObject(NOT_OURS);
   });
 
   it("[T9] is not met by keys that are no public signing keys", async () => {
     const bad = [
-      await server.make("enc", "ES256", { use: "enc" } as JWK),
-      await server.make("ops", "ES256", { key_ops: ["sign"] } as JWK),
-      await server.make("mis", "ES256", { alg: "RS256" } as JWK),
-      await server.make("prv", "ES256", { d: "AAAA" } as JWK),
+      await server.addKey("enc", "ES256", { use: "enc" } as JWK),
+      await server.addKey("ops", "ES256", { key_ops: ["sign"] } as JWK),
+      await server.addKey("mis", "ES256", { alg: "RS256" } as JWK),
+      await server.addKey("prv", "ES256", { d: "AAAA" } as JWK),
     ];
     server.keys.push({ kty: "oct", k: Buffer.from(SECRET).toString("base64url"), kid: "oct", alg: "HS256" });
     server.keys.push({ kty: "EC", crv: "P-256", x: "!", y: "?", kid: "nonsense" });
@@ -129,146 +138,158 @@ describe("a token of the issuer's", () => {
       e: "AQAB",
       kid: "tiny",
     });
-    const good = await server.make("good");
-    const verifier = trusting();
+    const good = await server.addKey("good");
+    const verifier = openVerifier();
     for (const pair of bad)
-      expect(await refused(verifier, await sign(pair)), pair.kid).toMatchObject(NOT_OURS);
+      expect(await expectRejected(verifier, await signIssuerToken(pair)), pair.kid).toMatchObject(NOT_OURS);
     const header = { alg: "HS256", kid: "oct" };
-    expect(await refused(verifier, forge({ sub: "ann", exp: 9e9 }, { header }))).toMatchObject(NOT_OURS);
-    expect(await who(verifier, await sign(good))).toMatchObject({ user: "ann" });
+    expect(await expectRejected(verifier, forgeToken({ sub: "ann", exp: 9e9 }, { header }))).toMatchObject(
+      NOT_OURS,
+    );
+    expect(await expectUser(verifier, await signIssuerToken(good))).toMatchObject({ user: "ann" });
   });
 
   it("[T9] names its key, unless the issuer has only one", async () => {
-    const pair = await server.make("k1");
-    const nameless = await sign(pair, {}, Date.now(), { kid: undefined });
-    expect(await who(trusting(), nameless)).toMatchObject({ user: "ann" });
-    await server.make("k2");
-    expect(await refused(trusting(), nameless)).toMatchObject(NOT_OURS);
+    const pair = await server.addKey("k1");
+    const nameless = await signIssuerToken(pair, {}, Date.now(), { kid: undefined });
+    expect(await expectUser(openVerifier(), nameless)).toMatchObject({ user: "ann" });
+    await server.addKey("k2");
+    expect(await expectRejected(openVerifier(), nameless)).toMatchObject(NOT_OURS);
   });
 
   it("[T4] is never a guest's", async () => {
-    const pair = await server.make("k1");
+    const pair = await server.addKey("k1");
     for (const claims of [{ sub: "guest-1" }, { sub: "guest-1", guest: true }]) {
-      expect(await refused(trusting(), await sign(pair, claims))).toMatchObject({ cause: "bad" });
+      expect(await expectRejected(openVerifier(), await signIssuerToken(pair, claims))).toMatchObject({
+        cause: "bad",
+      });
     }
   });
 
   it("[T10] bears an issuer's clock that is a minute ahead, and gives its end nothing", async () => {
-    const pair = await server.make("k1");
+    const pair = await server.addKey("k1");
     const second = Math.floor(clock() / 1000);
-    const verifier = trusting();
+    const verifier = openVerifier();
     const ahead = { nbf: second + 58, iat: second + 58, exp: second + 3_600 };
-    expect(await who(verifier, await sign(pair, ahead))).toMatchObject({ user: "ann" });
-    expect(await refused(verifier, await sign(pair, { nbf: second + 65 }))).toMatchObject({
+    expect(await expectUser(verifier, await signIssuerToken(pair, ahead))).toMatchObject({ user: "ann" });
+    expect(await expectRejected(verifier, await signIssuerToken(pair, { nbf: second + 65 }))).toMatchObject({
       cause: "bad",
       reason: "The token is not valid yet (nbf).",
     });
-    expect(await refused(verifier, await sign(pair, { exp: second }))).toMatchObject({ cause: "ended" });
+    expect(await expectRejected(verifier, await signIssuerToken(pair, { exp: second }))).toMatchObject({
+      cause: "ended",
+    });
   });
 
   it("stands beside tokens of the shared secret, which need no issuer", async () => {
-    const pair = await server.make("k1");
-    const both = trusting(SECRET);
-    const shared = forge({ sub: "bob", exp: Math.floor(clock() / 1000) + 60 });
-    expect(await who(both, await sign(pair))).toMatchObject({ user: "ann" });
-    expect(await who(both, shared)).toMatchObject({ user: "bob" });
-    expect(await refused(trusting(), shared)).toMatchObject(NOT_OURS);
-    expect(await refused(new Verifier({ secret: SECRET }), await sign(pair))).toMatchObject(NOT_OURS);
+    const pair = await server.addKey("k1");
+    const both = openVerifier(SECRET);
+    const shared = forgeToken({ sub: "bob", exp: Math.floor(clock() / 1000) + 60 });
+    expect(await expectUser(both, await signIssuerToken(pair))).toMatchObject({ user: "ann" });
+    expect(await expectUser(both, shared)).toMatchObject({ user: "bob" });
+    expect(await expectRejected(openVerifier(), shared)).toMatchObject(NOT_OURS);
+    expect(await expectRejected(new Verifier({ secret: SECRET }), await signIssuerToken(pair))).toMatchObject(
+      NOT_OURS,
+    );
   });
 });
 
 describe("the issuer's keys", () => {
   it("[T11] are asked for once, however many come at once", async () => {
-    const pair = await server.make("k1");
-    server.mood = "slow";
-    const verifier = trusting();
-    const tokens = await Promise.all(Array.from({ length: 50 }, (_, n) => sign(pair, { sub: `u${n}` })));
-    const read = await Promise.all(tokens.map((token) => who(verifier, token)));
+    const pair = await server.addKey("k1");
+    server.behaviour = "slow";
+    const verifier = openVerifier();
+    const tokens = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => signIssuerToken(pair, { sub: `u${n}` })),
+    );
+    const read = await Promise.all(tokens.map((token) => expectUser(verifier, token)));
     expect(read.map(({ user }) => user)).toEqual(tokens.map((_, n) => `u${n}`));
-    expect(server.requests).toBe(1);
+    expect(server.requestCount).toBe(1);
   });
 
   it("[T11] are asked for anew when a token names one that is new, and strangers cannot make that a flood", async () => {
-    const old = await server.make("old");
-    const verifier = trusting();
-    await who(verifier, await sign(old));
-    const young = await server.make("young");
-    expect(await who(verifier, await sign(young))).toMatchObject({ user: "ann" });
-    expect(server.requests).toBe(2);
+    const old = await server.addKey("old");
+    const verifier = openVerifier();
+    await expectUser(verifier, await signIssuerToken(old));
+    const young = await server.addKey("young");
+    expect(await expectUser(verifier, await signIssuerToken(young))).toMatchObject({ user: "ann" });
+    expect(server.requestCount).toBe(2);
     const answers = [];
     for (let n = 0; n < 40; n++) {
       const stranger = { ...young, kid: `nobody-${n}` };
-      answers.push(await refused(verifier, await sign(stranger)));
+      answers.push(await expectRejected(verifier, await signIssuerToken(stranger)));
     }
-    expect(server.requests).toBe(5);
+    expect(server.requestCount).toBe(5);
     expect(answers.slice(0, 3)).toMatchObject([NOT_OURS, NOT_OURS, NOT_OURS]);
     // Not known to be bad: the newest set was not looked at. It says when it will be.
     expect(answers.at(-1)).toMatchObject({ cause: "unavailable" });
     const last = answers.at(-1);
     if (last?.cause !== "unavailable") throw new Error("no time to come back");
     expect(last.retryAfterMs).toBeGreaterThan(25_000);
-    expect(await who(verifier, await sign(young, { sub: "bob" }))).toMatchObject({ user: "bob" });
+    expect(await expectUser(verifier, await signIssuerToken(young, { sub: "bob" }))).toMatchObject({
+      user: "bob",
+    });
     skewMs = last.retryAfterMs;
-    const late = await server.make("late");
-    expect(await who(verifier, await sign(late))).toMatchObject({ user: "ann" });
+    const late = await server.addKey("late");
+    expect(await expectUser(verifier, await signIssuerToken(late))).toMatchObject({ user: "ann" });
   });
 
   it("[T11] that were withdrawn are good for ten minutes more at most, also for a token known to be good", async () => {
-    const pair = await server.make("k1");
-    const kept = await server.make("k2");
-    const verifier = trusting();
-    const token = await sign(pair);
-    await who(verifier, token);
-    server.withdraw("k1");
+    const pair = await server.addKey("k1");
+    const kept = await server.addKey("k2");
+    const verifier = openVerifier();
+    const token = await signIssuerToken(pair);
+    await expectUser(verifier, token);
+    server.removeKey("k1");
     skewMs = 599_000;
-    expect(await who(verifier, token)).toMatchObject({ user: "ann" });
+    expect(await expectUser(verifier, token)).toMatchObject({ user: "ann" });
     skewMs = 601_000;
     // Another's token has the set asked for, and the cached one falls with its key.
-    await who(verifier, await sign(kept, { exp: clock() / 1000 + 60 }));
-    expect(await refused(verifier, token)).toMatchObject(NOT_OURS);
+    await expectUser(verifier, await signIssuerToken(kept, { exp: clock() / 1000 + 60 }));
+    expect(await expectRejected(verifier, token)).toMatchObject(NOT_OURS);
   });
 
   it("[T11] whose name another key bears by now are withdrawn like any other", async () => {
-    const lost = await server.make("k1");
-    const kept = await server.make("k2");
-    const verifier = trusting();
-    await who(verifier, await sign(lost));
-    server.withdraw("k1");
-    const next = await server.make("k1");
+    const lost = await server.addKey("k1");
+    const kept = await server.addKey("k2");
+    const verifier = openVerifier();
+    await expectUser(verifier, await signIssuerToken(lost));
+    server.removeKey("k1");
+    const next = await server.addKey("k1");
     skewMs = 599_000;
-    const cached = await sign(lost, { sub: "bob" });
-    await who(verifier, cached);
+    const cached = await signIssuerToken(lost, { sub: "bob" });
+    await expectUser(verifier, cached);
     skewMs = 601_000;
-    await who(verifier, await sign(kept, { exp: clock() / 1000 + 60 }));
-    expect(await refused(verifier, cached)).toMatchObject(NOT_OURS);
-    expect(await who(verifier, await sign(next))).toMatchObject({ user: "ann" });
+    await expectUser(verifier, await signIssuerToken(kept, { exp: clock() / 1000 + 60 }));
+    expect(await expectRejected(verifier, cached)).toMatchObject(NOT_OURS);
+    expect(await expectUser(verifier, await signIssuerToken(next))).toMatchObject({ user: "ann" });
   });
 
   it("[T11] that cannot be had at the start are waited for no longer than three seconds, and had later", async () => {
-    const pair = await server.make("k1");
-    const token = await sign(pair);
-    server.mood = "silent";
-    const verifier = trusting();
+    const pair = await server.addKey("k1");
+    const token = await signIssuerToken(pair);
+    server.behaviour = "silent";
+    const verifier = openVerifier();
     const startedAt = Date.now();
-    const [one, two] = await Promise.all([refused(verifier, token), refused(verifier, token)]);
+    const [one, two] = await Promise.all([expectRejected(verifier, token), expectRejected(verifier, token)]);
     const took = Date.now() - startedAt;
     expect(took).toBeGreaterThan(2_500);
     expect(took).toBeLessThan(4_500);
     expect([one.cause, two.cause]).toEqual(["unavailable", "unavailable"]);
     expect(verifier.state.keys).toMatchObject({ known: 0, problem: expect.stringContaining("3000 ms") });
-    server.mood = "well";
+    server.behaviour = "well";
     // Left alone for a moment: who comes meanwhile is answered at once.
-    const again = await refused(verifier, token);
+    const again = await expectRejected(verifier, token);
     expect(Date.now() - startedAt - took).toBeLessThan(1_000);
     if (again.cause !== "unavailable") throw new Error("no time to come back");
-    expect(server.requests).toBe(1);
+    expect(server.requestCount).toBe(1);
     skewMs = again.retryAfterMs;
-    expect(await who(verifier, token)).toMatchObject({ user: "ann" });
+    expect(await expectUser(verifier, token)).toMatchObject({ user: "ann" });
     expect(verifier.state.keys).toEqual({ known: 1, requests: 2 });
   }, 15_000);
 
   it("[T11] are not asked for once more by who waits, where the first request ends a little late", async () => {
-    server.mood = "slow";
+    server.behaviour = "slow";
     let now = 1_000_000;
     const ring = new KeyRing(server.url, undefined, () => now);
     const first = ring.find("k1", "ES256");
@@ -287,45 +308,49 @@ describe("the issuer's keys", () => {
   it.each(["failing", "garbage", "moved", "down"] as const)(
     "[T11] hold while their server is %s, for a day",
     async (mood) => {
-      const pair = await server.make("k1");
-      const verifier = trusting();
-      await who(verifier, await sign(pair));
+      const pair = await server.addKey("k1");
+      const verifier = openVerifier();
+      await expectUser(verifier, await signIssuerToken(pair));
       if (mood === "down") await server.stop();
-      else server.mood = mood;
+      else server.behaviour = mood;
       for (const laterMs of [700_000, 3_600_000, 86_000_000]) {
         skewMs = laterMs;
-        const token = await sign(pair, {}, clock());
-        expect(await who(verifier, token), `${laterMs}`).toMatchObject({ user: "ann" });
+        const token = await signIssuerToken(pair, {}, clock());
+        expect(await expectUser(verifier, token), `${laterMs}`).toMatchObject({ user: "ann" });
       }
       expect(verifier.state.keys?.problem).toMatch(/^The keys of AUTH_JWKS_URL cannot be fetched: [^/]*\.$/);
       skewMs = 86_500_000;
-      expect(await refused(verifier, await sign(pair, {}, clock()))).toMatchObject({ cause: "unavailable" });
+      expect(await expectRejected(verifier, await signIssuerToken(pair, {}, clock()))).toMatchObject({
+        cause: "unavailable",
+      });
       if (mood === "down") await server.start();
     },
   );
 
   it("[T11] are known although their server has become slow: only one waits, and not for long", async () => {
-    const pair = await server.make("k1");
-    const verifier = trusting();
-    await who(verifier, await sign(pair));
-    server.mood = "silent";
+    const pair = await server.addKey("k1");
+    const verifier = openVerifier();
+    await expectUser(verifier, await signIssuerToken(pair));
+    server.behaviour = "silent";
     skewMs = 700_000;
     const tokens = await Promise.all(
-      Array.from({ length: 20 }, (_, n) => sign(pair, { sub: `u${n}` }, clock())),
+      Array.from({ length: 20 }, (_, n) => signIssuerToken(pair, { sub: `u${n}` }, clock())),
     );
     const startedAt = Date.now();
     const waits = await Promise.all(
-      tokens.map((token) => who(verifier, token).then(() => Date.now() - startedAt)),
+      tokens.map((token) => expectUser(verifier, token).then(() => Date.now() - startedAt)),
     );
     waits.sort((a, b) => a - b);
     expect(waits[18]).toBeLessThan(1_500);
     expect(waits[19]).toBeLessThan(4_500);
-    expect(server.requests).toBe(2);
+    expect(server.requestCount).toBe(2);
   }, 15_000);
 
   it("[T11] are not read without end", async () => {
-    const pair = await server.make("k1");
+    const pair = await server.addKey("k1");
     server.keys.push({ kty: "EC", x: "x".repeat(1_100_000) });
-    expect(await refused(trusting(), await sign(pair))).toMatchObject({ cause: "unavailable" });
+    expect(await expectRejected(openVerifier(), await signIssuerToken(pair))).toMatchObject({
+      cause: "unavailable",
+    });
   });
 });

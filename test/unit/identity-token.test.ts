@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { signToken, verifyToken } from "../../src/identity/token";
-import { claims, forge, HOUR_MS, NOW, OTHER_SECRET, SECRET } from "../support/edge";
+import { forgeToken, HOUR_MS, makeClaims, NOW, OTHER_SECRET, SECRET } from "../support/test-edge";
 
 const verify = (token: string, now = NOW) => verifyToken(token, SECRET, now);
 
-async function reason(token: string, now = NOW): Promise<string> {
+async function expectRejectedReason(token: string, now = NOW): Promise<string> {
   const read = await verify(token, now);
   if (read.ok) throw new Error(`let in: ${JSON.stringify(read.who)}`);
   return read.reason;
@@ -34,7 +34,7 @@ describe("a good token", () => {
 
   it("is a player's who is called by the user id, cut to 40 characters, unless it says otherwise", async () => {
     const user = "🎲".repeat(50);
-    const read = await verify(forge(claims({ sub: user })));
+    const read = await verify(forgeToken(makeClaims({ sub: user })));
     expect(read).toMatchObject({
       ok: true,
       who: { user, name: "🎲".repeat(40), role: "player", guest: false },
@@ -43,7 +43,7 @@ describe("a good token", () => {
   });
 
   it("may come from any issuer that has the secret, with claims that mean nothing here", async () => {
-    const token = forge(claims({ iss: "elsewhere", aud: ["others"], custom: { deep: [1] } }), {
+    const token = forgeToken(makeClaims({ iss: "elsewhere", aud: ["others"], custom: { deep: [1] } }), {
       header: { alg: "HS256", typ: "at+jwt", kid: "k1" },
     });
     expect(await verify(token)).toMatchObject({ ok: true, who: { user: "ann" } });
@@ -51,16 +51,24 @@ describe("a good token", () => {
 
   it("is good for as long as it says, to the millisecond", async () => {
     const exp = Math.floor(NOW / 1000) + 10;
-    expect(await verify(forge(claims({ exp })), exp * 1000 - 1)).toMatchObject({ ok: true });
-    expect(await reason(forge(claims({ exp })), exp * 1000)).toBe("The token has expired.");
-    expect(await verify(forge(claims({ exp: exp + 0.25 })), exp * 1000 + 249)).toMatchObject({ ok: true });
-    expect(await reason(forge(claims({ exp: exp + 0.25 })), exp * 1000 + 250)).toBe("The token has expired.");
+    expect(await verify(forgeToken(makeClaims({ exp })), exp * 1000 - 1)).toMatchObject({ ok: true });
+    expect(await expectRejectedReason(forgeToken(makeClaims({ exp })), exp * 1000)).toBe(
+      "The token has expired.",
+    );
+    expect(await verify(forgeToken(makeClaims({ exp: exp + 0.25 })), exp * 1000 + 249)).toMatchObject({
+      ok: true,
+    });
+    expect(await expectRejectedReason(forgeToken(makeClaims({ exp: exp + 0.25 })), exp * 1000 + 250)).toBe(
+      "The token has expired.",
+    );
   });
 
   it("may begin up to a minute ahead of this clock, and no further", async () => {
     const second = Math.floor(NOW / 1000);
-    expect(await verify(forge(claims({ nbf: second + 60 })))).toMatchObject({ ok: true });
-    expect(await reason(forge(claims({ nbf: second + 61 })))).toBe("The token is not valid yet (nbf).");
+    expect(await verify(forgeToken(makeClaims({ nbf: second + 60 })))).toMatchObject({ ok: true });
+    expect(await expectRejectedReason(forgeToken(makeClaims({ nbf: second + 61 })))).toBe(
+      "The token is not valid yet (nbf).",
+    );
   });
 });
 
@@ -68,38 +76,46 @@ describe("a token that nobody with the secret made", () => {
   const notOurs = "This token was not made for this server.";
 
   it("is refused when signed with another key", async () => {
-    expect(await reason(forge(claims(), { secret: OTHER_SECRET }))).toBe(notOurs);
+    expect(await expectRejectedReason(forgeToken(makeClaims(), { secret: OTHER_SECRET }))).toBe(notOurs);
   });
 
   it("is refused when it claims to need no signature", async () => {
     for (const alg of ["none", "None", "NONE", "nOnE", ""]) {
-      const signed = forge(claims({ role: "admin" }), { header: { alg } });
-      expect(await reason(signed)).toBe(notOurs);
-      expect(await reason(signed.replace(/[^.]+$/, ""))).toBe(notOurs);
+      const signed = forgeToken(makeClaims({ role: "admin" }), { header: { alg } });
+      expect(await expectRejectedReason(signed)).toBe(notOurs);
+      expect(await expectRejectedReason(signed.replace(/[^.]+$/, ""))).toBe(notOurs);
     }
   });
 
   it("is refused under any other algorithm, though the signature would hold", async () => {
     for (const alg of ["HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256", "HS256 ", "dir"]) {
-      expect(await reason(forge(claims(), { header: { alg } }))).toBe(notOurs);
+      expect(await expectRejectedReason(forgeToken(makeClaims(), { header: { alg } }))).toBe(notOurs);
     }
-    expect(await reason(forge(claims(), { header: { alg: ["HS256"] } }))).toBe(notOurs);
-    expect(await reason(forge(claims(), { header: {} }))).toBe(notOurs);
+    expect(await expectRejectedReason(forgeToken(makeClaims(), { header: { alg: ["HS256"] } }))).toBe(
+      notOurs,
+    );
+    expect(await expectRejectedReason(forgeToken(makeClaims(), { header: {} }))).toBe(notOurs);
   });
 
   it("is refused when it brings its own key, or asks for what is not understood", async () => {
     const jwk = { kty: "oct", k: Buffer.from(OTHER_SECRET).toString("base64url") };
-    expect(await reason(forge(claims(), { header: { alg: "HS256", jwk }, secret: OTHER_SECRET }))).toBe(
-      notOurs,
-    );
-    expect(await reason(forge(claims(), { header: { alg: "HS256", crit: ["x"], x: 1 } }))).toBe(notOurs);
-    expect(await reason(forge(claims(), { header: { alg: "HS256", crit: ["b64"], b64: false } }))).toBe(
-      notOurs,
-    );
+    expect(
+      await expectRejectedReason(
+        forgeToken(makeClaims(), { header: { alg: "HS256", jwk }, secret: OTHER_SECRET }),
+      ),
+    ).toBe(notOurs);
+    expect(
+      await expectRejectedReason(forgeToken(makeClaims(), { header: { alg: "HS256", crit: ["x"], x: 1 } })),
+    ).toBe(notOurs);
+    expect(
+      await expectRejectedReason(
+        forgeToken(makeClaims(), { header: { alg: "HS256", crit: ["b64"], b64: false } }),
+      ),
+    ).toBe(notOurs);
   });
 
   it("has one spelling: nothing is read past that a decoder would pass over", async () => {
-    const token = forge(claims());
+    const token = forgeToken(makeClaims());
     const [header, payload, signature] = token.split(".");
     for (const other of [
       `${token}=`,
@@ -112,12 +128,14 @@ describe("a token that nobody with the secret made", () => {
       `${token}.`,
       `${token}..`,
     ]) {
-      expect(await reason(other), JSON.stringify(other)).toBe("This token was not made for this server.");
+      expect(await expectRejectedReason(other), JSON.stringify(other)).toBe(
+        "This token was not made for this server.",
+      );
     }
   });
 
   it("is refused when any character of it is another", async () => {
-    const token = forge(claims());
+    const token = forgeToken(makeClaims());
     await fc.assert(
       fc.asyncProperty(
         fc.nat(token.length - 1),
@@ -143,7 +161,7 @@ describe("a token that nobody with the secret made", () => {
           fc.json().map((text) => `${Buffer.from(text).toString("base64url")}.${text}.x`),
         ),
         async (token) => {
-          sentences.add(await reason(token));
+          sentences.add(await expectRejectedReason(token));
         },
       ),
       { numRuns: 500 },
@@ -153,23 +171,29 @@ describe("a token that nobody with the secret made", () => {
 
   it("is refused with a payload that is no object, however well it is signed", async () => {
     for (const payload of ["null", "[]", '"text"', "12", "{", "", "\u0000", "[".repeat(5_000)]) {
-      expect(await reason(forge(payload))).toBe(notOurs);
+      expect(await expectRejectedReason(forgeToken(payload))).toBe(notOurs);
     }
   });
 });
 
 describe("a signed token that makes no sense", () => {
   it("is refused without an end, or with one that is no number", async () => {
-    const { exp, ...endless } = claims();
-    expect(await reason(forge(endless))).toBe("The token has no expiry time (exp, in seconds).");
+    const { exp, ...endless } = makeClaims();
+    expect(await expectRejectedReason(forgeToken(endless))).toBe(
+      "The token has no expiry time (exp, in seconds).",
+    );
     for (const odd of [String(exp), null, true, [exp], { exp }]) {
-      expect(await reason(forge(claims({ exp: odd })))).toBe("The token's exp is not a time in seconds.");
+      expect(await expectRejectedReason(forgeToken(makeClaims({ exp: odd })))).toBe(
+        "The token's exp is not a time in seconds.",
+      );
     }
     for (const odd of ["1e400", "1e300", "9007199254741"]) {
-      expect(await reason(forge(`{"sub":"ann","exp":${odd}}`))).toMatch(/has no expiry time/);
+      expect(await expectRejectedReason(forgeToken(`{"sub":"ann","exp":${odd}}`))).toMatch(
+        /has no expiry time/,
+      );
     }
-    expect(await reason(forge(claims({ exp: 0 })))).toBe("The token has expired.");
-    expect(await reason(forge(claims({ exp: -5 })))).toBe("The token has expired.");
+    expect(await expectRejectedReason(forgeToken(makeClaims({ exp: 0 })))).toBe("The token has expired.");
+    expect(await expectRejectedReason(forgeToken(makeClaims({ exp: -5 })))).toBe("The token has expired.");
   });
 
   it("is refused with a user id that is none", async () => {
@@ -187,9 +211,12 @@ describe("a signed token that makes no sense", () => {
       "\u007f",
       "\u009b31m",
     ];
-    for (const sub of odd) expect(await reason(forge(claims({ sub })))).toMatch(/user id \(sub\)/);
+    for (const sub of odd)
+      expect(await expectRejectedReason(forgeToken(makeClaims({ sub })))).toMatch(/user id \(sub\)/);
     for (const half of ["\\ud83d", "a\\udc00", "\\udc00\\ud83d"]) {
-      expect(await reason(forge(`{"sub":"${half}","exp":${claims().exp}}`))).toMatch(/user id \(sub\)/);
+      expect(await expectRejectedReason(forgeToken(`{"sub":"${half}","exp":${makeClaims().exp}}`))).toMatch(
+        /user id \(sub\)/,
+      );
     }
   });
 
@@ -204,25 +231,31 @@ describe("a signed token that makes no sense", () => {
       "Guest-1",
       "..%2f",
     ]) {
-      expect(await verify(forge(claims({ sub })))).toMatchObject({ ok: true, who: { user: sub } });
+      expect(await verify(forgeToken(makeClaims({ sub })))).toMatchObject({ ok: true, who: { user: sub } });
     }
   });
 
   it("is not swayed by a prototype that it brings along", async () => {
-    const token = forge(`{"sub":"ann","exp":${claims().exp},"__proto__":{"role":"admin","guest":true}}`);
+    const token = forgeToken(
+      `{"sub":"ann","exp":${makeClaims().exp},"__proto__":{"role":"admin","guest":true}}`,
+    );
     expect(await verify(token)).toMatchObject({ ok: true, who: { role: "player", guest: false } });
   });
 
   it("is refused with a name that is none", async () => {
     for (const name of ["", 7, null, "😀".repeat(41), "a".repeat(41), "a\u0000", "a\tb", ["Ann"]]) {
-      expect(await reason(forge(claims({ name })))).toMatch(/name must be 1 to 40 characters/);
+      expect(await expectRejectedReason(forgeToken(makeClaims({ name })))).toMatch(
+        /name must be 1 to 40 characters/,
+      );
     }
-    expect(await verify(forge(claims({ name: "😀".repeat(40) })))).toMatchObject({ ok: true });
+    expect(await verify(forgeToken(makeClaims({ name: "😀".repeat(40) })))).toMatchObject({ ok: true });
   });
 
   it("is refused with a role that does not exist", async () => {
     for (const role of ["", "Admin", "owner", null, 1, ["admin"], "__proto__", "toString"]) {
-      expect(await reason(forge(claims({ role })))).toMatch(/role must be one of player, host, admin/);
+      expect(await expectRejectedReason(forgeToken(makeClaims({ role })))).toMatch(
+        /role must be one of player, host, admin/,
+      );
     }
   });
 
@@ -239,16 +272,20 @@ describe("a signed token that makes no sense", () => {
       ["main/a/b"],
       ["main/hall", ""],
     ]) {
-      expect(await reason(forge(claims({ rooms })))).toMatch(/rooms must be a list of kind\/id patterns/);
+      expect(await expectRejectedReason(forgeToken(makeClaims({ rooms })))).toMatch(
+        /rooms must be a list of kind\/id patterns/,
+      );
     }
   });
 
   it("is refused for a host of no rooms", async () => {
-    expect(await reason(forge(claims({ role: "host" })))).toBe("A host's token must name its rooms.");
-    expect(await reason(forge(claims({ role: "host", rooms: [] })))).toBe(
+    expect(await expectRejectedReason(forgeToken(makeClaims({ role: "host" })))).toBe(
       "A host's token must name its rooms.",
     );
-    expect(await verify(forge(claims({ role: "admin" })))).toMatchObject({
+    expect(await expectRejectedReason(forgeToken(makeClaims({ role: "host", rooms: [] })))).toBe(
+      "A host's token must name its rooms.",
+    );
+    expect(await verify(forgeToken(makeClaims({ role: "admin" })))).toMatchObject({
       ok: true,
       who: { role: "admin" },
     });
@@ -256,13 +293,13 @@ describe("a signed token that makes no sense", () => {
 
   it("is refused with a guest's id, unless it is a guest's token; and a guest is nobody else", async () => {
     const kept = "User ids that begin with guest- are reserved for this server's guests.";
-    expect(await reason(forge(claims({ sub: "guest-1" })))).toBe(kept);
+    expect(await expectRejectedReason(forgeToken(makeClaims({ sub: "guest-1" })))).toBe(kept);
     for (const guest of [false, "true", 1, {}]) {
-      expect(await reason(forge(claims({ sub: "guest-1", guest })))).toBe(kept);
+      expect(await expectRejectedReason(forgeToken(makeClaims({ sub: "guest-1", guest })))).toBe(kept);
     }
-    expect(await reason(forge(claims({ sub: "ann", guest: true })))).toBe(kept);
-    expect(await reason(forge(claims({ sub: "guest-1", guest: true, role: "admin" })))).toBe(
-      "A guest's role is player.",
-    );
+    expect(await expectRejectedReason(forgeToken(makeClaims({ sub: "ann", guest: true })))).toBe(kept);
+    expect(
+      await expectRejectedReason(forgeToken(makeClaims({ sub: "guest-1", guest: true, role: "admin" }))),
+    ).toBe("A guest's role is player.");
   });
 });

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OPERATIONS, withLimits } from "../../scripts/limits.mjs";
+import { readConfig } from "../../src/config/config";
 import { main } from "../../src/kinds/main";
-import { readConfig } from "../../src/platform/config";
 import { addressRates, connectionRates, userRates } from "../../src/protocol/rates";
-import { boundsOf, type Kind } from "../../src/room/kind";
+import { boundsOf, type Kind } from "../../src/room/api/kind";
 
 const page = readFileSync(OPERATIONS, "utf8");
 const folder = new URL("../../src/kinds/", import.meta.url);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { LiveBoard } from "../../src/platform/answers/live-board";
 import type { LiveTop } from "../../src/protocol/live";
+import { LiveBoard } from "../../src/services/boards/live/live-board";
 
 const AT = Date.UTC(2026, 10, 20, 12);
 const HOUR_MS = 3_600_000;
@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function stage() {
+function openBoard() {
   const database = { version: 1, points: 5, looks: 0, reads: 0, isAway: false };
   const ask = <T>(answer: T): Promise<T> =>
     database.isAway
@@ -49,15 +49,15 @@ function stage() {
       database.version += 1;
     },
     listen(knows?: string, endsAt = AT + HOUR_MS) {
-      const body = board.listen(knows, endsAt);
+      const body = board.subscribe(knows, endsAt);
       if (!body) throw new Error("It is full.");
-      return listenerOf(body);
+      return readStream(body);
     },
   };
 }
 
 /** Reads all that comes, until it is told to stop reading or leaves. */
-function listenerOf(body: ReadableStream<Uint8Array>) {
+function readStream(body: ReadableStream<Uint8Array>) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   const heard: string[] = [];
@@ -85,7 +85,7 @@ function listenerOf(body: ReadableStream<Uint8Array>) {
 
 describe("a board that is told live", () => {
   it("[V1] [V2] begins with the board, tells what has changed as one, and nothing while nothing has", async () => {
-    const { listen, award, database } = stage();
+    const { listen, award, database } = openBoard();
     const ann = listen();
     await vi.advanceTimersByTimeAsync(10);
     expect(ann.heard[0]).toMatch(/^retry: \d{4}\n\n$/);
@@ -105,7 +105,7 @@ describe("a board that is told live", () => {
   });
 
   it("[V3] goes on from what somebody knows: nothing where that is all, a change where it is known, else the whole", async () => {
-    const { listen, award } = stage();
+    const { listen, award } = openBoard();
     const stays = listen();
     const goes = listen();
     await vi.advanceTimersByTimeAsync(10);
@@ -127,7 +127,7 @@ describe("a board that is told live", () => {
   });
 
   it("[V2] tells what raises no version, as a ban does, within half a board's age", async () => {
-    const { listen, database } = stage();
+    const { listen, database } = openBoard();
     const ann = listen();
     await vi.advanceTimersByTimeAsync(10);
     database.points = 3;
@@ -137,7 +137,7 @@ describe("a board that is told live", () => {
   });
 
   it("[V4] says something every 15 s, and ends after an hour with a time to come back", async () => {
-    const { listen, board } = stage();
+    const { listen, board } = openBoard();
     const ann = listen();
     await vi.advanceTimersByTimeAsync(61_000);
     expect(ann.heard.filter((text) => text === ":\n\n")).toHaveLength(4);
@@ -148,7 +148,7 @@ describe("a board that is told live", () => {
   });
 
   it("[V6] has no timer and asks nothing once nobody listens; whoever comes then is told what is new", async () => {
-    const { listen, award, board, database } = stage();
+    const { listen, award, board, database } = openBoard();
     const all = [listen(), listen(), listen()];
     await vi.advanceTimersByTimeAsync(3_000);
     for (const one of all) await one.leave();
@@ -165,7 +165,7 @@ describe("a board that is told live", () => {
 
   it("[V5] opens while the database is away, asks it less and less, and tells the board once it is back", async () => {
     vi.spyOn(console, "warn").mockImplementation(() => {});
-    const { listen, database } = stage();
+    const { listen, database } = openBoard();
     database.isAway = true;
     const ann = listen();
     await vi.advanceTimersByTimeAsync(61_000);
@@ -179,7 +179,7 @@ describe("a board that is told live", () => {
   });
 
   it("[V4] keeps some kilobytes for who does not read, and sends them away after a minute", async () => {
-    const { listen, award, board } = stage();
+    const { listen, award, board } = openBoard();
     const deaf = listen();
     await vi.advanceTimersByTimeAsync(10);
     deaf.stopReading();
@@ -192,8 +192,8 @@ describe("a board that is told live", () => {
   });
 
   it("[V4] gives nothing of what waited to who is sent away: the stream has failed, and is not kept to be read", async () => {
-    const { board, award } = stage();
-    const body = board.listen(undefined, AT + HOUR_MS);
+    const { board, award } = openBoard();
+    const body = board.subscribe(undefined, AT + HOUR_MS);
     if (!body) throw new Error("It is full.");
     for (let time = 0; time < 400 && board.isAwake; time += 1) {
       award(1);
@@ -219,9 +219,9 @@ describe("a board that is told live", () => {
     };
     const board = new LiveBoard(source, 30_000);
     const listen = (knows?: string) => {
-      const body = board.listen(knows, AT + HOUR_MS);
+      const body = board.subscribe(knows, AT + HOUR_MS);
       if (!body) throw new Error("It is full.");
-      return listenerOf(body);
+      return readStream(body);
     };
     const first = listen();
     let seconds = 0;
@@ -243,8 +243,8 @@ describe("a board that is told live", () => {
   });
 
   it("[V4] takes no more than it can serve", () => {
-    const { board } = stage();
-    for (let at = 0; at < 5_000; at += 1) expect(board.listen(undefined, AT + HOUR_MS)).toBeDefined();
-    expect(board.listen(undefined, AT + HOUR_MS)).toBeUndefined();
+    const { board } = openBoard();
+    for (let at = 0; at < 5_000; at += 1) expect(board.subscribe(undefined, AT + HOUR_MS)).toBeDefined();
+    expect(board.subscribe(undefined, AT + HOUR_MS)).toBeUndefined();
   });
 });

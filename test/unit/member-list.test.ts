@@ -1,24 +1,27 @@
 import { describe, expect, it } from "vitest";
+import { forwardCall, readForwardedCall } from "../../src/edge/forwarded-call";
 import { main } from "../../src/kinds/main";
-import { readCall, sendCall } from "../../src/platform/edge/forwarded-call";
-import { answerCall } from "../../src/platform/room-http";
+import { answerCall } from "../../src/platforms/room-http";
 import { MAX_MEMBERS_A_PAGE } from "../../src/protocol/limits";
-import type { MemberPage } from "../../src/room/member-list";
-import { claims, edgeOf, forge, NOW } from "../support/edge";
+import type { MemberPage } from "../../src/room/delivery/member-list";
 import { RoomStage } from "../support/room-stage";
+import { forgeToken, makeClaims, NOW, openTestEdge } from "../support/test-edge";
 
 const HALL = "/parties/main/hall";
-const host = forge(claims({ sub: "hana", name: "Hana 🎲", role: "host", rooms: ["main/hall"] }));
-const admin = forge(claims({ sub: "root", role: "admin" }));
+const host = forgeToken(makeClaims({ sub: "hana", name: "Hana 🎲", role: "host", rooms: ["main/hall"] }));
+const admin = forgeToken(makeClaims({ sub: "root", role: "admin" }));
 
 type Page = Partial<MemberPage> & { users?: number; code?: string };
 
 /** From the edge into the room and back, as on a platform. */
 async function look(stage: RoomStage, token?: string, query = ""): Promise<Page> {
   const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-  const judged = await edgeOf().http(new Request(`http://127.0.0.1:1999${HALL}${query}`, { headers }), NOW);
+  const judged = await openTestEdge().authorizeCall(
+    new Request(`http://127.0.0.1:1999${HALL}${query}`, { headers }),
+    NOW,
+  );
   if (!judged.ok) return judged.body as Page;
-  const call = await readCall(sendCall(judged, undefined));
+  const call = await readForwardedCall(forwardCall(judged, undefined));
   return (await answerCall(stage.room, call, stage.now).json()) as Page;
 }
 
@@ -27,9 +30,9 @@ describe("a look at a room", () => {
     const stage = await RoomStage.open({ kind: main });
     const ann = stage.join("ann", { name: "Ann" });
     stage.join("ann", { tab: "second" });
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.join("guest-1", { guest: true, name: "Gus", from: "hash-of-a-house1" });
-    stage.pass(100);
+    stage.advance(100);
     const cameAt = stage.now - 1_100;
     for (const token of [host, admin]) {
       const { users, members, cursor } = await look(stage, token);
@@ -52,9 +55,9 @@ describe("a look at a room", () => {
     const summary = await look(stage);
     expect(summary).toMatchObject({ users: 1 });
     const others = [
-      forge(claims({ sub: "ann" })),
-      forge(claims({ sub: "eve", role: "host", rooms: ["main/other"] })),
-      forge(claims({ sub: "hana", role: "host", rooms: ["main/hall"], exp: 1 })),
+      forgeToken(makeClaims({ sub: "ann" })),
+      forgeToken(makeClaims({ sub: "eve", role: "host", rooms: ["main/other"] })),
+      forgeToken(makeClaims({ sub: "hana", role: "host", rooms: ["main/hall"], exp: 1 })),
       "nonsense",
       "",
     ];
@@ -66,17 +69,17 @@ describe("a look at a room", () => {
     const root = stage.join("root", { role: "admin" });
     stage.join("hana", { role: "host" });
     stage.do(root, "moderation", "kick", { user: "hana" });
-    stage.pass(100);
+    stage.advance(100);
     expect(await look(stage, host)).not.toHaveProperty("members");
-    stage.pass(60_000);
+    stage.advance(60_000);
     expect(await look(stage, host)).toHaveProperty("members");
   });
 
   it("[H4] comes in pages", async () => {
     const stage = await RoomStage.open({ kind: main, settings: { maxUsers: 3_000 } });
     const total = 2 * MAX_MEMBERS_A_PAGE + 5;
-    for (let n = 0; n < total; n++) stage.join(`user${n}`, { forgets: true });
-    stage.pass(5_000);
+    for (let n = 0; n < total; n++) stage.join(`user${n}`, { keepsLastOnly: true });
+    stage.advance(5_000);
     const seen: string[] = [];
     let query = "";
     for (let page = 1; page <= 3; page++) {

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { NEW_GUEST_MS } from "../../src/features/moderation/address-holds";
-import { KICKED_MS } from "../../src/features/moderation/decide";
-import { type HiddenEvent, hide, nothingHidden } from "../../src/features/moderation/hidden";
+import { KICK_MS } from "../../src/features/moderation/decide";
+import { NEW_GUEST_MS } from "../../src/features/moderation/ip-holds";
+import {
+  initialPrivate,
+  type PrivateStateEvent,
+  reducePrivate,
+} from "../../src/features/moderation/private-state";
 import { main } from "../../src/kinds/main";
-import { type Joining, RoomStage } from "../support/room-stage";
+import { RoomStage, type TabOptions } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
 const HOUSE = "hash-of-a-house1";
@@ -12,9 +16,9 @@ const DAY_MS = 86_400_000;
 /** A room that Hanna leads, with a troll and somebody else behind one address. */
 async function house() {
   const stage = await RoomStage.open({ kind: main, settings: { rules: { "chat.say": null } } });
-  const guest = (name: string, joining: Joining = {}) => {
+  const guest = (name: string, joining: TabOptions = {}) => {
     const tab = stage.join(`guest-${name}`, { guest: true, from: HOUSE, ...joining });
-    stage.pass(100);
+    stage.advance(100);
     return tab;
   };
   const hanna = stage.join("hanna", { role: "host", from: HOUSE, expiresAt: stage.now + 9 * DAY_MS });
@@ -22,7 +26,7 @@ async function house() {
   const troll = guest("troll");
   const moderate = (a: string, user: string, d: Record<string, number> = {}) => {
     stage.do(hanna, "moderation", a, { user, ...d });
-    stage.pass(100);
+    stage.advance(100);
   };
   return { stage, guest, hanna, sister, troll, moderate };
 }
@@ -33,7 +37,7 @@ const isIn = (tab: RoomTab) => tab.read().welcomes.length > tab.byes.length;
 function say(stage: RoomStage, tab: RoomTab) {
   const before = tab.read().nacks.length;
   stage.say(tab, "hello");
-  stage.pass(100);
+  stage.advance(100);
   return tab.read().nacks[before];
 }
 
@@ -50,9 +54,9 @@ describe("what is done about a guest", () => {
     });
     stage.do(again, "presence", "set", { status: "rude" });
     expect(again.read().nacks).toHaveLength(2);
-    stage.pass(600_000);
+    stage.advance(600_000);
     expect(say(stage, again)).toBeUndefined();
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[D8] meets nobody else: not who was here, not who has a token, not other addresses, not old guests", async () => {
@@ -64,7 +68,7 @@ describe("what is done about a guest", () => {
     const old = guest("old", { openedAt: mutedAt - NEW_GUEST_MS });
     for (const tab of [sister, member, far, old]) expect(say(stage, tab), tab.user).toBeUndefined();
     stage.leave(sister);
-    stage.pass(60_000);
+    stage.advance(60_000);
     const back = guest("sister", { tab: "another" });
     expect(say(stage, back), "who was here, and comes back later").toBeUndefined();
     const stocked = guest("stocked", { openedAt: mutedAt - NEW_GUEST_MS + 1_000 });
@@ -79,18 +83,18 @@ describe("what is done about a guest", () => {
     moderate("kick", troll.user);
     const again = guest("troll-again");
     expect(again.read().byes).toMatchObject([
-      { code: 4429, retryAfterMs: kickedAt + KICKED_MS - (stage.now - 100) },
+      { code: 4429, retryAfterMs: kickedAt + KICK_MS - (stage.now - 100) },
     ]);
     expect(again.byes[0]?.reason).toMatch(/^A guest at your address was removed/);
     stage.connect(sister, { guest: true, from: HOUSE, tab: "second" });
-    stage.pass(100);
+    stage.advance(100);
     expect(isIn(sister)).toBe(true);
     expect(isIn(stage.join("ann", { from: HOUSE })), "somebody with a token").toBe(true);
-    stage.pass(KICKED_MS);
+    stage.advance(KICK_MS);
     stage.rejoin(again, { guest: true, from: HOUSE });
-    stage.pass(100);
+    stage.advance(100);
     expect(again.read().welcomes).toHaveLength(1);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[D8] as a ban keeps out stockpiled guests for 15 minutes, and mutes new ones for the rest of its time", async () => {
@@ -103,13 +107,13 @@ describe("what is done about a guest", () => {
         { code: 4429, retryAfterMs: bannedAt + NEW_GUEST_MS - (stage.now - 100) },
       ]);
     }
-    stage.pass(bannedAt + NEW_GUEST_MS - stage.now);
+    stage.advance(bannedAt + NEW_GUEST_MS - stage.now);
     const again = guest("troll-again");
     expect(isIn(again)).toBe(true);
     expect(say(stage, again)).toMatchObject({ code: "muted" });
     moderate("unban", troll.user);
     expect(say(stage, again)).toBeUndefined();
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[D8] ends after a day", async () => {
@@ -118,9 +122,9 @@ describe("what is done about a guest", () => {
     moderate("mute", troll.user);
     const lasting = { expiresAt: stage.now + 9 * DAY_MS };
     const again = guest("troll-again", lasting);
-    stage.pass(mutedAt + DAY_MS - 200 - stage.now);
+    stage.advance(mutedAt + DAY_MS - 200 - stage.now);
     expect(say(stage, again)).toMatchObject({ code: "muted", retryAfterMs: 200 });
-    stage.pass(100);
+    stage.advance(100);
     expect(say(stage, again)).toBeUndefined();
   });
 
@@ -136,7 +140,7 @@ describe("what is done about a guest", () => {
     moderate("unmute", troll.user);
     expect(say(stage, two)).toBeUndefined();
     expect(say(stage, guest("three"))).toBeUndefined();
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[D8] lets nobody go who is held, where it is done again or about another", async () => {
@@ -149,7 +153,7 @@ describe("what is done about a guest", () => {
     const third = guest("third");
     moderate("unmute", again.user);
     expect(say(stage, third), "by the first mute still").toMatchObject({ code: "muted" });
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it.each(["a crash", "a snapshot and a crash", "sleep"])("[D8] outlives %s", async (what) => {
@@ -158,42 +162,42 @@ describe("what is done about a guest", () => {
     moderate("ban", troll.user);
     for (let n = 0; what === "a snapshot and a crash" && n < 520; n++) {
       stage.say(hanna, `${n}`);
-      stage.pass(6);
+      stage.advance(6);
     }
-    stage.pass(500);
+    stage.advance(500);
     if (what === "sleep") await stage.sleep();
     else await stage.crash();
     expect(isIn(guest("troll-again"))).toBe(false);
     const back = guest("sister", { tab: "another" });
     expect(sister.user).toBe(back.user);
     expect(say(stage, back)).toBeUndefined();
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("changes nothing where no address is known, and nothing about somebody with a token", async () => {
     const { stage, guest, moderate } = await house();
     const nowhere = stage.join("guest-nowhere", { guest: true });
     stage.join("ann", { from: HOUSE });
-    stage.pass(100);
+    stage.advance(100);
     moderate("ban", nowhere.user);
     moderate("ban", "ann");
     const [one, two] = [guest("one"), stage.join("guest-two", { guest: true })];
-    stage.pass(100);
+    stage.advance(100);
     expect([one, two].map((tab) => say(stage, tab))).toEqual([undefined, undefined]);
   });
 
   it("is bounded, and what has ended makes space", () => {
-    const held = (n: number, at: number): HiddenEvent => ({
+    const held = (n: number, at: number): PrivateStateEvent => ({
       n: "held",
       at,
       d: { what: "mute", user: `guest-${n}`, from: HOUSE, at, untilMs: at + 1_000, known: [] },
     });
-    let hidden = nothingHidden();
-    for (let n = 0; n < 150; n++) hidden = hide(hidden, held(n, 0));
+    let hidden = initialPrivate();
+    for (let n = 0; n < 150; n++) hidden = reducePrivate(hidden, held(n, 0));
     expect(hidden.holds).toHaveLength(100);
     for (let n = 0; n < 300; n++)
-      hidden = hide(hidden, { n: "spared", at: 1, d: { user: `${n}`, from: HOUSE } });
+      hidden = reducePrivate(hidden, { n: "spared", at: 1, d: { user: `${n}`, from: HOUSE } });
     expect(hidden.holds?.[0]?.known).toHaveLength(200);
-    expect(hide(hidden, held(200, 2_000)).holds).toHaveLength(1);
+    expect(reducePrivate(hidden, held(200, 2_000)).holds).toHaveLength(1);
   });
 });

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { codePoints } from "../../src/protocol/codec";
-import { skeleton } from "../../src/protocol/skeleton";
-import { Names, shownName } from "../../src/room/names";
+import { Names, toDisplayName } from "../../src/room/state/names";
+import { skeleton } from "../../src/text/skeleton";
 import { RoomStage } from "../support/room-stage";
 
 describe("what a name looks like", () => {
@@ -64,16 +64,16 @@ describe("a name that is shown", () => {
     [`A${"\u0302\ufe0f".repeat(9)}\u0303\u0304`, "\u00c2\u0302"],
     ["1\ufe0f\u20e3 ❤️", "1\ufe0f\u20e3 ❤️"],
   ])("of %j is %j", (name, shown) => {
-    expect(shownName(name)).toBe(shown);
+    expect(toDisplayName(name)).toBe(shown);
   });
 
   it("is one, whatever it was, and stays as it is when shown again", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", minLength: 1, maxLength: 60 }), (name) => {
-        const shown = shownName(name);
+        const shown = toDisplayName(name);
         expect(codePoints(shown)).toBeGreaterThan(0);
         expect(codePoints(shown)).toBeLessThanOrEqual(40);
-        expect(shownName(shown)).toBe(shown);
+        expect(toDisplayName(shown)).toBe(shown);
       }),
       { numRuns: 2_000 },
     );
@@ -85,26 +85,26 @@ describe("two members whose names look alike", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { name: "Ann" });
     const other = stage.join("other", { name: "Аnn" });
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().welcomes[0]?.you.name).toBe("Ann");
     expect(other.read().welcomes[0]?.you.name).toBe("Аnn (2)");
     stage.say(other, "I am Ann");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().slices).toMatchObject({
       presence: { members: { ann: { name: "Ann" }, other: { name: "Аnn (2)" } } },
       chat: { messages: [{ name: "Аnn (2)" }] },
     });
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[N2] keep what they are called over reconnects, tabs and restarts, and let it go when they leave", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { name: "Ann" });
     const other = stage.join("other", { name: "ANN" });
-    stage.pass(100);
+    stage.advance(100);
     stage.leave(other);
     stage.rejoin(other, { name: "ANN" });
-    stage.pass(100);
+    stage.advance(100);
     expect(other.read().welcomes.at(-1)?.you.name).toBe("ANN (2)");
     expect(
       ann.read().events.filter(({ n }) => n === "joined"),
@@ -112,20 +112,20 @@ describe("two members whose names look alike", () => {
     ).toHaveLength(1);
     await stage.crash();
     const third = stage.join("third", { name: "ann" });
-    stage.pass(100);
+    stage.advance(100);
     expect(third.read().welcomes[0]?.you.name).toBe("ann (3)");
-    stage.pass(60_000);
+    stage.advance(60_000);
     const late = stage.join("late", { name: "ANN" });
-    stage.pass(100);
+    stage.advance(100);
     expect(late.read().welcomes[0]?.you.name, "both have left").toBe("ANN");
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[N2] never are, however many come with however long a name", () => {
     const names = new Names();
     const taken = new Set<string>();
     for (let user = 0; user < 3_000; user++) {
-      const name = names.distinct(
+      const name = names.makeDistinct(
         `user${user}`,
         user % 3 === 0 ? "x".repeat(40) : user % 3 === 1 ? "Guest (2)" : "Guest",
       );
@@ -142,10 +142,10 @@ describe("a guest", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.join("guest-x", { guest: true });
-    stage.pass(100);
+    stage.advance(100);
     const { members } = ann.read().slices.presence as { members: Record<string, object> };
     expect(members["guest-x"]).toMatchObject({ guest: true });
     expect(members.ann).not.toHaveProperty("guest");
-    stage.check();
+    stage.expectNoViolations();
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, it } from "vitest";
 import { TYPES, typesOfDocument } from "../../scripts/openapi.mjs";
-import { openApiDocument, operations } from "../../src/worker/api/document";
+import { openApiDocument, operations } from "../../src/worker/openapi/openapi";
 
 describe("[C7] the OpenAPI document", () => {
   it("is valid, by the specification's own schema, and a spoiled one is not", async () => {

@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { flush } from "../../src/features/scores/flush";
-import { type Hidden, hide, nothingHidden, standings } from "../../src/features/scores/hidden";
+import {
+  initialPrivate,
+  type PrivateState,
+  reducePrivate,
+  standings,
+} from "../../src/features/scores/private-state";
 import { initial } from "../../src/features/scores/state";
 import { Tally } from "../../src/features/scores/tally";
 import { MAX_BATCH_BYTES } from "../../src/protocol/limits";
-import type { Board, Boards } from "../../src/room/board";
+import type { Board, Boards } from "../../src/room/api/board";
 import { HOUR_MS, settings } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 import { BOARDS, ScoreStage, scoreKind } from "../support/score-stage";
@@ -13,55 +18,57 @@ const USERS = ["ann", "bob", "cat"];
 const OWN_AWARD = { user: "guest-1", points: 1, board: "own" };
 
 /** A game with its host, who sends again what was not acknowledged, as a client does; and what was acknowledged. */
-class Game {
+class PointsStage {
   readonly sent: { id: string; user: string; points: number }[] = [];
   hanna!: RoomTab;
   crashes = 0;
 
   private constructor(readonly stage: ScoreStage) {}
 
-  static async open(seed = 1): Promise<Game> {
-    const game = new Game(await ScoreStage.open({ seed, settings: { ...settings, leaveGraceMs: 500 } }));
+  static async open(seed = 1): Promise<PointsStage> {
+    const game = new PointsStage(
+      await ScoreStage.open({ seed, settings: { ...settings, leaveGraceMs: 500 } }),
+    );
     game.hanna = game.stage.join("hanna", "host");
     for (const user of USERS) game.stage.join(user);
-    game.stage.pass(1_000);
+    game.stage.advance(1_000);
     return game;
   }
 
   award(user: string, points: number): void {
     const id = `op ${this.sent.length}`;
     this.sent.push({ id, user, points });
-    this.#send(this.sent.at(-1) as Game["sent"][number]);
+    this.#send(this.sent.at(-1) as PointsStage["sent"][number]);
   }
 
-  #send({ id, user, points }: Game["sent"][number]): void {
+  #send({ id, user, points }: PointsStage["sent"][number]): void {
     this.stage.room.do(this.hanna, "scores", "award", { user, points }, id);
   }
 
-  acknowledged(id: string): boolean {
+  isAcknowledged(id: string): boolean {
     const { events, acks } = this.hanna.read();
     return acks.has(id) || events.some(({ op, by }) => op === id && by === "hanna");
   }
 
   /** Whoever lives after a step; everybody comes back, and what nobody acknowledged is sent again. */
-  async survive(durableTurns = 0): Promise<void> {
+  async recover(durableTurns = 0): Promise<void> {
     const { room } = this.stage;
-    if (!room.world.isDying && durableTurns === 0) return;
+    if (!room.runtime.isDying && durableTurns === 0) return;
     this.crashes++;
     await room.crash(durableTurns);
     if (room.room.isOver) await room.wake();
     for (const tab of room.tabs) room.rejoin(tab, { expiresAt: room.now + 10 ** 12 });
-    room.pass(200);
-    for (const op of this.sent) if (!this.acknowledged(op.id)) this.#send(op);
+    room.advance(200);
+    for (const op of this.sent) if (!this.isAcknowledged(op.id)) this.#send(op);
     // And some that were: a client cannot know what was lost.
     for (const op of this.sent.slice(-2)) this.#send(op);
   }
 
   expectEqual(): void {
     const { stage, hanna } = this;
-    const seed = `seed ${stage.room.world.seed}, ${this.crashes} crashes`;
+    const seed = `seed ${stage.room.runtime.seed}, ${this.crashes} crashes`;
     for (const user of USERS) {
-      const mine = this.sent.filter((op) => op.user === user && this.acknowledged(op.id));
+      const mine = this.sent.filter((op) => op.user === user && this.isAcknowledged(op.id));
       const acknowledged = mine.reduce((sum, { points }) => sum + points, 0);
       const shown = stage.top(hanna).find((ranked) => ranked.user === user)?.total ?? 0;
       expect([user, shown, stage.boards.total("main", user)], seed).toEqual([
@@ -70,79 +77,79 @@ class Game {
         acknowledged,
       ]);
     }
-    expect(this.sent.filter(({ id }) => !this.acknowledged(id))).toEqual([]);
-    expect(owed(stage), seed).toBe(0);
+    expect(this.sent.filter(({ id }) => !this.isAcknowledged(id))).toEqual([]);
+    expect(countOwed(stage), seed).toBe(0);
   }
 }
 
-function hidden(stage: ScoreStage): Hidden {
-  return stage.room.room["parts"].memory.slices.private("scores") as Hidden;
+function readPrivateScores(stage: ScoreStage): PrivateState {
+  return stage.room.room["context"].state.slices.private("scores") as PrivateState;
 }
 
-function owed(stage: ScoreStage): number {
-  const { ledger, sealed } = hidden(stage);
+function countOwed(stage: ScoreStage): number {
+  const { ledger, sealed } = readPrivateScores(stage);
   return ledger.size + (sealed ? sealed.entries.length : 0);
 }
 
 /** Points, their flush, more points while it is under way, a leaving, the next flush. */
-const story: ((game: Game) => void)[] = [
+const steps: ((game: PointsStage) => void)[] = [
   (game) => game.award("ann", 3),
   (game) => game.award("bob", 5),
-  (game) => game.stage.room.pass(50),
+  (game) => game.stage.room.advance(50),
   (game) => game.award("ann", -1),
-  (game) => game.stage.room.pass(5_000),
+  (game) => game.stage.room.advance(5_000),
   (game) => game.award("cat", 2),
-  (game) => game.stage.hear(),
-  (game) => game.stage.room.pass(100),
+  (game) => game.stage.deliverEffects(),
+  (game) => game.stage.room.advance(100),
   (game) => game.award("ann", 4),
-  (game) => game.stage.room.pass(5_000),
-  (game) => game.stage.hear(),
-  (game) => game.stage.room.pass(100),
+  (game) => game.stage.room.advance(5_000),
+  (game) => game.stage.deliverEffects(),
+  (game) => game.stage.room.advance(100),
 ];
 
-async function settleUp(game: Game): Promise<void> {
-  game.stage.outside = "answers";
-  game.stage.pass(130_000, 2_000);
-  expect(game.stage.room.world.isDying).toBe(false);
+async function settleAll(game: PointsStage): Promise<void> {
+  game.stage.scoreboard = "answers";
+  game.stage.advance(130_000, 2_000);
+  expect(game.stage.room.runtime.isDying).toBe(false);
 }
 
 describe("points that were acknowledged", () => {
   it("[R1] reach the scoreboard once, with a crash at every single write, send and call, each tried", async () => {
-    const calm = await Game.open();
-    const from = calm.stage.room.world.touches;
-    for (const step of story) step(calm);
-    const touches = calm.stage.room.world.touches - from;
-    await settleUp(calm);
+    const calm = await PointsStage.open();
+    const from = calm.stage.room.runtime.callCount;
+    for (const step of steps) step(calm);
+    const touches = calm.stage.room.runtime.callCount - from;
+    await settleAll(calm);
     calm.expectEqual();
     expect(touches).toBeGreaterThan(30);
 
     for (let at = 0; at < touches; at++) {
-      const game = await Game.open();
-      game.stage.room.world.dieAfter(at);
-      for (const step of story) {
+      const game = await PointsStage.open();
+      game.stage.room.runtime.dieAfter(at);
+      for (const step of steps) {
         step(game);
-        await game.survive();
+        await game.recover();
       }
       expect(game.crashes, `at ${at}`).toBe(1);
-      await settleUp(game);
+      await settleAll(game);
       game.expectEqual();
     }
   });
 
   it("[R1] and again where what was written is durable and nobody was told", async () => {
-    for (let crashAt = 0; crashAt < story.length; crashAt++) {
+    for (let crashAt = 0; crashAt < steps.length; crashAt++) {
       for (const durable of [1, 2, 3]) {
-        const game = await Game.open();
-        for (const [n, step] of story.entries()) {
-          game.stage.room.settles = n !== crashAt;
+        const game = await PointsStage.open();
+        for (const [n, step] of steps.entries()) {
+          game.stage.room.isAutoDurable = n !== crashAt;
           step(game);
           if (n === crashAt) {
-            await game.survive(Math.min(durable, game.stage.room.world.pendingTurns) || 1);
-            game.stage.room.settles = true;
-            game.stage.room.settle();
+            await game.recover(Math.min(durable, game.stage.room.runtime.pendingTurns) || 1);
+            game.stage.room.isAutoDurable = true;
+            game.stage.room.makeDurable();
           }
         }
-        await settleUp(game);
+        await settleAll(game);
         game.expectEqual();
       }
     }
@@ -152,17 +159,17 @@ describe("points that were acknowledged", () => {
     "[R1] and again where the scoreboard %s what it is sent, at every call",
     async (outside) => {
       for (let at = 0; at < 60; at += 6) {
-        const game = await Game.open(at + 1);
-        game.stage.outside = outside;
-        for (const step of story) step(game);
-        game.stage.room.world.dieAfter(at);
+        const game = await PointsStage.open(at + 1);
+        game.stage.scoreboard = outside;
+        for (const step of steps) step(game);
+        game.stage.room.runtime.dieAfter(at);
         for (let n = 0; n < 20; n++) {
           game.award(USERS[n % 3] as string, n);
-          game.stage.room.pass(2_000);
-          game.stage.hear();
-          await game.survive();
+          game.stage.room.advance(2_000);
+          game.stage.deliverEffects();
+          await game.recover();
         }
-        await settleUp(game);
+        await settleAll(game);
         game.expectEqual();
       }
     },
@@ -170,21 +177,21 @@ describe("points that were acknowledged", () => {
 
   it("[B1] go in batches of one number and one content, one under way at a time, whatever happens", async () => {
     for (let seed = 1; seed <= 8; seed++) {
-      const game = await Game.open(seed);
-      const { random } = game.stage.room.world;
+      const game = await PointsStage.open(seed);
+      const { random } = game.stage.room.runtime;
       for (let n = 0; n < 120; n++) {
-        game.stage.outside = random.pick(["answers", "answers", "loses", "away"]);
-        if (random.below(12) === 0) game.stage.room.world.dieAfter(random.below(12));
+        game.stage.scoreboard = random.pick(["answers", "answers", "loses", "away"]);
+        if (random.below(12) === 0) game.stage.room.runtime.dieAfter(random.below(12));
         game.award(random.pick(USERS), random.below(20) - 5);
-        await game.survive();
-        game.stage.room.pass(random.below(1_500));
-        await game.survive();
-        game.stage.hear();
-        await game.survive();
+        await game.recover();
+        game.stage.room.advance(random.below(1_500));
+        await game.recover();
+        game.stage.deliverEffects();
+        await game.recover();
       }
       // A death that was still to come does not come any more.
-      game.stage.room.world.dieAfter(Number.POSITIVE_INFINITY);
-      await settleUp(game);
+      game.stage.room.runtime.dieAfter(Number.POSITIVE_INFINITY);
+      await settleAll(game);
       // The scoreboard of these tests throws at a second content for one number.
       game.expectEqual();
       const numbers = game.stage.boards.applied.map(({ n }) => n);
@@ -199,12 +206,12 @@ describe("the ledger", () => {
     const hanna = stage.join("hanna", "host");
     const users = Array.from({ length: 100 }, (_, n) => `p${n}`);
     for (const user of users) stage.join(user);
-    stage.pass(1_000);
+    stage.advance(1_000);
     for (let n = 0; n < 1_000; n++) {
       stage.award(hanna, users[n % 100] as string, 1 + (n % 7));
-      if (n % 20 === 0) stage.pass(80, 80);
+      if (n % 20 === 0) stage.advance(80, 80);
     }
-    stage.pass(20_000);
+    stage.advance(20_000);
     expect(stage.boards.calls).toHaveLength(1);
     expect(stage.boards.calls[0]?.entries).toHaveLength(100);
   });
@@ -213,31 +220,31 @@ describe("the ledger", () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     stage.join("ann");
-    stage.pass(1_000);
-    const idleAt = stage.room.world.alarmAt ?? 0;
+    stage.advance(1_000);
+    const idleAt = stage.room.runtime.alarmAt ?? 0;
     expect(idleAt).toBeGreaterThan(stage.room.now + 600_000);
     stage.award(hanna, "ann", 1);
     const from = stage.room.now;
-    expect(stage.room.world.alarmAt).toBe(from + 5_000);
-    stage.pass(4_900);
+    expect(stage.room.runtime.alarmAt).toBe(from + 5_000);
+    stage.advance(4_900);
     stage.award(hanna, "ann", 1);
     expect(stage.boards.calls).toEqual([]);
-    stage.pass(200);
+    stage.advance(200);
     expect(stage.boards.calls).toMatchObject([{ v: 1, room: "main/hall", n: 1, entries: [{ points: 2 }] }]);
-    stage.pass(60_000);
+    stage.advance(60_000);
     expect(stage.boards.calls).toHaveLength(1);
-    expect(stage.room.world.alarmAt).toBeGreaterThan(stage.room.now + 600_000);
+    expect(stage.room.runtime.alarmAt).toBeGreaterThan(stage.room.now + 600_000);
   });
 
   it("[K2] is flushed within a second after a member left", async () => {
     const stage = await ScoreStage.open({ settings: { leaveGraceMs: 100 } });
     const hanna = stage.join("hanna", "host");
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.award(hanna, "ann", 1);
-    stage.pass(500);
+    stage.advance(500);
     stage.room.leave(ann);
-    stage.pass(1_200);
+    stage.advance(1_200);
     expect(stage.boards.calls).toHaveLength(1);
   });
 
@@ -245,22 +252,22 @@ describe("the ledger", () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     for (const user of USERS) stage.join(user);
-    stage.pass(1_000);
-    stage.outside = "away";
+    stage.advance(1_000);
+    stage.scoreboard = "away";
     for (let n = 0; n < 600; n++) {
       for (const user of USERS) stage.award(hanna, user, 1);
-      stage.pass(1_000, 1_000);
+      stage.advance(1_000, 1_000);
     }
-    expect(hidden(stage).sealed?.entries).toHaveLength(3);
-    expect(hidden(stage).ledger.size).toBeLessThanOrEqual(6);
-    const tries = stage.room.world.asked.length;
+    expect(readPrivateScores(stage).sealed?.entries).toHaveLength(3);
+    expect(readPrivateScores(stage).ledger.size).toBeLessThanOrEqual(6);
+    const tries = stage.room.runtime.startedEffects.length;
     expect(tries).toBeLessThan(30);
-    stage.outside = "answers";
-    stage.pass(70_000);
-    expect(owed(stage)).toBe(0);
+    stage.scoreboard = "answers";
+    stage.advance(70_000);
+    expect(countOwed(stage)).toBe(0);
     for (const user of USERS) expect(stage.boards.total("main", user)).toBe(600);
     expect(stage.boards.applied.length).toBeLessThanOrEqual(3);
-    expect(stage.room.world.largest.bytes).toBeLessThan(131_072);
+    expect(stage.room.runtime.largest.bytes).toBeLessThan(131_072);
   });
 
   it("[K3] tells of points on both sides of a quarter's end in two entries, each wholly on its side", async () => {
@@ -269,12 +276,12 @@ describe("the ledger", () => {
     const ann = stage.join("ann");
     const quarter = 900_000;
     const before = Math.ceil((stage.room.now + 5_000) / quarter) * quarter;
-    stage.room.pass(before - stage.room.now - 500);
+    stage.room.advance(before - stage.room.now - 500);
     stage.room.rejoin(ann, { expiresAt: stage.room.now + HOUR_MS });
     stage.award(hanna, "ann", 1);
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.award(hanna, "ann", 2);
-    stage.pass(10_000);
+    stage.advance(10_000);
     const entries = stage.boards.entries.map(({ points, firstAt, lastAt }) => [
       points,
       Math.floor(firstAt / quarter) - before / quarter,
@@ -290,12 +297,12 @@ describe("the ledger", () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.award(hanna, "ann", 4);
     stage.award(hanna, "ann", -4);
-    stage.pass(10_000);
+    stage.advance(10_000);
     expect(stage.boards.entries).toEqual([]);
-    expect(stage.room.world.alarmAt).toBeGreaterThan(stage.room.now + 600_000);
+    expect(stage.room.runtime.alarmAt).toBeGreaterThan(stage.room.now + 600_000);
   });
 
   it("[K4] tells the room whose points were refused, also when the first answer was lost", async () => {
@@ -303,18 +310,18 @@ describe("the ledger", () => {
       const stage = await ScoreStage.open();
       const hanna = stage.join("hanna", "host");
       for (const user of USERS) stage.join(user);
-      stage.pass(1_000);
+      stage.advance(1_000);
       for (const user of USERS) stage.award(hanna, user, 5);
       stage.boards.banned.add("bob");
-      stage.outside = outside;
-      stage.pass(6_000);
+      stage.scoreboard = outside;
+      stage.advance(6_000);
       stage.boards.banned.clear();
-      stage.outside = "answers";
-      stage.pass(30_000);
+      stage.scoreboard = "answers";
+      stage.advance(30_000);
       const told = hanna.read().events.filter(({ n }) => n === "refused");
       expect(told.map(({ d }) => d)).toEqual([{ users: ["bob"], count: 1 }]);
       expect(USERS.map((user) => stage.boards.total("main", user))).toEqual([5, 0, 5]);
-      stage.room.check();
+      stage.room.expectNoViolations();
     }
   });
 
@@ -323,19 +330,19 @@ describe("the ledger", () => {
       const stage = await ScoreStage.open();
       const hanna = stage.join("hanna", "host");
       stage.join("ann");
-      stage.pass(1_000);
+      stage.advance(1_000);
       for (let round = 0; round < 3; round++) {
         stage.award(hanna, "ann", 1);
-        stage.pass(6_000);
+        stage.advance(6_000);
       }
       for (const receipt of stage.boards.receipts.values()) receipt.n = n;
       stage.award(hanna, "ann", 10);
-      stage.pass(30_000);
+      stage.advance(30_000);
       stage.award(hanna, "ann", 1);
-      stage.pass(10_000);
+      stage.advance(10_000);
       expect(stage.boards.total("main", "ann")).toBe(14);
       expect(stage.boards.applied.map((batch) => batch.n)).toEqual([1, 2, 3, n + 1, n + 2]);
-      expect(owed(stage)).toBe(0);
+      expect(countOwed(stage)).toBe(0);
     }
   });
 
@@ -353,7 +360,7 @@ describe("the ledger", () => {
     expect(guest.read().welcomes[0]?.feeds).toEqual(guests);
     expect(stage.room.room.summary(stage.room.now).feeds).toEqual(guests);
     stage.award(guest, "guest-1", 1, { board: "own" });
-    stage.pass(1_000);
+    stage.advance(1_000);
     const hanna = stage.join("hanna", "host");
     expect(hanna.read().welcomes[0]?.feeds).toEqual(guests);
     const asked = [
@@ -362,7 +369,7 @@ describe("the ledger", () => {
       stage.award(hanna, "guest-1", 1, { board: "own" }),
       stage.award(hanna, "guest-1", 0, { board: "shared" }),
     ];
-    stage.pass(100);
+    stage.advance(100);
     hanna.read();
     expect(asked.map((id) => hanna.acks.get(id)?.d)).toEqual([
       { feeds: ["main:hall"] },
@@ -376,7 +383,7 @@ describe("the ledger", () => {
       seq,
       d: { feeds: ["main:hall"] },
     });
-    stage.room.check();
+    stage.room.expectNoViolations();
   });
 
   it.each(["socket", "HTTP"])(
@@ -385,29 +392,29 @@ describe("the ledger", () => {
       for (const durableTurns of [0, 1]) {
         const stage = await ScoreStage.open({ kind: scoreKind(GUESTS_BOARDS) });
         const guest = stage.room.joinAsGuest("guest-1");
-        stage.pass(1_000);
-        stage.room.settles = false;
+        stage.advance(1_000);
+        stage.room.isAutoDurable = false;
         if (way === "socket") stage.join("hanna", "host");
         else stage.room.post("hanna", "presence", "set", { status: "here" });
         await stage.room.crash(durableTurns);
-        stage.room.settles = true;
+        stage.room.isAutoDurable = true;
         const isTurned = durableTurns > 0;
         expect(stage.room.room.summary(stage.room.now).feeds.includes("main")).toBe(isTurned);
         const hanna = stage.join("hanna", "host");
         stage.room.rejoin(guest, { guest: true });
-        stage.pass(100);
+        stage.advance(100);
         expect(hanna.read().welcomes[0]?.feeds).toEqual(ALL);
         const id = stage.award(hanna, "guest-1", 1);
-        stage.pass(100);
+        stage.advance(100);
         hanna.read();
         expect(hanna.acks.get(id)?.d).toBeUndefined();
         await stage.room.crash();
-        stage.pass(40_000);
+        stage.advance(40_000);
         expect(stage.boards.calls.map(({ ownOnly }) => ownOnly)).toContain(undefined);
         expect(stage.boards.calls.every(({ ownOnly }) => ownOnly === undefined)).toBe(true);
         // Over snapshots as well.
         for (let n = 0; n < 600; n++) {
-          stage.pass(100);
+          stage.advance(100);
           stage.room.post("hanna", "presence", "set", { status: `${n}` });
         }
         await stage.room.crash();
@@ -423,14 +430,14 @@ describe("the ledger", () => {
       if (isGuest) stage.room.do(stage.room.tabs[0] as RoomTab, "scores", "award", OWN_AWARD);
       const hanna = stage.join("hanna", "host");
       if (!isGuest) stage.room.joinAsGuest("guest-1");
-      stage.pass(1_000);
+      stage.advance(1_000);
       stage.award(hanna, "guest-1", 1);
-      stage.pass(6_000);
+      stage.advance(6_000);
       await stage.room.crash();
       stage.room.rejoin(hanna, { expiresAt: stage.room.now + HOUR_MS });
-      stage.pass(1_000);
+      stage.advance(1_000);
       stage.award(hanna, "guest-1", 1);
-      stage.pass(6_000);
+      stage.advance(6_000);
       expect(stage.boards.calls.map(({ ownOnly }) => ownOnly)).toEqual(
         isGuest ? [true, true] : [undefined, undefined],
       );
@@ -442,14 +449,14 @@ describe("the ledger", () => {
     const lives: (string | undefined)[] = [];
     for (let life = 0; life < 2; life++) {
       const hanna = stage.join("hanna", "host");
-      stage.pass(1_000);
+      stage.advance(1_000);
       stage.award(hanna, "hanna", 3);
-      stage.pass(6_000);
+      stage.advance(6_000);
       lives.push(hanna.read().epoch);
       stage.room.leave(hanna);
-      for (let n = 0; n < 40 && !stage.room.room.isOver; n++) stage.pass(60_000, 1_000);
+      for (let n = 0; n < 40 && !stage.room.room.isOver; n++) stage.advance(60_000, 1_000);
       expect(stage.room.room.isOver).toBe(true);
-      expect(stage.room.world.keys()).toEqual([]);
+      expect(stage.room.runtime.keys()).toEqual([]);
       await stage.room.wake();
     }
     expect(new Set(lives).size).toBe(2);
@@ -465,10 +472,10 @@ describe("the ledger", () => {
   it("[K7] is settled whole by a closing, and a closed room that somebody came back to says so", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.award(hanna, "hanna", 3);
-    stage.room.turn(() => stage.room.room.end(stage.room.now));
-    stage.hear();
+    stage.room.turn(() => stage.room.room.close(stage.room.now));
+    stage.deliverEffects();
     expect(stage.room.room.isOver).toBe(true);
     expect(stage.boards.calls).toMatchObject([
       { n: 1, entries: [{ points: 3 }] },
@@ -478,15 +485,15 @@ describe("the ledger", () => {
 
     await stage.room.wake();
     const again = stage.join("hanna", "host");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.award(again, "hanna", 1);
-    stage.pass(6_000);
+    stage.advance(6_000);
     stage.room.leave(again);
     // Forgotten, and somebody comes while its last batch is under way.
-    while (stage.room.world.asked.length < 4) stage.room.pass(1_000);
+    while (stage.room.runtime.startedEffects.length < 4) stage.room.advance(1_000);
     stage.join("ann");
-    stage.hear();
-    stage.pass(10_000);
+    stage.deliverEffects();
+    stage.advance(10_000);
     expect(stage.room.room.isOver).toBe(false);
     expect(stage.boards.calls.slice(2).map(({ n, closing }) => [n, closing])).toEqual([
       [1, undefined],
@@ -500,21 +507,21 @@ describe("the ledger", () => {
     for (const lost of [1, 2]) {
       const stage = await ScoreStage.open();
       const hanna = stage.join("hanna", "host");
-      stage.pass(1_000);
+      stage.advance(1_000);
       stage.award(hanna, "hanna", 3);
-      stage.room.turn(() => stage.room.room.end(stage.room.now));
-      const take = stage.boards.take.bind(stage.boards);
-      stage.boards.take = (ask) => {
-        stage.outside = stage.boards.calls.length + 1 === lost ? "loses" : "answers";
+      stage.room.turn(() => stage.room.room.close(stage.room.now));
+      const take = stage.boards.apply.bind(stage.boards);
+      stage.boards.apply = (ask) => {
+        stage.scoreboard = stage.boards.calls.length + 1 === lost ? "loses" : "answers";
         return take(ask);
       };
-      stage.hear();
+      stage.deliverEffects();
       expect(stage.boards.calls).toHaveLength(lost);
       await stage.room.crash();
       // Days later: what was said to be over is swept, and nothing else is.
-      stage.room.world.now += 3 * 86_400_000;
+      stage.room.runtime.now += 3 * 86_400_000;
       for (const [life, { closed }] of stage.boards.receipts) if (closed) stage.boards.receipts.delete(life);
-      stage.pass(60_000);
+      stage.advance(60_000);
       expect(stage.room.room.isOver).toBe(true);
       expect(stage.boards.total("main", "hanna"), `lost ${lost}`).toBe(3);
     }
@@ -525,14 +532,16 @@ describe("the ledger", () => {
       at: 1_790_000_000_000,
       seq: 0,
       state: initial(),
-      private: nothingHidden(),
+      private: initialPrivate(),
       boards: BOARDS,
     } as Parameters<typeof flush>[0];
     const rules = BOARDS.main as Board;
     const users = Array.from({ length: 10_500 }, (_, n) => `player-${n}`);
     const fold = (decided: { private?: readonly { n: string; d: unknown }[] }) => {
       for (const event of decided.private ?? []) {
-        seen.private = hide(seen.private, { ...event, at: seen.at } as Parameters<typeof hide>[1]);
+        seen.private = reducePrivate(seen.private, { ...event, at: seen.at } as Parameters<
+          typeof reducePrivate
+        >[1]);
       }
     };
     let first = 0;

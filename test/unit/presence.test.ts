@@ -5,24 +5,27 @@ import { MAX_LISTED_MEMBERS } from "../../src/protocol/limits";
 import { labKind, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-type Told = PresenceEvent extends infer E
+type UnnumberedEvent = PresenceEvent extends infer E
   ? E extends { n: infer N; d: infer D }
     ? { n: N; d: D }
     : never
   : never;
-const fold = (events: Told[]) =>
+const fold = (events: UnnumberedEvent[]) =>
   events.reduce<PresenceState>(
     (state, event, at) => reduce(state, { ...event, seq: at + 1, at } as PresenceEvent),
     initial(),
   );
-const joined = (user: string, name = user): Told => ({ n: "joined", d: { user, name, role: "player" } });
+const joinedEvent = (user: string, name = user): UnnumberedEvent => ({
+  n: "joined",
+  d: { user, name, role: "player" },
+});
 
 /** Names that objects are born with, and one that looks like an index. */
 const BORN = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "1", "-1", " "];
 
 describe("presence's fold", () => {
   it("[P] lists who joins, counts them, and forgets who leaves", () => {
-    const state = fold([joined("ann"), joined("bob", "Bob"), { n: "left", d: { user: "ann" } }]);
+    const state = fold([joinedEvent("ann"), joinedEvent("bob", "Bob"), { n: "left", d: { user: "ann" } }]);
     expect(JSON.parse(JSON.stringify(state))).toEqual({
       members: { bob: { name: "Bob", role: "player", since: 1 } },
       count: 1,
@@ -31,17 +34,17 @@ describe("presence's fold", () => {
 
   it("[P] keeps since when somebody is here, and their status, when they are told of again", () => {
     const state = fold([
-      joined("ann"),
+      joinedEvent("ann"),
       { n: "changed", d: { user: "ann", status: "away" } },
-      joined("ann", "Anna"),
+      joinedEvent("ann", "Anna"),
     ]);
     expect(state.members.ann).toEqual({ name: "Anna", role: "player", since: 0, status: "away" });
     expect(state.count).toBe(1);
   });
 
   it("[P3] leaves as it is what is left out, and clears what is empty or null", () => {
-    const set = (d: Record<string, unknown>): Told => ({ n: "changed", d: { user: "ann", ...d } });
-    const first = [joined("ann"), set({ status: "here", data: { x: 1 } })];
+    const set = (d: Record<string, unknown>): UnnumberedEvent => ({ n: "changed", d: { user: "ann", ...d } });
+    const first = [joinedEvent("ann"), set({ status: "here", data: { x: 1 } })];
     expect(fold([...first, set({})]).members.ann).toMatchObject({ status: "here", data: { x: 1 } });
     expect(fold([...first, set({ status: "there" })]).members.ann).toMatchObject({
       status: "there",
@@ -63,14 +66,14 @@ describe("presence's fold", () => {
   });
 
   it("passes over who is unknown, and events that a later release may add", () => {
-    const state = fold([joined("ann")]);
-    expect(fold([joined("ann"), { n: "left", d: { user: "bob" } }])).toEqual(state);
+    const state = fold([joinedEvent("ann")]);
+    expect(fold([joinedEvent("ann"), { n: "left", d: { user: "bob" } }])).toEqual(state);
     expect(reduce(state, { n: "changed", d: { user: "bob", status: "x" }, seq: 2, at: 2 })).toBe(state);
     expect(reduce(state, { n: "later", d: {}, seq: 2, at: 2 } as never)).toBe(state);
   });
 
   it("[T1] takes names that objects are born with for names, also after a journey through JSON", () => {
-    let state = fold(BORN.map((user) => joined(user)));
+    let state = fold(BORN.map((user) => joinedEvent(user)));
     expect(state.count).toBe(BORN.length);
     state = JSON.parse(JSON.stringify(state));
     expect(Object.keys(state.members).sort()).toEqual([...BORN].sort());
@@ -84,10 +87,10 @@ describe("presence's fold", () => {
   });
 
   it("never changes the state it was given", () => {
-    const state = fold([joined("ann")]);
+    const state = fold([joinedEvent("ann")]);
     const before = JSON.stringify(state);
     for (const event of [
-      joined("bob"),
+      joinedEvent("bob"),
       { n: "left", d: { user: "ann" } },
       { n: "changed", d: { user: "ann", status: "x" } },
       { n: "counted", d: { count: 9 } },
@@ -118,7 +121,7 @@ describe("a crowd", () => {
   async function crowd(size: number): Promise<{ stage: RoomStage; tabs: RoomTab[] }> {
     const stage = await RoomStage.open({ kind: labKind(), settings: { maxUsers: 10_000 } });
     const tabs = Array.from({ length: size }, (_, n) => stage.join(`u${n}`));
-    stage.pass(2_000);
+    stage.advance(2_000);
     return { stage, tabs };
   }
 
@@ -127,7 +130,7 @@ describe("a crowd", () => {
     expect(listedBy(tabs[0] as RoomTab)).toHaveLength(200);
     expect(countedBy(tabs[0] as RoomTab)).toBe(200);
     expect((tabs[0] as RoomTab).events.some(({ n }) => n === "counted")).toBe(false);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[P2] past 200 lists the first, counts all, and tells the count at most once a second", async () => {
@@ -139,7 +142,7 @@ describe("a crowd", () => {
     const before = first.events.length;
     for (let n = 0; n < 600; n++) {
       if (n < 500) stage.join(`late${n}`);
-      stage.pass(10);
+      stage.advance(10);
       const told = first
         .read()
         .events.slice(before)
@@ -154,14 +157,14 @@ describe("a crowd", () => {
     expect(first.events.filter(({ n, f }) => f === "presence" && n === "joined").length).toBeLessThanOrEqual(
       200,
     );
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[P2] moves the one who has waited longest into the list when somebody listed leaves", async () => {
     const { stage, tabs } = await crowd(203);
     stage.leave(tabs[7] as RoomTab);
     stage.leave(tabs[201] as RoomTab);
-    stage.pass(8_000);
+    stage.advance(8_000);
     const first = tabs[0] as RoomTab;
     const listed = listedBy(first);
     expect(listed).toHaveLength(200);
@@ -170,39 +173,39 @@ describe("a crowd", () => {
     expect(listed).not.toContain("u202");
     expect(countedBy(first)).toBe(201);
     stage.leave(tabs[8] as RoomTab);
-    stage.pass(8_000);
+    stage.advance(8_000);
     expect(listedBy(first)).toContain("u202");
     expect(countedBy(first)).toBe(200);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[P2] whose listed members all leave at once is listed from those who stay", async () => {
     const { stage, tabs } = await crowd(230);
     for (const tab of tabs.slice(0, 200)) stage.leave(tab);
-    stage.pass(8_000);
+    stage.advance(8_000);
     const last = tabs.at(-1) as RoomTab;
     expect(listedBy(last)).toEqual(tabs.slice(200).map(({ user }) => user));
     expect(countedBy(last)).toBe(30);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[P2] does not let a newcomer past those who wait", async () => {
     const { stage, tabs } = await crowd(201);
     stage.leave(tabs[3] as RoomTab);
-    stage.pass(5_000);
+    stage.advance(5_000);
     stage.join("newcomer");
-    stage.pass(3_000);
+    stage.advance(3_000);
     expect(listedBy(tabs[0] as RoomTab)).toContain("u200");
     expect(listedBy(tabs[0] as RoomTab)).not.toContain("newcomer");
     expect(countedBy(tabs[0] as RoomTab)).toBe(201);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[P2] shows a status of the listed alone, and says so to the others", async () => {
     const { stage, tabs } = await crowd(201);
     stage.do(tabs[3] as RoomTab, "presence", "set", { status: "here" });
     stage.do(tabs[200] as RoomTab, "presence", "set", { status: "me too" });
-    stage.pass(100);
+    stage.advance(100);
     expect((tabs[0] as RoomTab).read().events.filter(({ n }) => n === "changed")).toHaveLength(1);
     expect((tabs[200] as RoomTab).read().nacks).toMatchObject([{ code: "unavailable" }]);
   });
@@ -211,21 +214,21 @@ describe("a crowd", () => {
     const stage = await RoomStage.open();
     const tabs = BORN.map((user) => stage.join(user));
     for (const tab of tabs) stage.do(tab, "presence", "set", { status: `I am ${tab.user}` });
-    stage.pass(200);
+    stage.advance(200);
     await stage.crash();
     const again = tabs.map((tab) => stage.rejoin(tab));
     stage.verify(again[0] as RoomTab);
     expect(listedBy(again[0] as RoomTab).sort()).toEqual([...BORN].sort());
     const newcomer = stage.join("newcomer");
-    stage.pass(100);
+    stage.advance(100);
     const members = (newcomer.read().slices.presence as PresenceState).members;
     for (const user of BORN)
       expect(Object.getOwnPropertyDescriptor(members, user)?.value.status).toBe(`I am ${user}`);
     stage.leave(again[0] as RoomTab);
-    stage.pass(6_000);
+    stage.advance(6_000);
     stage.verify(newcomer);
     expect(listedBy(newcomer).includes("__proto__")).toBe(false);
     expect(countedBy(newcomer)).toBe(BORN.length);
-    stage.check();
+    stage.expectNoViolations();
   });
 });

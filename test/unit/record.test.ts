@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { OpenFrame } from "../../src/room/open-frame";
-import type { Operation } from "../../src/room/operations";
-import { readFrame, restoreOperation } from "../../src/room/record";
+import { OpenFrame } from "../../src/room/commit/open-frame";
+import type { AcceptedRecord } from "../../src/room/state/idempotency";
+import { readFrame, restoreOperation } from "../../src/room/storage/record";
 
 const AT = 1_790_000_000_000;
 const N = 7;
@@ -30,10 +30,10 @@ const frames = fc.array(asked, { minLength: 1, maxLength: 5 });
 /** A frame of events that say who did what, and what the room remembers of it. */
 function plain(actions: typeof frames extends fc.Arbitrary<infer T> ? T : never): {
   frame: OpenFrame;
-  operations: Operation[];
+  operations: AcceptedRecord[];
 } {
   const frame = new OpenFrame(AT, BEFORE);
-  const operations: Operation[] = [];
+  const operations: AcceptedRecord[] = [];
   for (const { user, id, print, after, events, byRoom, rule, from, data } of actions) {
     for (let n = 1; n <= events; n++) {
       frame.addEvent(
@@ -41,10 +41,10 @@ function plain(actions: typeof frames extends fc.Arbitrary<infer T> ? T : never)
       );
     }
     const seq = BEFORE + frame.count;
-    const operation: Operation = {
+    const operation: AcceptedRecord = {
       user,
       id,
-      print,
+      fingerprint: print,
       at: AT + after,
       seq,
       answer: undefined,
@@ -114,8 +114,8 @@ describe("a record", () => {
     ],
     ["with a member who left", (frame) => frame.addMember({ user: "ann" }), { m: [{ user: "ann" }] }],
     ["with a timer", (frame) => frame.addTimer("lab/t", AT), { w: [["lab/t", AT]] }],
-    ["with an errand", (frame) => frame.addErrand("lab/post", null), { e: [["lab/post", null]] }],
-    ["with an offence", (frame) => frame.addOffence("ann", AT), { x: [["ann", AT]] }],
+    ["with an errand", (frame) => frame.addEffect("lab/post", null), { e: [["lab/post", null]] }],
+    ["with an offence", (frame) => frame.addPenalty("ann", AT), { x: [["ann", AT]] }],
   ];
   it.each(more)("of a frame %s holds it", (_, add, held) => {
     const { frame } = plain([
@@ -139,10 +139,10 @@ describe("a record", () => {
   });
 });
 
-const bobs: Operation = {
+const bobs: AcceptedRecord = {
   user: "bob",
   id: "2",
-  print: 2,
+  fingerprint: 2,
   at: AT,
   seq: BEFORE + 1,
   answer: undefined,

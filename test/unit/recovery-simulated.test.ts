@@ -1,28 +1,28 @@
 import { describe, expect, it } from "vitest";
 import { RESEND_MS } from "../../src/protocol/limits";
 import { freshSeed } from "../platforms/random";
+import { expectOutcomesTrue, mergeHistories, type SettledAction } from "../support/consistent-history";
 import { labKind } from "../support/room-stage";
 import type { SimulatedClient } from "../support/simulated-client";
 import { SimulatedRoom } from "../support/simulated-room";
-import type { Breaking } from "../support/simulated-socket";
-import { commonStory, expectTrue, type Promised } from "../support/told-alike";
+import type { BreakTimes } from "../support/simulated-socket";
 
 /** All that is asked of it takes a minute and more: `npm run test:recovery`. Otherwise as much as shows that it works. */
-const isWhole = process.env.RECOVERY === "whole";
+const isFullRun = process.env.RECOVERY === "whole";
 /** Runs that once went wrong, or that are worth keeping; and a new one each time. */
-const SEEDS = [...(isWhole ? [1, 20_261_120, 77, 31_337, 4_711] : [20_261_120]), freshSeed()];
-const CUTS = isWhole ? 500 : 100;
+const SEEDS = [...(isFullRun ? [1, 20_261_120, 77, 31_337, 4_711] : [20_261_120]), freshSeed()];
+const CUTS = isFullRun ? 500 : 100;
 const MINUTE_MS = 60_000;
 
 /** Either side may learn of a cut soon, late or (half-open) never by itself. */
-function anyBreaking(room: SimulatedRoom): Breaking {
+function drawBreakTimes(room: SimulatedRoom): BreakTimes {
   const after = () =>
     room.random.pick([0, 5, 300, 3_000, Number.POSITIVE_INFINITY]) * (0.5 + room.random.next());
   return { hereAfterMs: after(), thereAfterMs: after() };
 }
 
 /** Everybody is there and has everything, and every comparison with the room is to the good. */
-function expectWhole(room: SimulatedRoom, clients: readonly SimulatedClient[] = room.clients): void {
+function expectRecovered(room: SimulatedRoom, clients: readonly SimulatedClient[] = room.clients): void {
   const all = () => {
     const { seq } = room;
     return clients.every(({ session }) => session.isCaughtUp && session.seq === seq);
@@ -41,7 +41,7 @@ function expectWhole(room: SimulatedRoom, clients: readonly SimulatedClient[] = 
   expect(room.world.reports.map(({ error }) => String(error))).toEqual([]);
 }
 
-function promised(client: SimulatedClient, id: string, text: string): Promised {
+function toSettledAction(client: SimulatedClient, id: string, text: string): SettledAction {
   const outcomes = client.outcomes.get(id) ?? [];
   expect(outcomes, `${client.user}'s ${id} settled once`).toHaveLength(1);
   const [outcome] = outcomes;
@@ -55,8 +55,8 @@ function promised(client: SimulatedClient, id: string, text: string): Promised {
   return { user: client.user, id, text, outcome: { is: isUnknown ? "unknown" : "refused" } };
 }
 
-function storyOf(clients: readonly SimulatedClient[]) {
-  return commonStory(clients.map(({ user, tab, events }) => ({ who: `${user} (${tab})`, events })));
+function mergeClientHistories(clients: readonly SimulatedClient[]) {
+  return mergeHistories(clients.map(({ user, tab, events }) => ({ who: `${user} (${tab})`, events })));
 }
 
 describe("an action sent just before a cut", () => {
@@ -80,7 +80,7 @@ describe("an action sent just before a cut", () => {
           room.die(room.random.below(500));
           room.run(room.random.below(3_000));
           await room.rise();
-        } else speaker.socket?.break(anyBreaking(room));
+        } else speaker.socket?.break(drawBreakTimes(room));
         expect(
           room.runUntil(() => speaker.outcome(id) !== undefined, 2 * MINUTE_MS),
           `${id} settled`,
@@ -90,10 +90,10 @@ describe("an action sent just before a cut", () => {
           await room.sleep();
         }
       }
-      expectWhole(room);
-      const story = storyOf(room.clients);
-      const all = said.map(([client, id, text]) => promised(client, id, text));
-      expectTrue(all, story);
+      expectRecovered(room);
+      const story = mergeClientHistories(room.clients);
+      const all = said.map(([client, id, text]) => toSettledAction(client, id, text));
+      expectOutcomesTrue(all, story);
       expect(
         all.every(({ outcome }) => outcome.is === "done"),
         "and none of them is unknown",
@@ -124,7 +124,7 @@ describe("an action sent just before a cut", () => {
       expect([...(ann.outcomes.get(answered) ?? [])]).toEqual([{ is: "answer", d: `said ${wait}` }]);
       room.runUntil(() => ann.session.isCaughtUp, MINUTE_MS);
     }
-    expectWhole(room);
+    expectRecovered(room);
   });
 
   it("[O1] is told as done though so many are asked about at once that the connection may say no more", async () => {
@@ -138,7 +138,7 @@ describe("an action sent just before a cut", () => {
       room.runUntil(() => ids.every((id) => ann.outcome(id)), MINUTE_MS);
       expect(ids.map((id) => ann.outcome(id)?.is)).toEqual(ids.map(() => "event"));
     }
-    expectWhole(room);
+    expectRecovered(room);
     const lines = ann.events.filter(({ n }) => n === "said").map(({ d }) => (d as { text: string }).text);
     const wanted = Array.from({ length: 300 }, (_, n) => `${Math.floor(n / 30)} ${n % 30}`);
     expect([...lines].sort()).toEqual([...wanted].sort());
@@ -170,9 +170,9 @@ describe("an action that may not be sent again", () => {
           { is: "refused", refusal: { code: "unknown_outcome" } },
         ]);
       }
-      expectWhole(room);
-      const story = storyOf([bob]);
-      expectTrue([promised(ann, unheard, "unheard")], story);
+      expectRecovered(room);
+      const story = mergeClientHistories([bob]);
+      expectOutcomesTrue([toSettledAction(ann, unheard, "unheard")], story);
     }
   });
 
@@ -190,7 +190,7 @@ describe("an action that may not be sent again", () => {
     expect(ann.session.epoch).not.toBe(epoch);
     expect(ann.outcomes.get(id)).toMatchObject([{ is: "refused", refusal: { code: "unknown_outcome" } }]);
     expect(ann.fresh).toBe(2);
-    expectWhole(room);
+    expectRecovered(room);
     expect(ann.events.some(({ op }) => op === id)).toBe(false);
   });
 });
@@ -201,7 +201,7 @@ describe("the same operation ids", () => {
     const ann = room.join({ user: "ann", prefix: "same" });
     const bob = room.join({ user: "bob", prefix: "same" });
     room.run(2_000);
-    const all: Promised[] = [];
+    const all: SettledAction[] = [];
     for (let round = 0; round < 200; round++) {
       const ids = [ann.say(`ann's ${round}`), bob.say(`bob's ${round}`)];
       expect(ids[0]).toBe(ids[1]);
@@ -210,17 +210,17 @@ describe("the same operation ids", () => {
         expect(held.act(action, { user: "ann", name: "ann", role: "host" }, now)).toMatchObject({ ok: true });
       });
       room.run(room.random.below(60));
-      if (room.random.below(3) === 0) ann.socket?.break(anyBreaking(room));
-      if (room.random.below(3) === 0) bob.socket?.break(anyBreaking(room));
+      if (room.random.below(3) === 0) ann.socket?.break(drawBreakTimes(room));
+      if (room.random.below(3) === 0) bob.socket?.break(drawBreakTimes(room));
       const isSettled = () => [ann, bob].every((one) => one.outcome(ids[0] as string) !== undefined);
       expect(room.runUntil(isSettled, 2 * MINUTE_MS)).toBe(true);
       all.push(
-        promised(ann, ids[0] as string, `ann's ${round}`),
-        promised(bob, ids[0] as string, `bob's ${round}`),
+        toSettledAction(ann, ids[0] as string, `ann's ${round}`),
+        toSettledAction(bob, ids[0] as string, `bob's ${round}`),
       );
     }
-    expectWhole(room);
-    expectTrue(all, storyOf(room.clients));
+    expectRecovered(room);
+    expectOutcomesTrue(all, mergeClientHistories(room.clients));
     expect(all.every(({ outcome }) => outcome.is === "done")).toBe(true);
   });
 });
@@ -244,7 +244,7 @@ describe("recovery", () => {
         room.run(room.random.below(400));
         const whole = clients.filter(({ socket }) => socket && !socket.isBroken);
         if (whole.length === 0) continue;
-        room.random.pick(whole).socket?.break(anyBreaking(room));
+        room.random.pick(whole).socket?.break(drawBreakTimes(room));
         cut++;
         if (cut % 50 === 0) {
           room.die(1_000);
@@ -253,10 +253,10 @@ describe("recovery", () => {
         }
       }
       room.waitUntil(() => said.every(([client, id]) => client.outcome(id)), 3 * MINUTE_MS);
-      expectWhole(room);
-      const story = storyOf(clients);
-      const all = said.map(([client, id, text]) => promised(client, id, text));
-      expectTrue(all, story);
+      expectRecovered(room);
+      const story = mergeClientHistories(clients);
+      const all = said.map(([client, id, text]) => toSettledAction(client, id, text));
+      expectOutcomesTrue(all, story);
       // Some were cut off for longer than an action is worth sending: their promises say so, and are true as well.
       const done = all.filter(({ outcome }) => outcome.is === "done").length;
       expect(done, "nearly all of them are done").toBeGreaterThan(0.8 * all.length);
@@ -289,9 +289,9 @@ describe("recovery", () => {
       ann.socket?.break({ hereAfterMs: 0, thereAfterMs: 0 });
       room.run(5_000);
     }
-    expectWhole(room);
+    expectRecovered(room);
     expect([ann.fresh, bob.fresh]).toEqual([1, 1]);
-    storyOf([ann, bob]);
+    mergeClientHistories([ann, bob]);
   });
 
   it("[W4] from beyond the window is one snapshot, and no gap", async () => {
@@ -313,8 +313,8 @@ describe("recovery", () => {
       bob.say("and on");
       room.run(500);
     }
-    expectWhole(room);
-    storyOf([ann, bob]);
+    expectRecovered(room);
+    mergeClientHistories([ann, bob]);
   });
 
   it("[W4] over newer code, whose reducer and events are others: one snapshot each, whatever they were doing", async () => {
@@ -343,7 +343,7 @@ describe("recovery", () => {
         await room.rise();
       }
       room.run(30_000);
-      expectWhole(room);
+      expectRecovered(room);
       expect(people.map(({ fresh }) => fresh)).toEqual(before.map((count) => count + 1));
       // Whose event went with the old state is told its number.
       for (const [n, id] of ids.entries()) expect(["event", "answer"]).toContain(people[n]?.outcome(id)?.is);
@@ -366,9 +366,9 @@ describe("a handshake that was given up and arrives all the same", () => {
       ann.socket?.break({ hereAfterMs: 0, thereAfterMs: 0 });
       const id = ann.say("in between");
       room.run(2 * MINUTE_MS);
-      expect(ann.session.link).toMatchObject({ is: "live" });
+      expect(ann.session.connection).toMatchObject({ is: "live" });
       expect(ann.outcome(id)).toMatchObject({ is: "event" });
-      expectWhole(room);
+      expectRecovered(room);
       expect([ann.fresh, bob.fresh]).toEqual([1, 1]);
     }
   });
@@ -381,7 +381,7 @@ describe("a handshake that was given up and arrives all the same", () => {
     ann.leave();
     ann.happen((now) => ann.session.start(now));
     room.run(2 * MINUTE_MS);
-    expect(ann.session.link).toMatchObject({ is: "live" });
+    expect(ann.session.connection).toMatchObject({ is: "live" });
   });
 
   it("[A5] does not have two of one tab take turns for ever", async () => {
@@ -393,8 +393,8 @@ describe("a handshake that was given up and arrives all the same", () => {
     room.run(2 * MINUTE_MS);
     const two = room.join({ user: "ann", tab: "same" });
     room.run(5 * MINUTE_MS);
-    expect(one.session.link).toMatchObject({ is: "ended", code: 4409 });
-    expect(two.session.link).toMatchObject({ is: "live" });
+    expect(one.session.connection).toMatchObject({ is: "ended", code: 4409 });
+    expect(two.session.connection).toMatchObject({ is: "live" });
   });
 });
 
@@ -424,6 +424,6 @@ describe("two tabs of one user", () => {
     expect(presence()).toEqual(["joined"]);
     room.run(300);
     expect(presence()).toEqual(["joined", "left"]);
-    expectWhole(room, [eve]);
+    expectRecovered(room, [eve]);
   });
 });

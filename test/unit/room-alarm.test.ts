@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Broken, LabState } from "../support/room-features";
+import type { FailurePoint, LabState } from "../support/room-features";
 import { labKind, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-const rang = (tab: RoomTab) => (tab.read().slices.lab as LabState).rang;
+const readRangTimers = (tab: RoomTab) => (tab.read().slices.lab as LabState).rang;
 const setTimer = (stage: RoomStage, tab: RoomTab, name: string, afterMs: number | null) =>
   stage.do(tab, "lab", "timer", { name, afterMs });
 
@@ -12,36 +12,36 @@ const setTimer = (stage: RoomStage, tab: RoomTab, name: string, afterMs: number 
 describe("a room's alarm", () => {
   it("is set with the first thing that is stored, in the same commit", async () => {
     const stage = await RoomStage.open();
-    stage.settles = false;
-    expect(stage.world.alarmAt).toBeNull();
+    stage.isAutoDurable = false;
+    expect(stage.runtime.alarmAt).toBeNull();
     stage.join("ann");
-    stage.world.settle(1);
-    const { alarmAt } = stage.world;
-    stage.world.crash();
-    expect(stage.world.value("room")).toBeDefined();
-    expect(stage.world.alarmAt).toBe(alarmAt);
+    stage.runtime.makeDurable(1);
+    const { alarmAt } = stage.runtime;
+    stage.runtime.crash();
+    expect(stage.runtime.value("room")).toBeDefined();
+    expect(stage.runtime.alarmAt).toBe(alarmAt);
     expect(alarmAt).toBe(stage.now + 900_000);
   });
 
   it("of an idle room is one, `idleMs` ahead each time, and costs one write each time", async () => {
     const stage = await RoomStage.open();
     stage.join("ann", { expiresAt: stage.now + 100 * 900_000 });
-    stage.pass(900_000);
-    const before = { ...stage.world.counts };
+    stage.advance(900_000);
+    const before = { ...stage.runtime.counts };
     for (let n = 0; n < 5; n++) {
-      expect(stage.world.alarmAt).toBe(stage.now + 900_000);
-      expect(stage.world.timerAt).toBeUndefined();
-      stage.pass(900_000);
+      expect(stage.runtime.alarmAt).toBe(stage.now + 900_000);
+      expect(stage.runtime.timerAt).toBeUndefined();
+      stage.advance(900_000);
     }
-    expect(stage.world.counts).toEqual({ ...before, alarms: before.alarms + 5 });
+    expect(stage.runtime.counts).toEqual({ ...before, alarms: before.alarms + 5 });
   });
 
   it("[T1] is one that a runtime takes, whenever a token ends", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: 9_999_999_999_000 });
     expect(ann.read().welcomes).toHaveLength(1);
-    stage.pass(2 * 900_000);
-    stage.check();
+    stage.advance(2 * 900_000);
+    stage.expectNoViolations();
   });
 
   it("[M2] knows of somebody who has pinged, after however many sleeps, that they fell silent", async () => {
@@ -49,12 +49,12 @@ describe("a room's alarm", () => {
     stage.join("bob", { expiresAt: stage.now + 100 * 900_000 });
     const ann = stage.join("ann", { expiresAt: stage.now + 100 * 900_000 });
     for (let time = 0; time < 3; time++) {
-      stage.pass(20_000);
+      stage.advance(20_000);
       await stage.sleep();
-      stage.tell(ann, "ping");
+      stage.send(ann, "ping");
     }
     await stage.sleep();
-    stage.pass(2 * 900_000);
+    stage.advance(2 * 900_000);
     expect(ann.peer.closes).toMatchObject([{ code: 4408 }]);
   });
 
@@ -62,51 +62,51 @@ describe("a room's alarm", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob", { expiresAt: stage.now + 500_000 });
-    expect(stage.world.alarmAt).toBe(stage.now + 500_000);
-    stage.pass(100);
+    expect(stage.runtime.alarmAt).toBe(stage.now + 500_000);
+    stage.advance(100);
     setTimer(stage, ann, "t", 400_000);
-    expect(stage.world.alarmAt).toBe(stage.now + 400_000);
+    expect(stage.runtime.alarmAt).toBe(stage.now + 400_000);
     stage.leave(bob);
-    expect(stage.world.alarmAt).toBe(stage.now + 5_000);
-    stage.pass(5_000);
-    expect(stage.world.alarmAt).toBe(stage.now + 395_000);
+    expect(stage.runtime.alarmAt).toBe(stage.now + 5_000);
+    stage.advance(5_000);
+    expect(stage.runtime.alarmAt).toBe(stage.now + 395_000);
   });
 
   it("is repaired by whatever wakes a room that has lost it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     setTimer(stage, ann, "t", 60_000);
-    stage.pass(100);
-    stage.world.ring();
-    stage.world.settle();
-    expect(stage.world.alarmAt).toBeNull();
+    stage.advance(100);
+    stage.runtime.beginAlarm();
+    stage.runtime.makeDurable();
+    expect(stage.runtime.alarmAt).toBeNull();
     await stage.sleep();
-    expect(stage.world.alarmAt).toBe(stage.now + 59_900);
+    expect(stage.runtime.alarmAt).toBe(stage.now + 59_900);
   });
 
-  it.each<Broken>(["due", "left", "joined"])(
+  it.each<FailurePoint>(["due", "left", "joined"])(
     "is set again by a handler that finds `%s` throwing",
     async (where) => {
-      const broken = new Set<Broken>();
+      const broken = new Set<FailurePoint>();
       const stage = await RoomStage.open({ kind: labKind({ broken }) });
       const ann = stage.join("ann");
       const eve = stage.join("eve");
-      stage.pass(1_000);
+      stage.advance(1_000);
       broken.add(where);
       setTimer(stage, ann, "t", 2_000);
       stage.leave(ann);
       stage.join("cat");
-      stage.pass(6_000);
-      expect(stage.world.alarmAt).toBeGreaterThan(stage.now);
+      stage.advance(6_000);
+      expect(stage.runtime.alarmAt).toBeGreaterThan(stage.now);
       expect(stage.room.summary(stage.now).users).toBe(2);
       expect(eve.read().events.map(({ n }) => n)).toContain("left");
-      expect(stage.world.reports.length).toBeGreaterThan(0);
-      expect(stage.world.broken).toBe(0);
+      expect(stage.runtime.reports.length).toBeGreaterThan(0);
+      expect(stage.runtime.brokenCount).toBe(0);
       broken.clear();
-      stage.pass(20_000);
-      expect(rang(eve)).toHaveLength(1);
-      expect(eve.faults).toEqual([]);
+      stage.advance(20_000);
+      expect(readRangTimers(eve)).toHaveLength(1);
+      expect(eve.violations).toEqual([]);
     },
   );
 
@@ -114,44 +114,44 @@ describe("a room's alarm", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "before");
-    stage.pass(100);
+    stage.advance(100);
     stage.die();
-    stage.world.now = stage.world.alarmAt ?? 0;
+    stage.runtime.now = stage.runtime.alarmAt ?? 0;
     await stage.wake();
-    stage.ring();
+    stage.fireAlarm();
     const bob = stage.join("bob");
     stage.rejoin(ann);
     stage.say(bob, "after");
-    stage.pass(100);
+    stage.advance(100);
     expect(
       (bob.read().slices.chat as { messages: { text: string }[] }).messages.map(({ text }) => text),
     ).toEqual(["before", "after"]);
     expect(bob.welcomes[0]?.epoch).toBe(ann.read().epoch);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("that rings again after a crash in its handler does what it did not make durable", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     setTimer(stage, ann, "t", 3_000);
-    stage.pass(2_999);
-    stage.settles = false;
-    stage.pass(1);
+    stage.advance(2_999);
+    stage.isAutoDurable = false;
+    stage.advance(1);
     await stage.crash();
-    stage.settles = true;
+    stage.isAutoDurable = true;
     stage.rejoin(ann);
-    expect(stage.world.alarmAt).toBeLessThanOrEqual(stage.now);
-    stage.pass(100);
-    expect(rang(ann)).toHaveLength(1);
-    stage.check();
+    expect(stage.runtime.alarmAt).toBeLessThanOrEqual(stage.now);
+    stage.advance(100);
+    expect(readRangTimers(ann)).toHaveLength(1);
+    stage.expectNoViolations();
   });
 
   it("in a room of which nothing is stored leaves nothing behind", async () => {
     const stage = await RoomStage.open();
-    stage.ring();
-    expect(stage.world.keys()).toEqual([]);
-    expect(stage.world.alarmAt).toBeNull();
+    stage.fireAlarm();
+    expect(stage.runtime.keys()).toEqual([]);
+    expect(stage.runtime.alarmAt).toBeNull();
   });
 });
 
@@ -160,35 +160,35 @@ describe("a room that nobody is in", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "x");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.leave(ann);
-    stage.pass(5_000);
-    stage.pass(899_999);
+    stage.advance(5_000);
+    stage.advance(899_999);
     expect(stage.room.isOver).toBe(false);
-    expect(stage.world.keys().length).toBeGreaterThan(0);
-    stage.pass(1);
+    expect(stage.runtime.keys().length).toBeGreaterThan(0);
+    stage.advance(1);
     expect([stage.room.isOver, stage.room.exists]).toEqual([true, false]);
-    expect(stage.world.keys()).toEqual([]);
-    expect(stage.world.alarmAt).toBeNull();
+    expect(stage.runtime.keys()).toEqual([]);
+    expect(stage.runtime.alarmAt).toBeNull();
     await stage.wake();
     const bob = stage.join("bob");
     expect(bob.read().welcomes[0]).toMatchObject({ seq: 1, resumed: false });
     expect(bob.epoch).not.toBe(ann.read().epoch);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("is kept for as long as its kind says, be it shorter or longer", async () => {
     for (const keepMs of [60_000, 3_000_000]) {
       const stage = await RoomStage.open({ kind: labKind({}, keepMs) });
       const ann = stage.join("ann");
-      stage.pass(1_000);
+      stage.advance(1_000);
       stage.leave(ann);
-      stage.pass(5_000);
-      stage.pass(keepMs - 1);
+      stage.advance(5_000);
+      stage.advance(keepMs - 1);
       expect(stage.room.isOver, `${keepMs}`).toBe(false);
-      stage.pass(900_000);
+      stage.advance(900_000);
       expect(stage.room.isOver, `${keepMs}`).toBe(true);
-      expect(stage.world.keys()).toEqual([]);
+      expect(stage.runtime.keys()).toEqual([]);
     }
   });
 
@@ -196,27 +196,27 @@ describe("a room that nobody is in", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 50 * 900_000 });
     for (let n = 0; n < 20; n++) {
-      stage.pass(900_000);
+      stage.advance(900_000);
       await stage.sleep();
     }
     stage.say(ann, "still here");
     expect(ann.read().events.at(-1)).toMatchObject({ d: { text: "still here" } });
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("is kept for whoever comes back before", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "x");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.leave(ann);
-    stage.pass(800_000);
+    stage.advance(800_000);
     await stage.sleep();
     stage.rejoin(ann);
-    stage.pass(800_000);
+    stage.advance(800_000);
     stage.verify(ann);
     expect(ann.read().welcomes.at(-1)?.epoch).toBe(ann.welcomes[0]?.epoch);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("is cleaned up whole also where it had snapshots and ids kept apart", async () => {
@@ -224,12 +224,12 @@ describe("a room that nobody is in", () => {
     const ann = stage.join("ann");
     for (let n = 0; n < 1_100; n++) {
       stage.do(ann, "lab", "add", { n });
-      stage.pass(6);
+      stage.advance(6);
     }
-    expect(stage.world.keys("s/").length * stage.world.keys("o/").length).toBeGreaterThan(0);
+    expect(stage.runtime.keys("s/").length * stage.runtime.keys("o/").length).toBeGreaterThan(0);
     stage.leave(ann);
-    stage.pass(1_000_000);
-    expect(stage.world.keys()).toEqual([]);
+    stage.advance(1_000_000);
+    expect(stage.runtime.keys()).toEqual([]);
   });
 });
 
@@ -237,7 +237,7 @@ describe("a feature's timer", () => {
   it("rings at its time, once, and may be moved or cleared", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     const from = stage.now;
     for (const [name, afterMs] of [
       ["a", 1_000],
@@ -249,75 +249,75 @@ describe("a feature's timer", () => {
     ] as const) {
       setTimer(stage, ann, name, afterMs);
     }
-    stage.pass(60_000);
-    expect(rang(ann)).toEqual([`b@${from + 2_000}`, `d/e@${from + 2_000}`, `a@${from + 4_000}`]);
-    stage.check();
+    stage.advance(60_000);
+    expect(readRangTimers(ann)).toEqual([`b@${from + 2_000}`, `d/e@${from + 2_000}`, `a@${from + 4_000}`]);
+    stage.expectNoViolations();
   });
 
   it("is durable: it outlives a crash, a sleep and a snapshot, and rings late rather than never", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     setTimer(stage, ann, "early", 20_000);
     setTimer(stage, ann, "late", 100_000);
     for (let n = 0; n < 520; n++) {
       stage.do(ann, "lab", "nothing");
-      stage.pass(6);
+      stage.advance(6);
     }
     await stage.sleep();
     stage.die();
-    stage.world.now += 50_000;
+    stage.runtime.now += 50_000;
     await stage.wake();
     stage.rejoin(ann);
-    stage.pass(100);
-    expect(rang(ann)).toHaveLength(1);
-    stage.pass(100_000);
-    expect(rang(ann)).toHaveLength(2);
-    stage.check();
+    stage.advance(100);
+    expect(readRangTimers(ann)).toHaveLength(1);
+    stage.advance(100_000);
+    expect(readRangTimers(ann)).toHaveLength(2);
+    stage.expectNoViolations();
   });
 
   it("that was cleared stays cleared over a crash", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     setTimer(stage, ann, "t", 20_000);
-    stage.pass(100);
+    stage.advance(100);
     setTimer(stage, ann, "t", null);
-    stage.pass(100);
+    stage.advance(100);
     await stage.crash();
     stage.rejoin(ann);
-    stage.pass(60_000);
-    expect(rang(ann)).toEqual([]);
+    stage.advance(60_000);
+    expect(readRangTimers(ann)).toEqual([]);
   });
 
   it("that throws is tried again in 5 s, until it does not, and nothing of it happened before", async () => {
-    const broken = new Set<Broken>(["due"]);
+    const broken = new Set<FailurePoint>(["due"]);
     const stage = await RoomStage.open({ kind: labKind({ broken }) });
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     const from = stage.now;
     setTimer(stage, ann, "t", 2_000);
-    stage.pass(13_000);
-    expect(stage.world.reports).toHaveLength(3);
+    stage.advance(13_000);
+    expect(stage.runtime.reports).toHaveLength(3);
     await stage.crash();
     stage.rejoin(ann);
     broken.clear();
-    stage.pass(10_000);
-    expect(rang(ann)).toEqual([`t@${from + 17_000}`]);
-    expect(ann.faults).toEqual([]);
+    stage.advance(10_000);
+    expect(readRangTimers(ann)).toEqual([`t@${from + 17_000}`]);
+    expect(ann.violations).toEqual([]);
   });
 
   it("of a feature that a later release no longer has is let go", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     setTimer(stage, ann, "t", 2_000);
-    stage.pass(10);
+    stage.advance(10);
     stage.kind = { ...stage.kind, features: stage.kind.features.slice(0, 2) };
     await stage.sleep();
     // Longer than those have who are sent away by other code.
-    stage.pass(40_000);
-    expect(stage.world.alarmAt).toBeGreaterThan(stage.now + 100_000);
-    expect(stage.world.reports).toEqual([]);
+    stage.advance(40_000);
+    expect(stage.runtime.alarmAt).toBeGreaterThan(stage.now + 100_000);
+    expect(stage.runtime.reports).toEqual([]);
   });
 });

@@ -22,20 +22,20 @@ it("[L5] fifty thousand users pass through a room's limiter, which keeps those o
       leaveGraceMs: 0,
     },
   });
-  const { windows } = stage.room["parts"].memory;
+  const { windows } = stage.room["context"].state;
   const atFirst = heapBytes();
   let mostStamps = 0;
   let mostBytes = 0;
   for (let n = 0; n < USERS; n++) {
-    const one = stage.join(`user-${n}`, { forgets: true });
+    const one = stage.join(`user-${n}`, { keepsLastOnly: true });
     stage.say(one, "hello");
     stage.leave(one);
     stage.tabs.length = 0;
-    stage.answers.length = 0;
-    stage.pass(20);
+    stage.httpAnswers.length = 0;
+    stage.advance(20);
     if (n % 500 === 0) {
       mostStamps = Math.max(mostStamps, windows.stampCount);
-      mostBytes = Math.max(mostBytes, stage.world.storedBytes);
+      mostBytes = Math.max(mostBytes, stage.runtime.storedBytes);
     }
   }
   const heap = heapBytes() - atFirst;
@@ -50,9 +50,9 @@ it("[L5] fifty thousand users pass through a room's limiter, which keeps those o
   // Of the whole room, with two minutes of its events and ids.
   expect(heap).toBeLessThan(64 * 1024 * 1024);
 
-  stage.pass(2 * WINDOW_MS);
-  stage.ring();
+  stage.advance(2 * WINDOW_MS);
+  stage.fireAlarm();
   expect(windows.stampCount, "old windows go").toBe(0);
   expect(windows.size).toBe(0);
-  stage.check();
+  stage.expectNoViolations();
 }, 240_000);

@@ -1,32 +1,32 @@
 import { describe, expect, it } from "vitest";
-import { DRAIN_MS, MAX_COME_BACK_MS } from "../../src/protocol/limits";
+import { DRAIN_MS, MAX_RETRY_MS } from "../../src/protocol/limits";
 import { RoomStage } from "../support/room-stage";
 import { ScoreStage } from "../support/score-stage";
 
-async function hall(people: number) {
+async function openRoomWith(people: number) {
   const stage = await RoomStage.open();
   const tabs = Array.from({ length: people }, (_, n) => stage.join(`user ${n}`));
-  stage.pass(1_000);
+  stage.advance(1_000);
   const drain = () => stage.turn(() => stage.room.drain(stage.now));
   return { stage, tabs, drain };
 }
 
 describe("[H2] a room that is drained", () => {
   it("tells everybody a time of their own to come back, none of them before it takes people again", async () => {
-    const { stage, tabs, drain } = await hall(50);
+    const { stage, tabs, drain } = await openRoomWith(50);
     expect(drain()).toEqual({ connections: 50, owes: 0, retryAfterMs: DRAIN_MS });
     const byes = tabs.map((tab) => tab.read().byes.at(-1));
     expect(byes.every((bye) => bye?.code === 1012)).toBe(true);
     const times = byes.map((bye) => bye?.retryAfterMs ?? 0);
     expect(new Set(times).size).toBe(50);
     expect(Math.min(...times)).toBeGreaterThanOrEqual(DRAIN_MS);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("lets nobody in and nothing be done until then, and tells how long", async () => {
-    const { stage, tabs, drain } = await hall(2);
+    const { stage, tabs, drain } = await openRoomWith(2);
     drain();
-    stage.pass(4_000);
+    stage.advance(4_000);
     const [ann] = tabs;
     if (!ann) throw new Error("nobody");
     stage.rejoin(ann);
@@ -35,46 +35,46 @@ describe("[H2] a room that is drained", () => {
     expect(bye?.retryAfterMs).toBeGreaterThanOrEqual(DRAIN_MS - 4_000);
     expect(stage.post("hanna", "chat", "say", { text: "hi" })).toMatchObject({
       ok: false,
-      refused: { code: "draining", retryAfterMs: DRAIN_MS - 4_000 },
+      rejection: { code: "draining", retryAfterMs: DRAIN_MS - 4_000 },
     });
-    stage.pass(DRAIN_MS - 4_000);
+    stage.advance(DRAIN_MS - 4_000);
     stage.rejoin(ann);
     expect(ann.read().welcomes).toHaveLength(2);
     expect(stage.post("hanna", "chat", "say", { text: "hi" }).ok).toBe(true);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("says of nobody that they left who comes back at the time they were told, or a second try later", async () => {
-    const { stage, tabs, drain } = await hall(20);
+    const { stage, tabs, drain } = await openRoomWith(20);
     // One was on the way already.
     const [gone, ...others] = tabs;
     if (!gone) throw new Error("nobody");
     stage.leave(gone);
-    stage.pass(4_000);
+    stage.advance(4_000);
     drain();
-    stage.pass(DRAIN_MS + MAX_COME_BACK_MS + 5_000);
+    stage.advance(DRAIN_MS + MAX_RETRY_MS + 5_000);
     expect(stage.room.summary(stage.now).users).toBe(20);
     for (const tab of [gone, ...others]) stage.rejoin(tab);
-    stage.pass(60_000);
+    stage.advance(60_000);
     expect(tabs.flatMap((tab) => tab.read().events.filter(({ n }) => n === "left"))).toEqual([]);
     expect(tabs.every((tab) => tab.welcomes.at(-1)?.resumed)).toBe(true);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("says so of who does not", async () => {
-    const { stage, tabs, drain } = await hall(3);
+    const { stage, tabs, drain } = await openRoomWith(3);
     const [ann] = tabs;
     if (!ann) throw new Error("nobody");
     drain();
-    stage.pass(DRAIN_MS);
+    stage.advance(DRAIN_MS);
     stage.rejoin(ann);
-    stage.pass(60_000);
+    stage.advance(60_000);
     expect(stage.room.summary(stage.now).users).toBe(1);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("takes people at once if it is made anew meanwhile", async () => {
-    const { stage, tabs, drain } = await hall(2);
+    const { stage, tabs, drain } = await openRoomWith(2);
     drain();
     await stage.crash();
     const [ann] = tabs;
@@ -82,19 +82,19 @@ describe("[H2] a room that is drained", () => {
     stage.rejoin(ann);
     expect(ann.read().welcomes).toHaveLength(2);
     expect(stage.room.summary(stage.now).users).toBe(2);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("sends off what it owes at once, says so, and owes nothing once that is answered", async () => {
     const stage = await ScoreStage.open();
     const host = stage.join("hanna", "host");
     stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.award(host, "ann", 5);
     const drain = () => stage.room.turn(() => stage.room.room.drain(stage.room.now));
     expect(drain()).toMatchObject({ connections: 2, owes: 1 });
     expect(stage.boards.total("main", "ann")).toBe(0);
-    stage.hear();
+    stage.deliverEffects();
     expect(stage.boards.total("main", "ann")).toBe(5);
     expect(drain()).toMatchObject({ connections: 0, owes: 0 });
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineFeature } from "../../src/room/feature";
-import { defineKind } from "../../src/room/kind";
+import { defineFeature } from "../../src/room/api/feature";
+import { defineKind } from "../../src/room/api/kind";
 import { HOUR_MS, labKind, RoomStage, settings } from "../support/room-stage";
 
 const any = { maxBytes: 1_000, rate: { count: 1_000, perMs: 1_000 } };
@@ -23,20 +23,20 @@ describe("code that throws before anything is decided", () => {
   it("is answered `internal`, told to the log, and changes nothing: over a socket, as a signal, over HTTP", async () => {
     const stage = await RoomStage.open({ kind });
     const ann = stage.join("ann");
-    stage.pass(100);
+    stage.advance(100);
     stage.do(ann, "links", "share", { address: "no address" });
     stage.signal(ann, "links", "hover", { address: "no address" });
     expect(ann.read().nacks.map(({ code }) => code)).toEqual(["internal", "internal"]);
     expect(stage.post("hanna", "links", "share", { address: "x" })).toMatchObject({
-      refused: { code: "internal" },
+      rejection: { code: "internal" },
     });
     expect(JSON.stringify(ann.peer.texts)).not.toMatch(/Invalid URL|TypeError/);
-    expect(stage.world.reports).toHaveLength(3);
-    stage.world.reports.length = 0;
+    expect(stage.runtime.reports).toHaveLength(3);
+    stage.runtime.reports.length = 0;
     stage.do(ann, "links", "share", { address: "https://example.org" });
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().events).toHaveLength(1);
-    stage.check();
+    stage.expectNoViolations();
   });
 });
 
@@ -47,19 +47,19 @@ describe("a machine's clock that goes back an hour", () => {
     });
     const ann = stage.join("ann");
     const bob = stage.join("bob");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.say(ann, "one");
     stage.say(ann, "two");
-    stage.pass(100);
-    stage.world.now -= HOUR_MS;
+    stage.advance(100);
+    stage.runtime.now -= HOUR_MS;
     stage.say(ann, "three");
     expect(ann.read().nacks.at(-1)?.retryAfterMs).toBeLessThanOrEqual(20_000);
     stage.leave(bob);
-    stage.pass(12_000);
+    stage.advance(12_000);
     expect(ann.read().events.at(-1)).toMatchObject({ n: "left", d: { user: "bob" } });
-    stage.pass(8_000);
+    stage.advance(8_000);
     stage.say(ann, "three");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().events.at(-1)).toMatchObject({ d: { text: "three" } });
     const times = ann.events.map(({ at }) => at);
     expect(times).toEqual([...times].sort((a, b) => a - b));
@@ -68,18 +68,18 @@ describe("a machine's clock that goes back an hour", () => {
   it("goes on as well where it is another machine that restores the room", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.say(ann, "before");
-    stage.pass(100);
+    stage.advance(100);
     const before = ann.read().events.at(-1)?.at ?? 0;
-    stage.settle();
+    stage.makeDurable();
     stage.die();
-    stage.world.now -= HOUR_MS;
+    stage.runtime.now -= HOUR_MS;
     await stage.wake();
     stage.rejoin(ann);
-    stage.pass(2_000);
+    stage.advance(2_000);
     stage.say(ann, "after");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().events.at(-1)?.at).toBeGreaterThanOrEqual(before + 1_000);
   });
 });
@@ -89,15 +89,15 @@ describe("a socket whose other end is gone without a word", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
-    stage.pass(100);
+    stage.advance(100);
     ann.peer.pongedAt = stage.now;
     await stage.sleep();
     for (let n = 0; n < 3 && bob.read().seq < 3; n++) {
-      stage.pass(settings.idleMs);
+      stage.advance(settings.idleMs);
       await stage.sleep();
     }
     expect(ann.read().byes).toMatchObject([{ code: 4408 }]);
-    stage.pass(10_000);
+    stage.advance(10_000);
     expect(bob.read().events.at(-1)).toMatchObject({ n: "left", d: { user: "ann" } });
     expect(bob.byes).toEqual([]);
   });
@@ -107,9 +107,9 @@ describe("a token that ends", () => {
   it("[T8] ends its connection at once, however late the alarm", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 10_000 });
-    stage.pass(100);
+    stage.advance(100);
     // The alarm of a platform may be a minute late: here it does not come.
-    stage.world.now += 10_000;
+    stage.runtime.now += 10_000;
     stage.say(ann, "still here");
     expect(ann.read().byes).toMatchObject([{ code: 4401 }]);
     expect(stage.room.summary(stage.now).seq).toBe(1);

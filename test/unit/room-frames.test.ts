@@ -3,10 +3,10 @@ import { MAX_RECORD_CHARS } from "../../src/protocol/limits";
 import { labKind, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-async function talking(people: number): Promise<{ stage: RoomStage; tabs: RoomTab[] }> {
+async function openRoomWith(people: number): Promise<{ stage: RoomStage; tabs: RoomTab[] }> {
   const stage = await RoomStage.open();
   const tabs = Array.from({ length: people }, (_, n) => stage.join(`u${n}`));
-  stage.pass(2_000);
+  stage.advance(2_000);
   for (const tab of tabs) tab.read();
   return { stage, tabs };
 }
@@ -14,75 +14,75 @@ const framesSince = (tab: RoomTab, count: number) => tab.read().frames.slice(cou
 
 describe("a quiet room", () => {
   it("[F4] commits and sends an action in the call that brings it", async () => {
-    const { stage, tabs } = await talking(3);
+    const { stage, tabs } = await openRoomWith(3);
     const [ann, bob] = tabs as [RoomTab, RoomTab];
     const { commits } = stage.room.counts;
     const { length } = bob.peer.texts;
-    stage.settles = false;
+    stage.isAutoDurable = false;
     stage.say(ann, "hi");
     expect(stage.room.counts.commits).toBe(commits + 1);
-    expect(stage.world.timerAt).toBeUndefined();
+    expect(stage.runtime.timerAt).toBeUndefined();
     expect(bob.peer.texts).toHaveLength(length);
-    stage.settle();
+    stage.makeDurable();
     expect(bob.peer.texts).toHaveLength(length + 1);
     expect(framesSince(bob, -1 + bob.read().frames.length)).toMatchObject([
       { at: stage.now, e: [{ n: "said", by: "u0" }] },
     ]);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("costs one row and no alarm for an action", async () => {
-    const { stage, tabs } = await talking(2);
+    const { stage, tabs } = await openRoomWith(2);
     stage.say(tabs[0] as RoomTab, "one");
-    stage.pass(1_000);
-    const before = { ...stage.world.counts };
+    stage.advance(1_000);
+    const before = { ...stage.runtime.counts };
     stage.say(tabs[0] as RoomTab, "two");
-    stage.pass(1_000);
-    const { puts, alarms, deletes } = stage.world.counts;
+    stage.advance(1_000);
+    const { puts, alarms, deletes } = stage.runtime.counts;
     expect([puts - before.puts, alarms - before.alarms, deletes - before.deletes]).toEqual([1, 0, 0]);
   });
 
   it("has no timer once its last frame is out", async () => {
-    const { stage, tabs } = await talking(2);
+    const { stage, tabs } = await openRoomWith(2);
     for (let n = 0; n < 5; n++) stage.say(tabs[0] as RoomTab, `${n}`);
-    expect(stage.world.timerAt).toBeDefined();
-    stage.pass(100);
-    expect(stage.world.timerAt).toBeUndefined();
+    expect(stage.runtime.timerAt).toBeDefined();
+    stage.advance(100);
+    expect(stage.runtime.timerAt).toBeUndefined();
   });
 });
 
 describe("a busy room", () => {
   it("[F4] shares frames: a burst of 1,000 actions within a second costs at most 250 commits and 250 sends a peer", async () => {
-    const { stage, tabs } = await talking(20);
+    const { stage, tabs } = await openRoomWith(20);
     const { commits } = stage.room.counts;
     const texts = tabs.map(({ peer }) => peer.texts.length);
-    const { puts } = stage.world.counts;
+    const { puts } = stage.runtime.counts;
     for (let n = 0; n < 1_000; n++) {
       stage.say(tabs[n % 20] as RoomTab, `line ${n}`);
-      stage.pass(1);
+      stage.advance(1);
     }
-    stage.pass(100);
+    stage.advance(100);
     expect(stage.room.counts.commits - commits).toBeLessThanOrEqual(250);
-    expect(stage.world.counts.puts - puts).toBeLessThanOrEqual(250);
+    expect(stage.runtime.counts.puts - puts).toBeLessThanOrEqual(250);
     tabs.forEach((tab, n) => {
       expect(tab.peer.texts.length - (texts[n] ?? 0)).toBeLessThanOrEqual(250);
       expect(tab.read().events.filter(({ f }) => f === "chat")).toHaveLength(1_000);
     });
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[F4] that is asked 1,000 things in one moment commits twice, or as often as they fill a frame", async () => {
-    const { stage, tabs } = await talking(20);
+    const { stage, tabs } = await openRoomWith(20);
     const { commits } = stage.room.counts;
     let chars = 0;
     for (let n = 0; n < 1_000; n++) stage.say(tabs[n % 20] as RoomTab, `line ${n}`);
-    stage.pass(10);
+    stage.advance(10);
     for (const { e } of framesSince(tabs[0] as RoomTab, 0)) chars += JSON.stringify(e).length;
     expect(stage.room.counts.commits - commits).toBeLessThanOrEqual(
       3 + Math.ceil((chars * 2) / MAX_RECORD_CHARS),
     );
     expect((tabs[3] as RoomTab).read().events.filter(({ f }) => f === "chat")).toHaveLength(1_000);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[F4] holds what follows the first action for the window, which grows with the peers", async () => {
@@ -90,36 +90,36 @@ describe("a busy room", () => {
       [10, 5],
       [600, 48],
     ] as const) {
-      const { stage, tabs } = await talking(people);
+      const { stage, tabs } = await openRoomWith(people);
       const ann = tabs[0] as RoomTab;
       const before = ann.frames.length;
       stage.say(ann, "first");
-      stage.pass(1);
+      stage.advance(1);
       stage.say(ann, "second");
-      stage.pass(1);
+      stage.advance(1);
       stage.say(ann, "third");
-      stage.pass(windowMs - 3);
+      stage.advance(windowMs - 3);
       expect(framesSince(ann, before).map(({ e }) => e.length)).toEqual([1]);
-      stage.pass(2);
+      stage.advance(2);
       expect(framesSince(ann, before).map(({ e }) => e.length)).toEqual([1, 2]);
-      stage.check();
+      stage.expectNoViolations();
     }
   });
 
   it("[F4] widens its frames while their timer comes late, and narrows them again", async () => {
-    const { stage, tabs } = await talking(10);
+    const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     const windowNow = () => {
-      stage.pass(1_000);
+      stage.advance(1_000);
       stage.say(ann, "first");
       stage.say(ann, "second");
-      return (stage.world.timerAt ?? 0) - stage.now;
+      return (stage.runtime.timerAt ?? 0) - stage.now;
     };
     expect(windowNow()).toBe(5);
     for (let n = 0; n < 10; n++) {
       windowNow();
-      stage.world.now = (stage.world.timerAt ?? 0) + 42;
-      stage.tick();
+      stage.runtime.now = (stage.runtime.timerAt ?? 0) + 42;
+      stage.fireTimer();
     }
     expect(windowNow()).toBeGreaterThan(50);
     for (let n = 0; n < 80; n++) windowNow();
@@ -127,59 +127,59 @@ describe("a busy room", () => {
   });
 
   it("[F4] stays wide where what is said comes before its late timers, and narrows where talk is sparse", async () => {
-    const { stage, tabs } = await talking(10);
+    const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     const windowNow = () => {
       stage.say(ann, "first");
       stage.say(ann, "second");
-      return (stage.world.timerAt ?? 0) - stage.now;
+      return (stage.runtime.timerAt ?? 0) - stage.now;
     };
-    stage.pass(1_000);
+    stage.advance(1_000);
     for (let n = 0; n < 60; n++) {
-      stage.pass(1_000);
+      stage.advance(1_000);
       windowNow();
-      stage.world.now = (stage.world.timerAt ?? 0) + 42;
+      stage.runtime.now = (stage.runtime.timerAt ?? 0) + 42;
       // A timer fires now and then; before most of them somebody speaks.
-      if (n % 4 === 0) stage.tick();
+      if (n % 4 === 0) stage.fireTimer();
       else stage.say(ann, "third");
     }
-    stage.pass(1_000);
+    stage.advance(1_000);
     expect(windowNow()).toBeGreaterThan(50);
     for (let n = 0; n < 100; n++) {
-      stage.pass(1_000);
+      stage.advance(1_000);
       stage.say(ann, "alone");
     }
-    stage.pass(1_000);
+    stage.advance(1_000);
     expect(windowNow()).toBeCloseTo(5, 0);
   });
 });
 
 describe("a frame", () => {
   it("bears the time of its first event", async () => {
-    const { stage, tabs } = await talking(10);
+    const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     stage.say(ann, "alone");
-    stage.pass(1);
+    stage.advance(1);
     const at = stage.now;
     stage.say(ann, "first");
-    stage.pass(2);
+    stage.advance(2);
     stage.say(ann, "second");
-    stage.pass(10);
+    stage.advance(10);
     expect(framesSince(ann, -1 + ann.read().frames.length)).toMatchObject([{ at, e: [{}, {}] }]);
     const { messages } = ann.slices.chat as { messages: { at: number }[] };
     expect(messages.slice(-2).map((message) => message.at)).toEqual([at, at]);
   });
 
   it("bears the time of its first event, not that of a signal before it", async () => {
-    const { stage, tabs } = await talking(10);
+    const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     stage.say(ann, "alone");
-    stage.pass(1);
+    stage.advance(1);
     stage.signal(ann, "chat", "typing");
-    stage.pass(3);
+    stage.advance(3);
     const at = stage.now;
     stage.say(ann, "first");
-    stage.pass(10);
+    stage.advance(10);
     expect(ann.read().frames.at(-1)).toMatchObject({ at, e: [{ n: "said" }], s: [{ n: "typing" }] });
   });
 
@@ -187,47 +187,47 @@ describe("a frame", () => {
     const broken = new Set<"reduce">();
     const stage = await RoomStage.open({ kind: labKind({ broken }) });
     const ann = stage.join("ann");
-    stage.pass(100);
+    stage.advance(100);
     broken.add("reduce");
     stage.do(ann, "lab", "add", { n: 1 });
     expect(ann.read().nacks).toMatchObject([{ code: "internal" }]);
     broken.clear();
-    stage.pass(60_000);
+    stage.advance(60_000);
     stage.say(ann, "a minute later");
-    stage.pass(100);
+    stage.advance(100);
     const { messages } = ann.read().slices.chat as { messages: { at: number; text: string }[] };
     expect(messages).toMatchObject([{ text: "a minute later", at: stage.now - 100 }]);
   });
 
   it("closes early at 60,000 characters", async () => {
-    const { stage, tabs } = await talking(5);
+    const { stage, tabs } = await openRoomWith(5);
     const ann = tabs[0] as RoomTab;
     stage.say(ann, "opens the window");
     for (let n = 0; n < 7; n++) stage.do(ann, "lab", "many", { count: 1, chars: 10_000 });
     const early = framesSince(ann, -1 + ann.read().frames.length)[0];
     expect(early?.e).toHaveLength(5);
-    expect(stage.world.timerAt).toBeDefined();
-    stage.pass(10);
+    expect(stage.runtime.timerAt).toBeDefined();
+    stage.advance(10);
     expect(framesSince(ann, -1 + ann.read().frames.length)[0]?.e).toHaveLength(2);
     for (const text of ann.peer.texts.slice(1)) expect(text.length).toBeLessThan(MAX_RECORD_CHARS + 100);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[F2] holds all events of an action or none, wherever it closes", async () => {
-    const { stage, tabs } = await talking(3);
+    const { stage, tabs } = await openRoomWith(3);
     const [ann, bob] = tabs as [RoomTab, RoomTab];
     for (let n = 0; n < 300; n++) {
-      const count = 1 + stage.world.random.below(12);
+      const count = 1 + stage.runtime.random.below(12);
       stage.do(
         n % 2 ? ann : bob,
         "lab",
         "many",
-        { count, chars: stage.world.random.below(2_000) },
+        { count, chars: stage.runtime.random.below(2_000) },
         `a${n}-${count}`,
       );
-      if (stage.world.random.below(3) === 0) stage.pass(stage.world.random.below(4));
+      if (stage.runtime.random.below(3) === 0) stage.advance(stage.runtime.random.below(4));
     }
-    stage.pass(100);
+    stage.advance(100);
     let actions = 0;
     for (const { e } of ann.read().frames) {
       let open = 0;
@@ -235,32 +235,32 @@ describe("a frame", () => {
         if (event.f !== "lab") continue;
         open++;
         if (event.op === undefined) continue;
-        expect(open, `seed ${stage.world.seed}`).toBe(Number(event.op.split("-")[1]));
+        expect(open, `seed ${stage.runtime.seed}`).toBe(Number(event.op.split("-")[1]));
         open = 0;
         actions++;
       }
-      expect(open, `seed ${stage.world.seed}: a frame ends within an action`).toBe(0);
+      expect(open, `seed ${stage.runtime.seed}: a frame ends within an action`).toBe(0);
     }
     expect(actions).toBe(300);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("refuses an action whose events fit in none, and nothing of it happens", async () => {
-    const { stage, tabs } = await talking(2);
+    const { stage, tabs } = await openRoomWith(2);
     const ann = tabs[0] as RoomTab;
     const { seq } = ann;
     stage.do(ann, "lab", "many", { count: 70, chars: 1_000 }, "huge");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().nacks).toMatchObject([{ id: "huge", code: "internal" }]);
     expect(ann.seq).toBe(seq);
     stage.say(ann, "and on");
     stage.verify(ann);
-    expect(ann.faults).toEqual([]);
-    expect(stage.world.reports).toHaveLength(1);
+    expect(ann.violations).toEqual([]);
+    expect(stage.runtime.reports).toHaveLength(1);
   });
 
   it("closes at once with an urgent event, with all that had gathered", async () => {
-    const { stage, tabs } = await talking(10);
+    const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     const before = ann.frames.length;
     stage.say(ann, "first");
@@ -270,14 +270,14 @@ describe("a frame", () => {
       ["said"],
       ["said", "added"],
     ]);
-    stage.pass(10);
+    stage.advance(10);
     expect(framesSince(ann, before)).toHaveLength(2);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[F1] is closed by an answer over HTTP; a checksum waits for it", async () => {
     for (const reveal of ["verify", "get", "post"] as const) {
-      const { stage, tabs } = await talking(10);
+      const { stage, tabs } = await openRoomWith(10);
       const ann = tabs[0] as RoomTab;
       stage.say(ann, "first");
       stage.say(ann, "second");
@@ -285,20 +285,20 @@ describe("a frame", () => {
       const seq = ann.read().seq + 1;
       if (reveal === "verify") {
         stage.verify(ann);
-        expect(ann.read().sums).toEqual([]);
-        stage.pass(20);
-        expect(ann.read().sums).toMatchObject([{ seq }]);
+        expect(ann.read().checksums).toEqual([]);
+        stage.advance(20);
+        expect(ann.read().checksums).toMatchObject([{ seq }]);
       }
       if (reveal === "get") expect(stage.turn(() => stage.room.summary(stage.now))).toMatchObject({ seq });
       if (reveal === "post")
         expect(stage.post("hanna", "chat", "say", { text: "third" })).toEqual({ ok: true, seq: seq + 1 });
       expect(stage.room.counts.commits, reveal).toBe(commits + 1);
-      stage.check();
+      stage.expectNoViolations();
     }
   });
 
   it("[O4] takes the acknowledgement along: nothing but a refusal goes ahead of it", async () => {
-    const { stage, tabs } = await talking(10);
+    const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     stage.say(ann, "first");
     const length = ann.peer.texts.length;
@@ -311,7 +311,7 @@ describe("a frame", () => {
     expect(ann.read().nacks).toMatchObject([
       { id: "r", code: "conflict", message: "Never.", retryAfterMs: 11 },
     ]);
-    stage.pass(10);
+    stage.advance(10);
     ann.read();
     expect([ann.acks.get("n"), ann.acks.get("b"), ann.acks.get("p")]).toMatchObject([
       {},
@@ -319,6 +319,6 @@ describe("a frame", () => {
       { d: [] },
     ]);
     expect(ann.acks.has("r")).toBe(false);
-    stage.check();
+    stage.expectNoViolations();
   });
 });

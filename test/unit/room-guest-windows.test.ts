@@ -1,20 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { MAX_OFFENCES } from "../../src/protocol/limits";
+import { MAX_REJECTIONS } from "../../src/protocol/limits";
 import { RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
 const limited = { rules: { "presence.set": null } };
-const HOUSE = "hash-of-a-house1";
+const IP_HASH = "hash-of-a-house1";
 const QUARTER_MS = 900_000;
 
-function guest(stage: RoomStage, name: string, from: string | null = HOUSE): RoomTab {
+function joinGuest(stage: RoomStage, name: string, from: string | null = IP_HASH): RoomTab {
   return stage.join(`guest-${name}`, { guest: true, ...(from === null ? {} : { from }) });
 }
 
 /** How many of these lines were accepted. */
-function say(stage: RoomStage, tab: RoomTab, lines: number): number {
+function countAccepted(stage: RoomStage, tab: RoomTab, lines: number): number {
   const ids = Array.from({ length: lines }, (_, n) => stage.say(tab, `line ${n}`));
-  stage.pass(200);
+  stage.advance(200);
   tab.read();
   return ids.filter((id) => tab.acks.has(id)).length;
 }
@@ -22,22 +22,22 @@ function say(stage: RoomStage, tab: RoomTab, lines: number): number {
 describe("a guest's window", () => {
   it("[L4] holds for the address too: a new guest is no new window", async () => {
     const stage = await RoomStage.open({ settings: limited });
-    expect(say(stage, guest(stage, "one"), 6)).toBe(6);
-    const two = guest(stage, "two");
-    expect(say(stage, two, 6)).toBe(4);
+    expect(countAccepted(stage, joinGuest(stage, "one"), 6)).toBe(6);
+    const two = joinGuest(stage, "two");
+    expect(countAccepted(stage, two, 6)).toBe(4);
     expect(two.nacks[0]).toMatchObject({ code: "rate_limited", info: { rule: "chat.say" } });
-    expect(say(stage, guest(stage, "three"), 6)).toBe(0);
-    expect(say(stage, guest(stage, "four", "another-house-12"), 6), "another address").toBe(6);
-    const member = stage.join("ann", { from: HOUSE });
-    expect(say(stage, member, 12), "somebody with a token has a window of their own").toBe(10);
+    expect(countAccepted(stage, joinGuest(stage, "three"), 6)).toBe(0);
+    expect(countAccepted(stage, joinGuest(stage, "four", "another-house-12"), 6), "another address").toBe(6);
+    const member = stage.join("ann", { from: IP_HASH });
+    expect(countAccepted(stage, member, 12), "somebody with a token has a window of their own").toBe(10);
   });
 
   it("[L4] holds for a thousand guests of one address as for one", async () => {
     const stage = await RoomStage.open({ settings: limited });
     let accepted = 0;
     for (let n = 0; n < 1_000; n++) {
-      const one = guest(stage, `${n}`);
-      accepted += say(stage, one, 2);
+      const one = joinGuest(stage, `${n}`);
+      accepted += countAccepted(stage, one, 2);
       stage.leave(one);
     }
     // Two hundred seconds and the grace of a minute's window: ten in any sixty.
@@ -48,61 +48,62 @@ describe("a guest's window", () => {
 
   it("[L4] tells the longer wait of the two, exactly", async () => {
     const stage = await RoomStage.open({ settings: limited });
-    const one = guest(stage, "one");
-    stage.pass(100);
+    const one = joinGuest(stage, "one");
+    stage.advance(100);
     const firstAt = stage.now;
-    say(stage, one, 10);
-    stage.pass(5_000);
-    const two = guest(stage, "two");
-    stage.pass(100);
+    countAccepted(stage, one, 10);
+    stage.advance(5_000);
+    const two = joinGuest(stage, "two");
+    stage.advance(100);
     stage.say(two, "more");
     expect(two.read().nacks.at(-1)).toMatchObject({ retryAfterMs: firstAt + 60_000 - stage.now });
-    stage.pass(firstAt + 60_000 - stage.now);
+    stage.advance(firstAt + 60_000 - stage.now);
     const id = stage.say(two, "now");
-    stage.pass(200);
+    stage.advance(200);
     expect(two.read().acks.has(id)).toBe(true);
   });
 
   it.each(["a crash", "a snapshot and a crash", "sleep"])("[L4] outlives %s", async (what) => {
     const stage = await RoomStage.open({ settings: limited });
-    const one = guest(stage, "one");
-    expect(say(stage, one, 10)).toBe(10);
+    const one = joinGuest(stage, "one");
+    expect(countAccepted(stage, one, 10)).toBe(10);
     const bob = stage.join("bob");
     for (let n = 0; what === "a snapshot and a crash" && n < 520; n++) {
       stage.do(bob, "lab", "add", { n: 1 });
-      stage.pass(6);
+      stage.advance(6);
     }
-    stage.pass(500);
+    stage.advance(500);
     if (what === "sleep") await stage.sleep();
     else await stage.crash();
-    if (what === "sleep") expect(say(stage, one, 1), "the socket that slept").toBe(0);
-    expect(say(stage, guest(stage, "two"), 1)).toBe(0);
-    expect(say(stage, guest(stage, "far", "another-house-12"), 1)).toBe(1);
-    stage.check();
+    if (what === "sleep") expect(countAccepted(stage, one, 1), "the socket that slept").toBe(0);
+    expect(countAccepted(stage, joinGuest(stage, "two"), 1)).toBe(0);
+    expect(countAccepted(stage, joinGuest(stage, "far", "another-house-12"), 1)).toBe(1);
+    stage.expectNoViolations();
   });
 
   it("[L4] of signals holds for the address too", async () => {
     const stage = await RoomStage.open({
       settings: { rules: { "chat.typing": { count: 2, perMs: 10_000 } } },
     });
-    const [one, two] = [guest(stage, "one"), guest(stage, "two")];
-    stage.pass(200);
+    const [one, two] = [joinGuest(stage, "one"), joinGuest(stage, "two")];
+    stage.advance(200);
     for (const tab of [one, two, one, two]) stage.signal(tab, "chat", "typing");
-    stage.pass(200);
+    stage.advance(200);
     expect([one.read().nacks.length, two.read().nacks.length]).toEqual([1, 1]);
   });
 
   it("is theirs alone where no address is told", async () => {
     const stage = await RoomStage.open({ settings: limited });
-    for (const name of ["one", "two"]) expect(say(stage, guest(stage, name, null), 12)).toBe(10);
+    for (const name of ["one", "two"])
+      expect(countAccepted(stage, joinGuest(stage, name, null), 12)).toBe(10);
   });
 });
 
 describe("what guests of one address say", () => {
   const clock = { t: "clock", t0: 1 };
   const crowd = (stage: RoomStage, guests: number, from?: string | null) => {
-    const tabs = Array.from({ length: guests }, (_, n) => guest(stage, `${from}-${n}`, from));
-    stage.pass(1_000);
+    const tabs = Array.from({ length: guests }, (_, n) => joinGuest(stage, `${from}-${n}`, from));
+    stage.advance(1_000);
     for (const tab of tabs) tab.read();
     return tabs;
   };
@@ -117,7 +118,7 @@ describe("what guests of one address say", () => {
     async (rule, message, each, most, perMs) => {
       const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
       const tabs = crowd(stage, 60);
-      for (const tab of tabs) for (let n = 0; n < each; n++) stage.tell(tab, message);
+      for (const tab of tabs) for (let n = 0; n < each; n++) stage.send(tab, message);
       const nacks = refused(tabs);
       expect(nacks).toHaveLength(60 * each - most);
       expect(nacks[0]).toMatchObject({
@@ -127,14 +128,14 @@ describe("what guests of one address say", () => {
       });
       const [far] = crowd(stage, 1, "another-house-12");
       if (!far) throw new Error("nobody came");
-      const member = stage.join("ann", { from: HOUSE });
-      stage.pass(100);
+      const member = stage.join("ann", { from: IP_HASH });
+      stage.advance(100);
       for (const tab of [far, member]) {
-        stage.tell(tab, message);
+        stage.send(tab, message);
         expect(tab.read().nacks, "another address, and a member with a token").toEqual([]);
       }
-      stage.pass(perMs);
-      for (const tab of tabs) stage.tell(tab, message);
+      stage.advance(perMs);
+      for (const tab of tabs) stage.send(tab, message);
       expect(refused(tabs)).toEqual([]);
     },
   );
@@ -142,32 +143,32 @@ describe("what guests of one address say", () => {
   it("[L8] is refused to all of them together before a guest is closed for it", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const tabs = crowd(stage, 40);
-    for (const tab of tabs) for (let n = 0; n < 100; n++) stage.tell(tab, "nonsense");
+    for (const tab of tabs) for (let n = 0; n < 100; n++) stage.send(tab, "nonsense");
     expect(tabs.flatMap((tab) => tab.read().byes)).toEqual([]);
     const [first, ...others] = tabs;
     if (!first) throw new Error("nobody came");
-    stage.tell(first, "nonsense");
+    stage.send(first, "nonsense");
     expect(first.read().byes).toMatchObject([{ code: 4429, retryAfterMs: 10_000 }]);
     expect(
       others.flatMap((tab) => tab.read().byes),
       "who says nothing wrong stays",
     ).toEqual([]);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("is counted by guest where no address is told", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const tabs = crowd(stage, 60, null);
-    for (const tab of tabs) for (let n = 0; n < 20; n++) stage.tell(tab, clock);
+    for (const tab of tabs) for (let n = 0; n < 20; n++) stage.send(tab, clock);
     expect(refused(tabs)).toEqual([]);
   });
 });
 
 describe("whoever does too much again and again", () => {
   function offend(stage: RoomStage, tab: RoomTab): number {
-    stage.pass(200);
+    stage.advance(200);
     const before = tab.read().byes.length;
-    for (let n = 0; n <= MAX_OFFENCES; n++) stage.tell(tab, "nonsense");
+    for (let n = 0; n <= MAX_REJECTIONS; n++) stage.send(tab, "nonsense");
     const bye = tab.read().byes[before];
     expect(bye).toMatchObject({ code: 4429 });
     return Number(bye?.retryAfterMs);
@@ -182,19 +183,19 @@ describe("whoever does too much again and again", () => {
       pauses.push(pause);
       stage.rejoin(ann);
       expect(ann.read().byes.at(-1), "too early").toMatchObject({ code: 4429, retryAfterMs: pause });
-      stage.pass(pause - 1);
+      stage.advance(pause - 1);
       stage.rejoin(ann);
       expect(ann.read().byes.at(-1), "too early by a moment").toMatchObject({ code: 4429, retryAfterMs: 1 });
-      stage.pass(1);
+      stage.advance(1);
       stage.rejoin(ann);
     }
     expect(pauses.slice(0, 8)).toEqual([10, 20, 40, 80, 160, 320, 640, 900].map((s) => s * 1_000));
     expect(pauses[8]).toBe(QUARTER_MS);
-    stage.pass(3_600_000);
+    stage.advance(3_600_000);
     stage.rejoin(ann);
-    stage.pass(200);
+    stage.advance(200);
     expect(offend(stage, ann)).toBe(10_000);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[M6] is not forgotten with a process, and others are not kept out", async () => {
@@ -202,29 +203,29 @@ describe("whoever does too much again and again", () => {
     const ann = stage.join("ann");
     stage.join("bob");
     expect(offend(stage, ann)).toBe(10_000);
-    stage.pass(1_000);
+    stage.advance(1_000);
     await stage.crash();
     stage.rejoin(ann);
     expect(ann.read().byes.at(-1)).toMatchObject({ code: 4429, retryAfterMs: 9_000 });
     const bob = stage.join("bob", { tab: "other" });
-    stage.pass(100);
+    stage.advance(100);
     expect(bob.read().welcomes).toHaveLength(1);
-    stage.pass(9_000);
+    stage.advance(9_000);
     stage.rejoin(ann);
-    stage.pass(200);
+    stage.advance(200);
     expect(offend(stage, ann)).toBe(20_000);
   });
 
   it("[M6] as a guest does not come back as another guest of the same address", async () => {
     const stage = await RoomStage.open();
-    offend(stage, guest(stage, "one"));
-    const two = guest(stage, "two");
-    const far = guest(stage, "far", "another-house-12");
-    stage.pass(200);
+    offend(stage, joinGuest(stage, "one"));
+    const two = joinGuest(stage, "two");
+    const far = joinGuest(stage, "far", "another-house-12");
+    stage.advance(200);
     expect(two.read().byes).toMatchObject([{ code: 4429 }]);
     expect(far.read().byes).toEqual([]);
-    const member = stage.join("ann", { from: HOUSE });
-    stage.pass(200);
+    const member = stage.join("ann", { from: IP_HASH });
+    stage.advance(200);
     expect(member.read().welcomes).toHaveLength(1);
   });
 });

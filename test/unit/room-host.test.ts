@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { type Host, RoomHost } from "../../src/platform/room-host";
-import { MemoryWorld } from "../support/memory-world";
+import { RoomHost, type RoomHostOptions } from "../../src/platforms/room-host";
+import { MemoryRuntime } from "../support/memory-runtime";
 import { labKind, settings } from "../support/room-stage";
 
-function host() {
-  const world = new MemoryWorld();
-  const given: Host = {
+function openHost() {
+  const world = new MemoryRuntime();
+  const given: RoomHostOptions = {
     storage: world.ports.storage,
     settings,
-    named: () => ({ kind: "main", id: "hall" }),
-    block: (work) => work(),
+    roomName: () => ({ kind: "main", id: "hall" }),
+    blockWhile: (work) => work(),
     sockets: () => [],
-    errands: {},
+    effectHandlers: {},
     abandon: () => {},
     sync: async () => {},
     isDebugging: false,
@@ -20,7 +20,7 @@ function host() {
   return { world, host: new RoomHost(given, (name) => (name === "main" ? kind : undefined)) };
 }
 
-function socket() {
+function fakeSocket() {
   const told: string[] = [];
   const closes: number[] = [];
   return {
@@ -36,18 +36,18 @@ function socket() {
 
 describe("a room that fails in its alarm", () => {
   it("has another set for it, where the platform goes on with the same object", async () => {
-    const { world, host: it } = host();
+    const { world, host: it } = openHost();
     const caller = { user: "hanna", name: "hanna", role: "host" as const };
     const action = { id: "1", f: "lab", a: "add", d: { n: 1 } };
     await it.answer({ method: "POST", caller, action });
-    world.settle();
-    world.ring();
+    world.makeDurable();
+    world.beginAlarm();
     world.failWrites(1, "throwing");
     await it.alarm();
-    world.settle();
+    world.makeDurable();
     expect(world.alarmAt).not.toBeNull();
     // Where that cannot be done either, the platform's own retries are what is left.
-    world.ring();
+    world.beginAlarm();
     world.failWrites(3, "throwing");
     await expect(it.alarm()).rejects.toThrow();
   });
@@ -55,10 +55,10 @@ describe("a room that fails in its alarm", () => {
 
 describe("a room that cannot be read from storage", () => {
   it("sends away whoever speaks in it, to come back and say it again", async () => {
-    const { world, host: it } = host();
+    const { world, host: it } = openHost();
     world.faultReads(0, "failing");
-    const ann = socket();
-    await it.hear(ann, JSON.stringify({ t: "do", id: "1", f: "lab", a: "add", d: { n: 1 } }));
+    const ann = fakeSocket();
+    await it.receive(ann, JSON.stringify({ t: "do", id: "1", f: "lab", a: "add", d: { n: 1 } }));
     expect(ann.told.map((text) => JSON.parse(text))).toMatchObject([
       { t: "bye", code: 1012, retryAfterMs: 10_000 },
     ]);
@@ -66,11 +66,11 @@ describe("a room that cannot be read from storage", () => {
   });
 
   it("is found at the next call where that was for a moment", async () => {
-    const { world, host: it } = host();
+    const { world, host: it } = openHost();
     world.faultReads(0, "failing");
-    await it.hear(socket(), "ping");
+    await it.receive(fakeSocket(), "ping");
     expect(it.isLive).toBe(false);
-    await it.hear(socket(), "ping");
+    await it.receive(fakeSocket(), "ping");
     expect(it.isLive).toBe(true);
   });
 });

@@ -1,13 +1,13 @@
 import { serialize } from "node:v8";
 import { describe, expect, it } from "vitest";
 import { SNAPSHOT_EVERY_CHARS, SNAPSHOT_EVERY_FRAMES } from "../../src/protocol/limits";
-import { keyNumber } from "../../src/room/journal";
-import { readFrame, type StoredFrame } from "../../src/room/record";
-import { SPARE_CHARS, SPARE_KEYS } from "../../src/room/record-keys";
-import { restore } from "../../src/room/restore";
-import { living, recordsOf, restored, USERS } from "../support/restored";
+import { keyNumber } from "../../src/room/storage/journal";
+import { MAX_FREE_KEYS, MAX_FREE_RECORD_CHARS } from "../../src/room/storage/key-pool";
+import { readFrame, type StoredFrame } from "../../src/room/storage/record";
+import { restore } from "../../src/room/storage/restore";
 import type { LabState } from "../support/room-features";
-import { labKind, NAME, RoomStage } from "../support/room-stage";
+import { labKind, ROOM_NAME, RoomStage } from "../support/room-stage";
+import { readLiveState, readRecords, readRestoredState, USERS } from "../support/room-state-snapshots";
 import type { RoomTab } from "../support/room-tab";
 
 describe("the journal", () => {
@@ -15,20 +15,20 @@ describe("the journal", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 1; n < SNAPSHOT_EVERY_FRAMES; n++) {
-      expect(stage.world.value("room"), `${n}`).not.toHaveProperty("snapshot");
-      stage.pass(100);
+      expect(stage.runtime.value("room"), `${n}`).not.toHaveProperty("snapshot");
+      stage.advance(100);
       stage.say(ann, "x");
     }
-    expect(stage.world.value("room")).toMatchObject({ snapshot: { n: SNAPSHOT_EVERY_FRAMES, chunks: 1 } });
-    const first = stage.world.keys("s/");
+    expect(stage.runtime.value("room")).toMatchObject({ snapshot: { n: SNAPSHOT_EVERY_FRAMES, chunks: 1 } });
+    const first = stage.runtime.keys("s/");
     for (let chars = 0; chars < SNAPSHOT_EVERY_CHARS; chars += 50_000) {
-      stage.pass(100);
+      stage.advance(100);
       stage.do(ann, "lab", "many", { count: 50, chars: 1_000 });
     }
-    expect(stage.world.value("room")).toMatchObject({ snapshot: { chunks: 1 } });
-    expect(stage.world.keys("s/")).toHaveLength(1);
-    expect(stage.world.keys("s/")).not.toEqual(first);
-    stage.check();
+    expect(stage.runtime.value("room")).toMatchObject({ snapshot: { chunks: 1 } });
+    expect(stage.runtime.keys("s/")).toHaveLength(1);
+    expect(stage.runtime.keys("s/")).not.toEqual(first);
+    stage.expectNoViolations();
   });
 
   it.each(["lost with its process", "stored, and read again"])(
@@ -37,27 +37,27 @@ describe("the journal", () => {
       const stage = await RoomStage.open();
       const ann = stage.join("ann");
       for (let n = 2; n < SNAPSHOT_EVERY_FRAMES; n++) {
-        stage.pass(100);
+        stage.advance(100);
         stage.say(ann, "x");
       }
       // The last record before a snapshot gathers, and so does a welcome; what bob says before it begins the next frame.
       stage.say(ann, "y");
       const bob = stage.join("bob");
       stage.do(bob, "lab", "add", { n: 1 });
-      stage.tick();
-      expect(stage.world.value("room")).toMatchObject({ snapshot: { n: SNAPSHOT_EVERY_FRAMES } });
-      expect(stage.world.timerAt, "the next frame gathers").toBeDefined();
+      stage.fireTimer();
+      expect(stage.runtime.value("room")).toMatchObject({ snapshot: { n: SNAPSHOT_EVERY_FRAMES } });
+      expect(stage.runtime.timerAt, "the next frame gathers").toBeDefined();
       if (fate === "lost with its process") await stage.crash();
       else {
-        stage.pass(100);
+        stage.advance(100);
         await stage.sleep();
       }
       stage.rejoin(ann, { epoch: "another" });
-      stage.pass(100);
+      stage.advance(100);
       const { seq, slices } = ann.read();
       expect((slices.lab as LabState).total).toBe(fate === "lost with its process" ? 0 : 1);
-      expect(recordsOf(stage).at(-1)).toMatchObject({ seq });
-      stage.check();
+      expect(readRecords(stage).at(-1)).toMatchObject({ seq });
+      stage.expectNoViolations();
     },
   );
 
@@ -65,11 +65,11 @@ describe("the journal", () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
     const ann = stage.join("ann");
     for (let n = 1; n <= 1_200; n++) {
-      stage.pass(100);
+      stage.advance(100);
       stage.say(ann, `${n}`);
       if (n % 100 > 0) continue;
-      const records = recordsOf(stage);
-      const { snapshot, first } = stage.world.value("room") as { snapshot?: { n: number }; first: number };
+      const records = readRecords(stage);
+      const { snapshot, first } = stage.runtime.value("room") as { snapshot?: { n: number }; first: number };
       expect(records.map((record) => record.n)).toEqual(
         Array.from({ length: records.length }, (_, at) => first + at),
       );
@@ -86,14 +86,14 @@ describe("the journal", () => {
     const ann = stage.join("ann");
     const talk = (frames: number) => {
       for (let n = 0; n < frames; n++) {
-        stage.pass(100);
+        stage.advance(100);
         stage.say(ann, `${n}`);
       }
     };
     // What a snapshot lets go waits for the next.
     talk(4 * SNAPSHOT_EVERY_FRAMES + 50);
     const rows = { written: 0, deleted: 0 };
-    stage.world.watcher = {
+    stage.runtime.watcher = {
       put: (key) => {
         if (key.startsWith("j/")) rows.written++;
       },
@@ -102,39 +102,39 @@ describe("the journal", () => {
       },
       clear: () => {},
     };
-    const before = stage.world.keys("j/");
+    const before = stage.runtime.keys("j/");
     talk(SNAPSHOT_EVERY_FRAMES);
     expect(rows).toEqual({ written: SNAPSHOT_EVERY_FRAMES, deleted: 0 });
-    expect(await restored(stage)).toBe(living(stage));
+    expect(await readRestoredState(stage)).toBe(readLiveState(stage));
     await stage.crash();
     stage.rejoin(ann);
     talk(2 * SNAPSHOT_EVERY_FRAMES);
     expect(rows.deleted).toBe(0);
-    expect(stage.world.keys("j/").slice(0, before.length)).toEqual(before);
+    expect(stage.runtime.keys("j/").slice(0, before.length)).toEqual(before);
     // Of a newcomer's and a snapshot's lateness a few are new.
-    expect(stage.world.keys("j/").length).toBeLessThan(before.length + 20);
-    expect(await restored(stage)).toBe(living(stage));
-    stage.check();
+    expect(stage.runtime.keys("j/").length).toBeLessThan(before.length + 20);
+    expect(await readRestoredState(stage)).toBe(readLiveState(stage));
+    stage.expectNoViolations();
   });
 
   it("writes over nothing that is wanted, should the commit of a snapshot fail and a later one be taken", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
     const ann = stage.join("ann");
-    const snapshotAt = () => (stage.world.value("room") as { snapshot?: { n: number } }).snapshot?.n;
+    const snapshotAt = () => (stage.runtime.value("room") as { snapshot?: { n: number } }).snapshot?.n;
     const say = () => {
-      stage.pass(100);
-      stage.say(ann, `${stage.room["parts"].memory.seq}`);
-      stage.settle();
+      stage.advance(100);
+      stage.say(ann, `${stage.room["context"].state.seq}`);
+      stage.makeDurable();
     };
-    const kept = () => new Map(stage.world.keys("j/").map((key) => [key, stage.world.value(key)]));
+    const kept = () => new Map(stage.runtime.keys("j/").map((key) => [key, stage.runtime.value(key)]));
     for (let snapshots = 0; snapshots < 4; ) {
       const newest = snapshotAt();
-      if (stage.room["parts"].memory.n + 3 < (newest ?? 0) + SNAPSHOT_EVERY_FRAMES) {
+      if (stage.room["context"].state.n + 3 < (newest ?? 0) + SNAPSHOT_EVERY_FRAMES) {
         say();
         continue;
       }
-      const told = await restored(stage);
-      const before = stage.world.copy();
+      const told = await readRestoredState(stage);
+      const before = stage.runtime.copy();
       say();
       if (snapshotAt() === newest) continue;
       snapshots++;
@@ -145,8 +145,14 @@ describe("the journal", () => {
         if (JSON.stringify(lost.get(key)) !== JSON.stringify(value))
           void before.ports.storage.put(key, value);
       }
-      before.settle();
-      const { memory, log } = await restore(before.ports, stage.kind, NAME, stage.settings, stage.now);
+      before.makeDurable();
+      const { state: memory, log } = await restore(
+        before.ports,
+        stage.kind,
+        ROOM_NAME,
+        stage.settings,
+        stage.now,
+      );
       expect(memory.seq).toBe((JSON.parse(told) as { seq: number }).seq);
       expect(log.oldestRecord === undefined || log.oldestRecord <= memory.n).toBe(true);
     }
@@ -158,23 +164,24 @@ describe("the journal", () => {
     let snapshots = 0;
     let newest: unknown;
     for (let n = 0; snapshots < 3; n++) {
-      stage.pass(100);
+      stage.advance(100);
       if (n % 3 === 0) stage.say(ann, "small");
       else if (n % 3 === 1) stage.do(ann, "lab", "many", { count: 5, chars: 600 });
       else {
         for (let timer = 0; timer < 40; timer++)
           stage.do(ann, "lab", "timer", { name: `${n}-${timer}`, afterMs: 5_000 });
       }
-      const { first, snapshot } = stage.world.value("room") as { first: number; snapshot?: { n: number } };
+      const { first, snapshot } = stage.runtime.value("room") as { first: number; snapshot?: { n: number } };
       if (snapshot?.n === newest) continue;
       newest = snapshot?.n;
       snapshots++;
-      const waiting = stage.world
+      const waiting = stage.runtime
         .keys("j/")
-        .map((key) => [keyNumber(key), stage.world.value(key) as StoredFrame] as const)
+        .map((key) => [keyNumber(key), stage.runtime.value(key) as StoredFrame] as const)
         .filter(([key, stored]) => readFrame(key, stored).record.n < first);
       expect(waiting.length).toBeGreaterThan(50);
-      for (const [, stored] of waiting) expect(serialize(stored).byteLength).toBeLessThan(2 * SPARE_CHARS);
+      for (const [, stored] of waiting)
+        expect(serialize(stored).byteLength).toBeLessThan(2 * MAX_FREE_RECORD_CHARS);
     }
   });
 
@@ -182,11 +189,11 @@ describe("the journal", () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const ann = stage.join("ann");
     for (let n = 0; n < 6 * SNAPSHOT_EVERY_FRAMES; n++) {
-      stage.pass(10);
+      stage.advance(10);
       stage.do(ann, "lab", "deal", { to: ["ann"] });
     }
-    expect(stage.world.value("room")).toMatchObject({ first: expect.toSatisfy((n: number) => n > 2) });
-    expect(stage.world.keys("j/").length).toBeLessThan(SPARE_KEYS + 1.5 * SNAPSHOT_EVERY_FRAMES);
+    expect(stage.runtime.value("room")).toMatchObject({ first: expect.toSatisfy((n: number) => n > 2) });
+    expect(stage.runtime.keys("j/").length).toBeLessThan(MAX_FREE_KEYS + 1.5 * SNAPSHOT_EVERY_FRAMES);
   });
 
   it("stays within bounds for as long as a room lives", async () => {
@@ -200,10 +207,10 @@ describe("the journal", () => {
         const tab = tabs[n % tabs.length] as RoomTab;
         stage.say(tab, "x".repeat(1 + (n % 300)));
         stage.do(tab, "lab", "deal", { to: [tab.user] });
-        stage.pass(120);
+        stage.advance(120);
         if (n % 20 > 0) continue;
-        keys = Math.max(keys, stage.world.keys().length);
-        bytes = Math.max(bytes, stage.world.storedBytes);
+        keys = Math.max(keys, stage.runtime.keys().length);
+        bytes = Math.max(bytes, stage.runtime.storedBytes);
       }
       most.push({ keys, bytes });
     }
@@ -214,29 +221,29 @@ describe("the journal", () => {
     ];
     expect(late.keys).toBeLessThanOrEqual(early.keys * 1.1);
     expect(late.bytes).toBeLessThanOrEqual(early.bytes * 1.1);
-    expect(late.keys).toBeLessThan(SNAPSHOT_EVERY_FRAMES + SPARE_KEYS + 5_000 / 60 + 50);
-    stage.check();
+    expect(late.keys).toBeLessThan(SNAPSHOT_EVERY_FRAMES + MAX_FREE_KEYS + 5_000 / 60 + 50);
+    stage.expectNoViolations();
   });
 
   it("of a snapshot that has become smaller leaves no part of the larger one behind", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(100);
+    stage.advance(100);
     for (let n = 0; n < 20; n++) {
       stage.do(ann, "lab", "deal", { to: Array.from({ length: 200 }, (_, user) => `somebody-${n}-${user}`) });
-      stage.pass(100);
+      stage.advance(100);
     }
     for (let n = 21; n < SNAPSHOT_EVERY_FRAMES; n++) {
       stage.do(ann, "lab", "nothing");
-      stage.pass(100);
+      stage.advance(100);
     }
-    expect(stage.world.keys("s/").length).toBeGreaterThan(2);
+    expect(stage.runtime.keys("s/").length).toBeGreaterThan(2);
     const emptied = (old: unknown): LabState => ({ ...(old as LabState), dealt: [] });
     stage.kind = labKind({ version: "2", migrate: emptied });
     await stage.sleep();
-    const { snapshot } = stage.world.value("room") as { snapshot: { n: number; chunks: number } };
+    const { snapshot } = stage.runtime.value("room") as { snapshot: { n: number; chunks: number } };
     // The one more says that other code has come.
     expect(snapshot.n).toBe(SNAPSHOT_EVERY_FRAMES + 1);
-    expect(stage.world.keys("s/")).toHaveLength(snapshot.chunks);
+    expect(stage.runtime.keys("s/")).toHaveLength(snapshot.chunks);
   });
 });

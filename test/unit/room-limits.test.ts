@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { chat } from "../../src/features/chat/decide";
-import { MAX_OFFENCES, OFFENCE_MS } from "../../src/protocol/limits";
-import { defineKind } from "../../src/room/kind";
+import { MAX_REJECTIONS, REJECTIONS_MS } from "../../src/protocol/limits";
+import { defineKind } from "../../src/room/api/kind";
 import { labKind, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
 const limited = { rules: {} };
 
-function sayAll(stage: RoomStage, tab: RoomTab, count: number): void {
+function sayLines(stage: RoomStage, tab: RoomTab, count: number): void {
   for (let n = 0; n < count; n++) stage.say(tab, `line ${n}`);
 }
 
@@ -34,10 +34,10 @@ describe("a rule", () => {
   it("[L1] refuses with the exact wait and what it is, and does not lengthen the wait for being asked", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     const firstAt = stage.now;
-    sayAll(stage, ann, 10);
-    stage.pass(7_123);
+    sayLines(stage, ann, 10);
+    stage.advance(7_123);
     for (let n = 0; n < 100; n++) stage.say(ann, "more", "more");
     const wait = 60_000 - 7_123;
     expect(new Set(ann.read().nacks.map(({ retryAfterMs }) => retryAfterMs))).toEqual(new Set([wait]));
@@ -46,13 +46,13 @@ describe("a rule", () => {
       code: "rate_limited",
       info: { rule: "chat.say", limit: { count: 10, perMs: 60_000 } },
     });
-    stage.pass(wait - 1);
+    stage.advance(wait - 1);
     stage.say(ann, "more", "more");
     expect(ann.read().nacks.at(-1)).toMatchObject({ retryAfterMs: 1 });
-    stage.pass(1);
+    stage.advance(1);
     expect(stage.now).toBe(firstAt + 60_000);
     stage.say(ann, "more", "more");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().acks.has("more")).toBe(true);
   });
 
@@ -61,31 +61,34 @@ describe("a rule", () => {
     const one = stage.join("ann", { tab: "one" });
     const two = stage.join("ann", { tab: "two" });
     const bob = stage.join("bob");
-    stage.pass(100);
-    sayAll(stage, one, 5);
-    sayAll(stage, two, 5);
+    stage.advance(100);
+    sayLines(stage, one, 5);
+    sayLines(stage, two, 5);
     stage.say(two, "eleventh");
     stage.say(one, "eleventh");
-    sayAll(stage, bob, 10);
+    sayLines(stage, bob, 10);
     expect([one, two, bob].map((tab) => tab.read().nacks.length)).toEqual([1, 1, 0]);
   });
 
   it("[L1] is one window on sockets and over HTTP, also after a crash and a snapshot", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
-    stage.pass(100);
-    sayAll(stage, ann, 5);
+    stage.advance(100);
+    sayLines(stage, ann, 5);
     for (let n = 0; n < 5; n++) expect(stage.post("ann", "chat", "say", { text: `${n}` }).ok).toBe(true);
     const refusal = { code: "rate_limited", retryAfterMs: 60_000, info: { rule: "chat.say" } };
-    expect(stage.post("ann", "chat", "say", { text: "more" })).toMatchObject({ ok: false, refused: refusal });
+    expect(stage.post("ann", "chat", "say", { text: "more" })).toMatchObject({
+      ok: false,
+      rejection: refusal,
+    });
     stage.say(ann, "more");
     expect(ann.read().nacks).toMatchObject([refusal]);
     expect(stage.post("bob", "chat", "say", { text: "as another" }).ok).toBe(true);
     for (let time = 0; time < 2; time++) {
-      stage.pass(1_000);
+      stage.advance(1_000);
       await stage.crash();
       expect(stage.post("ann", "chat", "say", { text: "more" })).toMatchObject({
-        refused: { retryAfterMs: 59_000 - time * 1_000 },
+        rejection: { retryAfterMs: 59_000 - time * 1_000 },
       });
       // Past the next snapshot.
       for (let n = 0; n < 600; n++) stage.post(`u${time}-${n}`, "chat", "say", { text: "on" });
@@ -98,22 +101,22 @@ describe("a rule", () => {
       const stage = await RoomStage.open({ settings: { actionRate: null } });
       const ann = stage.join("ann");
       const bob = stage.join("bob");
-      stage.pass(100);
-      for (let n = 0; n < 1_000; n++) stage.tell(ann, message);
+      stage.advance(100);
+      for (let n = 0; n < 1_000; n++) stage.send(ann, message);
       expect(ann.read().nacks).toEqual([]);
-      stage.pass(4_000);
-      stage.tell(ann, message);
+      stage.advance(4_000);
+      stage.send(ann, message);
       expect(ann.read().nacks).toMatchObject([
         { code: "rate_limited", retryAfterMs: 6_000, info: { rule: "upkeep" } },
       ]);
-      stage.tell(bob, message);
+      stage.send(bob, message);
       expect(bob.read().nacks, "each connection has its own").toEqual([]);
-      stage.pass(6_000);
-      stage.tell(ann, message);
+      stage.advance(6_000);
+      stage.send(ann, message);
       expect(ann.read().nacks).toHaveLength(1);
-      for (let n = 0; n < 1_000 + MAX_OFFENCES; n++) stage.tell(ann, message);
+      for (let n = 0; n < 1_000 + MAX_REJECTIONS; n++) stage.send(ann, message);
       expect(ann.read().byes).toMatchObject([{ code: 4429, retryAfterMs: 10_000 }]);
-      stage.check();
+      stage.expectNoViolations();
     },
   );
 
@@ -121,25 +124,25 @@ describe("a rule", () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const tabs = Array.from({ length: 40 }, (_, n) => stage.join("ann", { tab: `${n}` }));
     const bob = stage.join("bob");
-    stage.pass(1_000);
+    stage.advance(1_000);
     const allOf = (say: (tab: RoomTab) => void, times: number) => {
       for (const tab of tabs) for (let n = 0; n < times; n++) say(tab);
       return tabs.flatMap((tab) => tab.read().nacks.splice(0));
     };
-    const refused = allOf((tab) => stage.tell(tab, { t: "clock", t0: 1 }), 20);
+    const refused = allOf((tab) => stage.send(tab, { t: "clock", t0: 1 }), 20);
     expect(refused).toHaveLength(40 * 20 - 200);
     expect(refused[0]).toMatchObject({
       code: "rate_limited",
       retryAfterMs: 1_000,
       info: { rule: "connection", limit: { count: 200, perMs: 1_000 } },
     });
-    stage.tell(bob, { t: "clock", t0: 1 });
+    stage.send(bob, { t: "clock", t0: 1 });
     expect(bob.read().nacks).toEqual([]);
-    stage.pass(10_000);
+    stage.advance(10_000);
     expect(allOf((tab) => stage.verify(tab), 3)).toHaveLength(120 - 80);
-    stage.pass(10_000);
+    stage.advance(10_000);
     expect(allOf(() => undefined, 0)).toEqual([]);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[O1] [L1] what is sent again over HTTP is no more than once against its rule", async () => {
@@ -155,8 +158,8 @@ describe("a rule", () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
     for (let n = 0; n < 30; n++) stage.do(ann, "chat", "say", { text: "" });
-    sayAll(stage, ann, 10);
-    stage.pass(100);
+    sayLines(stage, ann, 10);
+    stage.advance(100);
     expect(ann.read().acks.size).toBe(10);
   });
 
@@ -165,18 +168,18 @@ describe("a rule", () => {
       const stage = await RoomStage.open({ settings: { rules: { "presence.set": null } } });
       const ann = stage.join("ann");
       const bob = stage.join("bob");
-      stage.pass(100);
+      stage.advance(100);
       const firstAt = stage.now;
-      sayAll(stage, ann, 10);
-      stage.pass(20);
+      sayLines(stage, ann, 10);
+      stage.advance(20);
       for (let n = 0; snapshot && n < 520; n++) {
         stage.do(bob, "lab", "add", { n: 1 });
-        stage.pass(6);
+        stage.advance(6);
       }
-      expect(stage.world.keys("s/").length > 0).toBe(snapshot);
+      expect(stage.runtime.keys("s/").length > 0).toBe(snapshot);
       await stage.crash();
       stage.rejoin(ann);
-      stage.pass(100);
+      stage.advance(100);
       stage.say(ann, "more");
       expect(ann.read().nacks.at(-1)).toMatchObject({
         code: "rate_limited",
@@ -188,18 +191,18 @@ describe("a rule", () => {
   it("[L1] that a reconnect does not renew", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
-    sayAll(stage, ann, 10);
-    stage.pass(20_000);
+    sayLines(stage, ann, 10);
+    stage.advance(20_000);
     stage.leave(ann);
-    stage.pass(20_000);
+    stage.advance(20_000);
     stage.rejoin(ann);
-    stage.pass(100);
+    stage.advance(100);
     stage.say(ann, "more");
     expect(ann.read().nacks.at(-1)).toMatchObject({ code: "rate_limited" });
     stage.leave(ann);
-    stage.pass(1_000);
+    stage.advance(1_000);
     const other = stage.join("ann", { tab: "other" });
-    stage.pass(100);
+    stage.advance(100);
     stage.say(other, "more");
     expect(other.read().nacks.at(-1)).toMatchObject({ code: "rate_limited" });
   });
@@ -219,9 +222,9 @@ describe("a rule", () => {
     const ann = stage.join("ann");
     const hanna = stage.join("hanna", { role: "host" });
     const both = stage.join("ann", { tab: "host's", role: "host" });
-    stage.pass(100);
+    stage.advance(100);
     for (const tab of [ann, hanna, both]) stage.do(tab, "lab", "hosts", {}, "h");
-    stage.pass(100);
+    stage.advance(100);
     expect([ann, hanna, both].map((tab) => tab.read().nacks.map(({ code }) => code))).toEqual([
       ["not_allowed"],
       [],
@@ -235,22 +238,22 @@ describe("a connection", () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const ann = stage.join("ann", { tab: "one" });
     const two = stage.join("ann", { tab: "two" });
-    stage.pass(100);
+    stage.advance(100);
     for (let n = 0; n < 20; n++) stage.do(ann, "lab", "add", { n });
     for (let n = 0; n < 20; n++) stage.signal(ann, "lab", "point", { x: n });
     for (let n = 0; n < 5; n++) stage.verify(ann);
-    for (let n = 0; n < 5; n++) stage.tell(ann, { t: "clock", t0: 1 });
-    stage.pass(400);
+    for (let n = 0; n < 5; n++) stage.send(ann, { t: "clock", t0: 1 });
+    stage.advance(400);
     stage.do(ann, "lab", "add", { n: 1 }, "over");
     stage.do(two, "lab", "add", { n: 1 }, "fine");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().nacks).toMatchObject([
       { id: "over", code: "rate_limited", retryAfterMs: 600, info: { rule: "connection" } },
     ]);
     expect(two.read().acks.has("fine")).toBe(true);
-    stage.pass(500);
+    stage.advance(500);
     stage.do(ann, "lab", "add", { n: 1 }, "over");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().acks.has("over")).toBe(true);
   });
 
@@ -258,43 +261,43 @@ describe("a connection", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
-    stage.pass(100);
-    for (let n = 0; n < MAX_OFFENCES; n++)
-      stage.tell(ann, n % 2 ? "nonsense" : { t: "do", id: "x", f: "no", a: "such" });
-    expect([ann.read().nacks.length, ann.byes.length]).toEqual([MAX_OFFENCES, 0]);
-    stage.tell(ann, "nonsense");
-    expect(ann.read().byes).toMatchObject([{ code: 4429, retryAfterMs: OFFENCE_MS }]);
+    stage.advance(100);
+    for (let n = 0; n < MAX_REJECTIONS; n++)
+      stage.send(ann, n % 2 ? "nonsense" : { t: "do", id: "x", f: "no", a: "such" });
+    expect([ann.read().nacks.length, ann.byes.length]).toEqual([MAX_REJECTIONS, 0]);
+    stage.send(ann, "nonsense");
+    expect(ann.read().byes).toMatchObject([{ code: 4429, retryAfterMs: REJECTIONS_MS }]);
     expect(ann.peer.closes).toMatchObject([{ code: 4429 }]);
-    stage.tell(ann, "nonsense");
-    stage.pass(OFFENCE_MS);
+    stage.send(ann, "nonsense");
+    stage.advance(REJECTIONS_MS);
     stage.rejoin(ann);
     stage.say(ann, "I am back");
-    stage.pass(100);
+    stage.advance(100);
     expect(bob.read().events.at(-1)).toMatchObject({ n: "said", by: "ann" });
     expect(bob.events.some(({ n }) => n === "left")).toBe(true);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[M6] that comes back, or comes with many tabs, goes on being counted", async () => {
     const stage = await RoomStage.open();
     const one = stage.join("ann", { tab: "one" });
-    stage.pass(100);
-    for (let n = 0; n < MAX_OFFENCES / 2; n++) stage.tell(one, "nonsense");
+    stage.advance(100);
+    for (let n = 0; n < MAX_REJECTIONS / 2; n++) stage.send(one, "nonsense");
     stage.leave(one);
     const two = stage.join("ann", { tab: "two" });
-    stage.pass(100);
-    for (let n = 0; n < MAX_OFFENCES / 2; n++) stage.tell(two, "nonsense");
+    stage.advance(100);
+    for (let n = 0; n < MAX_REJECTIONS / 2; n++) stage.send(two, "nonsense");
     expect(two.read().byes).toEqual([]);
-    stage.tell(two, "nonsense");
+    stage.send(two, "nonsense");
     expect(two.read().byes).toMatchObject([{ code: 4429 }]);
   });
 
   it("[M6] that errs now and then is never closed for it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    for (let n = 0; n < 3 * MAX_OFFENCES; n++) {
-      stage.tell(ann, "nonsense");
-      stage.pass(OFFENCE_MS / MAX_OFFENCES + 1);
+    for (let n = 0; n < 3 * MAX_REJECTIONS; n++) {
+      stage.send(ann, "nonsense");
+      stage.advance(REJECTIONS_MS / MAX_REJECTIONS + 1);
     }
     expect(ann.read().byes).toEqual([]);
   });
@@ -302,8 +305,8 @@ describe("a connection", () => {
   it("[M1] that says too much at once is closed 4413, which is final", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(100);
-    stage.tell(ann, `{"t":"verify","x":"${"x".repeat(16_385)}"}`);
+    stage.advance(100);
+    stage.send(ann, `{"t":"verify","x":"${"x".repeat(16_385)}"}`);
     expect(ann.read().byes).toMatchObject([{ t: "bye", code: 4413 }]);
     expect(ann.byes[0]).not.toHaveProperty("retryAfterMs");
     expect(ann.peer.closes).toMatchObject([{ code: 4413 }]);
@@ -322,7 +325,7 @@ describe("a connection", () => {
       '{"t":"do","id":"i8","f":"lab","a":"constructor"}',
       '{"t":"do","id":"i9","f":"__proto__","a":"x"}',
     ]) {
-      stage.tell(ann, text);
+      stage.send(ann, text);
     }
     stage.do(ann, "lab", "add", { n: "one", very: "wrong" }, "i10");
     const { nacks } = ann.read();
@@ -338,7 +341,7 @@ describe("a connection", () => {
     stage.turn(() => stage.room.receive(ann.peer.id, new ArrayBuffer(3), stage.now));
     expect(ann.read().nacks.at(-1)).toMatchObject({ code: "bad_message" });
     stage.turn(() => stage.room.receive("nobody", "{}", stage.now));
-    stage.check();
+    stage.expectNoViolations();
   });
 });
 
@@ -349,7 +352,7 @@ describe("a room that is full", () => {
     stage.join("bob");
     const cat = stage.join("cat");
     const second = stage.join("ann", { tab: "second" });
-    stage.pass(100);
+    stage.advance(100);
     expect(cat.read().byes).toMatchObject([{ code: 4503 }]);
     expect(cat.byes[0]?.retryAfterMs).toBeGreaterThanOrEqual(10_000);
     expect(cat.byes[0]?.retryAfterMs).toBeLessThanOrEqual(20_000);
@@ -358,19 +361,19 @@ describe("a room that is full", () => {
     stage.leave(ann);
     stage.leave(second);
     expect(stage.rejoin(cat).read().byes).toHaveLength(2);
-    stage.pass(5_000);
+    stage.advance(5_000);
     stage.rejoin(cat);
-    stage.pass(100);
+    stage.advance(100);
     expect(cat.read().welcomes).toHaveLength(1);
     expect(stage.room.summary(stage.now)).toMatchObject({ users: 2, connections: 2 });
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("keeps nothing of whom it sent away", async () => {
     const stage = await RoomStage.open({ kind: labKind(), settings: { maxUsers: 0 } });
     stage.join("ann");
-    expect(stage.world.keys()).toEqual([]);
+    expect(stage.runtime.keys()).toEqual([]);
     expect(stage.room.exists).toBe(false);
-    expect(stage.world.alarmAt).toBeNull();
+    expect(stage.runtime.alarmAt).toBeNull();
   });
 });

@@ -3,108 +3,108 @@ import { MAX_CONNECTIONS_PER_MEMBER } from "../../src/protocol/limits";
 import { HOUR_MS, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-const said = (tab: RoomTab) =>
+const readPresenceEvents = (tab: RoomTab) =>
   tab
     .read()
     .events.filter(({ f }) => f === "presence")
     .map(({ n, d }) => `${(d as { user: string }).user} ${n}`);
 
-async function three(): Promise<{ stage: RoomStage; ann: RoomTab; bob: RoomTab; eve: RoomTab }> {
+async function openRoomWithThree(): Promise<{ stage: RoomStage; ann: RoomTab; bob: RoomTab; eve: RoomTab }> {
   const stage = await RoomStage.open();
   const eve = stage.join("eve");
-  stage.pass(1_000);
+  stage.advance(1_000);
   const ann = stage.join("ann");
   const bob = stage.join("bob");
-  stage.pass(1_000);
+  stage.advance(1_000);
   return { stage, ann, bob, eve };
 }
 
 describe("somebody who goes", () => {
   it("[P1] has left after the grace, and not a moment before", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     stage.leave(ann);
-    stage.pass(4_999);
-    expect(said(eve)).not.toContain("ann left");
-    stage.pass(1);
-    expect(said(eve)).toEqual(["ann joined", "bob joined", "ann left"]);
+    stage.advance(4_999);
+    expect(readPresenceEvents(eve)).not.toContain("ann left");
+    stage.advance(1);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined", "ann left"]);
     expect(stage.room.summary(stage.now).users).toBe(2);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[P1] and is back within the grace never left, and nobody hears of it", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     for (let n = 0; n < 3; n++) {
       stage.leave(ann);
-      stage.pass(4_900);
+      stage.advance(4_900);
       stage.rejoin(ann);
-      stage.pass(6_000);
+      stage.advance(6_000);
     }
-    expect(said(eve)).toEqual(["ann joined", "bob joined"]);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined"]);
     expect(
       ann
         .read()
         .welcomes.slice(1)
         .every(({ resumed }) => resumed),
     ).toBe(true);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[P1] and comes back after it is somebody new", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     stage.leave(ann);
-    stage.pass(6_000);
+    stage.advance(6_000);
     stage.rejoin(ann);
-    stage.pass(100);
-    expect(said(eve)).toEqual(["ann joined", "bob joined", "ann left", "ann joined"]);
-    stage.check();
+    stage.advance(100);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined", "ann left", "ann joined"]);
+    stage.expectNoViolations();
   });
 
   it("and is back under another name is told of again", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     stage.leave(ann);
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.rejoin(ann, { name: "Anna" });
-    stage.pass(100);
+    stage.advance(100);
     expect(eve.read().events.at(-1)).toMatchObject({ n: "joined", d: { user: "ann", name: "Anna" } });
     expect(ann.read().slices.presence).toMatchObject({ count: 3, members: { ann: { name: "Anna" } } });
-    stage.check();
+    stage.expectNoViolations();
   });
 });
 
 describe("somebody with two tabs", () => {
   it("[P1] is one member, who leaves with the last of them", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     const second = stage.join("ann", { tab: "second" });
-    stage.pass(100);
-    expect(said(eve)).toEqual(["ann joined", "bob joined"]);
+    stage.advance(100);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined"]);
     expect(stage.room.summary(stage.now)).toMatchObject({ users: 3, connections: 4 });
     stage.leave(ann);
-    stage.pass(10_000);
-    expect(said(eve)).toEqual(["ann joined", "bob joined"]);
+    stage.advance(10_000);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined"]);
     stage.leave(second);
-    stage.pass(5_000);
-    expect(said(eve)).toEqual(["ann joined", "bob joined", "ann left"]);
-    stage.check();
+    stage.advance(5_000);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined", "ann left"]);
+    stage.expectNoViolations();
   });
 
   it("[A5] of the same name has the newer one: the older is closed 4409, and nobody comes or goes", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     const older = ann.peer;
     stage.rejoin(ann);
-    stage.pass(10_000);
+    stage.advance(10_000);
     expect(older.closes).toMatchObject([{ code: 4409 }]);
     expect(older.texts.at(-1)).toMatch(/^\{"t":"bye","code":4409/);
     expect(older.texts.at(-1)).not.toMatch("retryAfterMs");
     expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true });
     stage.turn(() => stage.room.left(older.id, older.note, stage.now));
-    stage.pass(10_000);
-    expect(said(eve)).toEqual(["ann joined", "bob joined"]);
+    stage.advance(10_000);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined"]);
     expect(stage.room.summary(stage.now)).toMatchObject({ users: 3, connections: 3 });
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[A5] is not heard through a socket that was replaced", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     const older = ann.peer;
     stage.rejoin(ann);
     stage.turn(() =>
@@ -114,16 +114,16 @@ describe("somebody with two tabs", () => {
         stage.now,
       ),
     );
-    stage.pass(100);
+    stage.advance(100);
     expect(eve.read().events.some(({ f }) => f === "chat")).toBe(false);
   });
 
   it("[A5] is not closed by another user with the same tab", async () => {
-    const { stage, ann } = await three();
+    const { stage, ann } = await openRoomWithThree();
     stage.join("mallory", { tab: ann.tab });
-    stage.pass(1_000);
+    stage.advance(1_000);
     expect(ann.read().byes).toEqual([]);
-    stage.check();
+    stage.expectNoViolations();
   });
 });
 
@@ -133,13 +133,13 @@ describe("a member's sockets", () => {
     const tabs = Array.from({ length: MAX_CONNECTIONS_PER_MEMBER + 1 }, (_, n) =>
       stage.join("ann", { tab: `t${n}` }),
     );
-    stage.pass(100);
+    stage.advance(100);
     expect(tabs.map((tab) => tab.read().byes.map(({ code }) => code))).toEqual([
       ...tabs.slice(1).map(() => []),
       [4429],
     ]);
     expect(stage.room.summary(stage.now).connections).toBe(MAX_CONNECTIONS_PER_MEMBER);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("are not fewer after one of the most is replaced by a newer one of its tab", async () => {
@@ -147,93 +147,98 @@ describe("a member's sockets", () => {
     const tabs = Array.from({ length: MAX_CONNECTIONS_PER_MEMBER }, (_, n) =>
       stage.join("ann", { tab: `t${n}` }),
     );
-    stage.pass(100);
+    stage.advance(100);
     stage.rejoin(tabs[5] as RoomTab);
-    stage.pass(100);
+    stage.advance(100);
     expect(stage.room.summary(stage.now).connections).toBe(MAX_CONNECTIONS_PER_MEMBER);
     expect((tabs[0] as RoomTab).read().byes).toEqual([]);
-    stage.check();
+    stage.expectNoViolations();
   });
 });
 
 describe("after a crash", () => {
   it("[P1] everybody has 30 s to come back: who does never left, who does not has", async () => {
-    const { stage, ann, bob, eve } = await three();
+    const { stage, ann, bob, eve } = await openRoomWithThree();
     await stage.crash();
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.rejoin(eve);
-    stage.pass(28_000);
+    stage.advance(28_000);
     stage.rejoin(ann);
-    stage.pass(999);
-    expect(said(eve)).toEqual(["ann joined", "bob joined"]);
-    stage.pass(1);
-    expect(said(eve)).toEqual(["ann joined", "bob joined", "bob left"]);
-    stage.pass(60_000);
-    expect(said(eve)).toEqual(["ann joined", "bob joined", "bob left"]);
+    stage.advance(999);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined"]);
+    stage.advance(1);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined", "bob left"]);
+    stage.advance(60_000);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined", "bob left"]);
     expect(bob.read().byes).toEqual([]);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[P1] who was in their grace already has the time of everybody else", async () => {
-    const { stage, ann, bob, eve } = await three();
+    const { stage, ann, bob, eve } = await openRoomWithThree();
     stage.leave(ann);
-    stage.pass(3_000);
+    stage.advance(3_000);
     await stage.crash();
     stage.rejoin(eve);
-    stage.pass(20_000);
+    stage.advance(20_000);
     stage.rejoin(ann);
     stage.rejoin(bob);
-    stage.pass(60_000);
-    expect(said(eve)).toEqual(["ann joined", "bob joined"]);
-    stage.check();
+    stage.advance(60_000);
+    expect(readPresenceEvents(eve)).toEqual(["ann joined", "bob joined"]);
+    stage.expectNoViolations();
   });
 
   it("[P1] nobody needs to come: those who were here are said to have left when the alarm finds them gone", async () => {
-    const { stage, ann } = await three();
+    const { stage, ann } = await openRoomWithThree();
     stage.die();
-    stage.pass(0);
-    stage.world.now = stage.world.alarmAt ?? 0;
+    stage.advance(0);
+    stage.runtime.now = stage.runtime.alarmAt ?? 0;
     await stage.wake();
-    stage.ring();
-    stage.pass(30_000);
+    stage.fireAlarm();
+    stage.advance(30_000);
     expect(stage.room.summary(stage.now).users).toBe(0);
     stage.rejoin(ann);
-    stage.pass(100);
-    expect(said(ann).slice(-4).sort()).toEqual(["ann joined", "ann left", "bob left", "eve left"]);
+    stage.advance(100);
+    expect(readPresenceEvents(ann).slice(-4).sort()).toEqual([
+      "ann joined",
+      "ann left",
+      "bob left",
+      "eve left",
+    ]);
   });
 });
 
 describe("a room that slept", () => {
   it("answers as if it had not: nothing is written, told or forgotten", async () => {
-    const { stage, ann, bob, eve } = await three();
+    const { stage, ann, bob, eve } = await openRoomWithThree();
     stage.say(ann, "before");
-    stage.pass(1_000);
+    stage.advance(1_000);
     const texts = [ann, bob, eve].map(({ peer }) => peer.texts.length);
-    const { puts, alarms } = stage.world.counts;
+    const { puts, alarms } = stage.runtime.counts;
     const summary = stage.room.summary(stage.now);
     for (let n = 0; n < 5; n++) {
-      stage.pass(20_000);
+      stage.advance(20_000);
       await stage.sleep();
     }
-    expect(stage.world.counts).toMatchObject({ puts, alarms });
+    expect(stage.runtime.counts).toMatchObject({ puts, alarms });
     expect([ann, bob, eve].map(({ peer }) => peer.texts.length)).toEqual(texts);
     expect(stage.room.summary(stage.now)).toEqual(summary);
     stage.say(bob, "after");
     stage.verify(ann);
     expect(eve.read().events.at(-1)).toMatchObject({ by: "bob", d: { text: "after" } });
-    expect(ann.read().sums).toHaveLength(1);
-    stage.check();
+    expect(ann.read().checksums).toHaveLength(1);
+    stage.expectNoViolations();
   });
 
   it("keeps everybody's role and tab", async () => {
-    const { stage } = await three();
+    const { stage } = await openRoomWithThree();
     const host = stage.join("hanna", { role: "host" });
     const player = stage.join("hanna", { tab: "another", role: "player" });
-    stage.pass(1_000);
+    stage.advance(1_000);
     await stage.sleep();
     stage.do(host, "lab", "hosts", {}, "h");
     stage.do(player, "lab", "hosts", {}, "p");
-    stage.pass(100);
+    stage.advance(100);
     expect([host, player].map((tab) => tab.read().nacks.map(({ code }) => code))).toEqual([
       [],
       ["not_allowed"],
@@ -245,60 +250,60 @@ describe("a room that slept", () => {
   });
 
   it("[P1] hears of a close that wakes it, and says so after the grace", async () => {
-    const { stage, ann, eve } = await three();
-    stage.pass(60_000);
+    const { stage, ann, eve } = await openRoomWithThree();
+    stage.advance(60_000);
     ann.peer.state = "gone";
     await stage.wake();
     stage.turn(() => stage.room.left(ann.peer.id, ann.peer.note, stage.now));
-    stage.pass(4_999);
-    expect(said(eve)).not.toContain("ann left");
-    stage.pass(1);
-    expect(said(eve)).toContain("ann left");
-    stage.check();
+    stage.advance(4_999);
+    expect(readPresenceEvents(eve)).not.toContain("ann left");
+    stage.advance(1);
+    expect(readPresenceEvents(eve)).toContain("ann left");
+    stage.expectNoViolations();
   });
 
   it("[P1] is not left by somebody of whose two tabs one closes meanwhile", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     stage.join("ann", { tab: "second" });
-    stage.pass(60_000);
+    stage.advance(60_000);
     ann.peer.state = "gone";
     await stage.wake();
     stage.turn(() => stage.room.left(ann.peer.id, ann.peer.note, stage.now));
-    stage.pass(60_000);
-    expect(said(eve)).not.toContain("ann left");
-    stage.check();
+    stage.advance(60_000);
+    expect(readPresenceEvents(eve)).not.toContain("ann left");
+    stage.expectNoViolations();
   });
 
   it("[P1] still ends a grace that began before it slept", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     stage.leave(ann);
-    stage.pass(2_000);
+    stage.advance(2_000);
     await stage.sleep();
-    stage.pass(2_999);
-    expect(said(eve)).not.toContain("ann left");
-    stage.pass(1);
-    expect(said(eve)).toContain("ann left");
+    stage.advance(2_999);
+    expect(readPresenceEvents(eve)).not.toContain("ann left");
+    stage.advance(1);
+    expect(readPresenceEvents(eve)).toContain("ann left");
   });
 
   it("never takes the note of somebody who left for somebody else's", async () => {
-    const { stage, bob, eve } = await three();
+    const { stage, bob, eve } = await openRoomWithThree();
     const { note } = bob.peer;
     stage.leave(bob);
     for (let n = 0; n < 520; n++) {
       stage.do(eve, "lab", "nothing");
-      stage.pass(20);
+      stage.advance(20);
     }
-    expect(stage.world.keys("s/")).not.toEqual([]);
+    expect(stage.runtime.keys("s/")).not.toEqual([]);
     await stage.crash();
     stage.rejoin(eve);
     const cat = stage.join("cat");
-    stage.pass(100);
+    stage.advance(100);
     expect(cat.peer.note?.m).not.toBe(note?.m);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("asks a socket of whom nothing is stored to come back", async () => {
-    const { stage, ann } = await three();
+    const { stage, ann } = await openRoomWithThree();
     ann.peer.note = { m: 99, r: 0, t: "x", x: stage.now + HOUR_MS, s: 0, h: stage.now };
     await stage.sleep();
     expect(ann.peer.closes).toMatchObject([{ code: 1012 }]);
@@ -308,55 +313,55 @@ describe("a room that slept", () => {
 
 describe("a connection that ends", () => {
   it("[T8] does so with its token: 4401, at that moment", async () => {
-    const { stage, eve } = await three();
+    const { stage, eve } = await openRoomWithThree();
     const short = stage.join("short", { expiresAt: stage.now + 60_000 });
-    stage.pass(59_999);
+    stage.advance(59_999);
     expect(short.read().byes).toEqual([]);
-    stage.pass(1);
+    stage.advance(1);
     expect(short.read().byes).toMatchObject([{ code: 4401 }]);
     expect(short.byes[0]).not.toHaveProperty("retryAfterMs");
-    stage.pass(5_000);
-    expect(said(eve)).toContain("short left");
-    stage.check();
+    stage.advance(5_000);
+    expect(readPresenceEvents(eve)).toContain("short left");
+    stage.expectNoViolations();
   });
 
   it("[T8] lives on when it is renewed before: the newer socket's token counts", async () => {
-    const { stage, eve } = await three();
+    const { stage, eve } = await openRoomWithThree();
     const short = stage.join("short", { expiresAt: stage.now + 60_000 });
-    stage.pass(50_000);
+    stage.advance(50_000);
     stage.rejoin(short, { expiresAt: stage.now + HOUR_MS });
-    stage.pass(60_000);
+    stage.advance(60_000);
     expect(short.read().byes.map(({ code }) => code)).toEqual([]);
-    expect(said(eve)).not.toContain("short left");
-    stage.check();
+    expect(readPresenceEvents(eve)).not.toContain("short left");
+    stage.expectNoViolations();
   });
 
   it("is closed 4408 when it pinged and then was silent for 45 s, and never when it never pinged", async () => {
-    const { stage, ann, bob, eve } = await three();
-    stage.tell(ann, "ping");
+    const { stage, ann, bob, eve } = await openRoomWithThree();
+    stage.send(ann, "ping");
     bob.peer.pongedAt = stage.now;
     expect(ann.peer.texts.at(-1)).toBe("pong");
     for (let n = 0; n < 8; n++) {
-      stage.pass(10_000);
+      stage.advance(10_000);
       stage.say(eve, `${n}`);
       stage.say(eve, `${n} again`);
       if (n === 3) expect([ann, bob].map((tab) => tab.read().byes.length)).toEqual([0, 0]);
     }
-    stage.pass(100);
+    stage.advance(100);
     expect([ann, bob, eve].map((tab) => tab.read().byes.map(({ code }) => code))).toEqual([
       [4408],
       [4408],
       [],
     ]);
     expect(ann.byes[0]?.retryAfterMs).toBeGreaterThan(0);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[M2] is not silent while the platform answers its pings", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     for (let n = 0; n < 8; n++) {
       ann.peer.pongedAt = stage.now;
-      stage.pass(20_000);
+      stage.advance(20_000);
       stage.say(eve, `${n}`);
     }
     expect(ann.read().byes).toEqual([]);
@@ -365,30 +370,30 @@ describe("a connection that ends", () => {
 
 describe("a room that is ended", () => {
   it("[H] tells everybody 4410, which is final, and leaves nothing behind", async () => {
-    const { stage, ann, eve } = await three();
+    const { stage, ann, eve } = await openRoomWithThree();
     stage.say(ann, "one");
     stage.say(ann, "two");
-    stage.turn(() => stage.room.end(stage.now));
+    stage.turn(() => stage.room.close(stage.now));
     expect([ann, eve].map((tab) => tab.read().byes.map(({ code }) => code))).toEqual([[4410], [4410]]);
     expect(eve.events.at(-1)).toMatchObject({ d: { text: "two" } });
     expect([stage.room.isOver, stage.room.exists]).toEqual([true, false]);
     for (const tab of [ann, eve]) stage.turn(() => stage.room.left(tab.peer.id, tab.peer.note, stage.now));
     stage.turn(() => stage.room.tick(stage.now + 100));
     stage.turn(() => stage.room.alarm(stage.now + 200));
-    expect(stage.world.keys()).toEqual([]);
-    expect(stage.world.alarmAt).toBeNull();
-    stage.check();
+    expect(stage.runtime.keys()).toEqual([]);
+    expect(stage.runtime.alarmAt).toBeNull();
+    stage.expectNoViolations();
   });
 });
 
 describe("a guest's token", () => {
   it("[T5] is told in the welcome, and kept nowhere", async () => {
-    const { stage } = await three();
+    const { stage } = await openRoomWithThree();
     const guest = stage.join("guest-1", { token: "a-fresh-token" });
-    stage.pass(100);
+    stage.advance(100);
     expect(guest.read().welcomes[0]?.you.token).toBe("a-fresh-token");
-    for (const key of stage.world.keys())
-      expect(JSON.stringify(stage.world.value(key))).not.toMatch("a-fresh-token");
+    for (const key of stage.runtime.keys())
+      expect(JSON.stringify(stage.runtime.value(key))).not.toMatch("a-fresh-token");
     expect(JSON.stringify(guest.peer.note)).not.toMatch("a-fresh-token");
   });
 });

@@ -1,80 +1,80 @@
 import { describe, expect, it } from "vitest";
 import { PAUSE_BYTES, RESTART_GRACE_MS } from "../../src/protocol/limits";
-import { defineFeature } from "../../src/room/feature";
-import { defineKind } from "../../src/room/kind";
+import { defineFeature } from "../../src/room/api/feature";
+import { defineKind } from "../../src/room/api/kind";
 import { labKind, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-const leavers = (tab: RoomTab) =>
+const readLeavers = (tab: RoomTab) =>
   tab
     .read()
     .events.filter(({ n }) => n === "left")
     .map(({ d }) => (d as { user: string }).user);
 
 /** A room whose newest 2 MiB a reader has not read: a replay of them takes several readings. */
-async function behind(): Promise<{ stage: RoomStage; talker: RoomTab; late: RoomTab }> {
+async function openRoomWithLateReader(): Promise<{ stage: RoomStage; talker: RoomTab; late: RoomTab }> {
   const stage = await RoomStage.open();
   const talker = stage.join("talker");
   const late = stage.join("late");
-  stage.pass(1_000);
+  stage.advance(1_000);
   stage.do(late, "lab", "both", {}, "done-before");
-  stage.pass(100);
+  stage.advance(100);
   late.read();
   stage.leave(late);
   for (let n = 0; n < 40; n++) {
     stage.do(talker, "lab", "many", { count: 50, chars: 1_000 });
-    stage.pass(10);
+    stage.advance(10);
   }
   stage.deaf.add(late);
   stage.rejoin(late);
   return { stage, talker, late };
 }
 function readAll(stage: RoomStage, late: RoomTab, upTo: number): void {
-  for (let n = 0; n < 20 && late.read().seq < upTo; n++) stage.seen(late);
+  for (let n = 0; n < 20 && late.read().seq < upTo; n++) stage.sendSeen(late);
 }
 const kindsAfterWelcome = (tab: RoomTab) => tab.peer.texts.map((text) => /"t":"(\w+)"/.exec(text)?.[1]);
 
 describe("an answer to a reader who is still being brought on", () => {
   it("[O4] comes after the frames that it follows from, not before them", async () => {
-    const { stage, talker, late } = await behind();
+    const { stage, talker, late } = await openRoomWithLateReader();
     expect(late.read().seq, "the replay takes more than one reading").toBeLessThan(talker.read().seq);
     stage.do(late, "lab", "both", {}, "done-before");
     stage.do(late, "lab", "both", {}, "done-now");
     stage.do(late, "lab", "echo", { text: "only an answer" }, "answered");
     stage.verify(late);
-    stage.pass(100);
+    stage.advance(100);
     expect(kindsAfterWelcome(late)).not.toContain("ack");
     expect(kindsAfterWelcome(late)).not.toContain("checksum");
     readAll(stage, late, talker.read().seq);
     expect(late.acks.get("done-before")).toMatchObject({ d: { told: true } });
     expect(late.acks.get("done-now")).toMatchObject({ seq: late.seq, d: { told: true } });
     expect(late.acks.get("answered")).toEqual({ d: "only an answer" });
-    expect(late.sums.map(({ seq }) => seq)).toEqual([late.seq]);
-    stage.check();
+    expect(late.checksums.map(({ seq }) => seq)).toEqual([late.seq]);
+    stage.expectNoViolations();
   });
 
   it("[O4] is not lost with the room's sleep: who is owed one is asked to come back, and is told it then", async () => {
-    const { stage, talker, late } = await behind();
+    const { stage, talker, late } = await openRoomWithLateReader();
     stage.do(late, "lab", "echo", { text: "hello" }, "owed");
-    stage.pass(100);
+    stage.advance(100);
     expect(late.read().acks.has("owed")).toBe(false);
     await stage.sleep();
     expect(late.read().byes).toMatchObject([{ code: 1012, retryAfterMs: expect.any(Number) }]);
     stage.rejoin(late);
     stage.do(late, "lab", "echo", { text: "hello" }, "owed");
-    stage.pass(100);
+    stage.advance(100);
     readAll(stage, late, talker.read().seq);
     expect(late.acks.get("owed")).toEqual({ d: "hello" });
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[F6] is not kept without bound: who asks on and reads nothing is closed", async () => {
-    const { stage, late } = await behind();
+    const { stage, late } = await openRoomWithLateReader();
     const text = "x".repeat(10_000);
     for (let n = 0; n < 2 * (PAUSE_BYTES / 10_000) && late.peer.state === "open"; n++) {
       stage.do(late, "lab", "echo", { text }, `e${n}`);
     }
-    stage.pass(100);
+    stage.advance(100);
     expect(late.read().byes).toMatchObject([{ code: 4408 }]);
   });
 });
@@ -83,27 +83,27 @@ describe("an action that was done before a cut", () => {
   it("[O1] is answered as done though its connection has spent what it may say: a refusal would not be true", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 5, perMs: 1_000 } } });
     const ann = stage.join("ann");
-    stage.pass(2_000);
+    stage.advance(2_000);
     const ids: string[] = [];
     for (let n = 0; n < 12; n++) {
       ids.push(stage.say(ann, `line ${n}`));
-      stage.pass(400);
+      stage.advance(400);
     }
     stage.rejoin(ann);
     for (const [n, id] of ids.entries()) stage.say(ann, `line ${n}`, id);
     stage.say(ann, "something new", "new");
-    stage.pass(100);
+    stage.advance(100);
     const refused = ann.read().nacks.map(({ id }) => id);
     expect(refused).toEqual(["new"]);
     expect(ann.peer.texts.filter((text) => text.includes('"t":"ack"'))).toHaveLength(ids.length);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[M6] and is sent for ever earns what any flood does", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 5, perMs: 1_000 } } });
     const ann = stage.join("ann");
     stage.say(ann, "once", "once");
-    stage.pass(100);
+    stage.advance(100);
     for (let n = 0; n < 1_100 && ann.peer.state === "open"; n++) stage.say(ann, "once", "once");
     expect(ann.read().byes).toMatchObject([{ code: 4429 }]);
   });
@@ -113,35 +113,35 @@ describe("a room that was down for longer than the grace", () => {
   it("[P1] gives those whose grace ended meanwhile the time to come back, once more", async () => {
     const stage = await RoomStage.open();
     const people = ["ann", "bob", "cat"].map((user) => stage.join(user));
-    stage.pass(1_000);
+    stage.advance(1_000);
     // It comes to life for nobody, and dies again before anybody could come.
     await stage.crash();
     stage.die();
-    stage.world.now += RESTART_GRACE_MS + 20_000;
+    stage.runtime.now += RESTART_GRACE_MS + 20_000;
     await stage.wake();
-    stage.ring();
-    stage.pass(3_000);
+    stage.fireAlarm();
+    stage.advance(3_000);
     for (const tab of people) stage.rejoin(tab);
-    stage.pass(RESTART_GRACE_MS);
-    for (const tab of people) expect(leavers(tab)).toEqual([]);
-    stage.check();
+    stage.advance(RESTART_GRACE_MS);
+    for (const tab of people) expect(readLeavers(tab)).toEqual([]);
+    stage.expectNoViolations();
   });
 
   it("[P1] and does not wait for ever: an alarm that rings in time is what says that somebody has left", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.leave(ann);
-    stage.pass(1_000);
+    stage.advance(1_000);
     for (let n = 0; n < 3; n++) {
-      stage.world.now = stage.world.alarmAt ?? stage.now;
+      stage.runtime.now = stage.runtime.alarmAt ?? stage.now;
       await stage.wake();
-      stage.ring();
+      stage.fireAlarm();
     }
-    stage.pass(10);
-    expect(leavers(bob)).toEqual(["ann"]);
-    stage.check();
+    stage.advance(10);
+    expect(readLeavers(bob)).toEqual(["ann"]);
+    stage.expectNoViolations();
   });
 });
 
@@ -159,13 +159,13 @@ describe("a welcome", () => {
       kind: defineKind({ name: "main", features: [...lab.features, huge] }),
     });
     const ann = stage.join("ann");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().byes).toEqual([]);
     stage.say(ann, "hello");
-    stage.pass(100);
-    stage.seen(ann);
+    stage.advance(100);
+    stage.sendSeen(ann);
     expect(ann.read().events.at(-1)).toMatchObject({ d: { text: "hello" } });
-    stage.check();
+    stage.expectNoViolations();
   });
 });
 
@@ -174,24 +174,24 @@ describe("other code", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "hello");
-    stage.pass(100);
+    stage.advance(100);
     const whole = stage.kind;
     stage.kind = defineKind({ name: "main", features: whole.features.filter(({ name }) => name !== "lab") });
     await stage.crash();
     stage.rejoin(ann);
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: false });
     stage.kind = whole;
     await stage.crash();
     stage.rejoin(ann);
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: false });
   });
 
   it("[W4] asks the sockets that outlived the older to come back, each at a time of its own, evenly", async () => {
     const stage = await RoomStage.open({ settings: { maxUsers: 2_000 } });
     const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`user-${n}`));
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.kind = labKind({ version: "2" });
     await stage.sleep();
     const times = tabs.map((tab) => tab.read().byes[0]?.retryAfterMs ?? -1);
@@ -204,18 +204,18 @@ describe("other code", () => {
     for (const [slot, count] of slots) {
       expect(count, `coming back from ${slot * 250} ms on`).toBeLessThanOrEqual(even * 1.1 + 1);
     }
-    stage.pass(20_000);
+    stage.advance(20_000);
     for (const tab of tabs) stage.rejoin(tab);
-    stage.pass(RESTART_GRACE_MS);
-    expect(leavers(tabs[0] as RoomTab)).toEqual([]);
+    stage.advance(RESTART_GRACE_MS);
+    expect(readLeavers(tabs[0] as RoomTab)).toEqual([]);
     expect(stage.room.summary(stage.now).users).toBe(1_000);
-    stage.check();
+    stage.expectNoViolations();
   }, 60_000);
 
   it("[W4] asks a few to come back at once, for they are no crowd", async () => {
     const stage = await RoomStage.open();
     const tabs = ["ann", "bob", "cat"].map((user) => stage.join(user));
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.kind = labKind({ version: "2" });
     await stage.sleep();
     for (const tab of tabs) expect(tab.read().byes[0]?.retryAfterMs).toBeLessThanOrEqual(500);

@@ -8,10 +8,10 @@ describe("another release of a feature", () => {
   async function aged(): Promise<{ stage: RoomStage; ann: RoomTab }> {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(100);
+    stage.advance(100);
     for (let n = 0; n < SNAPSHOT_EVERY_FRAMES + 20; n++) {
       stage.do(ann, "lab", "add", { n: 1 });
-      stage.pass(10);
+      stage.advance(10);
     }
     ann.read();
     return { stage, ann };
@@ -25,9 +25,9 @@ describe("another release of a feature", () => {
   it("is given what the older one stored, once, and folds what came after", async () => {
     const { stage, ann } = await aged();
     const inSnapshot = JSON.parse(
-      stage.world
+      stage.runtime
         .keys("s/")
-        .map((key) => stage.world.value(key))
+        .map((key) => stage.runtime.value(key))
         .join(""),
     ).slices.lab.s.total;
     const total = (ann.slices.lab as LabState).total;
@@ -35,11 +35,11 @@ describe("another release of a feature", () => {
     await stage.crash();
     for (let n = 0; n < 3; n++) {
       const bob = stage.join("bob", { tab: `b${n}` });
-      stage.pass(100);
+      stage.advance(100);
       expect(bob.read().slices.lab).toMatchObject({ total: 10_000 + total - inSnapshot, rang: ["from 1"] });
       expect(bob.welcomes[0]?.features.lab).toBe("2");
       stage.verify(bob);
-      expect(bob.faults).toEqual([]);
+      expect(bob.violations).toEqual([]);
       await stage.crash();
     }
   });
@@ -50,19 +50,19 @@ describe("another release of a feature", () => {
     stage.kind = labKind({ version: "2", migrate });
     await stage.crash();
     const again = stage.join("ann", { tab: "same", epoch: ann.epoch ?? "", since: before });
-    stage.pass(100);
+    stage.advance(100);
     expect(again.read().welcomes[0]).toMatchObject({ resumed: false });
     stage.say(again, "on");
-    stage.pass(100);
+    stage.advance(100);
     const { seq, epoch } = again.read();
     const middle = stage.join("bob", { epoch: epoch ?? "", since: before - 3 });
-    stage.pass(100);
+    stage.advance(100);
     expect(middle.read().welcomes[0]).toMatchObject({ resumed: false });
     await stage.crash();
     const later = stage.join("ann", { tab: "later", epoch: epoch ?? "", since: seq });
-    stage.pass(100);
+    stage.advance(100);
     expect(later.read().welcomes[0]).toMatchObject({ resumed: true });
-    expect(stage.world.reports).toEqual([]);
+    expect(stage.runtime.reports).toEqual([]);
   });
 
   it("[W4] leaves no gap to a socket that outlived the older one: it goes on, or is asked to come back", async () => {
@@ -71,9 +71,9 @@ describe("another release of a feature", () => {
     await stage.sleep();
     if (ann.peer.state !== "open") stage.rejoin(ann);
     stage.say(ann, "on");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().events.at(-1)).toMatchObject({ d: { text: "on" } });
-    expect(ann.faults).toEqual([]);
+    expect(ann.violations).toEqual([]);
   });
 
   it("[W4] resumes who is up to date since, however quiet it was", async () => {
@@ -81,11 +81,11 @@ describe("another release of a feature", () => {
     stage.kind = labKind({ version: "2", migrate });
     await stage.sleep();
     const first = stage.join("ann", { tab: "same", epoch: ann.epoch ?? "", since: ann.seq });
-    stage.pass(100);
+    stage.advance(100);
     expect(first.read().welcomes[0]).toMatchObject({ resumed: false });
     stage.leave(first);
     const second = stage.join("ann", { tab: "same", epoch: ann.epoch ?? "", since: first.seq });
-    stage.pass(100);
+    stage.advance(100);
     expect(second.read().welcomes[0]).toMatchObject({ resumed: true });
   });
 
@@ -93,13 +93,13 @@ describe("another release of a feature", () => {
     const { stage, ann } = await aged();
     await stage.crash();
     stage.rejoin(ann);
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true });
     stage.kind = labKind({ version: "2" });
     await stage.crash();
     const bob = stage.join("bob");
-    stage.pass(100);
+    stage.advance(100);
     expect(bob.read().slices.lab).toEqual(ann.slices.lab);
-    stage.check();
+    stage.expectNoViolations();
   });
 });

@@ -1,17 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { canonical } from "../../src/protocol/checksum";
 import { SNAPSHOT_EVERY_FRAMES } from "../../src/protocol/limits";
-import { keyNumber } from "../../src/room/journal";
-import { type FrameRecord, readFrame, type StoredFrame, storeOperation } from "../../src/room/record";
-import { restore } from "../../src/room/restore";
-import { anything, living, recordsOf, restored, USERS } from "../support/restored";
-import { NAME, RoomStage } from "../support/room-stage";
+import { keyNumber } from "../../src/room/storage/journal";
+import { type FrameRecord, readFrame, type StoredFrame, storeOperation } from "../../src/room/storage/record";
+import { restore } from "../../src/room/storage/restore";
+import { ROOM_NAME, RoomStage } from "../support/room-stage";
+import {
+  actRandomly,
+  readLiveState,
+  readRecords,
+  readRestoredState,
+  USERS,
+} from "../support/room-state-snapshots";
 
 /** A plain frame as it was stored before there was a form for it, put together from what the living room remembers. */
-function asBefore(stage: RoomStage, n: number, stored: string): FrameRecord {
+function toEarlierRecord(stage: RoomStage, n: number, stored: string): FrameRecord {
   const text = stored.split("\n")[0] as string;
   const { seq, at } = JSON.parse(text) as { seq: number; at: number };
-  const { operations } = stage.room["parts"].memory;
+  const { idempotency: operations } = stage.room["context"].state;
   const o = [...operations.ofRecords(n, n + 1, stage.now)].map(storeOperation);
   return { n, seq, at, text, ...(o.length > 0 ? { o } : {}) };
 }
@@ -23,29 +29,29 @@ describe("a restore", () => {
       stage.join(user, { tab: "one" }),
       stage.join(user, { tab: "two" }),
     ]);
-    const { random, seed } = stage.world;
+    const { random, seed } = stage.runtime;
     let snapshots = 0;
     let compared = 0;
     for (let n = 0; stage.room.counts.commits < 2.3 * SNAPSHOT_EVERY_FRAMES; n++) {
-      const before = stage.world.keys("s/")[0];
-      anything(stage, tabs);
-      stage.pass(random.below(4) ? random.below(30) : random.below(400));
-      const isNew = stage.world.keys("s/")[0] !== before;
+      const before = stage.runtime.keys("s/")[0];
+      actRandomly(stage, tabs);
+      stage.advance(random.below(4) ? random.below(30) : random.below(400));
+      const isNew = stage.runtime.keys("s/")[0] !== before;
       if (isNew) snapshots++;
       if (!isNew && random.below(20) > 0) continue;
       stage.room.summary(stage.now);
-      stage.settle();
-      expect(await restored(stage), `seed ${seed}, step ${n}`).toBe(living(stage));
+      stage.makeDurable();
+      expect(await readRestoredState(stage), `seed ${seed}, step ${n}`).toBe(readLiveState(stage));
       compared++;
     }
     expect(snapshots).toBeGreaterThanOrEqual(2);
     expect(compared).toBeGreaterThan(50);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   /** What an earlier build stored, which knew a record by its key. */
   const earlier: [how: string, form: (stage: RoomStage, n: number, stored: string) => StoredFrame][] = [
-    ["as others are", asBefore],
+    ["as others are", toEarlierRecord],
     ["as a text without its number", (_, n, stored) => stored.replace(`\n${n}`, "")],
   ];
   it.each(earlier)("reads plain frames that an earlier build stored %s", async (_, form) => {
@@ -55,32 +61,32 @@ describe("a restore", () => {
       stage.join("g_guest", { guest: true, from: "there", expiresAt: stage.now + 10 ** 9 }),
     ];
     for (let n = 0; n < 300; n++) {
-      anything(stage, tabs);
-      stage.pass(stage.world.random.below(30));
+      actRandomly(stage, tabs);
+      stage.advance(stage.runtime.random.below(30));
     }
     stage.room.summary(stage.now);
-    stage.settle();
+    stage.makeDurable();
     let plain = 0;
-    for (const key of stage.world.keys("j/")) {
-      const stored = stage.world.value(key) as StoredFrame;
+    for (const key of stage.runtime.keys("j/")) {
+      const stored = stage.runtime.value(key) as StoredFrame;
       if (typeof stored !== "string") continue;
-      void stage.world.ports.storage.put(key, form(stage, keyNumber(key), stored));
+      void stage.runtime.ports.storage.put(key, form(stage, keyNumber(key), stored));
       plain++;
     }
-    stage.settle();
+    stage.makeDurable();
     expect(plain).toBeGreaterThan(50);
-    expect(await restored(stage)).toBe(living(stage));
+    expect(await readRestoredState(stage)).toBe(readLiveState(stage));
     // They are let go, wait, and are written over.
     await stage.crash();
     for (const tab of tabs) stage.rejoin(tab);
     const before = stage.room.counts.commits;
     while (stage.room.counts.commits < before + 3 * SNAPSHOT_EVERY_FRAMES) {
-      anything(stage, tabs);
-      stage.pass(stage.world.random.below(200));
-      if (stage.world.random.below(100) > 0) continue;
+      actRandomly(stage, tabs);
+      stage.advance(stage.runtime.random.below(200));
+      if (stage.runtime.random.below(100) > 0) continue;
       stage.room.summary(stage.now);
-      stage.settle();
-      expect(await restored(stage)).toBe(living(stage));
+      stage.makeDurable();
+      expect(await readRestoredState(stage)).toBe(readLiveState(stage));
     }
   });
 
@@ -88,21 +94,21 @@ describe("a restore", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 0; n < 250; n++) {
-      stage.pass(10);
+      stage.advance(10);
       stage.do(ann, "lab", "deal", { to: ["ann"] });
     }
-    stage.settle();
-    const { storage } = stage.world.ports;
-    for (const key of stage.world.keys("j/")) {
-      const stored = stage.world.value(key) as FrameRecord;
+    stage.makeDurable();
+    const { storage } = stage.runtime.ports;
+    for (const key of stage.runtime.keys("j/")) {
+      const stored = stage.runtime.value(key) as FrameRecord;
       for (const event of stored.p ?? []) {
         event[2] = JSON.stringify({ ...JSON.parse(event[2]), more: "x".repeat(100_000) });
       }
       void storage.put(key, stored);
     }
-    stage.settle();
-    expect(stage.world.storedBytes).toBeGreaterThan(20 * 1024 * 1024);
-    const copy = stage.world.copy();
+    stage.makeDurable();
+    expect(stage.runtime.storedBytes).toBeGreaterThan(20 * 1024 * 1024);
+    const copy = stage.runtime.copy();
     const reads: string[] = [];
     const { ports } = copy;
     const get = (key: string) => {
@@ -110,8 +116,8 @@ describe("a restore", () => {
       return ports.storage.get(key);
     };
     const world = { ...ports, storage: { ...ports.storage, get } };
-    const { memory } = await restore(world, stage.kind, NAME, stage.settings, stage.now);
-    expect(memory.slices.private("lab")).toEqual(stage.room["parts"].memory.slices.private("lab"));
+    const { state: memory } = await restore(world, stage.kind, ROOM_NAME, stage.settings, stage.now);
+    expect(memory.slices.private("lab")).toEqual(stage.room["context"].state.slices.private("lab"));
     expect(reads.filter((key) => key.startsWith("j/")).length).toBeGreaterThan(20);
   });
 
@@ -119,22 +125,22 @@ describe("a restore", () => {
     const before = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const bob = before.join("bob");
     for (let n = 0; n < 2 * SNAPSHOT_EVERY_FRAMES; n++) {
-      before.pass(10);
+      before.advance(10);
       before.say(bob, "old");
     }
-    before.settle();
-    const { storage } = before.world.ports;
+    before.makeDurable();
+    const { storage } = before.runtime.ports;
     void storage.delete(["room"]);
-    before.settle();
-    expect(before.world.keys().length).toBeGreaterThan(SNAPSHOT_EVERY_FRAMES);
+    before.makeDurable();
+    expect(before.runtime.keys().length).toBeGreaterThan(SNAPSHOT_EVERY_FRAMES);
     await before.crash();
     const ann = before.join("ann");
-    before.pass(100);
+    before.advance(100);
     before.say(ann, "new");
-    before.pass(100);
-    expect(recordsOf(before)[0]?.n).toBe(1);
-    expect(before.world.keys("s/")).toEqual([]);
-    expect(await restored(before)).toBe(living(before));
+    before.advance(100);
+    expect(readRecords(before)[0]?.n).toBe(1);
+    expect(before.runtime.keys("s/")).toEqual([]);
+    expect(await readRestoredState(before)).toBe(readLiveState(before));
     expect(ann.read().events.map(({ d }) => d)).toContainEqual(expect.objectContaining({ text: "new" }));
   });
 
@@ -155,13 +161,13 @@ describe("a restore", () => {
   ])("opens no room on a record that is none: %j", async (record, says) => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(100);
+    stage.advance(100);
     stage.say(ann, "hello");
-    stage.settle();
-    const [, second] = stage.world.keys("j/") as [string, string];
-    void stage.world.ports.storage.put(second, record);
-    stage.settle();
-    await expect(restored(stage)).rejects.toThrow(says);
+    stage.makeDurable();
+    const [, second] = stage.runtime.keys("j/") as [string, string];
+    void stage.runtime.ports.storage.put(second, record);
+    stage.makeDurable();
+    await expect(readRestoredState(stage)).rejects.toThrow(says);
   });
 
   it.each([
@@ -172,79 +178,79 @@ describe("a restore", () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const ann = stage.join("ann");
     for (let n = 1; n < SNAPSHOT_EVERY_FRAMES; n++) {
-      stage.pass(10);
+      stage.advance(10);
       stage.say(ann, "x");
     }
-    const { snapshot } = stage.world.value("room") as { snapshot: { n: number } };
-    const kept = recordsOf(stage);
+    const { snapshot } = stage.runtime.value("room") as { snapshot: { n: number } };
+    const kept = readRecords(stage);
     expect(kept.at(-1)?.n).toBe(snapshot.n);
     const { n } = kept[at(kept.length)] as FrameRecord;
-    const key = stage.world
+    const key = stage.runtime
       .keys("j/")
-      .find((name) => readFrame(keyNumber(name), stage.world.value(name) as StoredFrame).record.n === n);
-    void stage.world.ports.storage.delete([key as string]);
-    stage.settle();
+      .find((name) => readFrame(keyNumber(name), stage.runtime.value(name) as StoredFrame).record.n === n);
+    void stage.runtime.ports.storage.delete([key as string]);
+    stage.makeDurable();
     await stage.crash();
     stage.rejoin(ann);
     for (let more = 0; more < 3 * SNAPSHOT_EVERY_FRAMES; more++) {
-      stage.pass(10);
+      stage.advance(10);
       stage.say(ann, "y");
       if (more % 100 > 0) continue;
-      stage.settle();
-      const records = recordsOf(stage).map((record) => record.n);
-      const { first } = stage.world.value("room") as { first: number };
+      stage.makeDurable();
+      const records = readRecords(stage).map((record) => record.n);
+      const { first } = stage.runtime.value("room") as { first: number };
       const all = Array.from({ length: (records.at(-1) as number) - first + 1 }, (_, from) => first + from);
       expect(records).toEqual(all.filter((each) => each !== n));
     }
-    expect(stage.world.reports.map(({ error }) => String(error))).toEqual([
+    expect(stage.runtime.reports.map(({ error }) => String(error))).toEqual([
       `Error: Record ${n} is missing from storage.`,
     ]);
-    expect(ann.read().faults).toEqual([]);
+    expect(ann.read().violations).toEqual([]);
   });
 
   it("takes nothing from after a gap that a full disk left: it follows from what is not there", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const say = (text: string) => {
-      stage.pass(100);
+      stage.advance(100);
       stage.say(ann, text);
-      stage.settle();
+      stage.makeDurable();
     };
     for (const text of ["one", "two"]) say(text);
-    const told = await restored(stage);
-    const before = stage.world.keys("j/");
+    const told = await readRestoredState(stage);
+    const before = stage.runtime.keys("j/");
     for (const text of ["refused", "smaller", "and another"]) say(text);
-    const [refused] = stage.world.keys("j/").filter((key) => !before.includes(key));
-    void stage.world.ports.storage.delete([refused as string]);
-    stage.settle();
-    expect(await restored(stage)).toBe(told);
+    const [refused] = stage.runtime.keys("j/").filter((key) => !before.includes(key));
+    void stage.runtime.ports.storage.delete([refused as string]);
+    stage.makeDurable();
+    expect(await readRestoredState(stage)).toBe(told);
     // Its numbers are given anew, and nothing of it is met again.
     await stage.crash();
     const bob = stage.join("bob");
-    stage.pass(100);
+    stage.advance(100);
     stage.say(bob, "three");
-    stage.settle();
-    expect(await restored(stage)).toBe(living(stage));
+    stage.makeDurable();
+    expect(await readRestoredState(stage)).toBe(readLiveState(stage));
     expect(bob.read().slices.chat).toMatchObject({
       messages: [{ text: "one" }, { text: "two" }, { text: "three" }],
     });
-    expect(stage.world.reports.map(({ problem }) => problem)).toEqual(["The journal has a gap"]);
+    expect(stage.runtime.reports.map(({ problem }) => problem)).toEqual(["The journal has a gap"]);
   });
 
   it("touches nothing of a room with a larger gap, and opens none", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 0; n < 200; n++) {
-      stage.pass(10);
+      stage.advance(10);
       stage.say(ann, "x");
     }
-    stage.settle();
-    const [, , third] = stage.world.keys("j/");
-    void stage.world.ports.storage.delete([third as string]);
-    stage.settle();
-    const held = stage.world.keys("j/");
-    await expect(restored(stage)).rejects.toThrow("records lie after a gap");
-    expect(stage.world.keys("j/")).toEqual(held);
+    stage.makeDurable();
+    const [, , third] = stage.runtime.keys("j/");
+    void stage.runtime.ports.storage.delete([third as string]);
+    stage.makeDurable();
+    const held = stage.runtime.keys("j/");
+    await expect(readRestoredState(stage)).rejects.toThrow("records lie after a gap");
+    expect(stage.runtime.keys("j/")).toEqual(held);
   });
 
   it("reads what any number of crashes left: the fold goes on as if there had been none", async () => {
@@ -252,16 +258,16 @@ describe("a restore", () => {
     const tabs = USERS.map((user) => stage.join(user));
     for (let round = 0; round < 15; round++) {
       for (let n = 0; n < 60; n++) {
-        anything(stage, tabs);
-        stage.pass(stage.world.random.below(20));
+        actRandomly(stage, tabs);
+        stage.advance(stage.runtime.random.below(20));
       }
       await stage.crash();
       for (const tab of tabs) stage.rejoin(tab);
-      stage.pass(100);
+      stage.advance(100);
       for (const tab of tabs) stage.verify(tab);
-      stage.check();
+      stage.expectNoViolations();
     }
-    expect(tabs.every((tab) => tab.read().sums.length === 15)).toBe(true);
+    expect(tabs.every((tab) => tab.read().checksums.length === 15)).toBe(true);
     const [first, ...others] = tabs.map((tab) => canonical(tab.slices));
     for (const other of others) expect(other).toBe(first);
   });
@@ -270,27 +276,27 @@ describe("a restore", () => {
     const stage = await RoomStage.open();
     stage.join("ann");
     stage.join("bob");
-    stage.pass(100);
+    stage.advance(100);
     await stage.crash();
     const ann = stage.join("ann", { tab: "a" });
     const bob = stage.join("bob", { tab: "b" });
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().welcomes[0]?.epoch).toBe(bob.read().welcomes[0]?.epoch);
     expect(ann.seq).toBe(bob.seq);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("takes a clock that went back for the time of the newest frame", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(60_000);
+    stage.advance(60_000);
     stage.say(ann, "late");
     await stage.crash();
-    stage.world.now -= 50_000;
+    stage.runtime.now -= 50_000;
     stage.rejoin(ann);
     stage.say(ann, "early");
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().events.at(-1)).toMatchObject({ d: { text: "early" } });
-    stage.check();
+    stage.expectNoViolations();
   });
 });

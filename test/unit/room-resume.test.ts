@@ -4,31 +4,31 @@ import { PAUSE_BYTES } from "../../src/protocol/limits";
 import { RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-async function told(): Promise<{ stage: RoomStage; ann: RoomTab }> {
+async function openRoomWithHistory(): Promise<{ stage: RoomStage; ann: RoomTab }> {
   const stage = await RoomStage.open();
   const ann = stage.join("ann");
-  stage.pass(1_000);
+  stage.advance(1_000);
   // Frames of one, of several, and of an action's many.
   for (let n = 0; n < 12; n++) {
     stage.say(ann, `line ${n}`);
     if (n % 2) stage.say(ann, `more ${n}`);
     if (n % 3 === 0) stage.do(ann, "lab", "many", { count: 4, chars: 10 });
-    stage.pass(20);
+    stage.advance(20);
   }
   ann.read();
   return { stage, ann };
 }
-const back = (stage: RoomStage, ann: RoomTab, since: number, epoch = ann.epoch ?? "") => {
+const resumeFrom = (stage: RoomStage, ann: RoomTab, since: number, epoch = ann.epoch ?? "") => {
   const tab = stage.join("ann", { tab: `s${since}${epoch}`.slice(0, 16), epoch, since });
-  stage.pass(50);
+  stage.advance(50);
   return tab.read();
 };
 
 describe("a client that comes back", () => {
   it("[W3] from any number, also from the middle of a frame, gets exactly the events after it and no state", async () => {
-    const { stage, ann } = await told();
+    const { stage, ann } = await openRoomWithHistory();
     for (let since = 0; since < ann.seq; since++) {
-      const tab = back(stage, ann, since);
+      const tab = resumeFrom(stage, ann, since);
       expect(tab.welcomes).toMatchObject([{ resumed: true, seq: ann.seq }]);
       expect(tab.welcomes[0]).not.toHaveProperty("state");
       const missed = ann.events.filter(({ seq }) => seq > since);
@@ -40,32 +40,32 @@ describe("a client that comes back", () => {
   });
 
   it("[W4] being up to date resumes with nothing in between, again and again", async () => {
-    const { stage, ann } = await told();
+    const { stage, ann } = await openRoomWithHistory();
     for (let n = 0; n < 5; n++) {
       stage.rejoin(ann);
-      stage.pass(1_000);
+      stage.advance(1_000);
       expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true, seq: ann.seq });
       expect(ann.peer.texts).toHaveLength(1);
     }
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[W4] being up to date resumes however long it was quiet, also after a restart and after the records are gone", async () => {
-    const { stage, ann } = await told();
-    stage.pass(10 * 60_000);
+    const { stage, ann } = await openRoomWithHistory();
+    stage.advance(10 * 60_000);
     stage.rejoin(ann);
-    stage.pass(10);
+    stage.advance(10);
     expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true });
-    stage.pass(10 * 60_000);
+    stage.advance(10 * 60_000);
     await stage.crash();
     stage.rejoin(ann);
-    stage.pass(10);
+    stage.advance(10);
     expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true });
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[W4] from too far back, from another epoch, from ahead, or from nowhere gets a snapshot", async () => {
-    const { stage, ann } = await told();
+    const { stage, ann } = await openRoomWithHistory();
     for (const [since, epoch] of [
       [ann.seq + 1, ann.epoch],
       [2 ** 50, ann.epoch],
@@ -73,22 +73,22 @@ describe("a client that comes back", () => {
       [ann.seq, ""],
       [0, "__proto__"],
     ] as const) {
-      const tab = back(stage, ann, since, epoch);
+      const tab = resumeFrom(stage, ann, since, epoch);
       expect(tab.welcomes).toMatchObject([{ resumed: false, seq: ann.seq }]);
       expect(tab.slices.chat).toEqual(ann.slices.chat);
     }
-    stage.pass(121_000);
+    stage.advance(121_000);
     stage.say(ann, "late");
-    stage.pass(100);
-    expect(back(stage, ann, 3).welcomes).toMatchObject([{ resumed: false }]);
-    expect(back(stage, ann, ann.read().seq - 1).welcomes).toMatchObject([{ resumed: true }]);
-    stage.check();
+    stage.advance(100);
+    expect(resumeFrom(stage, ann, 3).welcomes).toMatchObject([{ resumed: false }]);
+    expect(resumeFrom(stage, ann, ann.read().seq - 1).welcomes).toMatchObject([{ resumed: true }]);
+    stage.expectNoViolations();
   });
 
   it("[W4] to a room that has been cleaned up gets a snapshot of the new one", async () => {
-    const { stage, ann } = await told();
+    const { stage, ann } = await openRoomWithHistory();
     stage.leave(ann);
-    stage.pass(2_000_000);
+    stage.advance(2_000_000);
     expect(stage.room.isOver).toBe(true);
     await stage.wake();
     stage.rejoin(ann);
@@ -106,11 +106,11 @@ describe("a client that comes back", () => {
       const stage = await RoomStage.open();
       const ann = stage.join("ann");
       const bob = stage.join("bob");
-      stage.pass(1_000);
+      stage.advance(1_000);
       stage.leave(ann);
       for (let n = 0; n < missed; n++) {
         stage.do(bob, "lab", "many", { count: 20, chars: 1_000 });
-        stage.pass(10);
+        stage.advance(10);
       }
       stage.deaf.add(ann);
       stage.rejoin(ann);
@@ -118,14 +118,14 @@ describe("a client that comes back", () => {
       for (let n = 0; n < 40; n++) {
         stage.say(bob, `live ${n}`);
         stage.signal(bob, "lab", "point", { x: n });
-        stage.pass(10);
-        stage.seen(ann);
+        stage.advance(10);
+        stage.sendSeen(ann);
       }
       expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: true });
       expect(ann.byes).toEqual([]);
       stage.verify(ann);
       expect(ann.read().seq).toBe(bob.read().seq);
-      stage.check();
+      stage.expectNoViolations();
     },
   );
 
@@ -144,17 +144,17 @@ describe("a client that comes back", () => {
             else if (what === 2) stage.say(talker, `${n}`);
             else if (what === 3) stage.leave(tab);
             else if (tab.peer.state !== "open") stage.rejoin(tab);
-            else stage.pass(n % 12);
+            else stage.advance(n % 12);
           }
-          stage.pass(100);
+          stage.advance(100);
           for (const tab of tabs) {
             if (tab.peer.state !== "open") stage.rejoin(tab);
-            stage.pass(20);
+            stage.advance(20);
             stage.verify(tab);
-            expect(tab.read().sums).toHaveLength(1);
+            expect(tab.read().checksums).toHaveLength(1);
             expect(tab.welcomes.slice(1).every(({ resumed }) => resumed)).toBe(true);
           }
-          stage.check();
+          stage.expectNoViolations();
         },
       ),
       { numRuns: 60 },

@@ -10,7 +10,7 @@ const codesOf = (tab: RoomTab) => tab.read().byes.map(({ code }) => code);
 async function full(maxUsers: number) {
   const stage = await RoomStage.open({ settings: { maxUsers } });
   const guests = Array.from({ length: maxUsers }, (_, n) => stage.joinAsGuest(`guest-${n}`));
-  stage.pass(200);
+  stage.advance(200);
   return { stage, guests };
 }
 
@@ -20,82 +20,82 @@ describe("a full room", () => {
     const player = stage.join("ann");
     const host = stage.join("hanna", { role: "host" });
     const admin = stage.join("root", { role: "admin" });
-    stage.pass(100);
+    stage.advance(100);
     expect([player, host, admin].map(isIn)).toEqual([false, true, true]);
     expect(codesOf(player)).toEqual([4503]);
     for (let n = 2; n < MAX_LEADERS_PAST_FULL; n++) stage.join(`host${n}`, { role: "host" });
     const last = stage.join("one too many", { role: "host" });
-    stage.pass(100);
+    stage.advance(100);
     expect(stage.room.summary(stage.now).users).toBe(2 + MAX_LEADERS_PAST_FULL);
     expect(codesOf(last)).toEqual([4503]);
     const second = stage.join("hanna", { role: "host", tab: "second" });
-    stage.pass(100);
+    stage.advance(100);
     expect(isIn(second), "a member already").toBe(true);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[L9] takes no player in the place of a host who leaves", async () => {
     const { stage } = await full(2);
     const host = stage.join("hanna", { role: "host" });
     stage.leave(host);
-    stage.pass(60_000);
+    stage.advance(60_000);
     expect(codesOf(stage.join("ann"))).toEqual([4503]);
   });
 
   it("[L10] asks who never pinged and has said nothing; a seat that nobody comes back to is free", async () => {
     const { stage, guests } = await full(3);
     const [ghost, alive, talker] = guests as [RoomTab, RoomTab, RoomTab];
-    stage.pass(UNHEARD_MS - 1_000);
+    stage.advance(UNHEARD_MS - 1_000);
     stage.say(talker, "still here");
     expect(codesOf(stage.join("early"))).toEqual([4503]);
     expect(guests.map(codesOf), "nobody has been silent for long").toEqual([[], [], []]);
-    stage.pass(21_000);
+    stage.advance(21_000);
     const ann = stage.join("ann");
     expect(codesOf(ann)).toEqual([4503]);
     expect(guests.map(codesOf)).toEqual([[1012], [1012], []]);
     expect(alive.byes[0]?.retryAfterMs).toBeLessThanOrEqual(10_000);
     // Partysocket's longest pause.
-    stage.pass(10_000);
+    stage.advance(10_000);
     stage.rejoin(alive, { guest: true });
-    stage.pass(100);
+    stage.advance(100);
     expect(isIn(alive)).toBe(true);
     expect(alive.welcomes.at(-1)).toMatchObject({ resumed: true });
     const left = () =>
       talker.read().events.flatMap(({ n, d }) => (n === "left" ? [(d as { user: string }).user] : []));
     expect(left(), "nobody is said to have left while they may come back").toEqual([]);
-    stage.pass(21_000);
+    stage.advance(21_000);
     expect(left()).toEqual([ghost.user]);
     stage.rejoin(ann);
-    stage.pass(100);
+    stage.advance(100);
     expect(isIn(ann)).toBe(true);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[M2] closes nobody who never pinged while there is a place, however long it takes", async () => {
     const { stage, guests } = await full(3);
     stage.leave(guests[0] as RoomTab);
-    stage.pass(24 * UNHEARD_MS);
+    stage.advance(24 * UNHEARD_MS);
     stage.join("ann");
-    stage.pass(100);
+    stage.advance(100);
     expect(guests.slice(1).map(codesOf)).toEqual([[], []]);
   });
 
   it("[L10] asks nobody who pings, over a sleep too, and nobody with another socket that was heard", async () => {
     const { stage, guests } = await full(3);
     const [pings, answered, twice] = guests as [RoomTab, RoomTab, RoomTab];
-    stage.pass(UNHEARD_MS);
+    stage.advance(UNHEARD_MS);
     await stage.sleep();
-    stage.tell(pings, "ping");
+    stage.send(pings, "ping");
     answered.peer.pongedAt = stage.now;
     stage.connect(twice, { guest: true, tab: "another" });
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.join("ann");
     expect(guests.map(codesOf)).toEqual([[], [], []]);
   });
 
   it("[L10] asks a crowd some at a time, each with a time of its own to come back, and wakes for nobody else", async () => {
     const { stage, guests } = await full(100);
-    stage.pass(UNHEARD_MS + 1_000);
+    stage.advance(UNHEARD_MS + 1_000);
     const asked = () => guests.filter((tab) => codesOf(tab).length > 0);
     stage.join("ann");
     stage.join("bob");
@@ -103,9 +103,9 @@ describe("a full room", () => {
     expect(new Set(asked().map(({ byes }) => byes[0]?.retryAfterMs)).size).toBeGreaterThan(
       MAX_ASKED_AT_ONCE / 2,
     );
-    stage.pass(20_000);
+    stage.advance(20_000);
     stage.join("cat");
     expect(asked()).toHaveLength(2 * MAX_ASKED_AT_ONCE);
-    stage.check();
+    stage.expectNoViolations();
   });
 });

@@ -5,7 +5,7 @@ import type { ModerationState } from "../../src/features/moderation/state";
 import { presence } from "../../src/features/presence/decide";
 import type { PresenceState } from "../../src/features/presence/state";
 import { canonical } from "../../src/protocol/checksum";
-import { defineKind } from "../../src/room/kind";
+import { defineKind } from "../../src/room/api/kind";
 import { labKind, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
@@ -15,7 +15,7 @@ const LONGEST_USER = "💥".repeat(124);
 const LONGEST_NAME = "💥".repeat(40);
 const longUser = (n: number) => `${LONGEST_USER}${String(n).padStart(4, "0")}`;
 
-function busy(
+function actAll(
   stage: RoomStage,
   tabs: readonly RoomTab[],
   act: (tab: RoomTab, n: number) => void,
@@ -25,19 +25,19 @@ function busy(
     tabs.forEach((tab, n) => {
       act(tab, round * tabs.length + n);
     });
-    stage.pass(300);
+    stage.advance(300);
   }
 }
 
-async function restarted(stage: RoomStage, tab: RoomTab): Promise<void> {
+async function expectSameAfterCrash(stage: RoomStage, tab: RoomTab): Promise<void> {
   stage.verify(tab);
   const before = canonical(tab.read().slices);
   await stage.crash();
   stage.rejoin(tab);
-  stage.pass(300);
+  stage.advance(300);
   stage.verify(tab);
   expect(canonical(tab.read().slices)).toBe(before);
-  stage.check();
+  stage.expectNoViolations();
 }
 
 describe("nothing stored exceeds 128 KiB", () => {
@@ -51,49 +51,49 @@ describe("nothing stored exceeds 128 KiB", () => {
   ])("lines of %s, from everybody at once", async (_, text) => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 20 }, (_, n) => stage.join(`u${n}`));
-    stage.pass(300);
+    stage.advance(300);
     for (let n = 0; n < 160; n++) stage.say(tabs[n % 20] as RoomTab, text);
-    stage.pass(300);
-    expect(stage.world.largest.bytes).toBeGreaterThan(40_000);
-    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
-    await restarted(stage, tabs[0] as RoomTab);
+    stage.advance(300);
+    expect(stage.runtime.largest.bytes).toBeGreaterThan(40_000);
+    expect(stage.runtime.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
   it("the state of 200 members with a status and 1 KiB of data each, in snapshots too", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 200 }, (_, n) =>
-      stage.join(longUser(n), { name: LONGEST_NAME, forgets: n > 0 }),
+      stage.join(longUser(n), { name: LONGEST_NAME, keepsLastOnly: n > 0 }),
     );
-    stage.pass(300);
+    stage.advance(300);
     const data = { x: "é".repeat(505) };
-    busy(
+    actAll(
       stage,
       tabs,
       (tab, n) => stage.do(tab, "presence", "set", { status: "💥".repeat(64), data: { ...data, n } }),
       6,
     );
-    busy(stage, tabs.slice(0, 100), (tab) => stage.say(tab, "💥".repeat(500)));
+    actAll(stage, tabs.slice(0, 100), (tab) => stage.say(tab, "💥".repeat(500)));
     for (let n = 0; n < 512; n++) {
       stage.do(tabs[0] as RoomTab, "lab", "nothing");
-      stage.pass(60);
+      stage.advance(60);
     }
-    expect(stage.world.keys("s/").length).toBeGreaterThan(3);
-    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
-    await restarted(stage, tabs[0] as RoomTab);
+    expect(stage.runtime.keys("s/").length).toBeGreaterThan(3);
+    expect(stage.runtime.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
   it("400 members with ids of 128 emoji: those in the list go at once, and the others move up", async () => {
     const stage = await RoomStage.open({ settings: { maxUsers: 2_000 } });
     const tabs = Array.from({ length: 400 }, (_, n) =>
-      stage.join(longUser(n), { name: LONGEST_NAME, tab: `${n}`, forgets: n < 399 }),
+      stage.join(longUser(n), { name: LONGEST_NAME, tab: `${n}`, keepsLastOnly: n < 399 }),
     );
-    stage.pass(2_000);
+    stage.advance(2_000);
     for (const tab of tabs.slice(0, 200)) stage.leave(tab);
-    stage.pass(20_000);
+    stage.advance(20_000);
     const last = tabs.at(-1) as RoomTab;
     const { members, count } = last.read().slices.presence as PresenceState;
     expect([Object.keys(members).length, count]).toEqual([200, 200]);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("200 who are muted, with ids of 128 emoji, and all of whose time ends while the room is down", async () => {
@@ -104,76 +104,76 @@ describe("nothing stored exceeds 128 KiB", () => {
       const host = hosts[n % 4] as RoomTab;
       stage.do(host, "moderation", "mute", { user: longUser(n), forMs: 60_000 + n });
     }
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.die();
-    stage.world.now += 120_000;
+    stage.runtime.now += 120_000;
     await stage.wake();
-    stage.pass(1_000);
+    stage.advance(1_000);
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     expect((ann.read().slices.moderation as ModerationState).muted).toEqual({});
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("1,000 members with ids of 128 emoji, who come at once, act at once and go at once", async () => {
     const stage = await RoomStage.open({ settings: { maxUsers: 2_000 } });
     const tabs = Array.from({ length: 1_000 }, (_, n) =>
-      stage.join(longUser(n), { name: LONGEST_NAME, tab: `${n}`, forgets: n > 0 }),
+      stage.join(longUser(n), { name: LONGEST_NAME, tab: `${n}`, keepsLastOnly: n > 0 }),
     );
-    stage.pass(2_000);
-    busy(stage, tabs, (tab) => stage.do(tab, "lab", "nothing", {}, "💥".repeat(64)), 1);
-    busy(stage, tabs, (tab) => stage.do(tab, "lab", "add", { n: 1 }), 1);
+    stage.advance(2_000);
+    actAll(stage, tabs, (tab) => stage.do(tab, "lab", "nothing", {}, "💥".repeat(64)), 1);
+    actAll(stage, tabs, (tab) => stage.do(tab, "lab", "add", { n: 1 }), 1);
     for (const tab of tabs.slice(1)) stage.leave(tab);
-    stage.pass(10_000);
+    stage.advance(10_000);
     expect(stage.room.summary(stage.now).users).toBe(1);
-    expect(stage.world.largest.bytes).toBeGreaterThan(60_000);
-    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
-    await restarted(stage, tabs[0] as RoomTab);
+    expect(stage.runtime.largest.bytes).toBeGreaterThan(60_000);
+    expect(stage.runtime.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   }, 30_000);
 
   it("private events by 500 people with ids of 128 emoji, at once", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 500 }, (_, n) =>
-      stage.join(longUser(n), { tab: `${n}`, forgets: n > 0 }),
+      stage.join(longUser(n), { tab: `${n}`, keepsLastOnly: n > 0 }),
     );
-    stage.pass(2_000);
-    busy(stage, tabs, (tab) => stage.do(tab, "lab", "hide", {}));
-    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
-    await restarted(stage, tabs[0] as RoomTab);
+    stage.advance(2_000);
+    actAll(stage, tabs, (tab) => stage.do(tab, "lab", "hide", {}));
+    expect(stage.runtime.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
   it("what is told in answers", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 60 }, (_, n) => stage.join(`u${n}`));
-    stage.pass(2_000);
-    busy(stage, tabs, (tab) => stage.do(tab, "lab", "echo", { text: "💥".repeat(3_000) }));
-    busy(stage, tabs, (tab) => stage.do(tab, "lab", "echo", { text: "\u0001".repeat(2_000) }));
-    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
-    await restarted(stage, tabs[0] as RoomTab);
+    stage.advance(2_000);
+    actAll(stage, tabs, (tab) => stage.do(tab, "lab", "echo", { text: "💥".repeat(3_000) }));
+    actAll(stage, tabs, (tab) => stage.do(tab, "lab", "echo", { text: "\u0001".repeat(2_000) }));
+    expect(stage.runtime.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
   it("a thousand timers, set and cleared at once", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 10 }, (_, n) => stage.join(`u${n}`));
-    stage.pass(2_000);
-    busy(stage, tabs, (tab, n) => stage.do(tab, "lab", "timers", { count: 100, from: n * 100 }), 1);
-    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
-    stage.pass(20_000);
-    await restarted(stage, tabs[0] as RoomTab);
+    stage.advance(2_000);
+    actAll(stage, tabs, (tab, n) => stage.do(tab, "lab", "timers", { count: 100, from: n * 100 }), 1);
+    expect(stage.runtime.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    stage.advance(20_000);
+    await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
   it("the windows of 300 people who have all said what they may", async () => {
     const stage = await RoomStage.open({ kind: labKind(), settings: { rules: {} } });
     const tabs = Array.from({ length: 300 }, (_, n) =>
-      stage.join(longUser(n), { tab: `${n}`, forgets: n > 0 }),
+      stage.join(longUser(n), { tab: `${n}`, keepsLastOnly: n > 0 }),
     );
-    stage.pass(2_000);
-    busy(stage, tabs, (tab) => stage.say(tab, "x"), 10);
+    stage.advance(2_000);
+    actAll(stage, tabs, (tab) => stage.say(tab, "x"), 10);
     for (let n = 0; n < 512; n++) {
       stage.do(tabs[0] as RoomTab, "lab", "nothing");
-      stage.pass(60);
+      stage.advance(60);
     }
-    expect(stage.world.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
-    stage.check();
+    expect(stage.runtime.largest.bytes).toBeLessThanOrEqual(MAX_VALUE_BYTES);
+    stage.expectNoViolations();
   });
 });

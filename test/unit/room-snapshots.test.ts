@@ -1,21 +1,27 @@
 import { describe, expect, it } from "vitest";
-import { type Hidden, hiddenParts, ledger, nothingHidden, standings } from "../../src/features/scores/hidden";
+import {
+  hiddenParts,
+  initialPrivate,
+  ledger,
+  type PrivateState,
+  standings,
+} from "../../src/features/scores/private-state";
 import { canonical } from "../../src/protocol/checksum";
 import { SNAPSHOT_EVERY_FRAMES } from "../../src/protocol/limits";
-import type { Head } from "../../src/room/journal";
-import { restore } from "../../src/room/restore";
-import { NAME } from "../support/room-stage";
+import type { Head } from "../../src/room/storage/journal";
+import { restore } from "../../src/room/storage/restore";
+import { ROOM_NAME } from "../support/room-stage";
 import { ScoreStage } from "../support/score-stage";
 
 /** A room in which so many have scored. */
 async function scored(players: number): Promise<ScoreStage> {
   const stage = await ScoreStage.open();
   stage.join("hanna", "host");
-  stage.pass(1_000);
+  stage.advance(1_000);
   for (let player = 0; player < players; player++) {
     const user = `player-${player}`;
     const d = { board: "main", user, name: user, stands: { total: player, tie: 0, seq: 1 } };
-    stage.room.room["parts"].memory.slices.foldPrivate("scores", { n: "added", d, at: stage.room.now });
+    stage.room.room["context"].state.slices.foldPrivate("scores", { n: "added", d, at: stage.room.now });
   }
   return stage;
 }
@@ -24,7 +30,7 @@ async function scored(players: number): Promise<ScoreStage> {
 async function snapshot(stage: ScoreStage, players: number): Promise<{ values: number; chars: number }> {
   const { room } = stage;
   const written = { values: 0, chars: 0 };
-  room.world.watcher = {
+  room.runtime.watcher = {
     put: (key, value) => {
       if (!/^[sp]\//.test(key)) return;
       written.values++;
@@ -35,19 +41,26 @@ async function snapshot(stage: ScoreStage, players: number): Promise<{ values: n
   };
   for (let n = 0; written.values === 0; n++) {
     if (n > SNAPSHOT_EVERY_FRAMES) throw new Error("no snapshot");
-    stage.pass(100);
+    stage.advance(100);
     room.post("desk", "scores", "award", { user: `player-${(n * 31) % players}`, points: 1 });
-    room.settle();
+    room.makeDurable();
     // Whether it is durable is heard of meanwhile.
     await undefined;
   }
   return written;
 }
 
-const hiddenOf = (stage: ScoreStage) => stage.room.room["parts"].memory.slices.private("scores") as Hidden;
+const hiddenOf = (stage: ScoreStage) =>
+  stage.room.room["context"].state.slices.private("scores") as PrivateState;
 
 async function restoredHidden({ room }: ScoreStage): Promise<unknown> {
-  const { memory } = await restore(room.world.copy().ports, room.kind, NAME, room.settings, room.now);
+  const { state: memory } = await restore(
+    room.runtime.copy().ports,
+    room.kind,
+    ROOM_NAME,
+    room.settings,
+    room.now,
+  );
   return memory.slices.private("scores");
 }
 
@@ -77,12 +90,12 @@ describe("a snapshot of a room with many players", () => {
   it("holds nothing but what its head lists", async () => {
     const stage = await scored(3_000);
     for (let n = 0; n < 3; n++) await snapshot(stage, 3_000);
-    const { packs = [], released = [] } = (stage.room.world.value("room") as Head).snapshot ?? {};
+    const { packs = [], released = [] } = (stage.room.runtime.value("room") as Head).snapshot ?? {};
     const listed = [...packs, ...released].reduce((sum, [, chunks]) => sum + chunks, 0);
-    expect(stage.room.world.keys("p/")).toHaveLength(listed);
-    stage.room.room.end(stage.room.now);
-    stage.pass(120_000);
-    expect(stage.room.world.keys()).toEqual([]);
+    expect(stage.room.runtime.keys("p/")).toHaveLength(listed);
+    stage.room.room.close(stage.room.now);
+    stage.advance(120_000);
+    expect(stage.room.runtime.keys()).toEqual([]);
   });
 
   it("reads tables that an earlier build stored as a whole", () => {
@@ -96,7 +109,7 @@ describe("a snapshot of a room with many players", () => {
     }));
     const buckets = (all: readonly unknown[]) => [null, [null, all.slice(0, 90)], [all.slice(90), null]];
     const stored = {
-      ...{ ...nothingHidden(), players: { main: 200 } },
+      ...{ ...initialPrivate(), players: { main: 200 } },
       ...{ standings: { size: 200, buckets: buckets(rows) }, ledger: { size: 200, buckets: buckets(owed) } },
     };
     const hidden = hiddenParts.join(stored, new Map());

@@ -30,28 +30,28 @@ describe("a welcome", () => {
     ]);
     expect(ann.welcomes[0]?.you).not.toHaveProperty("token");
     expect(ann.peer.texts).toHaveLength(1);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[F1] waits for what let one in to be durable, and nothing comes before it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.say(ann, "opens the window");
     const bob = stage.join("bob");
     stage.say(ann, "gathers");
     expect(bob.peer.texts).toEqual([]);
-    stage.pass(5);
+    stage.advance(5);
     expect(bob.read().welcomes).toMatchObject([{ seq: 4 }]);
     expect(bob.frames).toEqual([]);
     expect((bob.slices.chat as { messages: unknown[] }).messages).toHaveLength(2);
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[W1] comes before anything that is said too early is heard, and nobody's frame is ended for it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.say(ann, "opens the window");
     const { commits } = stage.room.counts;
     const bob = stage.join("bob");
@@ -59,65 +59,67 @@ describe("a welcome", () => {
     stage.verify(bob);
     expect(stage.room.counts.commits).toBe(commits);
     expect(bob.read().welcomes).toHaveLength(0);
-    stage.pass(100);
+    stage.advance(100);
     expect(bob.read().welcomes).toHaveLength(1);
     expect(bob.read().events).toMatchObject([{ by: "bob", d: { text: "hasty" } }]);
-    expect(bob.read().sums).toHaveLength(1);
-    stage.check();
+    expect(bob.read().checksums).toHaveLength(1);
+    stage.expectNoViolations();
   });
 
   it("to a member's second tab in a quiet room comes in the call that brings it, and costs no write", async () => {
     const stage = await RoomStage.open();
     stage.join("ann");
-    stage.pass(1_000);
-    const { puts } = stage.world.counts;
+    stage.advance(1_000);
+    const { puts } = stage.runtime.counts;
     const second = stage.join("ann", { tab: "second" });
     expect(second.read().welcomes).toHaveLength(1);
-    expect(stage.world.counts.puts).toBe(puts);
+    expect(stage.runtime.counts.puts).toBe(puts);
   });
 
   it("is encoded once a seq, whoever asks: 1,000 members come back to one encoding", async () => {
     const stage = await RoomStage.open();
-    const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`u${n}`, { forgets: n > 1 }));
-    stage.pass(2_000);
+    const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`u${n}`, { keepsLastOnly: n > 1 }));
+    stage.advance(2_000);
     const first = stage.room.counts.encodings;
     expect(first).toBeLessThan(30);
     await stage.crash();
     expect(stage.room.counts.encodings).toBe(0);
-    for (const tab of tabs) stage.connect(tab, { name: tab.user, forgets: true });
-    stage.pass(100);
+    for (const tab of tabs) stage.connect(tab, { name: tab.user, keepsLastOnly: true });
+    stage.advance(100);
     expect(stage.room.counts.encodings).toBe(1);
     for (const tab of tabs) expect(tab.peer.texts[0]).toMatch(/^\{"t":"welcome"/);
-    for (let n = 0; n < 50; n++) stage.join(`u${n}`, { tab: `again${n}`, forgets: true });
-    stage.pass(100);
+    for (let n = 0; n < 50; n++) stage.join(`u${n}`, { tab: `again${n}`, keepsLastOnly: true });
+    stage.advance(100);
     expect(stage.room.counts.encodings).toBe(1);
     stage.say(tabs[0] as RoomTab, "on");
-    stage.join("u7", { tab: "later", forgets: true });
+    stage.join("u7", { tab: "later", keepsLastOnly: true });
     expect(stage.room.counts.encodings).toBe(2);
   });
 
   it("to 1,000 who come in one burst costs a few commits, and all of them see the same", async () => {
     const stage = await RoomStage.open();
-    const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`u${n}`, { forgets: n > 3 && n < 996 }));
-    stage.pass(3_000);
+    const tabs = Array.from({ length: 1_000 }, (_, n) =>
+      stage.join(`u${n}`, { keepsLastOnly: n > 3 && n < 996 }),
+    );
+    stage.advance(3_000);
     expect(stage.room.counts.commits).toBeLessThan(40);
     expect(stage.room.summary(stage.now)).toMatchObject({ users: 1_000, connections: 1_000 });
     for (const tab of tabs) expect(tab.peer.texts.length).toBeGreaterThan(0);
-    const watched = tabs.filter(({ peer }) => !peer.forgets);
+    const watched = tabs.filter(({ peer }) => !peer.keepsLastOnly);
     for (const tab of watched) stage.verify(tab);
-    expect(watched.map((tab) => tab.read().sums.length)).toEqual(watched.map(() => 1));
+    expect(watched.map((tab) => tab.read().checksums.length)).toEqual(watched.map(() => 1));
     expect((watched[0] as RoomTab).slices.presence).toMatchObject({ count: 1_000 });
-    stage.check();
+    stage.expectNoViolations();
   });
 
   it("[F1] does not tell of what is not durable yet", async () => {
     const stage = await RoomStage.open();
     stage.join("ann");
-    stage.pass(100);
-    stage.settles = false;
+    stage.advance(100);
+    stage.isAutoDurable = false;
     const bob = stage.join("bob");
     expect(bob.peer.texts).toEqual([]);
-    stage.settle();
+    stage.makeDurable();
     expect(bob.read().welcomes).toHaveLength(1);
   });
 });

@@ -1,37 +1,37 @@
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import type { Hidden } from "../../src/features/scores/hidden";
+import type { PrivateState } from "../../src/features/scores/private-state";
 import type { BatchEntry } from "../../src/protocol/batch";
 import { MAX_POINTS } from "../../src/protocol/limits";
-import { defineFeature } from "../../src/room/feature";
+import { defineFeature } from "../../src/room/api/feature";
 import type { RoomTab } from "../support/room-tab";
 import { ScoreStage, scoreKind } from "../support/score-stage";
 
-const places = (stage: ScoreStage, tab: RoomTab, board?: string) =>
+const readRanking = (stage: ScoreStage, tab: RoomTab, board?: string) =>
   stage.top(tab, board).map(({ user, total }) => `${user} ${total}`);
 
 /** Hanna who leads, Ann and Bob who play. */
-async function game() {
+async function openGame() {
   const stage = await ScoreStage.open();
   const hanna = stage.join("hanna", "host");
   const ann = stage.join("ann");
   const bob = stage.join("bob");
-  stage.pass(1_000);
+  stage.advance(1_000);
   return { stage, hanna, ann, bob };
 }
 
 describe("an award", () => {
   it("[G1] adds up, is told to everybody, and ranks by total and then by who was there first", async () => {
-    const { stage, hanna, ann, bob } = await game();
+    const { stage, hanna, ann, bob } = await openGame();
     stage.award(hanna, "bob", 5);
     stage.award(hanna, "ann", 3);
     stage.award(hanna, "ann", 2);
-    stage.pass(100);
-    expect(places(stage, ann)).toEqual(["bob 5", "ann 5"]);
+    stage.advance(100);
+    expect(readRanking(stage, ann)).toEqual(["bob 5", "ann 5"]);
     stage.award(hanna, "ann", 1);
     stage.award(hanna, "bob", 1);
-    stage.pass(100);
-    expect(places(stage, bob)).toEqual(["ann 6", "bob 6"]);
+    stage.advance(100);
+    expect(readRanking(stage, bob)).toEqual(["ann 6", "bob 6"]);
     expect(bob.events.at(-1)).toMatchObject({
       f: "scores",
       n: "scored",
@@ -39,46 +39,46 @@ describe("an award", () => {
       d: { board: "main", changes: [{ user: "bob", name: "bob", total: 6 }] },
     });
     for (const tab of [hanna, ann, bob]) stage.room.verify(tab);
-    stage.pass(100);
-    stage.room.check();
+    stage.advance(100);
+    stage.room.expectNoViolations();
   });
 
   it("[G2] of 0 points changes nothing where points add up, nor who ranks", async () => {
-    const { stage, hanna, ann } = await game();
+    const { stage, hanna, ann } = await openGame();
     stage.award(hanna, "bob", 5);
     stage.award(hanna, "ann", 5);
-    stage.pass(100);
+    stage.advance(100);
     const { seq } = ann.read();
     const zero = stage.award(hanna, "bob", 0);
     const first = stage.award(hanna, "hanna", 0);
-    stage.pass(100);
+    stage.advance(100);
     expect(hanna.read().acks.get(zero)).toMatchObject({ d: { total: 5 } });
     expect(hanna.acks.get(first)).toMatchObject({ d: { total: 0 } });
-    expect(places(stage, ann)).toEqual(["bob 5", "ann 5"]);
+    expect(readRanking(stage, ann)).toEqual(["bob 5", "ann 5"]);
     expect(ann.seq).toBe(seq);
-    stage.pass(10_000);
+    stage.advance(10_000);
     expect(stage.boards.entries.map(({ user }) => user).sort()).toEqual(["ann", "bob"]);
   });
 
   it("[G3] is a host's: a player awards nobody, where the board does not say otherwise", async () => {
-    const { stage, ann } = await game();
+    const { stage, ann } = await openGame();
     stage.award(ann, "ann", 5);
     stage.award(ann, "bob", 5);
     stage.award(ann, "bob", 5, { board: "own" });
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().nacks.map(({ code }) => code)).toEqual(["not_allowed", "not_allowed", "not_allowed"]);
-    stage.pass(10_000);
+    stage.advance(10_000);
     expect(stage.boards.calls).toEqual([]);
   });
 
   it("[G3] over HTTP is the room's own", async () => {
-    const { stage, ann } = await game();
+    const { stage, ann } = await openGame();
     expect(stage.room.post("desk", "scores", "award", { user: "ann", points: 7 })).toMatchObject({
       ok: true,
     });
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().events.at(-1)?.by).toBeUndefined();
-    expect(places(stage, ann)).toEqual(["ann 7"]);
+    expect(readRanking(stage, ann)).toEqual(["ann 7"]);
   });
 
   it.each([
@@ -89,16 +89,16 @@ describe("an award", () => {
     ["a tie where points add up", { user: "ann", points: 1, tie: 3 }, "bad_data"],
     ["somebody who has never been here", { user: "zoe", points: 1 }, "unknown_user"],
   ])("[G4] with %s is refused, and nothing changes", async (_, award, code) => {
-    const { stage, hanna } = await game();
+    const { stage, hanna } = await openGame();
     stage.room.do(hanna, "scores", "award", award);
-    stage.pass(100);
+    stage.advance(100);
     expect(hanna.read().nacks.map((nack) => nack.code)).toEqual([code]);
-    stage.pass(10_000);
-    expect([stage.boards.calls, places(stage, hanna)]).toEqual([[], []]);
+    stage.advance(10_000);
+    expect([stage.boards.calls, readRanking(stage, hanna)]).toEqual([[], []]);
   });
 
   it("[G4] may be as large as it may be, and no larger, over HTTP as on a socket", async () => {
-    const { stage, hanna } = await game();
+    const { stage, hanna } = await openGame();
     const edge = 1_000_000;
     const most = 2 ** 53 - 1;
     const taken = [
@@ -133,44 +133,44 @@ describe("an award", () => {
       stage.room.do(hanna, "scores", "award", award);
       expect(stage.room.post("desk", "scores", "award", award), JSON.stringify(award)).toMatchObject({
         ok: false,
-        refused: { code: "bad_data" },
+        rejection: { code: "bad_data" },
       });
     }
     for (const user of ["__proto__", "constructor", "nobody"]) {
       expect(stage.room.post("desk", "scores", "award", { user, points: 1 })).toMatchObject({
         ok: false,
-        refused: { code: "unknown_user" },
+        rejection: { code: "unknown_user" },
       });
     }
-    stage.pass(100);
+    stage.advance(100);
     expect(hanna.read().nacks.map(({ code }) => code)).toEqual(refused.map(() => "bad_data"));
-    expect([places(stage, hanna), places(stage, hanna, "best"), places(stage, hanna, "last")]).toEqual([
-      ["ann 0"],
-      ["bob 1000000"],
-      ["bob -1000000"],
-    ]);
-    stage.pass(10_000);
+    expect([
+      readRanking(stage, hanna),
+      readRanking(stage, hanna, "best"),
+      readRanking(stage, hanna, "last"),
+    ]).toEqual([["ann 0"], ["bob 1000000"], ["bob -1000000"]]);
+    stage.advance(10_000);
     expect(
       stage.boards.entries.map(({ board, user, points, tie }) => [board, user, points, tie]).sort(),
     ).toEqual([
       ["best", "bob", edge, most],
       ["last", "bob", -edge, undefined],
     ]);
-    stage.room.check();
+    stage.room.expectNoViolations();
   });
 
   it("[G4] to one more than a room counts is refused, and everybody who is counted goes on", async () => {
-    const { stage, hanna } = await game();
+    const { stage, hanna } = await openGame();
     stage.award(hanna, "ann", 1);
-    stage.pass(100);
+    stage.advance(100);
     // As if so many had scored: the table says how many it holds.
-    const { slices } = stage.room.room["parts"].memory;
-    const hidden = slices.private("scores") as Hidden;
+    const { slices } = stage.room.room["context"].state;
+    const hidden = slices.private("scores") as PrivateState;
     const full = { ...hidden, standings: { ...hidden.standings, size: 100_000 } };
     vi.spyOn(slices, "private").mockImplementation(() => full);
     expect(stage.room.post("desk", "scores", "award", { user: "bob", points: 1 })).toMatchObject({
       ok: false,
-      refused: { code: "full" },
+      rejection: { code: "full" },
     });
     expect(stage.room.post("desk", "scores", "award", { user: "ann", points: 1 })).toMatchObject({
       ok: true,
@@ -182,51 +182,51 @@ describe("an award", () => {
   });
 
   it("[G4] may go to who has left, once they have scored here", async () => {
-    const { stage, hanna, ann } = await game();
+    const { stage, hanna, ann } = await openGame();
     stage.award(hanna, "ann", 1);
     stage.room.leave(ann);
-    stage.pass(20_000);
+    stage.advance(20_000);
     stage.award(hanna, "ann", 1);
-    stage.pass(100);
-    expect(places(stage, hanna)).toEqual(["ann 2"]);
+    stage.advance(100);
+    expect(readRanking(stage, hanna)).toEqual(["ann 2"]);
   });
 
   it("[G5] keeps totals exact, and is refused where they would not be", async () => {
-    const { stage, hanna } = await game();
+    const { stage, hanna } = await openGame();
     const near = stage.room.kind;
     expect(near.name).toBe("main");
     // Through 9 billion awards nobody wants to sit: the state is as if they had been.
-    const { totals } = await withTotal(stage, "ann", MAX_POINTS - 5);
+    const { totals } = await restoreWithTotal(stage, "ann", MAX_POINTS - 5);
     expect(totals).toEqual([`ann ${MAX_POINTS - 5}`]);
     stage.award(hanna, "ann", 6);
     stage.award(hanna, "ann", 5);
-    stage.pass(100);
+    stage.advance(100);
     expect(hanna.read().nacks.map(({ code }) => code)).toEqual(["conflict"]);
-    expect(places(stage, hanna)).toEqual([`ann ${MAX_POINTS}`]);
+    expect(readRanking(stage, hanna)).toEqual([`ann ${MAX_POINTS}`]);
   });
 
   it("[G6] on a board of the best keeps both columns of the better game, never a mixture", async () => {
-    const { stage, hanna } = await game();
+    const { stage, hanna } = await openGame();
     const play = (points: number, tie: number, user = "ann") =>
       stage.award(hanna, user, points, { board: "best", tie });
     play(10, 50);
     play(10, 40);
     play(9, 1);
     play(10, 45);
-    stage.pass(100);
+    stage.advance(100);
     expect(stage.top(hanna, "best")).toMatchObject([{ user: "ann", total: 10, tie: 40 }]);
     play(10, 40, "bob");
     play(10, 39, "hanna");
-    stage.pass(100);
+    stage.advance(100);
     expect(stage.top(hanna, "best").map(({ user }) => user)).toEqual(["hanna", "ann", "bob"]);
-    stage.pass(10_000);
+    stage.advance(10_000);
     const owed = stage.boards.entries.find(({ user }) => user === "ann") as BatchEntry;
     expect(owed).toMatchObject({ board: "best", points: 10, tie: 40 });
-    stage.room.check();
+    stage.room.expectNoViolations();
   });
 
   it("[G6] where the fewest win ranks them first, and where the last counts takes it", async () => {
-    const { stage, hanna } = await game();
+    const { stage, hanna } = await openGame();
     for (const [user, points] of [
       ["ann", 30],
       ["bob", 20],
@@ -236,52 +236,52 @@ describe("an award", () => {
       stage.award(hanna, user, points, { board: "race" });
       stage.award(hanna, user, points, { board: "last" });
     }
-    stage.pass(100);
-    expect(places(stage, hanna, "race")).toEqual(["ann 10", "bob 20"]);
-    expect(places(stage, hanna, "last")).toEqual(["bob 25", "ann 10"]);
+    stage.advance(100);
+    expect(readRanking(stage, hanna, "race")).toEqual(["ann 10", "bob 20"]);
+    expect(readRanking(stage, hanna, "last")).toEqual(["bob 25", "ann 10"]);
     stage.room.verify(hanna);
-    stage.pass(100);
-    stage.room.check();
+    stage.advance(100);
+    stage.room.expectNoViolations();
   });
 
   it("[G7] of players' own is bounded at once and within any minute, with the exact time to wait", async () => {
-    const { stage, ann } = await game();
+    const { stage, ann } = await openGame();
     stage.award(ann, "ann", 11, { board: "own" });
     stage.award(ann, "ann", -1, { board: "own" });
     for (const points of [10, 10, 6]) stage.award(ann, "ann", points, { board: "own" });
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().nacks.map(({ code }) => code)).toEqual(["not_allowed", "not_allowed", "rate_limited"]);
     const wait = ann.nacks.at(-1)?.retryAfterMs ?? 0;
     expect(wait).toBeGreaterThan(59_000);
     expect(wait).toBeLessThanOrEqual(61_000);
     stage.award(ann, "ann", 5, { board: "own" });
     await stage.room.sleep();
-    stage.pass(wait - 1_000);
+    stage.advance(wait - 1_000);
     stage.award(ann, "ann", 6, { board: "own" });
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.award(ann, "ann", 6, { board: "own" });
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().nacks).toHaveLength(4);
-    expect(places(stage, ann, "own")).toEqual(["ann 31"]);
+    expect(readRanking(stage, ann, "own")).toEqual(["ann 31"]);
     for (let n = 0; n < 4; n++) stage.award(ann, "ann", n, { board: "games" });
-    stage.pass(100);
+    stage.advance(100);
     expect(ann.read().nacks.at(-1)?.code).toBe("rate_limited");
-    expect(places(stage, ann, "games")).toEqual(["ann 2"]);
+    expect(readRanking(stage, ann, "games")).toEqual(["ann 2"]);
   });
 
   it("[G8] shows players under the name they come back with", async () => {
-    const { stage, hanna, ann } = await game();
+    const { stage, hanna, ann } = await openGame();
     stage.award(hanna, "ann", 1);
-    stage.pass(100);
+    stage.advance(100);
     stage.room.leave(ann);
-    stage.pass(20_000);
+    stage.advance(20_000);
     stage.room.rejoin(ann, { name: "Anne" });
-    stage.pass(100);
+    stage.advance(100);
     expect(stage.top(hanna)).toMatchObject([{ user: "ann", name: "Anne", total: 1 }]);
     stage.award(hanna, "ann", 1);
-    stage.pass(10_000);
+    stage.advance(10_000);
     expect(stage.boards.entries.at(-1)).toMatchObject({ name: "Anne" });
-    stage.room.check();
+    stage.room.expectNoViolations();
   });
 });
 
@@ -310,15 +310,15 @@ describe("points that another feature awards", () => {
     const stage = await ScoreStage.open({ kind: scoreKind(undefined, [quiz]) });
     const ann = stage.join("ann");
     const bob = stage.join("bob");
-    stage.pass(1_000);
+    stage.advance(1_000);
     stage.room.do(ann, "quiz", "pay", { users: ["ann", "bob", "nobody"], points: 4 });
-    stage.pass(100);
-    expect(places(stage, bob)).toEqual(["ann 4", "bob 4"]);
+    stage.advance(100);
+    expect(readRanking(stage, bob)).toEqual(["ann 4", "bob 4"]);
     const [frame] = bob.frames.slice(-1);
     expect(frame?.e.map(({ f, n }) => `${f}.${n}`)).toEqual(["quiz.paid", "scores.scored"]);
-    stage.pass(6_000);
+    stage.advance(6_000);
     expect(stage.boards.total("main", "ann")).toBe(4);
-    stage.room.check();
+    stage.room.expectNoViolations();
   });
 
   it("[G9] are counted whatever people are called, and however many others move up for it", async () => {
@@ -351,10 +351,10 @@ describe("points that another feature awards", () => {
       const tab = `tab-${user.slice(0, 3)}`;
       stage.room.join(user, { name: user.slice(0, 40), tab, expiresAt: stage.room.now + 10 ** 12 });
     }
-    stage.pass(1_000);
+    stage.advance(1_000);
     const pay = (from: number, to: number, points: number) => {
       stage.room.do(hanna, "payday", "pay", { from, to, points });
-      stage.pass(300);
+      stage.advance(300);
     };
     pay(0, 200, -1_000_000);
     pay(0, 100, 1_000_000);
@@ -362,8 +362,8 @@ describe("points that another feature awards", () => {
     expect(stage.top(hanna, "best")).toHaveLength(100);
     expect(stage.top(hanna, "best").every(({ total }) => total === -1_000_000)).toBe(true);
     stage.room.verify(hanna);
-    stage.pass(100);
-    stage.room.check();
+    stage.advance(100);
+    stage.room.expectNoViolations();
   });
 
   it("[G9] are all there after a crash or none, also where they need several frames", async () => {
@@ -372,20 +372,20 @@ describe("points that another feature awards", () => {
       const users = Array.from({ length: 320 }, (_, n) => `player ${n} `.padEnd(40, "x"));
       const tabs = users.map((user) => stage.join(user));
       const [ann] = tabs as [RoomTab];
-      stage.pass(1_000);
-      stage.room.settles = false;
+      stage.advance(1_000);
+      stage.room.isAutoDurable = false;
       stage.room.do(ann, "quiz", "pay", { users, points: 4 });
-      expect(stage.room.world.pendingTurns).toBe(1);
+      expect(stage.room.runtime.pendingTurns).toBe(1);
       await stage.room.crash(durable);
-      stage.room.settles = true;
+      stage.room.isAutoDurable = true;
       stage.room.rejoin(ann);
-      stage.pass(10_000);
+      stage.advance(10_000);
       const sum = users.reduce((all, user) => all + stage.boards.total("main", user), 0);
       expect(sum).toBe(durable * 4 * users.length);
       expect(stage.boards.calls).toHaveLength(durable);
       stage.room.verify(ann);
-      stage.pass(100);
-      stage.room.check();
+      stage.advance(100);
+      stage.room.expectNoViolations();
     }
   });
 });
@@ -396,11 +396,11 @@ describe("the top of a board", () => {
   }, async () => {
     for (let round = 0; round < 2; round++) {
       const stage = await ScoreStage.open();
-      const { random } = stage.room.world;
+      const { random } = stage.room.runtime;
       const hanna = stage.join("hanna", "host");
       const users = Array.from({ length: 130 }, (_, n) => `p${n}`);
       for (const user of users) stage.join(user);
-      stage.pass(1_000);
+      stage.advance(1_000);
       const boards = ["main", "best", "last", "race"];
       const truth = new Map<string, { user: string; total: number; tie: number; at: number }>();
       let at = 0;
@@ -423,9 +423,9 @@ describe("the top of a board", () => {
             : total > before.total || (total === before.total && tie < before.tie));
         const counts = board === "best" || board === "race" ? better : !isSame && !isNothing;
         if (counts) truth.set(key, { user, total, tie, at });
-        if (n % 90 === 89) stage.pass(100);
+        if (n % 90 === 89) stage.advance(100);
       }
-      stage.pass(200);
+      stage.advance(200);
       for (const board of boards) {
         const sign = board === "race" ? -1 : 1;
         const expected = [...truth]
@@ -434,17 +434,19 @@ describe("the top of a board", () => {
           .sort((a, b) => sign * (b.total - a.total) || a.tie - b.tie || a.at - b.at)
           .slice(0, 100)
           .map(({ user, total }) => `${user} ${total}`);
-        expect(places(stage, hanna, board), `${board}, seed ${stage.room.world.seed}`).toEqual(expected);
+        expect(readRanking(stage, hanna, board), `${board}, seed ${stage.room.runtime.seed}`).toEqual(
+          expected,
+        );
       }
       stage.room.verify(hanna);
-      stage.pass(100);
-      stage.room.check();
+      stage.advance(100);
+      stage.room.expectNoViolations();
     }
   });
 });
 
 /** The total set by an older life of the code: a snapshot that says so. */
-async function withTotal(stage: ScoreStage, user: string, total: number) {
+async function restoreWithTotal(stage: ScoreStage, user: string, total: number) {
   const { room } = stage;
   const { scores } = await import("../../src/features/scores/decide");
   const { initial } = await import("../../src/features/scores/state");
@@ -476,10 +478,10 @@ async function withTotal(stage: ScoreStage, user: string, total: number) {
   };
   for (let n = 0; n < 520; n++) {
     room.do(room.tabs[0] as RoomTab, "presence", "set", { status: `${n}` });
-    room.pass(6);
+    room.advance(6);
   }
   await room.sleep();
   for (const tab of room.tabs) room.rejoin(tab);
-  room.pass(200);
-  return { totals: places(stage, room.tabs[0] as RoomTab) };
+  room.advance(200);
+  return { totals: readRanking(stage, room.tabs[0] as RoomTab) };
 }

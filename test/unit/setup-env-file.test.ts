@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fitsEnvFile, makeEnvFile, readEnvFile, writeEnvFile } from "../../scripts/env-file.mjs";
-import { readConfig } from "../../src/platform/config";
+import { canBeInEnvFile, makeEnvFile, readEnvFile, writeEnvFile } from "../../scripts/env-file.mjs";
+import { readConfig } from "../../src/config/config";
 
 let folder: string;
 let path: string;
@@ -56,8 +56,8 @@ describe("variables handed on in a file", () => {
   });
 
   it("may hold one kind of quote, or the other, but not both", () => {
-    expect(fitsEnvFile("it's")).toBe(true);
-    expect(fitsEnvFile("`")).toBe(true);
-    expect(fitsEnvFile("it`s '")).toBe(false);
+    expect(canBeInEnvFile("it's")).toBe(true);
+    expect(canBeInEnvFile("`")).toBe(true);
+    expect(canBeInEnvFile("it`s '")).toBe(false);
   });
 });

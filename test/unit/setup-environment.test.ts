@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { readEnvironment, SERVER_VARIABLES } from "../../scripts/environment.mjs";
-import { readConfig } from "../../src/platform/config";
+import { readConfig } from "../../src/config/config";
 
 const folder = mkdtempSync(join(tmpdir(), "tallyroom-environment-"));
 afterAll(() => rmSync(folder, { recursive: true }));

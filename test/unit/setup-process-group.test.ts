@@ -9,10 +9,10 @@ import { PROJECT } from "../../scripts/project.mjs";
 import { freePort } from "../support/ports";
 
 /** A command that starts another, as both platforms' do. */
-const family = "sleep 60 & echo started; wait";
-const stubborn = `trap '' TERM; ${family}; ${family}`;
+const scriptWithChild = "sleep 60 & echo started; wait";
+const scriptIgnoringTerm = `trap '' TERM; ${scriptWithChild}; ${scriptWithChild}`;
 
-async function start(script: string) {
+async function startScript(script: string) {
   let output = "";
   const command = { file: "sh", args: ["-c", script], cwd: PROJECT, env: process.env };
   const group = startGroup(command, (chunk) => {
@@ -32,7 +32,7 @@ async function eventually(what: () => boolean): Promise<void> {
 
 describe("a command and what it started", () => {
   it("end together when they are asked to", async () => {
-    const group = await start(family);
+    const group = await startScript(scriptWithChild);
     expect(isAlive(group.pid)).toBe(true);
     await group.stop();
     expect(isAlive(group.pid)).toBe(false);
@@ -40,7 +40,7 @@ describe("a command and what it started", () => {
   });
 
   it("end within seconds when they do not listen", async () => {
-    const group = await start(stubborn);
+    const group = await startScript(scriptIgnoringTerm);
     const askedAt = Date.now();
     await group.stop();
     expect(isAlive(group.pid)).toBe(false);
@@ -48,7 +48,7 @@ describe("a command and what it started", () => {
   });
 
   it("end at once when they are killed", async () => {
-    const group = await start(stubborn);
+    const group = await startScript(scriptIgnoringTerm);
     const killedAt = Date.now();
     await group.kill();
     expect(isAlive(group.pid)).toBe(false);
@@ -64,7 +64,7 @@ describe("a command and what it started", () => {
   });
 
   it("may be stopped again when they have ended", async () => {
-    const group = await start(family);
+    const group = await startScript(scriptWithChild);
     await group.kill();
     await group.stop();
     expect(await group.ended).toBe("by SIGKILL");
@@ -75,7 +75,7 @@ async function startStarter(): Promise<ChildProcess> {
   const module = join(PROJECT, "scripts/process-group.mjs");
   const code = `
     import { startGroup } from ${JSON.stringify(module)};
-    const command = { file: "sh", args: ["-c", ${JSON.stringify(stubborn)}], cwd: ".", env: process.env };
+    const command = { file: "sh", args: ["-c", ${JSON.stringify(scriptIgnoringTerm)}], cwd: ".", env: process.env };
     const group = startGroup(command, () => console.log(group.pid));`;
   return spawn(process.execPath, ["--input-type=module", "--eval", code], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type Call, signCall, verifyCall } from "../../src/platform/calls/signed-call";
+import { type SignedCall, signCall, verifyCall } from "../../src/edge/signed-calls/signed-call";
 
 const now = 1_800_000_000_000;
 const secret = "a secret of the rooms and the worker";
-const call: Call = { method: "POST", path: "/v1/batches?x=1", body: '{"n":1}' };
+const call: SignedCall = { method: "POST", path: "/v1/batches?x=1", body: '{"n":1}' };
 
 describe("a signed call", () => {
   it("[S1] is believed with its secret", async () => {
-    expect(await verifyCall(call, await signCall(call, secret, now), { present: secret }, now)).toEqual({
+    expect(await verifyCall(call, await signCall(call, secret, now), { current: secret }, now)).toEqual({
       ok: true,
     });
   });
@@ -15,10 +15,10 @@ describe("a signed call", () => {
   it("[S1] may have its body as bytes", async () => {
     const bytes = { ...call, body: new TextEncoder().encode(String(call.body)) };
     const header = await signCall(bytes, secret, now);
-    expect(await verifyCall(call, header, { present: secret }, now)).toEqual({ ok: true });
+    expect(await verifyCall(call, header, { current: secret }, now)).toEqual({ ok: true });
   });
 
-  it.each<[string, Partial<Call>]>([
+  it.each<[string, Partial<SignedCall>]>([
     ["another method", { method: "PUT" }],
     ["another path", { path: "/v1/batches?x=2" }],
     ["another body", { body: '{"n":2}' }],
@@ -26,7 +26,7 @@ describe("a signed call", () => {
     ["no body", { body: "" }],
   ])("[S2] is not believed for %s", async (_, change) => {
     const header = await signCall(call, secret, now);
-    expect(await verifyCall({ ...call, ...change }, header, { present: secret }, now)).toEqual({
+    expect(await verifyCall({ ...call, ...change }, header, { current: secret }, now)).toEqual({
       ok: false,
       reason: "The signature does not fit the call.",
     });
@@ -37,7 +37,7 @@ describe("a signed call", () => {
     for (let at = 0; at < header.length; at += 1) {
       const other = header[at] === "0" ? "1" : "0";
       const forged = header.slice(0, at) + other + header.slice(at + 1);
-      expect(await verifyCall(call, forged, { present: secret }, now)).toMatchObject({ ok: false });
+      expect(await verifyCall(call, forged, { current: secret }, now)).toMatchObject({ ok: false });
     }
   });
 
@@ -61,19 +61,19 @@ describe("a signed call", () => {
   ])("[S5] has one spelling: not %s", async (_, respell) => {
     const header = await signCall(call, secret, now);
     expect(respell(header)).not.toBe(header);
-    expect(await verifyCall(call, respell(header), { present: secret }, now)).toMatchObject({ ok: false });
+    expect(await verifyCall(call, respell(header), { current: secret }, now)).toMatchObject({ ok: false });
   });
 
   it.each([null, "", "t=1", "nonsense", "t=1e3,k=0000000000000000,v1=00"])(
     "[S2] is not believed with the header %j",
     async (header) => {
-      expect(await verifyCall(call, header, { present: secret }, now)).toMatchObject({ ok: false });
+      expect(await verifyCall(call, header, { current: secret }, now)).toMatchObject({ ok: false });
     },
   );
 
   it("[S3] is believed for a minute, and from a clock that runs a minute ahead", async () => {
     const header = await signCall(call, secret, now);
-    const at = async (time: number) => (await verifyCall(call, header, { present: secret }, time)).ok;
+    const at = async (time: number) => (await verifyCall(call, header, { current: secret }, time)).ok;
     expect(await at(now + 60_000)).toBe(true);
     expect(await at(now + 60_001)).toBe(false);
     expect(await at(now - 60_000)).toBe(true);
@@ -83,8 +83,8 @@ describe("a signed call", () => {
   it("[S4] is believed with the old secret while both are known, and not after", async () => {
     const header = await signCall(call, secret, now);
     const present = "the secret that follows it";
-    expect(await verifyCall(call, header, { present, old: secret }, now)).toEqual({ ok: true });
-    expect(await verifyCall(call, header, { present }, now)).toEqual({
+    expect(await verifyCall(call, header, { current: present, previous: secret }, now)).toEqual({ ok: true });
+    expect(await verifyCall(call, header, { current: present }, now)).toEqual({
       ok: false,
       reason: "The call is signed with a key that is not known here.",
     });

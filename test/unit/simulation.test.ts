@@ -22,14 +22,14 @@ beforeAll(async () => {
   rmSync(file);
 }, 60_000);
 
-async function told(seed: number): Promise<string[]> {
+async function readTrace(seed: number): Promise<string[]> {
   const lines: string[] = [];
-  await simulation.play(simulation.storyOf(seed, STEPS), (line) => lines.push(line));
+  await simulation.playScenario(simulation.generateScenario(seed, STEPS), (line) => lines.push(line));
   return lines;
 }
 
-async function breachOf(seed: number): Promise<string | undefined> {
-  const { breach } = await simulation.play(simulation.storyOf(seed, STEPS));
+async function findBreach(seed: number): Promise<string | undefined> {
+  const { breach } = await simulation.playScenario(simulation.generateScenario(seed, STEPS));
   return breach && `seed ${seed}, ${STEPS} steps: ${breach.message}`;
 }
 
@@ -45,27 +45,27 @@ describe("the list of faults that it has to find", () => {
 describe("the simulation", () => {
   it("tells the same story of the same seed, byte for byte", async () => {
     for (const seed of [7, 8]) {
-      const lines = await told(seed);
+      const lines = await readTrace(seed);
       expect(lines.length).toBeGreaterThan(300);
-      expect(await told(seed)).toEqual(lines);
+      expect(await readTrace(seed)).toEqual(lines);
     }
   });
 
   it("tells another of another seed", async () => {
-    expect(await told(7)).not.toEqual(await told(8));
+    expect(await readTrace(7)).not.toEqual(await readTrace(8));
   });
 
-  it.each(readdirSync("test/simulation/stories"))("plays %s, which found something once", async (name) => {
-    const story = JSON.parse(readFileSync(`test/simulation/stories/${name}`, "utf8"));
-    expect((await simulation.play(story)).breach?.message).toBeUndefined();
+  it.each(readdirSync("test/simulation/scenarios"))("plays %s, which found something once", async (name) => {
+    const story = JSON.parse(readFileSync(`test/simulation/scenarios/${name}`, "utf8"));
+    expect((await simulation.playScenario(story)).breach?.message).toBeUndefined();
   });
 
   it(`holds its invariants for ${FIXED} fixed seeds`, async () => {
-    for (let seed = 1; seed <= FIXED; seed++) expect(await breachOf(seed)).toBeUndefined();
+    for (let seed = 1; seed <= FIXED; seed++) expect(await findBreach(seed)).toBeUndefined();
   }, 300_000);
 
   const fresh = freshSeed();
   it(`holds its invariants for ${FRESH} fresh seeds from ${fresh}`, async () => {
-    for (let seed = fresh; seed < fresh + FRESH; seed++) expect(await breachOf(seed)).toBeUndefined();
+    for (let seed = fresh; seed < fresh + FRESH; seed++) expect(await findBreach(seed)).toBeUndefined();
   }, 600_000);
 });

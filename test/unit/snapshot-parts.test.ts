@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MAX_RECORD_CHARS } from "../../src/protocol/limits";
-import type { SliceParts } from "../../src/room/feature";
-import { type PackList, packKeys, SnapshotParts } from "../../src/room/snapshot-parts";
+import type { SliceParts } from "../../src/room/api/feature";
+import { type PackList, packKeys, SnapshotParts } from "../../src/room/storage/snapshot-parts";
 import { randomFrom } from "../platforms/random";
 
 type State = ReadonlyMap<string, { text: string }>;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { bansOf, EVERYWHERE, liftBan, putBan } from "../../src/boards/bans";
-import { BanBook } from "../../src/platform/bans/ban-book";
-import { UserBans } from "../../src/platform/bans/user-bans";
+import { BanLookup } from "../../src/services/bans/ban-lookup";
+import { EVERYWHERE, findBans, liftBan, putBan } from "../../src/services/bans/store";
+import { UserBans } from "../../src/services/bans/user-bans";
 import { SimulatedDatabase } from "../simulation/database";
 
 const START = 1_790_000_000_000;
@@ -156,7 +156,7 @@ describe("the bans of a share of the users", () => {
     void bans.find(["ann"], [EVERYWHERE]);
     await vi.advanceTimersByTimeAsync(100);
     database.queries = 0;
-    const book = new BanBook((user, room) => ask(bans, user, room));
+    const book = new BanLookup((user, room) => ask(bans, user, room));
     const longest = await flood(1_000, database, book, async () => {
       await bans.write(EVERYWHERE, "eve", () => putBan(database.d1, ban(EVERYWHERE, "eve", START + 1)));
       return (await book.find("eve", "main/hall", Date.now())).ban !== undefined;
@@ -170,10 +170,10 @@ describe("the bans of a share of the users", () => {
     // What each join cost before: once at the door, and once by the room that told of it.
     const before = new SlowDatabase();
     const asks = async (user: string, room: string) => {
-      const found = await bansOf(before.d1, [user], [EVERYWHERE, room], Date.now());
+      const found = await findBans(before.d1, [user], [EVERYWHERE, room], Date.now());
       return { askedAt: Date.now(), bans: found.map(() => ({ scope: "everywhere" as const })) };
     };
-    const slow = await flood(250, before, new BanBook(asks), async () => {
+    const slow = await flood(250, before, new BanLookup(asks), async () => {
       await putBan(before.d1, ban(EVERYWHERE, "eve", START + 1));
       return true;
     });
@@ -190,7 +190,7 @@ async function ask(bans: UserBans, user: string, room: string) {
 async function flood(
   forMs: number,
   database: SlowDatabase,
-  book: BanBook,
+  book: BanLookup,
   banSomebody: () => Promise<boolean>,
 ) {
   const longest = { boardMs: 0, banMs: 0, isBanned: false };

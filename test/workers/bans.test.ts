@@ -1,23 +1,23 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { readSignedBody } from "../../src/edge/signed-calls/signed-body";
+import { SIGNATURE_HEADER, signCall } from "../../src/edge/signed-calls/signed-call";
 import type { TokenClaims } from "../../src/identity/token";
 import { main } from "../../src/kinds/main";
-import { keeperOf } from "../../src/platform/bans/banned-address";
-import { shareOf } from "../../src/platform/bans/user-share";
-import { readSigned } from "../../src/platform/calls/signed-body";
-import { SIGNATURE_HEADER, signCall } from "../../src/platform/calls/signed-call";
-import type { CloudflareEnv } from "../../src/platform/cloudflare";
+import type { CloudflareEnv } from "../../src/platforms/cloudflare";
+import { openBanService } from "../../src/services/bans/open-ban-service";
+import { shardOf } from "../../src/services/directory/shard";
 import { serve } from "../../src/worker/serve";
-import { freshRoom, objectOf, stored, token, Visitor } from "./visit";
+import { makeRoomName, mintToken, objectOf, readStored, SocketClient } from "./socket-client";
 
 const ADMIN: TokenClaims = { user: "ada", role: "admin" };
 let admin = "";
 beforeAll(async () => {
-  admin = await token(ADMIN);
+  admin = await mintToken(ADMIN);
 });
 
-async function api(method: string, path: string, body?: unknown, as = admin) {
+async function callBans(method: string, path: string, body?: unknown, as = admin) {
   const response = await exports.default.fetch(`http://tallyroom/v1/bans${path}`, {
     method,
     headers: { Authorization: `Bearer ${as}` },
@@ -26,18 +26,22 @@ async function api(method: string, path: string, body?: unknown, as = admin) {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-async function join(room: string, user: string, claims: Partial<TokenClaims> = {}): Promise<Visitor> {
-  return Visitor.join(room, { _pk: crypto.randomUUID(), token: await token({ user, ...claims }) });
+async function joinRoom(
+  room: string,
+  user: string,
+  claims: Partial<TokenClaims> = {},
+): Promise<SocketClient> {
+  return SocketClient.join(room, { _pk: crypto.randomUUID(), token: await mintToken({ user, ...claims }) });
 }
 
 function objectOfUser(user: string) {
-  return env.USERS.getByName(shareOf(user));
+  return env.USERS.getByName(shardOf(user));
 }
 
 /** The user's object knows of the room: from then on a ban finds it. */
-function known(user: string, room: string): Promise<void> {
+function waitUntilKnown(user: string, room: string): Promise<void> {
   return vi.waitFor(async () => {
-    const places = await objectOfUser(user).places(user);
+    const places = await objectOfUser(user).listLocations(user);
     expect(places).toContain(`cloudflare:main/${room}`);
   });
 }
@@ -45,21 +49,21 @@ function known(user: string, room: string): Promise<void> {
 describe("bans everywhere, over HTTP", () => {
   it("[D6] are set, told, listed page by page and lifted", async () => {
     for (const user of ["u1", "u2", "u3", "ü/4 %"]) {
-      const set = await api("PUT", `/${encodeURIComponent(user)}`, { reason: "spam" });
+      const set = await callBans("PUT", `/${encodeURIComponent(user)}`, { reason: "spam" });
       expect(set).toMatchObject({ status: 200, body: { user, reason: "spam", by: "ada" } });
     }
-    expect(await api("GET", "/u2")).toMatchObject({ status: 200, body: { user: "u2" } });
-    const first = await api("GET", "?limit=2");
+    expect(await callBans("GET", "/u2")).toMatchObject({ status: 200, body: { user: "u2" } });
+    const first = await callBans("GET", "?limit=2");
     expect(first.body).toMatchObject({ bans: [{ user: "u1" }, { user: "u2" }], cursor: "u2" });
-    const second = await api("GET", `?limit=2&cursor=${first.body.cursor}`);
+    const second = await callBans("GET", `?limit=2&cursor=${first.body.cursor}`);
     expect(second.body).toMatchObject({ bans: [{ user: "u3" }, { user: "ü/4 %" }] });
     expect(second.body).not.toHaveProperty("cursor");
     for (const user of ["u1", "u2", "u3", "ü/4 %"]) {
-      expect(await api("DELETE", `/${encodeURIComponent(user)}`)).toMatchObject({ status: 200 });
+      expect(await callBans("DELETE", `/${encodeURIComponent(user)}`)).toMatchObject({ status: 200 });
     }
-    expect(await api("DELETE", "/u1")).toMatchObject({ status: 404, body: { code: "not_found" } });
-    expect(await api("GET", "/u1")).toMatchObject({ status: 404 });
-    expect((await api("GET", "")).body).toEqual({ bans: [] });
+    expect(await callBans("DELETE", "/u1")).toMatchObject({ status: 404, body: { code: "not_found" } });
+    expect(await callBans("GET", "/u1")).toMatchObject({ status: 404 });
+    expect((await callBans("GET", "")).body).toEqual({ bans: [] });
   });
 
   it("[D6] are an admin's of the whole deployment, and of nobody else", async () => {
@@ -70,15 +74,15 @@ describe("bans everywhere, over HTTP", () => {
       { user: "dash", role: "admin", rooms: ["*/-"] },
     ];
     for (const claims of others) {
-      expect(await api("PUT", "/bob", {}, await token(claims))).toMatchObject({
+      expect(await callBans("PUT", "/bob", {}, await mintToken(claims))).toMatchObject({
         status: 403,
         body: { code: "not_allowed" },
       });
     }
-    expect(await api("PUT", "/bob", {}, "nonsense")).toMatchObject({ status: 401 });
-    expect(await api("GET", "", undefined, "")).toMatchObject({ status: 401 });
-    expect(await api("GET", "/bob")).toMatchObject({ status: 404 });
-    expect(await api("PUT", "/ada", {}), "themselves").toMatchObject({ status: 403 });
+    expect(await callBans("PUT", "/bob", {}, "nonsense")).toMatchObject({ status: 401 });
+    expect(await callBans("GET", "", undefined, "")).toMatchObject({ status: 401 });
+    expect(await callBans("GET", "/bob")).toMatchObject({ status: 404 });
+    expect(await callBans("PUT", "/ada", {}), "themselves").toMatchObject({ status: 403 });
   });
 
   it("[D6] that make no sense are refused with what is wrong", async () => {
@@ -93,101 +97,103 @@ describe("bans everywhere, over HTTP", () => {
       ["/%ff", {}],
     ];
     for (const [path, body] of wrong) {
-      expect(await api("PUT", path, body), JSON.stringify([path, body])).toMatchObject({
+      expect(await callBans("PUT", path, body), JSON.stringify([path, body])).toMatchObject({
         status: 400,
         body: { code: "bad_data" },
       });
     }
     for (const query of ["?limit=0", "?limit=101", "?limit=x", "?page=2"]) {
-      expect(await api("GET", query)).toMatchObject({ status: 400 });
+      expect(await callBans("GET", query)).toMatchObject({ status: 400 });
     }
-    expect((await api("GET", "")).body).toEqual({ bans: [] });
+    expect((await callBans("GET", "")).body).toEqual({ bans: [] });
   });
 
   it("[D5] end live connections, refuse joining and acting, and let in again once lifted or over", async () => {
-    const room = freshRoom();
-    const bob = await join(room, "bob");
-    await bob.welcome();
-    await known("bob", room);
-    await api("PUT", "/bob", { reason: "cheating" });
-    expect(await bob.bye()).toMatchObject({ code: 4403, reason: "You are banned: cheating" });
-    const again = await join(room, "bob");
-    expect(await again.bye()).toMatchObject({ code: 4403 });
-    expect(await (await join(freshRoom(), "bob")).bye()).toMatchObject({ code: 4403 });
-    const host = await token({ user: "bob", role: "host", rooms: ["main/*"] });
+    const room = makeRoomName();
+    const bob = await joinRoom(room, "bob");
+    await bob.waitForWelcome();
+    await waitUntilKnown("bob", room);
+    await callBans("PUT", "/bob", { reason: "cheating" });
+    expect(await bob.waitForBye()).toMatchObject({ code: 4403, reason: "You are banned: cheating" });
+    const again = await joinRoom(room, "bob");
+    expect(await again.waitForBye()).toMatchObject({ code: 4403 });
+    expect(await (await joinRoom(makeRoomName(), "bob")).waitForBye()).toMatchObject({ code: 4403 });
+    const host = await mintToken({ user: "bob", role: "host", rooms: ["main/*"] });
     const acted = await exports.default.fetch(`http://tallyroom/parties/main/${room}`, {
       method: "POST",
       headers: { Authorization: `Bearer ${host}` },
       body: JSON.stringify({ id: "1", f: "chat", a: "say", d: { text: "hi" } }),
     });
     expect(acted.status).toBe(403);
-    await api("DELETE", "/bob");
-    expect(await (await join(room, "bob")).welcome()).toMatchObject({ t: "welcome" });
-    await api("PUT", "/carl", { untilMs: Date.now() + 400 });
-    expect(await (await join(room, "carl")).bye()).toMatchObject({ code: 4403 });
+    await callBans("DELETE", "/bob");
+    expect(await (await joinRoom(room, "bob")).waitForWelcome()).toMatchObject({ t: "welcome" });
+    await callBans("PUT", "/carl", { untilMs: Date.now() + 400 });
+    expect(await (await joinRoom(room, "carl")).waitForBye()).toMatchObject({ code: 4403 });
     await vi.waitFor(async () => {
-      const carl = await join(room, "carl");
-      expect(await Promise.race([carl.welcome(), carl.bye()])).toMatchObject({ t: "welcome" });
+      const carl = await joinRoom(room, "carl");
+      expect(await Promise.race([carl.waitForWelcome(), carl.waitForBye()])).toMatchObject({ t: "welcome" });
     });
   });
 
   it("[D6] keep an admin for all rooms out of rooms, and from no administration: an equal could lock out everybody", async () => {
-    const other = await token({ user: "alma", role: "admin" });
-    expect(await api("PUT", "/alma", { reason: "left us" })).toMatchObject({ status: 200 });
-    const alma = await join(freshRoom(), "alma", { role: "admin" });
-    expect(await alma.bye()).toMatchObject({ code: 4403, reason: "You are banned: left us" });
-    expect(await api("GET", "", undefined, other)).toMatchObject({ status: 200 });
-    expect(await api("DELETE", "/alma", undefined, other)).toMatchObject({ status: 200 });
-    expect(await (await join(freshRoom(), "alma", { role: "admin" })).welcome()).toMatchObject({
+    const other = await mintToken({ user: "alma", role: "admin" });
+    expect(await callBans("PUT", "/alma", { reason: "left us" })).toMatchObject({ status: 200 });
+    const alma = await joinRoom(makeRoomName(), "alma", { role: "admin" });
+    expect(await alma.waitForBye()).toMatchObject({ code: 4403, reason: "You are banned: left us" });
+    expect(await callBans("GET", "", undefined, other)).toMatchObject({ status: 200 });
+    expect(await callBans("DELETE", "/alma", undefined, other)).toMatchObject({ status: 200 });
+    expect(await (await joinRoom(makeRoomName(), "alma", { role: "admin" })).waitForWelcome()).toMatchObject({
       t: "welcome",
     });
   });
 
   it("[D4] are not set by an admin of some rooms, nor in a room by one who does not know that somebody is an admin elsewhere", async () => {
-    const olga = await join(freshRoom(), "olga", { role: "admin" });
-    await olga.welcome();
-    const room = freshRoom();
-    const bound = await join(room, "bert", { role: "admin", rooms: ["main/*"] });
-    await bound.welcome();
+    const olga = await joinRoom(makeRoomName(), "olga", { role: "admin" });
+    await olga.waitForWelcome();
+    const room = makeRoomName();
+    const bound = await joinRoom(room, "bert", { role: "admin", rooms: ["main/*"] });
+    await bound.waitForWelcome();
     for (const a of ["ban", "unban"]) bound.do(a, "moderation", a, { user: "ann", scope: "everywhere" });
     await vi.waitFor(() => expect(bound.refused).toEqual({ ban: "not_allowed", unban: "not_allowed" }));
-    const ada = await join(room, "ada", { role: "admin" });
-    await ada.welcome();
-    await vi.waitFor(async () => expect(await objectOfUser("olga").role("olga")).toBe("admin"));
+    const ada = await joinRoom(room, "ada", { role: "admin" });
+    await ada.waitForWelcome();
+    await vi.waitFor(async () => expect(await objectOfUser("olga").highestRole("olga")).toBe("admin"));
     ada.do("1", "moderation", "ban", { user: "olga", scope: "everywhere" });
-    expect(await ada.heard("moderation", "unbanned")).toMatchObject({
+    expect(await ada.waitForEvent("moderation", "unbanned")).toMatchObject({
       d: { user: "olga", scope: "everywhere" },
     });
-    expect(await api("GET", "/olga")).toMatchObject({ status: 404 });
-    expect(await (await join(room, "olga", { role: "admin" })).welcome()).toMatchObject({ t: "welcome" });
+    expect(await callBans("GET", "/olga")).toMatchObject({ status: 404 });
+    expect(await (await joinRoom(room, "olga", { role: "admin" })).waitForWelcome()).toMatchObject({
+      t: "welcome",
+    });
   });
 
   it("[D4] spare an admin who was somewhere here a while ago", async () => {
-    const room = freshRoom();
-    const orla = await join(room, "orla", { role: "admin" });
-    await orla.welcome();
-    await known("orla", room);
-    await objectOfUser("orla").moved(`cloudflare:main/${room}`, {
+    const room = makeRoomName();
+    const orla = await joinRoom(room, "orla", { role: "admin" });
+    await orla.waitForWelcome();
+    await waitUntilKnown("orla", room);
+    await objectOfUser("orla").updatePresence(`cloudflare:main/${room}`, {
       at: Number.MAX_SAFE_INTEGER,
-      came: [],
-      gone: ["orla"],
+      joined: [],
+      left: ["orla"],
     });
-    expect(await api("PUT", "/orla", {})).toMatchObject({ status: 403 });
+    expect(await callBans("PUT", "/orla", {})).toMatchObject({ status: 403 });
   });
 
   it("[D4] spare an admin who is somewhere here", async () => {
-    const room = freshRoom();
-    await (await join(room, "otto", { role: "admin" })).welcome();
-    await known("otto", room);
-    expect(await api("PUT", "/otto", {})).toMatchObject({ status: 403 });
+    const room = makeRoomName();
+    await (await joinRoom(room, "otto", { role: "admin" })).waitForWelcome();
+    await waitUntilKnown("otto", room);
+    expect(await callBans("PUT", "/otto", {})).toMatchObject({ status: 403 });
   });
 });
 
 describe("a ban in a room", () => {
   it("[D5] outlasts the room: cleaned up and made anew, it keeps them out, and no other room does", async () => {
-    const room = freshRoom();
-    const hanna = await join(room, "hanna", { role: "host", rooms: ["main/*"] });
-    await hanna.welcome();
+    const room = makeRoomName();
+    const hanna = await joinRoom(room, "hanna", { role: "host", rooms: ["main/*"] });
+    await hanna.waitForWelcome();
     hanna.do("1", "moderation", "ban", { user: "dora", reason: "enough" });
     await vi.waitFor(async () => {
       const row = await env.DB.prepare("select * from bans where user = 'dora'").first();
@@ -199,14 +205,14 @@ describe("a ban in a room", () => {
     });
     expect(gone.status).toBe(200);
     await vi.waitFor(async () => expect((await objectOf(room).fetch("http://room/")).status).toBe(404));
-    expect(await (await join(room, "dora")).bye()).toMatchObject({
+    expect(await (await joinRoom(room, "dora")).waitForBye()).toMatchObject({
       code: 4403,
       reason: "You are banned from this room: enough",
     });
-    expect(await (await join(freshRoom(), "dora")).welcome()).toMatchObject({ t: "welcome" });
+    expect(await (await joinRoom(makeRoomName(), "dora")).waitForWelcome()).toMatchObject({ t: "welcome" });
 
-    const back = await join(room, "hanna", { role: "host", rooms: ["main/*"] });
-    await back.welcome();
+    const back = await joinRoom(room, "hanna", { role: "host", rooms: ["main/*"] });
+    await back.waitForWelcome();
     back.do("2", "moderation", "unban", { user: "dora" });
     await vi.waitFor(async () =>
       expect(
@@ -214,15 +220,18 @@ describe("a ban in a room", () => {
         "kept as one that is over",
       ).toMatchObject({ until_ms: 0, reason: null }),
     );
-    expect(await (await join(room, "dora")).welcome()).toMatchObject({ t: "welcome" });
+    expect(await (await joinRoom(room, "dora")).waitForWelcome()).toMatchObject({ t: "welcome" });
   });
 
   it("[D5] that an edge did not know of ends the connection as soon as the room has told who came", async () => {
-    const room = freshRoom();
+    const room = makeRoomName();
     // Past the edge, as one would come whose answer was older than the ban.
     const write = { n: 1, scope: "room", user: "eve", by: "hanna", at: 1, isLifted: false };
-    await keeperOf(env as unknown as CloudflareEnv)?.writes({ kind: "main", id: room }, { writes: [write] });
-    const { forwardSocket } = await import("../../src/platform/edge/forward");
+    await openBanService(env as unknown as CloudflareEnv)?.applyWrites(
+      { kind: "main", id: room },
+      { writes: [write] },
+    );
+    const { forwardSocket } = await import("../../src/edge/forward");
     const hello = {
       conn: "c".repeat(16),
       user: "eve",
@@ -234,83 +243,89 @@ describe("a ban in a room", () => {
     };
     const { webSocket } = await objectOf(room).fetch(forwardSocket("main", room, hello));
     if (!webSocket) throw new Error("not a socket");
-    expect(await new Visitor(webSocket).bye()).toMatchObject({ code: 4403 });
+    expect(await new SocketClient(webSocket).waitForBye()).toMatchObject({ code: 4403 });
   });
 });
 
 describe("a ban that was lifted", () => {
   it("[D5] is not set again by the call that set it, should that come late or twice", async () => {
-    const room = freshRoom();
+    const room = makeRoomName();
     const scope = "room" as const;
     const set = { n: 1, scope, user: "lena", by: "hanna", at: 10, isLifted: false };
     const lift = { ...set, n: 2, at: 20, isLifted: true };
     const write = (one: typeof set) =>
-      keeperOf(env as unknown as CloudflareEnv)?.writes({ kind: "main", id: room }, { writes: [one] });
+      openBanService(env as unknown as CloudflareEnv)?.applyWrites(
+        { kind: "main", id: room },
+        { writes: [one] },
+      );
     for (const one of [set, lift, set]) await write(one);
-    expect(await (await join(room, "lena")).welcome()).toMatchObject({ t: "welcome" });
+    expect(await (await joinRoom(room, "lena")).waitForWelcome()).toMatchObject({ t: "welcome" });
     // Nor where the end was heard of first.
     for (const one of [lift, set]) await write({ ...one, user: "mara" });
-    expect(await (await join(room, "mara")).welcome()).toMatchObject({ t: "welcome" });
+    expect(await (await joinRoom(room, "mara")).waitForWelcome()).toMatchObject({ t: "welcome" });
     await write({ ...set, at: 30 });
-    expect(await (await join(room, "lena")).bye()).toMatchObject({ code: 4403 });
+    expect(await (await joinRoom(room, "lena")).waitForBye()).toMatchObject({ code: 4403 });
   });
 });
 
 describe("a user's object", () => {
   it("[D5] knows where its user is, and nothing of that once they have left and somebody else came", async () => {
-    const room = freshRoom();
-    const fay = await join(room, "fay");
-    await fay.welcome();
-    await known("fay", room);
-    const hanna = await join(room, "hanna", { role: "host", rooms: ["main/*"] });
-    await hanna.welcome();
+    const room = makeRoomName();
+    const fay = await joinRoom(room, "fay");
+    await fay.waitForWelcome();
+    await waitUntilKnown("fay", room);
+    const hanna = await joinRoom(room, "hanna", { role: "host", rooms: ["main/*"] });
+    await hanna.waitForWelcome();
     hanna.do("1", "moderation", "kick", { user: "fay" });
-    await fay.bye();
-    await join(room, "gabi");
-    await vi.waitFor(async () => expect(await objectOfUser("fay").places("fay")).toEqual([]));
+    await fay.waitForBye();
+    await joinRoom(room, "gabi");
+    await vi.waitFor(async () => expect(await objectOfUser("fay").listLocations("fay")).toEqual([]));
   });
 
   it("[D5] forgets a room that is not there any more", async () => {
     const object = objectOfUser("gus");
-    await object.moved("cloudflare:main/never-was", came("gus", 1));
-    await object.changed("gus");
-    expect(await object.places("gus")).toEqual([]);
+    await object.updatePresence("cloudflare:main/never-was", presenceOf("gus", 1));
+    await object.notifyRooms("gus");
+    expect(await object.listLocations("gus")).toEqual([]);
   });
 
   it("[D5] tells again later a room that could not be told, and everybody at each change", async () => {
     const object = objectOfUser("ida");
     // No ROOMS_URL here, so PartyKit's rooms are out of reach.
-    await object.moved("partykit:main/far", came("ida", 1));
-    await object.changed("ida");
-    expect(await object.places("ida")).toEqual(["partykit:main/far"]);
+    await object.updatePresence("partykit:main/far", presenceOf("ida", 1));
+    await object.notifyRooms("ida");
+    expect(await object.listLocations("ida")).toEqual(["partykit:main/far"]);
     const alarm = await runInDurableObject(object, (_, state) => state.storage.getAlarm());
     expect(alarm).toBeGreaterThan(Date.now() - 1_000);
     await runDurableObjectAlarm(object);
-    await object.changed("ida");
+    await object.notifyRooms("ida");
     const waiting = await runInDurableObject(object, (_, state) => state.storage.list({ prefix: "t/" }));
-    expect([...waiting.values()]).toMatchObject([{ user: "ida", places: ["partykit:main/far"], tries: 1 }]);
+    expect([...waiting.values()]).toMatchObject([
+      { user: "ida", locations: ["partykit:main/far"], tries: 1 },
+    ]);
   });
 
   it("[D5] takes no notice of a word that comes too late", async () => {
     const object = objectOfUser("jan");
-    await object.moved("cloudflare:main/x", came("jan", 10));
-    await object.moved("cloudflare:main/x", { at: 5, came: [], gone: ["jan"] });
-    expect(await object.places("jan")).toEqual(["cloudflare:main/x"]);
-    await object.moved("cloudflare:main/x", { at: 10, came: [], gone: ["jan"] });
-    expect(await object.places("jan")).toEqual([]);
+    await object.updatePresence("cloudflare:main/x", presenceOf("jan", 10));
+    await object.updatePresence("cloudflare:main/x", { at: 5, joined: [], left: ["jan"] });
+    expect(await object.listLocations("jan")).toEqual(["cloudflare:main/x"]);
+    await object.updatePresence("cloudflare:main/x", { at: 10, joined: [], left: ["jan"] });
+    expect(await object.listLocations("jan")).toEqual([]);
   });
 
   it("[D5] takes nobody for somebody else, whatever they are called", async () => {
     const users = ["kim", "kim/", "kim%2F", "k", "\u{1f4a5}".repeat(128)];
-    for (const user of users) await objectOfUser(user).moved("cloudflare:main/x", came(user, 1));
-    await objectOfUser("kim").moved("cloudflare:main/x", { at: 2, came: [], gone: ["kim"] });
-    const places = await Promise.all(users.map((user) => objectOfUser(user).places(user)));
+    for (const user of users)
+      await objectOfUser(user).updatePresence("cloudflare:main/x", presenceOf(user, 1));
+    await objectOfUser("kim").updatePresence("cloudflare:main/x", { at: 2, joined: [], left: ["kim"] });
+    const places = await Promise.all(users.map((user) => objectOfUser(user).listLocations(user)));
     expect(places.map(({ length }) => length)).toEqual([0, 1, 1, 1, 1]);
   });
 });
 
-function came(user: string, at: number) {
-  return { at, came: [{ user, role: "player" as const }], gone: [] };
+function presenceOf(user: string, at: number) {
+  return { at, joined: [{ user, role: "player" as const }], left: [] };
 }
 
 describe("the address of a banned guest", () => {
@@ -338,36 +353,38 @@ describe("the address of a banned guest", () => {
       headers: { Upgrade: "websocket" },
     });
     if (!webSocket) throw new Error("not a socket");
-    return new Visitor(webSocket);
+    return new SocketClient(webSocket);
   };
 
   it.each(["room", "everywhere"])(
     "[D7] opens no new guest for a while, and no other address is closed (%s)",
     async (scope) => {
       const address = scope === "room" ? "192.0.2.1" : "192.0.2.2";
-      const room = freshRoom();
+      const room = makeRoomName();
       const { body } = await opened(address);
       const friend = await opened(address);
       const user = String(body.user);
       const guest = await joins(address, room, String(body.token));
-      await guest.welcome();
-      await known(user, room);
+      await guest.waitForWelcome();
+      await waitUntilKnown(user, room);
       if (scope === "everywhere") {
         const headers = { Authorization: `Bearer ${admin}` };
         const set = await ask(`/v1/bans/${user}`, "192.0.2.9", { method: "PUT", headers, body: "{}" });
         expect(set.status).toBe(200);
-        expect(await guest.bye()).toMatchObject({ code: 4403 });
+        expect(await guest.waitForBye()).toMatchObject({ code: 4403 });
       } else {
-        const [from] = await objectOfUser(user).addresses(user);
+        const [from] = await objectOfUser(user).listIpHashes(user);
         const write = { n: 1, scope, user, by: "hanna", at: Date.now(), isLifted: false, from };
-        await keeperOf(limited)?.writes({ kind: "main", id: room }, { writes: [write] });
+        await openBanService(limited)?.applyWrites({ kind: "main", id: room }, { writes: [write] });
       }
       const refused = await opened(address);
       expect(refused).toMatchObject({ status: 429, body: { code: "rate_limited" } });
       expect(Number(refused.body.retryAfterMs)).toBeGreaterThan(800_000);
       expect((await opened("192.0.2.10")).status).toBe(200);
       const stays = await joins(address, room, String(friend.body.token));
-      expect(await stays.welcome(), "who was a guest already still is").toMatchObject({ t: "welcome" });
+      expect(await stays.waitForWelcome(), "who was a guest already still is").toMatchObject({
+        t: "welcome",
+      });
     },
   );
 
@@ -375,25 +392,25 @@ describe("the address of a banned guest", () => {
     const address = "192.0.2.4";
     const { body } = await opened(address);
     const user = String(body.user);
-    const room = freshRoom();
+    const room = makeRoomName();
     const guest = await joins(address, room, String(body.token));
-    await guest.welcome();
-    await known(user, room);
+    await guest.waitForWelcome();
+    await waitUntilKnown(user, room);
     const write = { n: 1, scope: "everywhere", user, by: "ada", at: Date.now(), isLifted: false };
-    await keeperOf(limited)?.writes({ kind: "main", id: freshRoom() }, { writes: [write] });
+    await openBanService(limited)?.applyWrites({ kind: "main", id: makeRoomName() }, { writes: [write] });
     expect(await opened(address)).toMatchObject({ status: 429, body: { code: "rate_limited" } });
   });
 
   it("[D7] goes with a ban in a room", async () => {
-    const room = freshRoom();
+    const room = makeRoomName();
     const { body } = await opened("192.0.2.3");
     const guest = await joins("192.0.2.3", room, String(body.token));
-    await guest.welcome();
-    const hanna = await join(room, "hanna", { role: "host", rooms: ["main/*"] });
-    await hanna.welcome();
+    await guest.waitForWelcome();
+    const hanna = await joinRoom(room, "hanna", { role: "host", rooms: ["main/*"] });
+    await hanna.waitForWelcome();
     hanna.do("1", "moderation", "ban", { user: body.user });
-    expect(await guest.bye()).toMatchObject({ code: 4403 });
-    const frames = Object.values(await stored(room)).map((value) => JSON.stringify(value) ?? "");
+    expect(await guest.waitForBye()).toMatchObject({ code: 4403 });
+    const frames = Object.values(await readStored(room)).map((value) => JSON.stringify(value) ?? "");
     expect(frames.some((text) => /\\"user\\":\\"guest-[^}]*\\"from\\":\\"[\w-]{16}\\"/.test(text))).toBe(
       true,
     );
@@ -412,15 +429,15 @@ describe("a worker without the bindings", () => {
       code: "unavailable",
       message: expect.stringContaining("USERS"),
     });
-    const query = new URLSearchParams({ _pk: crypto.randomUUID(), token: await token({ user: "zoe" }) });
+    const query = new URLSearchParams({ _pk: crypto.randomUUID(), token: await mintToken({ user: "zoe" }) });
     const { webSocket } = await worker.fetch(
-      new Request(`http://tallyroom/parties/main/${freshRoom()}?${query}`, {
+      new Request(`http://tallyroom/parties/main/${makeRoomName()}?${query}`, {
         headers: { Upgrade: "websocket" },
       }),
       bare,
     );
     if (!webSocket) throw new Error("not a socket");
-    expect(await new Visitor(webSocket).welcome()).toMatchObject({ t: "welcome" });
+    expect(await new SocketClient(webSocket).waitForWelcome()).toMatchObject({ t: "welcome" });
   });
 });
 
@@ -436,7 +453,7 @@ describe("calls between platforms", () => {
     const word = await exports.default.fetch("http://tallyroom/parties/main/hall", {
       method: "PUT",
       headers: { "Tallyroom-Signature": `t=1,k=0000000000000000,v1=${"0".repeat(64)}` },
-      body: JSON.stringify({ feature: "moderation", word: {} }),
+      body: JSON.stringify({ feature: "moderation", message: {} }),
     });
     expect(word.status).toBe(401);
     let isRead = false;
@@ -454,7 +471,7 @@ describe("calls between platforms", () => {
       headers: { [SIGNATURE_HEADER]: `t=${Date.now()},k=0000000000000000,v1=${"0".repeat(64)}` },
       body: endless,
     });
-    expect(await readSigned(request, { present: env.BATCH_SECRET }, Date.now())).toMatchObject({
+    expect(await readSignedBody(request, { current: env.BATCH_SECRET }, Date.now())).toMatchObject({
       status: 401,
     });
     expect(isRead, "nobody has us read who does not know how we sign").toBe(false);
@@ -474,7 +491,10 @@ describe("calls between platforms", () => {
         });
     };
     const isBanned = async () => {
-      const answer = await keeperOf(env as unknown as CloudflareEnv)?.ask("rita", "main/replayed");
+      const answer = await openBanService(env as unknown as CloudflareEnv)?.fetchBans(
+        "rita",
+        "main/replayed",
+      );
       return answer?.bans.length === 1;
     };
     const now = Date.now();

@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { freshRoom, objectOf, request, token, Visitor } from "./visit";
+import { makeRoomName, mintToken, objectOf, requestRoom, SocketClient } from "./socket-client";
 
 const MINUTE_MS = 60_000;
 
@@ -17,7 +17,7 @@ afterEach(() => {
 const batch = () => vi.spyOn(Object.getPrototypeOf(env.DB) as D1Database, "batch");
 
 /** The kind's board, by player. */
-async function totals(room: string): Promise<Record<string, number>> {
+async function readTotals(room: string): Promise<Record<string, number>> {
   const { results } = await env.DB.prepare(
     "select user, -score as points from scores join rankings on id = ranking where board = ?1 and period = 'all'",
   )
@@ -26,20 +26,20 @@ async function totals(room: string): Promise<Record<string, number>> {
   return Object.fromEntries(results.map(({ user, points }) => [user, points]));
 }
 
-async function hall(users: readonly string[]) {
-  const room = freshRoom();
+async function openHall(users: readonly string[]) {
+  const room = makeRoomName();
   const visitors = await Promise.all(
     users.map(async (user) => {
-      const claims = await token({ user });
-      const visitor = await Visitor.join(room, { token: claims, _pk: crypto.randomUUID() });
-      await visitor.welcome();
+      const claims = await mintToken({ user });
+      const visitor = await SocketClient.join(room, { token: claims, _pk: crypto.randomUUID() });
+      await visitor.waitForWelcome();
       return visitor;
     }),
   );
   const award = async (user: string) => {
-    const { status } = await request(room, {
+    const { status } = await requestRoom(room, {
       method: "POST",
-      headers: { Authorization: `Bearer ${await token({ user: "ada", role: "admin" })}` },
+      headers: { Authorization: `Bearer ${await mintToken({ user: "ada", role: "admin" })}` },
       body: JSON.stringify({ id: crypto.randomUUID(), f: "scores", a: "award", d: { user, points: 1 } }),
     });
     expect(status).toBe(200);
@@ -51,7 +51,7 @@ async function hall(users: readonly string[]) {
 describe("while the database is away", () => {
   it("[K3] [R4] a room asks less and less, and sends what gathered meanwhile in as many calls as there were quarters of an hour, not awards", async () => {
     const users = ["ann", "bob", "cat"];
-    const { room, award, ring } = await hall(users);
+    const { room, award, ring } = await openHall(users);
     const away = batch().mockRejectedValue(new Error("D1_ERROR: D1 DB is overloaded."));
     let awards = 0;
     for (let second = 0; second < 600; second += 10) {
@@ -63,14 +63,14 @@ describe("while the database is away", () => {
     const tries = away.mock.calls.length;
     expect(tries).toBeGreaterThan(5);
     expect(tries).toBeLessThan(30);
-    expect(await totals(room)).toEqual({});
+    expect(await readTotals(room)).toEqual({});
     away.mockRestore();
     const back = batch();
     await vi.waitFor(
       async () => {
         vi.setSystemTime(Date.now() + 15_000);
         await ring();
-        expect(await totals(room)).toEqual(Object.fromEntries(users.map((user) => [user, awards])));
+        expect(await readTotals(room)).toEqual(Object.fromEntries(users.map((user) => [user, awards])));
       },
       { timeout: 20_000, interval: 200 },
     );
@@ -79,7 +79,7 @@ describe("while the database is away", () => {
   }, 60_000);
 
   it("[R2] [R5] one that never answers stops no timer; what it did after all counts once", async () => {
-    const { room, visitors, award, ring } = await hall(["dan", "eve"]);
+    const { room, visitors, award, ring } = await openHall(["dan", "eve"]);
     const [dan, eve] = visitors;
     await award("dan");
     const real = env.DB.batch.bind(env.DB);
@@ -99,13 +99,13 @@ describe("while the database is away", () => {
     });
     hanging.mockRestore();
     await late[0]?.();
-    expect(await totals(room)).toEqual({ dan: 1 });
+    expect(await readTotals(room)).toEqual({ dan: 1 });
     await award("dan");
     await vi.waitFor(
       async () => {
         vi.setSystemTime(Date.now() + 15_000);
         await ring();
-        expect(await totals(room)).toEqual({ dan: 2 });
+        expect(await readTotals(room)).toEqual({ dan: 2 });
       },
       { timeout: 20_000, interval: 200 },
     );

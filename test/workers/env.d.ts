@@ -10,7 +10,7 @@ declare global {
       ADDRESSES: DurableObjectNamespace<InstanceType<typeof Addresses>>;
       BOARDS: DurableObjectNamespace<InstanceType<typeof Boards>>;
       DB: D1Database;
-      /** The shipped migrations, for test/workers/migrated.ts. */
+      /** The shipped migrations, for test/workers/migrate.ts. */
       MIGRATIONS: import("cloudflare:test").D1Migration[];
       AUTH_SECRET: string;
       BATCH_SECRET: string;

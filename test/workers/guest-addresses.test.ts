@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { main } from "../../src/kinds/main";
-import type { CloudflareEnv } from "../../src/platform/cloudflare";
+import type { CloudflareEnv } from "../../src/platforms/cloudflare";
 import { serve } from "../../src/worker/serve";
-import { freshRoom, token, Visitor } from "./visit";
+import { makeRoomName, mintToken, SocketClient } from "./socket-client";
 
 // The pool's own worker has the limits of addresses off, since nobody tells it one.
 const limited = { ...env, GUEST_LIMIT: "60/900" } as unknown as CloudflareEnv;
@@ -14,12 +14,16 @@ function ask(path: string, address: string, init: RequestInit = {}): Promise<Res
   return Promise.resolve(worker.fetch(new Request(`http://tallyroom${path}`, { ...init, headers }), limited));
 }
 
-async function join(room: string, address: string, query: Record<string, string> = {}): Promise<Visitor> {
+async function join(
+  room: string,
+  address: string,
+  query: Record<string, string> = {},
+): Promise<SocketClient> {
   const search = new URLSearchParams({ _pk: crypto.randomUUID(), ...query });
   const init = { headers: { Upgrade: "websocket" } };
   const { webSocket } = await ask(`/parties/main/${room}?${search}`, address, init);
   if (!webSocket) throw new Error("not a socket");
-  return new Visitor(webSocket);
+  return new SocketClient(webSocket);
 }
 
 async function stockpiled(address: string): Promise<string> {
@@ -27,57 +31,57 @@ async function stockpiled(address: string): Promise<string> {
   return ((await opened.json()) as { token: string }).token;
 }
 
-const host = (room: string) => token({ user: "hanna", role: "host", rooms: [`main/${room}`] });
+const host = (room: string) => mintToken({ user: "hanna", role: "host", rooms: [`main/${room}`] });
 
 /** A room with its host and a guest of this address; answers what the guest is called. */
 async function withTroll(room: string, address: string) {
   const hanna = await join(room, "192.0.2.99", { token: await host(room) });
-  await hanna.welcome();
+  await hanna.waitForWelcome();
   const troll = await join(room, address);
-  const { you } = (await troll.welcome()) as unknown as { you: { user: string } };
+  const { you } = (await troll.waitForWelcome()) as unknown as { you: { user: string } };
   return { hanna, troll, user: you.user };
 }
 
 describe("what a room does about a guest", () => {
   it("[D8] holds for a new tab at the address, a stockpiled token, and nobody elsewhere", async () => {
-    const room = freshRoom();
+    const room = makeRoomName();
     const address = "192.0.2.51";
     const stocked = await stockpiled(address);
     const { hanna, user } = await withTroll(room, address);
     hanna.do("m", "moderation", "mute", { user });
-    await hanna.heard("moderation", "muted");
+    await hanna.waitForEvent("moderation", "muted");
     for (const query of [{}, { token: stocked }] as Record<string, string>[]) {
       const again = await join(room, address, query);
-      await again.welcome();
+      await again.waitForWelcome();
       again.say("1", "me again");
       expect(await again.nack()).toMatchObject({ id: "1", code: "muted" });
     }
     const far = await join(room, "192.0.2.52");
-    await far.welcome();
+    await far.waitForWelcome();
     far.say("1", "from elsewhere");
-    expect(await hanna.heard("chat", "said")).toMatchObject({ d: { text: "from elsewhere" } });
+    expect(await hanna.waitForEvent("chat", "said")).toMatchObject({ d: { text: "from elsewhere" } });
   });
 
   it("[D8] keeps stockpiled tokens out of the room after a ban, with the time to come back", async () => {
-    const room = freshRoom();
+    const room = makeRoomName();
     const address = "192.0.2.53";
     const tokens = [await stockpiled(address), await stockpiled(address)];
     const { hanna, troll, user } = await withTroll(room, address);
     hanna.do("b", "moderation", "ban", { user });
-    expect(await troll.bye()).toMatchObject({ code: 4403 });
+    expect(await troll.waitForBye()).toMatchObject({ code: 4403 });
     for (const token of tokens) {
-      const refused = await (await join(room, address, { token })).bye();
+      const refused = await (await join(room, address, { token })).waitForBye();
       expect(refused).toMatchObject({ code: 4429 });
       expect(Number(refused.retryAfterMs)).toBeGreaterThan(800_000);
     }
-    const elsewhere = await join(freshRoom(), address, { token: String(tokens[0]) });
-    expect(await elsewhere.welcome(), "another room").toMatchObject({ t: "welcome" });
+    const elsewhere = await join(makeRoomName(), address, { token: String(tokens[0]) });
+    expect(await elsewhere.waitForWelcome(), "another room").toMatchObject({ t: "welcome" });
   });
 });
 
 describe("GET of a room", () => {
   it("[H3] lists its members to its host and to nobody who is banned", async () => {
-    const room = freshRoom();
+    const room = makeRoomName();
     const address = "192.0.2.54";
     const { user } = await withTroll(room, address);
     const look = async (bearer: string) => {
@@ -91,9 +95,9 @@ describe("GET of a room", () => {
         { user, role: "player", guest: true, connections: 1 },
       ],
     });
-    const other = await token({ user: "gone", role: "host", rooms: ["main/*"] });
+    const other = await mintToken({ user: "gone", role: "host", rooms: ["main/*"] });
     expect(await look(other)).toHaveProperty("members");
-    const headers = { Authorization: `Bearer ${await token({ user: "ada", role: "admin" })}` };
+    const headers = { Authorization: `Bearer ${await mintToken({ user: "ada", role: "admin" })}` };
     const banned = await ask("/v1/bans/gone", address, { method: "PUT", headers, body: "{}" });
     expect(banned.status).toBe(200);
     expect(await look(other)).not.toHaveProperty("members");

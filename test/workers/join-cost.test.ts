@@ -1,8 +1,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, expect, it, vi } from "vitest";
-import { shareOf } from "../../src/platform/bans/user-share";
-import { freshRoom, objectOf, token, Visitor } from "./visit";
+import { shardOf } from "../../src/services/directory/shard";
+import { makeRoomName, mintToken, objectOf, SocketClient } from "./socket-client";
 
 /** What a join and its leaving may write: docs/decisions/0011. The address's window is apart: it is off here. */
 const MAX_ROWS = 8;
@@ -37,24 +37,24 @@ function rowsOf(name: string, [first]: unknown[]): number {
 }
 
 it("[D9] a join and its leaving ask the database nothing, and write 8 rows at most", async () => {
-  const room = freshRoom();
+  const room = makeRoomName();
   const user = `user-${room}`;
-  const users = env.USERS.getByName(shareOf(user));
-  const places = () => users.places(user);
+  const users = env.USERS.getByName(shardOf(user));
+  const places = () => users.listLocations(user);
   // Somebody is there, the share has read its bans, and everything has come to rest.
-  const host = await Visitor.join(room, {
+  const host = await SocketClient.join(room, {
     _pk: crypto.randomUUID(),
-    token: await token({ user: "somebody" }),
+    token: await mintToken({ user: "somebody" }),
   });
-  await host.welcome();
+  await host.waitForWelcome();
   await users.ask(user, `main/${room}`);
   await vi.waitFor(async () => {
     const marker = await runInDurableObject(users, (_, { storage }) => storage.get("bans"));
     expect(marker).toBeDefined();
   });
   await vi.waitFor(async () => {
-    const object = env.USERS.getByName(shareOf("somebody"));
-    expect(await object.places("somebody")).toContain(`cloudflare:main/${room}`);
+    const object = env.USERS.getByName(shardOf("somebody"));
+    expect(await object.listLocations("somebody")).toContain(`cloudflare:main/${room}`);
   });
 
   const rows: string[] = [];
@@ -74,15 +74,18 @@ it("[D9] a join and its leaving ask the database nothing, and write 8 rows at mo
       watch(Object.getPrototypeOf(instance) as object, found, (name) => invocations.push(`${who}.${name}`));
     });
   }
-  const visitor = await Visitor.join(room, { _pk: crypto.randomUUID(), token: await token({ user }) });
-  await visitor.welcome();
+  const visitor = await SocketClient.join(room, {
+    _pk: crypto.randomUUID(),
+    token: await mintToken({ user }),
+  });
+  await visitor.waitForWelcome();
   await vi.waitFor(async () => expect(await places()).toContain(`cloudflare:main/${room}`));
   visitor.socket.close(1000);
-  await host.heard("presence", "left", 15_000);
+  await host.waitForEvent("presence", "left", 15_000);
   expect(queries).toBe(0);
   // Who comes next brings the word that they went.
   const [counted, called] = [rows.length, invocations.length];
-  await Visitor.join(room, { _pk: crypto.randomUUID(), token: await token({ user: "next" }) });
+  await SocketClient.join(room, { _pk: crypto.randomUUID(), token: await mintToken({ user: "next" }) });
   await vi.waitFor(async () => expect(await places()).toEqual([]));
   expect(invocations.slice(0, called)).toEqual([
     ...["user.ask", "room.fetch", "user.moved"],

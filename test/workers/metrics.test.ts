@@ -1,13 +1,13 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { openBoardBook } from "../../src/boards/board-book";
 import { main } from "../../src/kinds/main";
-import { appOf } from "../../src/worker/app";
+import { createBoardRegistry } from "../../src/services/boards/store/board-registry";
+import { createApp } from "../../src/worker/app";
 import { CountedDatabase } from "./boards/database";
 
 /** A worker of its own, whose database fails or hangs when it is told to. */
-function worker() {
+function openWorker() {
   const counted = new CountedDatabase();
   let how: "well" | "fails" | "hangs" = "well";
   const db = new Proxy(counted.db, {
@@ -22,7 +22,7 @@ function worker() {
       return () => hanging;
     },
   });
-  const app = appOf(new Set(["main"]), openBoardBook([main]));
+  const app = createApp(new Set(["main"]), createBoardRegistry([main]));
   return {
     is: (now: typeof how) => {
       how = now;
@@ -37,7 +37,7 @@ function worker() {
 }
 
 /** Every sample of a text in Prometheus' format; throws where it is not one (version 0.0.4). */
-function samples(text: string): Map<string, number> {
+function parseSamples(text: string): Map<string, number> {
   expect(text.endsWith("\n")).toBe(true);
   const found = new Map<string, number>();
   const typed = new Set<string>();
@@ -68,11 +68,11 @@ function samples(text: string): Map<string, number> {
 
 describe("GET /metrics", () => {
   it("is Prometheus' text, counts what was told, and never has a line more", async () => {
-    const { get } = worker();
+    const { get } = openWorker();
     const scrape = async () => {
       const response = await get("/metrics");
       expect(response.headers.get("Content-Type")).toBe("text/plain; version=0.0.4; charset=utf-8");
-      return samples(await response.text());
+      return parseSamples(await response.text());
     };
     const before = await scrape();
     expect(before.size).toBeGreaterThan(40);
@@ -102,7 +102,7 @@ describe("GET /metrics", () => {
 
 describe("GET /health", () => {
   it("tells in one reading that the database answers, and what waits for an operator", async () => {
-    const { get } = worker();
+    const { get } = openWorker();
     await env.DB.prepare(
       "insert into set_aside (room, epoch, n, own_only, entry, reason, at) values ('main/a', 'e', 1, 0, '{}', 'why', 1)",
     ).run();
@@ -121,7 +121,7 @@ describe("GET /health", () => {
 
   it("says within seconds that the database fails or does not answer, and asks it once however many look", async () => {
     for (const how of ["fails", "hangs"] as const) {
-      const { get, is } = worker();
+      const { get, is } = openWorker();
       is(how);
       const startedAt = performance.now();
       const all = await Promise.all(Array.from({ length: 50 }, () => get("/health")));
@@ -133,9 +133,9 @@ describe("GET /health", () => {
         problems: [expect.stringMatching(/^The database is away: /)],
       });
       const text = await (await get("/metrics")).text();
-      expect(samples(text).get("tallyroom_database_up")).toBe(0);
+      expect(parseSamples(text).get("tallyroom_database_up")).toBe(0);
     }
-    const text = await (await worker().get("/metrics")).text();
-    expect(samples(text).get('tallyroom_database_calls_total{for="health",outcome="failed"}')).toBe(2);
+    const text = await (await openWorker().get("/metrics")).text();
+    expect(parseSamples(text).get('tallyroom_database_calls_total{for="health",outcome="failed"}')).toBe(2);
   }, 20_000);
 });

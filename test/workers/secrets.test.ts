@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { attachments, freshRoom, stored, token, Visitor } from "./visit";
+import { makeRoomName, mintToken, readAttachments, readStored, SocketClient } from "./socket-client";
 
 /** What a thief of the storage must not find: whoever has one of these is somebody else. */
 const secrets = (...tokens: string[]) => [
@@ -10,31 +10,31 @@ const secrets = (...tokens: string[]) => [
 
 describe("what outlives a room's sleep", () => {
   it("[T5] holds no token, nor what names a guest's tab", async () => {
-    const room = freshRoom();
+    const room = makeRoomName();
     const tab = crypto.randomUUID();
-    const brought = await token({ user: "ann" });
-    const ann = await Visitor.join(room, { token: brought, _pk: tab });
-    const guest = await Visitor.join(room, { _pk: tab });
-    const given = (await guest.welcome()).you?.token ?? "";
+    const brought = await mintToken({ user: "ann" });
+    const ann = await SocketClient.join(room, { token: brought, _pk: tab });
+    const guest = await SocketClient.join(room, { _pk: tab });
+    const given = (await guest.waitForWelcome()).you?.token ?? "";
     expect(given.split(".")).toHaveLength(3);
     ann.say("1", "a line");
-    await guest.heard("chat", "said");
+    await guest.waitForEvent("chat", "said");
 
-    const kept = JSON.stringify([await stored(room), await attachments(room)]);
+    const kept = JSON.stringify([await readStored(room), await readAttachments(room)]);
     expect(kept, "this is the room").toContain("a line");
     const found = [...secrets(brought, given), tab].filter((secret) => kept.includes(secret));
     expect(found).toEqual([]);
   });
 
   it("is at most 512 bytes a socket, whatever its user is called", async () => {
-    const room = `${freshRoom()}-`.padEnd(64, "r");
+    const room = `${makeRoomName()}-`.padEnd(64, "r");
     const user = "🦊".repeat(128);
-    const fox = await Visitor.join(room, {
-      token: await token({ user, name: "🦊".repeat(40), role: "host", rooms: [`main/${room}`] }),
+    const fox = await SocketClient.join(room, {
+      token: await mintToken({ user, name: "🦊".repeat(40), role: "host", rooms: [`main/${room}`] }),
       _pk: "t".repeat(1_000),
     });
-    expect((await fox.welcome()).you?.user).toBe(user);
-    const [kept] = await attachments(room);
+    expect((await fox.waitForWelcome()).you?.user).toBe(user);
+    const [kept] = await readAttachments(room);
     expect(kept).toMatchObject({ __pk: {}, __user: { x: expect.any(Number) } });
     // A reader who is paused keeps a number and a time more.
     const paused = { ...(kept as object), c: Number.MAX_SAFE_INTEGER, p: Date.now() };
@@ -50,10 +50,10 @@ describe("what outlives a room's sleep", () => {
 /** The runtime tells a size only of what is too large. The two bytes are the version that stands before any value. */
 function attachmentBytes(value: unknown): number {
   const tooLarge = "x".repeat(20_000);
-  return 2 + sizeToldOf([value, tooLarge]) - sizeToldOf([tooLarge]);
+  return 2 + readRejectedSize([value, tooLarge]) - readRejectedSize([tooLarge]);
 }
 
-function sizeToldOf(value: unknown): number {
+function readRejectedSize(value: unknown): number {
   try {
     new WebSocketPair()[1].serializeAttachment(value);
   } catch (error) {

@@ -1,10 +1,10 @@
 import { codePoints } from "../../src/protocol/codec";
-import { part, write } from "./part";
+import { getElement, setText } from "./part";
 
 /** As long as the room takes a message, in code points. */
-const MOST = 500;
+const MAX_LENGTH = 500;
 /** From here on the rest is counted aloud. */
-const NEARLY = 60;
+const WARN_LENGTH = 60;
 
 export interface Composer {
   focus(): void;
@@ -13,17 +13,17 @@ export interface Composer {
 }
 
 export function openComposer(act: { say(text: string): void; typing(): void }): Composer {
-  const form = part("composer", HTMLFormElement);
-  const message = part("message", HTMLTextAreaElement);
-  const left = part("message-left", HTMLElement);
-  const send = part("send", HTMLButtonElement);
+  const form = getElement("composer", HTMLFormElement);
+  const message = getElement("message", HTMLTextAreaElement);
+  const remaining = getElement("message-left", HTMLElement);
+  const send = getElement("send", HTMLButtonElement);
 
   const draw = () => {
     const text = message.value.trim();
-    const over = codePoints(text) - MOST;
-    send.disabled = text === "" || over > 0;
-    left.classList.toggle("over", over > 0);
-    write(left, over > 0 ? `${over} too many` : over > -NEARLY ? `${-over} left` : "");
+    const excess = codePoints(text) - MAX_LENGTH;
+    send.disabled = text === "" || excess > 0;
+    remaining.classList.toggle("over", excess > 0);
+    setText(remaining, excess > 0 ? `${excess} too many` : excess > -WARN_LENGTH ? `${-excess} left` : "");
     // Where `field-sizing` is known the style sheet does this.
     if (CSS.supports("field-sizing", "content")) return;
     message.style.height = "auto";

@@ -1,39 +1,39 @@
-import { part, write } from "./part";
-import { readName, readRoom } from "./place";
+import { getElement, setText } from "./part";
+import { parseRoomName, parseUserName } from "./place";
 
-export interface Door {
+export interface JoinForm {
   show(known: { name: string | undefined; room: string; invited: boolean }): void;
   hide(): void;
 }
 
 /** Where one says who one is and where one is going. */
-export function openDoor(join: (name: string, room: string) => void): Door {
-  const page = part("join", HTMLElement);
-  const name = part("name", HTMLInputElement);
-  const room = part("room-name", HTMLInputElement);
+export function openJoinForm(join: (name: string, room: string) => void): JoinForm {
+  const page = getElement("join", HTMLElement);
+  const name = getElement("name", HTMLInputElement);
+  const room = getElement("room-name", HTMLInputElement);
 
-  part("join-form", HTMLFormElement).addEventListener("submit", (event) => {
+  getElement("join-form", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();
-    const readable = { name: readName(name.value), room: readRoom(room.value) };
-    complain(
+    const parsed = { name: parseUserName(name.value), room: parseRoomName(room.value) };
+    showProblem(
       room,
       "room-problem",
-      readable.room ? "" : "Letters from a to z, digits, dots, dashes and underscores, 64 at most.",
+      parsed.room ? "" : "Letters from a to z, digits, dots, dashes and underscores, 64 at most.",
     );
-    complain(name, "name-problem", readable.name ? "" : "A name has 1 to 40 characters.");
-    if (readable.name && readable.room) join(readable.name, readable.room);
-    else (readable.name ? room : name).focus();
+    showProblem(name, "name-problem", parsed.name ? "" : "A name has 1 to 40 characters.");
+    if (parsed.name && parsed.room) join(parsed.name, parsed.room);
+    else (parsed.name ? room : name).focus();
   });
   for (const field of [name, room])
-    field.addEventListener("input", () => complain(field, `${field.name}-problem`, ""));
+    field.addEventListener("input", () => showProblem(field, `${field.name}-problem`, ""));
 
   return {
     show(known) {
       name.value = known.name ?? "";
       room.value = known.room;
-      write(part("join-title", HTMLElement), known.invited ? `Join ${known.room}` : "Come on in");
-      write(
-        part("join-text", HTMLElement),
+      setText(getElement("join-title", HTMLElement), known.invited ? `Join ${known.room}` : "Come on in");
+      setText(
+        getElement("join-text", HTMLElement),
         known.invited
           ? "You have been invited to this room. Who shall the others see?"
           : "Choose a name and a room. Whoever has the room’s link can join you there.",
@@ -50,7 +50,7 @@ export function openDoor(join: (name: string, room: string) => void): Door {
   };
 }
 
-function complain(field: HTMLInputElement, problemId: string, problem: string): void {
-  write(part(problemId, HTMLElement), problem);
+function showProblem(field: HTMLInputElement, problemId: string, problem: string): void {
+  setText(getElement(problemId, HTMLElement), problem);
   field.setAttribute("aria-invalid", String(problem !== ""));
 }

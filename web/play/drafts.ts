@@ -6,10 +6,10 @@ export interface Draft {
   text: string;
   /** On the room's clock. */
   at: number;
-  fate: Fate;
+  state: DraftState;
 }
 
-export type Fate =
+export type DraftState =
   /** The client has it, and will bring it to the room. */
   | { is: "waiting" }
   | { is: "refused"; code: string; message: string; retryAt?: number }
@@ -29,19 +29,19 @@ export class Drafts {
   }
 
   add(op: string, text: string, at: number): void {
-    this.#list = [...this.#list, { op, text, at, fate: { is: "waiting" } }];
+    this.#list = [...this.#list, { op, text, at, state: { is: "waiting" } }];
   }
 
   /** To be tried again; answers its text. */
-  renew(op: string): string | undefined {
-    this.#become(op, { is: "waiting" });
+  retry(op: string): string | undefined {
+    this.#setState(op, { is: "waiting" });
     return this.#list.find((draft) => draft.op === op)?.text;
   }
 
-  failed(op: string, { code, message, retryAfterMs }: ActionError, now: number): void {
-    if (code === "unknown_outcome") return this.#become(op, { is: "unknown" });
+  markFailed(op: string, { code, message, retryAfterMs }: ActionError, now: number): void {
+    if (code === "unknown_outcome") return this.#setState(op, { is: "unknown" });
     const retryAt = retryAfterMs === undefined ? {} : { retryAt: now + retryAfterMs };
-    this.#become(op, { is: "refused", code, message, ...retryAt });
+    this.#setState(op, { is: "refused", code, message, ...retryAt });
   }
 
   remove(op: string): void {
@@ -49,13 +49,13 @@ export class Drafts {
   }
 
   /** When the waits end that refusals asked for. */
-  waits(now: number): number[] {
-    return this.#list.flatMap(({ fate }) =>
+  pendingRetryAts(now: number): number[] {
+    return this.#list.flatMap(({ state: fate }) =>
       fate.is === "refused" && fate.retryAt !== undefined && fate.retryAt > now ? [fate.retryAt] : [],
     );
   }
 
-  #become(op: string, fate: Fate): void {
-    this.#list = this.#list.map((draft) => (draft.op === op ? { ...draft, fate } : draft));
+  #setState(op: string, fate: DraftState): void {
+    this.#list = this.#list.map((draft) => (draft.op === op ? { ...draft, state: fate } : draft));
   }
 }

@@ -1,91 +1,91 @@
 import type { Status } from "../../src/client/room-client";
-import { hueOf, initialOf } from "./hue";
+import { toHue, toInitial } from "./hue";
 import type { Line } from "./lines";
-import { type Kept, make, part, write } from "./part";
-import { clockTime, dayName, exactTime } from "./times";
-import { fateWords } from "./words";
+import { createElement, getElement, type ListItem, setText } from "./part";
+import { formatClockTime, formatDay, formatExactTime } from "./times";
+import { draftStateText } from "./words";
 
-export interface LineView extends Kept {
+export interface LineView extends ListItem {
   draw(line: Line, link: Status, now: number): void;
 }
 
 /** One message. What people wrote goes in as text and never as anything else. */
 export function openLine(act: { sayAgain(op: string): void; discard(op: string): void }): LineView {
-  const element = make("li", "line");
-  const day = make("p", "day");
-  const avatar = make("span", "avatar");
-  const name = make("span", "name");
-  const time = make("time", "time");
-  const author = make("p", "author");
+  const element = createElement("li", "line");
+  const day = createElement("p", "day");
+  const avatar = createElement("span", "avatar");
+  const name = createElement("span", "name");
+  const time = createElement("time", "time");
+  const author = createElement("p", "author");
   // Each message says whose it is to those who hear them one by one; the group's heading is for the eye.
   author.ariaHidden = "true";
   author.append(name, time);
   avatar.ariaHidden = "true";
-  const whose = make("span", "unseen");
-  const text = make("span", "text");
+  const spokenAuthor = createElement("span", "unseen");
+  const text = createElement("span", "text");
   text.dir = "auto";
-  const bubble = make("p", "bubble");
-  bubble.append(whose, text);
+  const bubble = createElement("p", "bubble");
+  bubble.append(spokenAuthor, text);
   element.append(day, avatar, author, bubble);
 
   let op = "";
-  let fate: ReturnType<typeof openFate> | undefined;
+  let stateView: ReturnType<typeof openDraftState> | undefined;
   return {
     element,
     draw(line, link, now) {
       element.classList.toggle("mine", line.mine);
       element.classList.toggle("opens", line.opens);
       element.classList.toggle("closes", line.closes);
-      element.style.setProperty("--hue", hueOf(line.user));
+      element.style.setProperty("--hue", toHue(line.user));
       day.hidden = !line.newDay;
-      write(day, line.newDay ? dayName(line.at, now) : "");
-      write(avatar, initialOf(line.name));
-      write(name, line.mine ? "You" : line.name);
-      write(time, clockTime(line.at));
+      setText(day, line.newDay ? formatDay(line.at, now) : "");
+      setText(avatar, toInitial(line.name));
+      setText(name, line.mine ? "You" : line.name);
+      setText(time, formatClockTime(line.at));
       time.dateTime = new Date(line.at).toISOString();
-      time.title = exactTime(line.at);
-      write(whose, `${line.mine ? "You" : line.name}, ${clockTime(line.at)}: `);
-      write(text, line.text);
+      time.title = formatExactTime(line.at);
+      setText(spokenAuthor, `${line.mine ? "You" : line.name}, ${formatClockTime(line.at)}: `);
+      setText(text, line.text);
       if (!line.draft) {
-        fate?.element.remove();
-        fate = undefined;
+        stateView?.element.remove();
+        stateView = undefined;
         element.classList.remove("draft", "asks");
         return;
       }
       op = line.draft.op;
-      fate ??= openFate({ sayAgain: () => act.sayAgain(op), discard: () => act.discard(op) });
-      if (!fate.element.isConnected) element.append(fate.element);
-      const words = fateWords(line.draft.fate, link, now);
+      stateView ??= openDraftState({ sayAgain: () => act.sayAgain(op), discard: () => act.discard(op) });
+      if (!stateView.element.isConnected) element.append(stateView.element);
+      const words = draftStateText(line.draft.fate, link, now);
       element.classList.add("draft");
-      element.classList.toggle("asks", words.asks);
-      fate.draw(words);
+      element.classList.toggle("asks", words.needsDecision);
+      stateView.draw(words);
     },
   };
 }
 
 /** What has become of a message that the room has not taken yet. */
-function openFate(act: { sayAgain(): void; discard(): void }) {
-  const element = make("div", "fate");
+function openDraftState(act: { sayAgain(): void; discard(): void }) {
+  const element = createElement("div", "fate");
   // The refusal is announced once by itself; the countdown is not read out second by second.
   element.ariaLive = "off";
-  const words = make("span", "fate-words");
-  const again = make("button", "small");
-  const discard = make("button", "small", "Discard");
-  again.type = "button";
+  const words = createElement("span", "fate-words");
+  const retry = createElement("button", "small");
+  const discard = createElement("button", "small", "Discard");
+  retry.type = "button";
   discard.type = "button";
-  again.addEventListener("click", act.sayAgain);
+  retry.addEventListener("click", act.sayAgain);
   discard.addEventListener("click", () => {
     act.discard();
-    part("message", HTMLTextAreaElement).focus();
+    getElement("message", HTMLTextAreaElement).focus();
   });
-  element.append(words, again, discard);
+  element.append(words, retry, discard);
   return {
     element,
-    draw({ text, wait, asks }: ReturnType<typeof fateWords>) {
-      write(words, text);
-      again.hidden = discard.hidden = !asks;
-      again.disabled = wait !== undefined;
-      write(again, wait === undefined ? "Try again" : `Try again in ${wait}`);
+    draw({ text, wait, needsDecision: asks }: ReturnType<typeof draftStateText>) {
+      setText(words, text);
+      retry.hidden = discard.hidden = !asks;
+      retry.disabled = wait !== undefined;
+      setText(retry, wait === undefined ? "Try again" : `Try again in ${wait}`);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Fate } from "./drafts";
+import type { DraftState } from "./drafts";
 import type { View } from "./view";
 
 /** One message as the log shows it. `opens` and `closes` say where a group of one author and one minute begins and ends. */
@@ -13,45 +13,45 @@ export interface Line {
   closes: boolean;
   newDay: boolean;
   /** Set while the message is only ours. */
-  draft?: { op: string; fate: Fate };
+  draft?: { op: string; fate: DraftState };
 }
 
-export function linesOf({ chat, drafts, draftOf, you }: View): Line[] {
+export function toLines({ chat, drafts, draftBySeq: draftOf, you }: View): Line[] {
   // A message keeps the key of the draft it was, so that what is on the screen stays the same element.
-  const said = chat.messages.map(({ id, user, name, text, at }) => ({
+  const sent = chat.messages.map(({ id, user, name, text, at }) => ({
     ...{ key: draftOf.get(id) ?? `said-${id}`, user, name, text, at },
     mine: user === you?.user,
   }));
-  const pending = drafts.map(({ op, text, at, fate }) => ({
+  const pending = drafts.map(({ op, text, at, state: fate }) => ({
     ...{ key: op, user: you?.user ?? "", name: you?.name ?? "", text, at },
     mine: true,
     draft: { op, fate },
   }));
-  const all = [...said, ...pending];
+  const all = [...sent, ...pending];
   return all.map((line, index) => ({
     ...line,
-    opens: !together(all[index - 1], line),
-    closes: !together(line, all[index + 1]),
-    newDay: !sameDay(all[index - 1], line),
+    opens: !isSameGroup(all[index - 1], line),
+    closes: !isSameGroup(line, all[index + 1]),
+    newDay: !isSameDay(all[index - 1], line),
   }));
 }
 
-interface Written {
+interface Authored {
   user: string;
   name: string;
   at: number;
 }
 
-function together(before: Written | undefined, after: Written | undefined): boolean {
+function isSameGroup(before: Authored | undefined, after: Authored | undefined): boolean {
   if (before === undefined || after === undefined) return false;
   // Somebody may come back under another name, and is then announced anew.
-  return before.user === after.user && before.name === after.name && minute(before) === minute(after);
+  return before.user === after.user && before.name === after.name && toMinute(before) === toMinute(after);
 }
 
-function minute({ at }: Written): number {
+function toMinute({ at }: Authored): number {
   return Math.floor(at / 60_000);
 }
 
-function sameDay(before: Written | undefined, after: Written): boolean {
+function isSameDay(before: Authored | undefined, after: Authored): boolean {
   return before !== undefined && new Date(before.at).toDateString() === new Date(after.at).toDateString();
 }

@@ -1,6 +1,6 @@
 import { type LineView, openLine } from "./line-view";
-import { linesOf } from "./lines";
-import { keep, part, write } from "./part";
+import { toLines } from "./lines";
+import { getElement, reconcileList, setText } from "./part";
 import type { View } from "./view";
 
 /** This near to its end, the log counts as being read to the end. */
@@ -14,10 +14,10 @@ export interface LogView {
 }
 
 export function openLog(act: { sayAgain(op: string): void; discard(op: string): void }): LogView {
-  const log = part("log", HTMLElement);
-  const list = part("lines", HTMLOListElement);
-  const newer = part("newer", HTMLButtonElement);
-  const newerWords = part("newer-words", HTMLElement);
+  const log = getElement("log", HTMLElement);
+  const list = getElement("lines", HTMLOListElement);
+  const newMessages = getElement("newer", HTMLButtonElement);
+  const newMessagesText = getElement("newer-words", HTMLElement);
   const shown = new Map<string, LineView>();
   let last: View | undefined;
   let atEnd = true;
@@ -26,8 +26,8 @@ export function openLog(act: { sayAgain(op: string): void; discard(op: string): 
   const toEnd = (behavior: ScrollBehavior) => log.scrollTo({ top: log.scrollHeight, behavior });
   const count = () => {
     if (atEnd && !document.hidden) unread = 0;
-    newer.hidden = atEnd || unread === 0;
-    write(newerWords, unread === 1 ? "1 new message" : `${unread} new messages`);
+    newMessages.hidden = atEnd || unread === 0;
+    setText(newMessagesText, unread === 1 ? "1 new message" : `${unread} new messages`);
   };
   log.addEventListener("scroll", () => {
     atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
@@ -38,7 +38,7 @@ export function openLog(act: { sayAgain(op: string): void; discard(op: string): 
   sizes.observe(log);
   sizes.observe(list);
   document.addEventListener("visibilitychange", count);
-  newer.addEventListener("click", () => {
+  newMessages.addEventListener("click", () => {
     toEnd(matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth");
     log.focus({ preventScroll: true });
   });
@@ -46,7 +46,7 @@ export function openLog(act: { sayAgain(op: string): void; discard(op: string): 
   return {
     unread: () => unread,
     clear() {
-      keep(list, shown, [], () => openLine(act));
+      reconcileList(list, shown, [], () => openLine(act));
       last = undefined;
       atEnd = true;
       unread = 0;
@@ -56,23 +56,23 @@ export function openLog(act: { sayAgain(op: string): void; discard(op: string): 
       // Before the welcome there is nothing to show; with drafts about, their countdowns run.
       if (!view.you) return;
       if (view.chat === last?.chat && view.drafts === last.drafts && view.drafts.length === 0) return;
-      const lines = linesOf(view);
-      const fresh = lines.filter(({ key }) => !shown.has(key));
-      const first = last === undefined;
+      const lines = toLines(view);
+      const added = lines.filter(({ key }) => !shown.has(key));
+      const isFirst = last === undefined;
       last = view;
       // Nobody wants a hundred old messages read out at the door.
-      log.setAttribute("aria-busy", String(first));
-      const settle = atEnd ? () => {} : holdStill(log, list);
-      keep(
+      log.setAttribute("aria-busy", String(isFirst));
+      const restoreScroll = atEnd ? () => {} : keepScrollPosition(log, list);
+      reconcileList(
         list,
         shown,
         lines.map(({ key }) => key),
         () => openLine(act),
       );
-      for (const line of lines) shown.get(line.key)?.draw(line, view.link, now);
-      settle();
-      if (!first) unread += fresh.filter(({ mine }) => !mine).length;
-      if (fresh.some(({ draft }) => draft)) atEnd = true;
+      for (const line of lines) shown.get(line.key)?.draw(line, view.status, now);
+      restoreScroll();
+      if (!isFirst) unread += added.filter(({ mine }) => !mine).length;
+      if (added.some(({ draft }) => draft)) atEnd = true;
       if (atEnd) toEnd("instant");
       count();
       log.setAttribute("aria-busy", "false");
@@ -81,7 +81,7 @@ export function openLog(act: { sayAgain(op: string): void; discard(op: string): 
 }
 
 /** The oldest lines leave at the top while somebody reads further down: what is being read stays where it is. */
-function holdStill(log: Element, list: Element): () => void {
+function keepScrollPosition(log: Element, list: Element): () => void {
   const anchor = list.lastElementChild;
   const before = anchor?.getBoundingClientRect().top ?? 0;
   return () => {

@@ -1,6 +1,6 @@
 /** Storage that a browser may forbid: then a page remembers as long as it lives. */
-class Memory {
-  private readonly kept = new Map<string, string>();
+class PageStorage {
+  private readonly values = new Map<string, string>();
 
   constructor(private readonly store: () => Storage) {}
 
@@ -8,12 +8,12 @@ class Memory {
     try {
       return this.store().getItem(`tallyroom.${key}`) ?? undefined;
     } catch {
-      return this.kept.get(key);
+      return this.values.get(key);
     }
   }
 
   set(key: string, value: string): void {
-    this.kept.set(key, value);
+    this.values.set(key, value);
     try {
       this.store().setItem(`tallyroom.${key}`, value);
     } catch {
@@ -22,7 +22,7 @@ class Memory {
   }
 
   remove(key: string): void {
-    this.kept.delete(key);
+    this.values.delete(key);
     try {
       this.store().removeItem(`tallyroom.${key}`);
     } catch {
@@ -32,15 +32,15 @@ class Memory {
 }
 
 /** For this browser: the name and the room of last time. */
-export const browserMemory = new Memory(() => localStorage);
+export const browserStorage = new PageStorage(() => localStorage);
 /** For this tab, over its reloads: its id, and whether it was in a room. */
-export const tabMemory = new Memory(() => sessionStorage);
+export const tabStorage = new PageStorage(() => sessionStorage);
 
 /** Where a tab remembers which guest it is: a duplicated tab has an id of its own, and is somebody else. */
-export function guestOf(tab: string) {
+export function openTabTokenStore(tab: string) {
   return {
-    getItem: (key: string) => tabMemory.get(`${tab}.${key}`) ?? null,
-    setItem: (key: string, value: string) => tabMemory.set(`${tab}.${key}`, value),
-    removeItem: (key: string) => tabMemory.remove(`${tab}.${key}`),
+    getItem: (key: string) => tabStorage.get(`${tab}.${key}`) ?? null,
+    setItem: (key: string, value: string) => tabStorage.set(`${tab}.${key}`, value),
+    removeItem: (key: string) => tabStorage.remove(`${tab}.${key}`),
   };
 }

@@ -1,15 +1,15 @@
 /** Which room, and under which name: what the address says, and what this browser remembers. */
 
-const roomId = /^[A-Za-z0-9._-]{1,64}$/;
+const ROOM_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** What a person types as a room's name; spaces become dashes. Nothing, if it cannot be one. */
-export function readRoom(typed: string): string | undefined {
+export function parseRoomName(typed: string): string | undefined {
   const room = typed.trim().replace(/\s+/g, "-");
-  return roomId.test(room) && room !== "." && room !== ".." ? room : undefined;
+  return ROOM_NAME.test(room) && room !== "." && room !== ".." ? room : undefined;
 }
 
 /** 1–40 characters as the room counts them. */
-export function readName(typed: string): string | undefined {
+export function parseUserName(typed: string): string | undefined {
   const name = typed
     .replace(/[\p{Cc}\p{Cs}]/gu, " ")
     .replace(/\s+/g, " ")
@@ -19,16 +19,16 @@ export function readName(typed: string): string | undefined {
 }
 
 /** `#hall` and `?room=hall` both lead to the room; the hash is the one to share, since it is sent to no server. */
-export function roomInAddress(address: URL): string | undefined {
-  const hash = readable(address.hash.slice(1));
-  return readRoom(hash) ?? readRoom(address.searchParams.get("room") ?? "");
+export function parseRoomLink(address: URL): string | undefined {
+  const hash = decode(address.hash.slice(1));
+  return parseRoomName(hash) ?? parseRoomName(address.searchParams.get("room") ?? "");
 }
 
-export function linkTo(room: string, address: URL): string {
+export function toRoomLink(room: string, address: URL): string {
   return `${address.origin}${address.pathname}#${room}`;
 }
 
-function readable(encoded: string): string {
+function decode(encoded: string): string {
   try {
     return decodeURIComponent(encoded);
   } catch {

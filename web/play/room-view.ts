@@ -1,13 +1,13 @@
 import { openComposer } from "./composer";
-import { openCopy } from "./copy-link";
+import { openCopyLink } from "./copy-link";
 import { openLog } from "./log-view";
-import { part, write } from "./part";
-import { nameOf } from "./people";
+import { getElement, setText } from "./part";
+import { findName } from "./people";
 import { openPeople } from "./people-view";
 import { drawTally } from "./tally";
 import type { View } from "./view";
 import type { Visit } from "./visit";
-import { awayWords, endWords, linkWords, refusalWords, typingWords } from "./words";
+import { endNotice, offlineText, rejectionText, statusText, typingText } from "./words";
 
 export interface RoomView {
   enter(room: string, link: string): void;
@@ -16,108 +16,108 @@ export interface RoomView {
 }
 
 export function openRoomView(act: { visit(): Visit | undefined; leave(): void }): RoomView {
-  const page = part("room", HTMLElement);
+  const page = getElement("room", HTMLElement);
   const people = openPeople();
   const log = openLog({
-    sayAgain: (op) => act.visit()?.sayAgain(op),
+    sayAgain: (op) => act.visit()?.retry(op),
     discard: (op) => act.visit()?.discard(op),
   });
   const composer = openComposer({
     say: (text) => act.visit()?.say(text),
-    typing: () => act.visit()?.typing(),
+    typing: () => act.visit()?.reportTyping(),
   });
-  const copy = openCopy();
-  const next = part("ending-next", HTMLButtonElement);
-  let title = "";
-  let refused = new Set<string>();
+  const copy = openCopyLink();
+  const next = getElement("ending-next", HTMLButtonElement);
+  let roomTitle = "";
+  let rejectedDrafts = new Set<string>();
 
-  part("leave", HTMLButtonElement).addEventListener("click", act.leave);
-  part("retry-now", HTMLButtonElement).addEventListener("click", () => act.visit()?.retryNow());
+  getElement("leave", HTMLButtonElement).addEventListener("click", act.leave);
+  getElement("retry-now", HTMLButtonElement).addEventListener("click", () => act.visit()?.retryNow());
   next.addEventListener("click", () => {
     if (next.value === "leave") act.leave();
     else if (next.value === "reload") location.reload();
     else act.visit()?.rejoin();
   });
-  document.addEventListener("visibilitychange", () => page.hidden || retitle());
+  document.addEventListener("visibilitychange", () => page.hidden || updateTitle());
 
-  function retitle(): void {
+  function updateTitle(): void {
     const unread = log.unread();
-    document.title = `${unread > 0 ? `(${unread}) ` : ""}${title} · Tallyroom`;
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${roomTitle} · Tallyroom`;
   }
 
-  function showLink(view: View, now: number): void {
-    const { link } = view;
+  function showStatus(view: View, now: number): void {
+    const { status: link } = view;
     page.dataset.link = link.is;
-    write(part("link-words", HTMLElement), linkWords(link));
-    const away = awayWords(view, now);
-    part("away", HTMLElement).hidden = away === undefined;
-    write(part("away-words", HTMLElement), away ?? "");
-    part("retry-now", HTMLButtonElement).hidden = link.is !== "waiting";
-    part("ending", HTMLElement).hidden = link.is !== "ended";
+    setText(getElement("link-words", HTMLElement), statusText(link));
+    const away = offlineText(view, now);
+    getElement("away", HTMLElement).hidden = away === undefined;
+    setText(getElement("away-words", HTMLElement), away ?? "");
+    getElement("retry-now", HTMLButtonElement).hidden = link.is !== "waiting";
+    getElement("ending", HTMLElement).hidden = link.is !== "ended";
     composer.show(link.is !== "ended");
     if (link.is !== "ended") return;
-    const words = endWords(link.code, link.reason);
-    write(part("ending-title", HTMLElement), words.title);
-    write(part("ending-text", HTMLElement), words.text);
+    const words = endNotice(link.code, link.reason);
+    setText(getElement("ending-title", HTMLElement), words.title);
+    setText(getElement("ending-text", HTMLElement), words.text);
     next.value = words.next;
-    write(next, words.button);
+    setText(next, words.button);
   }
 
   function showTyping(view: View): void {
-    const names = view.typing.map((user) => nameOf(view, user));
-    part("typing", HTMLElement).classList.toggle("shown", names.length > 0);
+    const names = view.typingUsers.map((user) => findName(view, user));
+    getElement("typing", HTMLElement).classList.toggle("shown", names.length > 0);
     // While it fades out it still says who it was.
-    if (names.length > 0) write(part("typing-words", HTMLElement), typingWords(names));
+    if (names.length > 0) setText(getElement("typing-words", HTMLElement), typingText(names));
   }
 
   function showEmpty({ you, chat, drafts, presence }: View): void {
-    const empty = part("empty", HTMLElement);
+    const empty = getElement("empty", HTMLElement);
     empty.hidden = you === undefined || chat.messages.length > 0 || drafts.length > 0;
     if (empty.hidden) return;
     const alone = presence.count <= 1;
-    drawTally(part("empty-tally", SVGSVGElement), presence.count);
-    write(
-      part("empty-title", HTMLElement),
+    drawTally(getElement("empty-tally", SVGSVGElement), presence.count);
+    setText(
+      getElement("empty-title", HTMLElement),
       alone ? "You are the first one here" : "Nothing has been said yet",
     );
-    write(
-      part("empty-text", HTMLElement),
+    setText(
+      getElement("empty-text", HTMLElement),
       alone ? "Send the link to whoever should join you." : "Say hello, or bring somebody else in.",
     );
   }
 
   /** A refusal is worth interrupting for, and only once. */
-  function announceRefusals({ drafts }: View): void {
+  function announceRejections({ drafts }: View): void {
     const now = new Set<string>();
-    for (const { op, text, fate } of drafts) {
+    for (const { op, text, state: fate } of drafts) {
       if (fate.is !== "refused") continue;
       now.add(op);
-      if (!refused.has(op))
-        write(part("aloud", HTMLElement), `Not sent: “${text.slice(0, 60)}”. ${refusalWords(fate)}`);
+      if (!rejectedDrafts.has(op))
+        setText(getElement("aloud", HTMLElement), `Not sent: “${text.slice(0, 60)}”. ${rejectionText(fate)}`);
     }
-    refused = now;
+    rejectedDrafts = now;
   }
 
   return {
     enter(room, link) {
-      title = room;
-      write(part("room-title", HTMLElement), room);
+      roomTitle = room;
+      setText(getElement("room-title", HTMLElement), room);
       copy.offer(link);
       log.clear();
       people.clear();
       composer.clear();
       page.hidden = false;
-      retitle();
+      updateTitle();
       composer.focus();
     },
     show(view, now) {
-      showLink(view, now);
+      showStatus(view, now);
       showEmpty(view);
       log.show(view, now);
       people.show(view);
       showTyping(view);
-      announceRefusals(view);
-      retitle();
+      announceRejections(view);
+      updateTitle();
     },
     hide() {
       people.clear();

@@ -1,38 +1,41 @@
-import { tabMemory } from "./memory";
+import { tabStorage } from "./memory";
 
 /** How long another tab has to say that an id is its own. It answers within a few milliseconds, also in the background. */
-const ANSWER_MS = 150;
+const ANSWER_TIMEOUT_MS = 150;
 
-type Word = { ask: string; from: string } | { mine: string; to: string };
+type TabMessage = { ask: string; from: string } | { mine: string; to: string };
 
 /**
  * An id for this tab, the same over its reloads: the room makes the guest's identity from it. A duplicated tab starts
  * with a copy of its original's storage; it asks around first, and takes an id of its own rather than fight for one.
  */
 export async function claimTab(): Promise<string> {
-  const kept = tabMemory.get("tab");
-  const here = freshId();
-  const id = kept !== undefined && kept.length >= 20 && !(await isTaken(kept, here)) ? kept : freshId();
-  tabMemory.set("tab", id);
-  new BroadcastChannel("tallyroom.tab").onmessage = ({ data, currentTarget }: MessageEvent<Word>) => {
+  const storedId = tabStorage.get("tab");
+  const ownId = freshId();
+  const id =
+    storedId !== undefined && storedId.length >= 20 && !(await isTaken(storedId, ownId))
+      ? storedId
+      : freshId();
+  tabStorage.set("tab", id);
+  new BroadcastChannel("tallyroom.tab").onmessage = ({ data, currentTarget }: MessageEvent<TabMessage>) => {
     if (!("ask" in data) || data.ask !== id || !(currentTarget instanceof BroadcastChannel)) return;
-    currentTarget.postMessage({ mine: id, to: data.from } satisfies Word);
+    currentTarget.postMessage({ mine: id, to: data.from } satisfies TabMessage);
   };
   return id;
 }
 
-function isTaken(id: string, here: string): Promise<boolean> {
+function isTaken(id: string, ownId: string): Promise<boolean> {
   return new Promise((resolve) => {
     const channel = new BroadcastChannel("tallyroom.tab");
-    const answer = (taken: boolean) => {
+    const finish = (taken: boolean) => {
       channel.close();
       resolve(taken);
     };
-    channel.onmessage = ({ data }: MessageEvent<Word>) => {
-      if ("mine" in data && data.mine === id && data.to === here) answer(true);
+    channel.onmessage = ({ data }: MessageEvent<TabMessage>) => {
+      if ("mine" in data && data.mine === id && data.to === ownId) finish(true);
     };
-    channel.postMessage({ ask: id, from: here } satisfies Word);
-    setTimeout(answer, ANSWER_MS, false);
+    channel.postMessage({ ask: id, from: ownId } satisfies TabMessage);
+    setTimeout(finish, ANSWER_TIMEOUT_MS, false);
   });
 }
 

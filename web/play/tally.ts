@@ -1,33 +1,33 @@
 const SVG = "http://www.w3.org/2000/svg";
 /** More than this is a number's task. */
-const MOST = 15;
+const MAX_STROKES = 15;
 
 /** In the units of the drawing: from one five to the next, to the first stroke in it, and from stroke to stroke. */
-const GROUP = 36;
+const GROUP_WIDTH = 36;
 const FIRST_X = 7;
-const STEP = 5.8;
+const STROKE_GAP = 5.8;
 const MARGIN = 3;
 
 /** Draws a count as it is tallied by hand: four strokes and one across them. */
 export function drawTally(svg: SVGSVGElement, count: number): void {
-  const strokes = Math.min(count, MOST);
+  const strokes = Math.min(count, MAX_STROKES);
   if (svg.childElementCount === strokes) return;
-  svg.replaceChildren(...Array.from({ length: strokes }, (_, index) => stroke(index)));
+  svg.replaceChildren(...Array.from({ length: strokes }, (_, index) => createStroke(index)));
   // The box ends where the strokes do, so that two of them stand in the middle as well as seven.
   const left = strokes < 5 ? FIRST_X - MARGIN : 0;
-  const right = strokes % 5 === 0 ? (strokes / 5) * GROUP - MARGIN : xOf(strokes - 1) + MARGIN;
+  const right = strokes % 5 === 0 ? (strokes / 5) * GROUP_WIDTH - MARGIN : toX(strokes - 1) + MARGIN;
   svg.setAttribute("viewBox", `${left} 0 ${Math.max(right - left, 1)} 24`);
 }
 
-function xOf(index: number): number {
-  return Math.floor(index / 5) * GROUP + FIRST_X + (index % 5) * STEP;
+function toX(index: number): number {
+  return Math.floor(index / 5) * GROUP_WIDTH + FIRST_X + (index % 5) * STROKE_GAP;
 }
 
-function stroke(index: number): SVGPathElement {
+function createStroke(index: number): SVGPathElement {
   // A hand does not draw twice the same line; this one is at least never quite straight.
   const lean = ((index * 7) % 5) / 5 - 0.4;
-  const x = xOf(index);
-  const start = x - 4 * STEP - FIRST_X;
+  const x = toX(index);
+  const start = x - 4 * STROKE_GAP - FIRST_X;
   const path = document.createElementNS(SVG, "path");
   path.setAttribute(
     "d",

@@ -3,25 +3,25 @@ const SHOWN_MS = 4_000;
 
 /** Who is typing, as far as their signals tell. */
 export class Typists {
-  private readonly until = new Map<string, number>();
+  private readonly shownUntil = new Map<string, number>();
 
-  heard(user: string, now: number): void {
-    this.until.set(user, now + SHOWN_MS);
+  add(user: string, now: number): void {
+    this.shownUntil.set(user, now + SHOWN_MS);
   }
 
-  stopped(user: string): void {
-    this.until.delete(user);
+  remove(user: string): void {
+    this.shownUntil.delete(user);
   }
 
-  forget(now: number): void {
-    for (const [user, until] of this.until) if (until <= now) this.until.delete(user);
+  prune(now: number): void {
+    for (const [user, until] of this.shownUntil) if (until <= now) this.shownUntil.delete(user);
   }
 
-  at(now: number): string[] {
-    return [...this.until].flatMap(([user, until]) => (until > now ? [user] : []));
+  list(now: number): string[] {
+    return [...this.shownUntil].flatMap(([user, until]) => (until > now ? [user] : []));
   }
 
   nextAt(): number {
-    return Math.min(Number.POSITIVE_INFINITY, ...this.until.values());
+    return Math.min(Number.POSITIVE_INFINITY, ...this.shownUntil.values());
   }
 }

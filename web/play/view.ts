@@ -5,12 +5,12 @@ import type { Draft } from "./drafts";
 
 /** All that the page shows. The features' states are shared: whoever finds one unchanged has nothing to redraw. */
 export interface View {
-  link: Status;
+  status: Status;
   you: You | undefined;
   chat: ChatState;
   presence: PresenceState;
   drafts: readonly Draft[];
   /** The draft that a message of one's own came from, by the message's number. */
-  draftOf: ReadonlyMap<number, string>;
-  typing: readonly string[];
+  draftBySeq: ReadonlyMap<number, string>;
+  typingUsers: readonly string[];
 }

@@ -1,18 +1,18 @@
 import type { Status } from "../../src/client/room-client";
 import { closeCodes } from "../../src/protocol/codes";
-import type { Fate } from "./drafts";
+import type { DraftState } from "./drafts";
 import type { View } from "./view";
 
 /** What the page says, in one place: plain sentences that tell what is going on and what is being kept. */
 
-export function linkWords(link: Status): string {
-  switch (link.is) {
+export function statusText(status: Status): string {
+  switch (status.is) {
     case "connecting":
-      return link.again ? "Reconnecting…" : "Connecting…";
+      return status.again ? "Reconnecting…" : "Connecting…";
     case "live":
       return "Live";
     case "waiting":
-      return link.again ? "Reconnecting…" : "Not connected";
+      return status.again ? "Reconnecting…" : "Not connected";
     case "idle":
     case "ended":
       return "Not connected";
@@ -20,15 +20,17 @@ export function linkWords(link: Status): string {
 }
 
 /** Under the log while the connection is away. */
-export function awayWords(view: View, now: number): string | undefined {
-  const { link, drafts } = view;
+export function offlineText(view: View, now: number): string | undefined {
+  const { status: link, drafts } = view;
   if (link.is !== "connecting" && link.is !== "waiting") return undefined;
   if (!link.again && link.is === "connecting") return undefined;
   const when =
-    link.is === "waiting" && link.retryAt - now > 1500 ? ` Next try in ${wait(link.retryAt - now)}.` : "";
+    link.is === "waiting" && link.retryAt - now > 1500
+      ? ` Next try in ${formatWait(link.retryAt - now)}.`
+      : "";
   const why = link.is === "waiting" ? link.reason : undefined;
   if (!link.again) return `${why ?? "The room cannot be reached yet."}${when}`;
-  const waiting = drafts.filter(({ fate }) => fate.is === "waiting").length;
+  const waiting = drafts.filter(({ state: fate }) => fate.is === "waiting").length;
   const kept =
     waiting === 0
       ? "What you write is kept, and you will be shown what you miss."
@@ -36,7 +38,7 @@ export function awayWords(view: View, now: number): string | undefined {
   return `${why ?? "The connection was lost."} ${kept}${when}`;
 }
 
-export interface Ending {
+export interface EndNotice {
   title: string;
   text: string;
   /** What the button offers. */
@@ -44,73 +46,86 @@ export interface Ending {
   button: string;
 }
 
-export function endWords(code: number, reason: string): Ending {
+export function endNotice(code: number, reason: string): EndNotice {
   switch (code) {
     case closeCodes.badAddress:
-      return ending(
+      return toEndNotice(
         "This page and the room do not understand each other.",
         "It may have been updated.",
         "reload",
       );
     case closeCodes.badToken:
-      return ending("Your visit has ended.", "You can come straight back in.", "rejoin");
+      return toEndNotice("Your visit has ended.", "You can come straight back in.", "rejoin");
     case closeCodes.notAllowed:
-      return ending("You cannot be in this room.", reason, "leave");
+      return toEndNotice("You cannot be in this room.", reason, "leave");
     case closeCodes.notFound:
-      return ending("There is no such room.", reason, "leave");
+      return toEndNotice("There is no such room.", reason, "leave");
     case closeCodes.replaced:
-      return ending(
+      return toEndNotice(
         "You are in this room in another tab.",
         "Only one of the two can be connected.",
         "rejoin",
         "Use this tab",
       );
     case closeCodes.roomClosed:
-      return ending("This room has been closed.", "Thank you for being here.", "leave");
+      return toEndNotice("This room has been closed.", "Thank you for being here.", "leave");
     case closeCodes.tooLarge:
-      return ending("A message was larger than the room takes.", "You can come straight back in.", "rejoin");
+      return toEndNotice(
+        "A message was larger than the room takes.",
+        "You can come straight back in.",
+        "rejoin",
+      );
     default:
-      return ending("The room has ended the connection.", reason, "rejoin");
+      return toEndNotice("The room has ended the connection.", reason, "rejoin");
   }
 }
 
-const buttons: Record<Ending["next"], string> = {
+const buttons: Record<EndNotice["next"], string> = {
   rejoin: "Join again",
   reload: "Reload",
   leave: "Choose another room",
 };
 
-function ending(title: string, text: string, next: Ending["next"], button = buttons[next]): Ending {
+function toEndNotice(
+  title: string,
+  text: string,
+  next: EndNotice["next"],
+  button = buttons[next],
+): EndNotice {
   return { title, text, next, button };
 }
 
-export interface FateWords {
+export interface DraftStateText {
   text: string;
   /** A wait before trying again makes sense, in words; nothing when it may be tried now. */
   wait?: string;
   /** Whether the person has something to decide. */
-  asks: boolean;
+  needsDecision: boolean;
 }
 
-export function fateWords(fate: Fate, link: Status, now: number): FateWords {
-  switch (fate.is) {
+export function draftStateText(state: DraftState, status: Status, now: number): DraftStateText {
+  switch (state.is) {
     case "waiting":
-      return { text: link.is === "live" ? "Sending…" : "Waiting for the connection", asks: false };
+      return { text: status.is === "live" ? "Sending…" : "Waiting for the connection", needsDecision: false };
     case "refused": {
-      const leftMs = (fate.retryAt ?? 0) - now;
-      return { text: refusalWords(fate), asks: true, ...(leftMs > 0 ? { wait: wait(leftMs) } : {}) };
+      const leftMs = (state.retryAt ?? 0) - now;
+      return {
+        text: rejectionText(state),
+        needsDecision: true,
+        ...(leftMs > 0 ? { wait: formatWait(leftMs) } : {}),
+      };
     }
     case "unknown":
-      return { text: "It is not certain that this arrived.", asks: true };
+      return { text: "It is not certain that this arrived.", needsDecision: true };
   }
 }
 
 /** The room's own sentence, but for the one that names a wait: here the wait runs down before one's eyes. */
-export function refusalWords({ code, message }: Fate & { is: "refused" }): string {
+export function rejectionText({ code, message }: DraftState & { is: "refused" }): string {
   return code === "rate_limited" ? "That was faster than this room allows." : message;
 }
 
-export function typingWords(names: readonly string[]): string {
+export function typingText(names: readonly string[]): string {
   const [first, second, ...others] = names;
   if (first === undefined) return "";
   if (second === undefined) return `${first} is typing…`;
@@ -118,7 +133,7 @@ export function typingWords(names: readonly string[]): string {
   return "Several people are typing…";
 }
 
-export function wait(ms: number): string {
+export function formatWait(ms: number): string {
   const seconds = Math.ceil(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);

@@ -7,20 +7,20 @@ import type { Json, Nack, NumberedEvent } from "../../protocol/messages";
  */
 export type ActionErrorCode = ErrorCode | "timeout" | "unknown_outcome";
 
-export type Refusal = Pick<Nack, "message" | "retryAfterMs" | "info"> & { code: ActionErrorCode };
+export type Rejection = Pick<Nack, "message" | "retryAfterMs" | "info"> & { code: ActionErrorCode };
 
 /** How an action ended. */
 export type Outcome =
   | { is: "event"; event: NumberedEvent }
   | { is: "answer"; seq: number | undefined; d: Json | undefined }
-  | { is: "refused"; refusal: Refusal };
+  | { is: "refused"; refusal: Rejection };
 
 /** Of an id that is its own: whatever is asked under it, asks again. */
-export const UNDER_WAY: Refusal = { code: "duplicate", message: "An action of this id is under way." };
+export const IN_FLIGHT: Rejection = { code: "duplicate", message: "Already in flight." };
 
-export function refused(code: ActionErrorCode, message: string): Outcome {
+export function toRejection(code: ActionErrorCode, message: string): Outcome {
   return { is: "refused", refusal: { code, message } };
 }
 
-export const UNKNOWN_OUTCOME = refused("unknown_outcome", "No answer came in time: it may have been done.");
-export const TIMEOUT = refused("timeout", "The room could not be reached in time: it was not done.");
+export const UNKNOWN_OUTCOME = toRejection("unknown_outcome", "No answer in time: it may have been done.");
+export const TIMEOUT = toRejection("timeout", "No answer in time: it was not done.");

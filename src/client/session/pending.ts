@@ -13,15 +13,15 @@ export interface PendingAction {
 }
 
 /** What else is remembered of one. */
-export interface Held {
+export interface PendingEntry {
   readonly text: string;
   /** After this it is not waited for any longer. */
   readonly timeoutAt: number;
   /** The first sending: the room forgets an id some time after. On our clock and on the room's. */
-  first?: { epoch: string; at: number; roomAt: number };
+  firstSend?: { epoch: string; at: number; roomAt: number };
   /** The connection that it was last sent on, and on how many so far. */
   link?: number;
-  sends?: number;
+  sendCount?: number;
 }
 
 /** What a person does without an answer for this long is more than a person does. */
@@ -29,59 +29,59 @@ export const MAX_PENDING = 256;
 
 /** Actions without an answer, in the order they were made. */
 export class PendingActions {
-  #list: readonly PendingAction[] = [];
-  readonly #held = new Map<string, Held>();
+  #actions: readonly PendingAction[] = [];
+  readonly #entries = new Map<string, PendingEntry>();
 
   /** A new array whenever anything of it changes. */
   get all(): readonly PendingAction[] {
-    return this.#list;
+    return this.#actions;
   }
 
   get isFull(): boolean {
-    return this.#list.length >= MAX_PENDING;
+    return this.#actions.length >= MAX_PENDING;
   }
 
   has(id: string): boolean {
-    return this.#held.has(id);
+    return this.#entries.has(id);
   }
 
-  held(id: string): Held | undefined {
-    return this.#held.get(id);
+  entry(id: string): PendingEntry | undefined {
+    return this.#entries.get(id);
   }
 
-  add(action: PendingAction, held: Held): void {
-    this.#list = [...this.#list, action];
-    this.#held.set(action.id, held);
+  add(action: PendingAction, entry: PendingEntry): void {
+    this.#actions = [...this.#actions, action];
+    this.#entries.set(action.id, entry);
   }
 
   remove(id: string): boolean {
-    if (!this.#held.delete(id)) return false;
-    this.#list = this.#list.filter((action) => action.id !== id);
+    if (!this.#entries.delete(id)) return false;
+    this.#actions = this.#actions.filter((action) => action.id !== id);
     return true;
   }
 
-  sent(id: string, link: number, first: { epoch: string; at: number; roomAt: number }): void {
-    const held = this.#held.get(id);
-    if (!held) return;
-    held.link = link;
-    held.sends = (held.sends ?? 0) + 1;
-    held.first ??= first;
-    this.#list = this.#list.map((action) => (action.id === id ? { ...action, isSent: true } : action));
+  markSent(id: string, link: number, send: { epoch: string; at: number; roomAt: number }): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    entry.link = link;
+    entry.sendCount = (entry.sendCount ?? 0) + 1;
+    entry.firstSend ??= send;
+    this.#actions = this.#actions.map((action) => (action.id === id ? { ...action, isSent: true } : action));
   }
 
   /** The room said that it did not look at it: if that was the first sending, it is as if there had been none. */
-  unsend(id: string): void {
-    const held = this.#held.get(id);
-    if (!held) return;
-    delete held.link;
-    if (held.sends !== 1) return;
-    delete held.sends;
-    delete held.first;
-    this.#list = this.#list.map((action) => (action.id === id ? { ...action, isSent: false } : action));
+  markUnsent(id: string): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    delete entry.link;
+    if (entry.sendCount !== 1) return;
+    delete entry.sendCount;
+    delete entry.firstSend;
+    this.#actions = this.#actions.map((action) => (action.id === id ? { ...action, isSent: false } : action));
   }
 
   /** What is still to go out on this connection, in order. */
   toSend(link: number): PendingAction[] {
-    return this.#list.filter(({ id }) => this.#held.get(id)?.link !== link);
+    return this.#actions.filter(({ id }) => this.#entries.get(id)?.link !== link);
   }
 }

@@ -20,12 +20,12 @@ export type States = Readonly<Record<string, unknown>>;
 /** Every feature's state as the room has told it. Whoever finds a state unchanged has nothing to do. */
 export class Slices {
   #states: States;
-  readonly #sums = new Map<string, { state: unknown; sum: string }>();
+  readonly #checksums = new Map<string, { state: unknown; sum: string }>();
 
   constructor(
     private readonly features: FeatureTable,
     /** A reducer threw: it met something that its code does not know. */
-    private readonly failed: (feature: string, error: unknown) => void,
+    private readonly onReducerError: (feature: string, error: unknown) => void,
   ) {
     this.#states = Object.fromEntries(
       Object.entries(features).map(([name, { initial }]) => [name, initial()]),
@@ -45,11 +45,11 @@ export class Slices {
   }
 
   /** Everything anew, as the room holds it. What it does not hold begins at the beginning. */
-  restart(told: States): void {
+  reset(received: States): void {
     this.#states = Object.fromEntries(
       Object.entries(this.features).map(([name, { initial }]) => [
         name,
-        Object.hasOwn(told, name) ? told[name] : initial(),
+        Object.hasOwn(received, name) ? received[name] : initial(),
       ]),
     );
   }
@@ -60,25 +60,25 @@ export class Slices {
     if (!this.has(f)) return;
     const before = this.#states[f];
     try {
-      const after = this.reduced(f, before, event);
+      const after = this.reduce(f, before, event);
       if (after !== before) this.#states = { ...this.#states, [f]: after };
     } catch (error) {
-      this.failed(f, error);
+      this.onReducerError(f, error);
     }
   }
 
   /** A feature's state with one more event, wherever that state comes from. */
-  reduced(f: string, state: unknown, event: NumberedEvent): unknown {
+  reduce(f: string, state: unknown, event: NumberedEvent): unknown {
     return this.features[f]?.reduce(state as never, event as never);
   }
 
   /** A state that did not change keeps its checksum. */
-  sum(feature: string): string {
+  checksum(feature: string): string {
     const state = this.#states[feature];
-    const known = this.#sums.get(feature);
-    if (known && known.state === state) return known.sum;
+    const cached = this.#checksums.get(feature);
+    if (cached && cached.state === state) return cached.sum;
     const sum = checksum(state);
-    this.#sums.set(feature, { state, sum });
+    this.#checksums.set(feature, { state, sum });
     return sum;
   }
 }

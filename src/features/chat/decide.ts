@@ -1,6 +1,6 @@
 import { roles } from "../../protocol/codes";
 import { rateOf } from "../../protocol/rates";
-import { defineFeature, refuse } from "../../room/feature";
+import { defineFeature, refuse } from "../../room/api/feature";
 import { chatSchema } from "./schema";
 import { initial, reduce, version } from "./state";
 
@@ -15,10 +15,10 @@ export const chat = defineFeature({
       maxBytes: 3_072,
       rate: rateOf("chat.say"),
       isSpeech: true,
-      decide({ by, clean }, { text }) {
+      decide({ by, filterText: clean }, { text }) {
         const told = clean(text);
         if (!told) return refuse("not_allowed", "That has words in it that are not said here.");
-        const { name, role, forRoom } = by;
+        const { name, role, isOverHttp: forRoom } = by;
         const rank = forRoom || role === "player" ? {} : { role };
         return { events: [{ n: "said", d: { name, text: told, ...rank } }] };
       },

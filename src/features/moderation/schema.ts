@@ -11,7 +11,7 @@ const MAX_AT = 8_640_000_000_000_000;
 const user = text(1, MAX_USER_CHARS);
 const at = z.int().positive().max(MAX_AT);
 const scope = z.enum(["room", "everywhere"]);
-const told = z.object({ user: z.string() });
+const aboutUser = z.object({ user: z.string() });
 
 export const moderationSchema = {
   actions: {
@@ -28,9 +28,9 @@ export const moderationSchema = {
     unban: z.object({ user, scope: scope.optional() }),
   },
   events: {
-    kicked: told,
+    kicked: aboutUser,
     muted: z.object({ user: z.string(), untilMs: z.number() }),
-    unmuted: told,
+    unmuted: aboutUser,
     banned: z.object({ user: z.string(), scope, untilMs: z.number().optional() }),
     unbanned: z.object({ user: z.string(), scope }),
   },

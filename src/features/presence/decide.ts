@@ -1,7 +1,7 @@
 import { MAX_LISTED_MEMBERS } from "../../protocol/limits";
 import { rateOf } from "../../protocol/rates";
-import { defineFeature, refuse, type Situation } from "../../room/feature";
-import type { Member } from "../../room/members";
+import { defineFeature, type FeatureContext, refuse } from "../../room/api/feature";
+import type { Member } from "../../room/state/members";
 import { presenceSchema } from "./schema";
 import { initial, type PresenceState, reduce, version } from "./state";
 
@@ -11,7 +11,7 @@ const COUNT = "count";
 /** A frame bears no more, should their ids be the longest that there are. */
 const LISTED_AT_ONCE = 100;
 
-type Seen = Situation<PresenceState, undefined>;
+type Context = FeatureContext<PresenceState, undefined>;
 
 export const presence = defineFeature({
   name: "presence",
@@ -24,7 +24,7 @@ export const presence = defineFeature({
       rate: rateOf("presence.set"),
       // Clearing it says nothing, and `data` is for programs.
       speaks: ({ status }) => status !== undefined && status !== "",
-      decide({ state, by, clean }, { status, data }) {
+      decide({ state, by, filterText: clean }, { status, data }) {
         if (!Object.hasOwn(state.members, by.user)) {
           return refuse(
             "unavailable",
@@ -51,7 +51,7 @@ export const presence = defineFeature({
     const listed = Object.keys(state.members).length;
     const isListed = Object.hasOwn(state.members, user);
     if (isListed || (listed < MAX_LISTED_MEMBERS && listed === members.size - 1)) {
-      return { events: [{ n: "joined", d: seen(member) }] };
+      return { events: [{ n: "joined", d: publicMember(member) }] };
     }
     return countSoon(situation);
   },
@@ -67,12 +67,12 @@ export const presence = defineFeature({
   },
 
   /** Fills the list with who came first of those outside it, and tells how many there are. */
-  due({ state, members, at }) {
+  onTimer({ state, members, at }) {
     const free = MAX_LISTED_MEMBERS - Object.keys(state.members).length;
     const waiting = [...members.values()].filter(({ user }) => !Object.hasOwn(state.members, user));
     const listed = waiting
       .slice(0, Math.min(free, LISTED_AT_ONCE))
-      .map((member) => ({ n: "joined" as const, d: seen(member) }));
+      .map((member) => ({ n: "joined" as const, d: publicMember(member) }));
     if (listed.length === 0 && state.count === members.size) return {};
     const goesOn = listed.length < Math.min(free, waiting.length);
     return {
@@ -83,11 +83,11 @@ export const presence = defineFeature({
 });
 
 /** What everybody may know of a member. */
-function seen({ user, name, role, guest }: Member): Pick<Member, "user" | "name" | "role" | "guest"> {
+function publicMember({ user, name, role, guest }: Member): Pick<Member, "user" | "name" | "role" | "guest"> {
   return { user, name, role, ...(guest ? { guest } : {}) };
 }
 
 /** One timer, however many come and go until it is due. */
-function countSoon({ at, timer }: Seen): { timers: Record<string, number> } {
+function countSoon({ at, timer }: Context): { timers: Record<string, number> } {
   return { timers: { [COUNT]: timer(COUNT) ?? at + COUNT_EVERY_MS } };
 }

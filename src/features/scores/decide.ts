@@ -1,31 +1,31 @@
 import { boardsFed } from "../../protocol/board-names";
 import { rateOf } from "../../protocol/rates";
-import type { Board } from "../../room/board";
-import { type Asked, defineFeature, type Refusal, refuse } from "../../room/feature";
+import type { Board } from "../../room/api/board";
+import { type ActionContext, defineFeature, type Refusal, refuse } from "../../room/api/feature";
 import {
-  answered,
-  ask,
   BATCH,
-  type Decided,
   FLUSH,
   flush,
   flushAfterLeaving,
   flushWithin,
+  onBatchAnswer,
   reopen,
+  requestBatch,
+  type ScoresOutcome,
 } from "./flush";
 import {
-  type Hidden,
   hiddenParts,
-  hide,
-  nothingHidden,
+  initialPrivate,
+  type PrivateState,
+  reducePrivate,
   type Standing,
   standingKey,
   standings,
-} from "./hidden";
-import { ownAward } from "./own";
+} from "./private-state";
 import { scoresSchema } from "./schema";
+import { checkSelfAward } from "./self-award";
 import { initial, reduce, type ScoresState, topOf, version } from "./state";
-import { type Seen, Tally } from "./tally";
+import { type Context, Tally } from "./tally";
 
 /**
  * A room's players, over all its life: 43 MB of memory, a third of what an object has, and 5 MB more while a snapshot is
@@ -38,18 +38,18 @@ export const scores = defineFeature({
   version,
   schema: scoresSchema,
   shared: { initial, reduce },
-  private: { initial: nothingHidden, reduce: hide, parts: hiddenParts },
+  private: { initial: initialPrivate, reduce: reducePrivate, parts: hiddenParts },
   actions: {
     award: {
       maxBytes: 1_024,
       rate: rateOf("scores.award"),
       decide(asked, { user, points, tie, board }) {
-        const place = boardOf(asked, board);
+        const place = findBoard(asked, board);
         if ("refused" in place) return place;
         if (tie !== undefined && !hasTie(place.rules)) {
           return refuse("bad_data", `The board ${place.board} has no second column.`);
         }
-        const own = ownOf(asked, place, user, points);
+        const own = checkOwn(asked, place, user, points);
         if (own && "refused" in own) return own;
         const name = nameOf(asked, user);
         if (name === undefined) return refuse("unknown_user", "Nobody of that name has been in this room.");
@@ -71,10 +71,10 @@ export const scores = defineFeature({
   },
 
   /** Another feature's points: its own decision, so nobody is asked whether they may. What cannot be counted is left out. */
-  awarded(seen, awards) {
+  onAwards(seen, awards) {
     const tally = new Tally(seen);
     for (const { user, points, tie, board } of awards) {
-      const place = boardOf(seen, board);
+      const place = findBoard(seen, board);
       const name = nameOf(seen, user);
       if ("refused" in place || name === undefined) continue;
       if (seen.private.standings.size >= MAX_PLAYERS && !standingOf(seen, place.board, user)) continue;
@@ -107,15 +107,15 @@ export const scores = defineFeature({
   },
 
   left: (seen) => flushAfterLeaving(seen),
-  due: (seen, timer) => (timer === FLUSH ? flush(seen) : {}),
-  ending: (seen, isFinal) => flush(seen, isFinal),
-  errands: { [BATCH]: { ask, answered } },
+  onTimer: (seen, timer) => (timer === FLUSH ? flush(seen) : {}),
+  beforeClose: (seen, isFinal) => flush(seen, isFinal),
+  effects: { [BATCH]: { request: requestBatch, onAnswer: onBatchAnswer } },
 });
 
-type Place = { board: string; rules: Board };
+type NamedBoard = { board: string; rules: Board };
 
 /** The board that is named, or the kind's first. */
-function boardOf({ boards }: Pick<Seen, "boards">, named: string | undefined): Place | Refusal {
+function findBoard({ boards }: Pick<Context, "boards">, named: string | undefined): NamedBoard | Refusal {
   const board = named ?? Object.keys(boards)[0];
   const rules = board !== undefined && Object.hasOwn(boards, board) && boards[board];
   if (board !== undefined && rules) return { board, rules };
@@ -123,9 +123,9 @@ function boardOf({ boards }: Pick<Seen, "boards">, named: string | undefined): P
 }
 
 /** Which rankings these points reach, where that is less than the board feeds. */
-function reachOf({ room, isGuests }: Seen, { board: name, rules }: Place) {
+function reachOf({ room, openedByGuest }: Context, { board: name, rules }: NamedBoard) {
   const board = { name, feeds: rules.feeds ?? "both" };
-  const feeds = boardsFed(board, room.id, isGuests);
+  const feeds = boardsFed(board, room.id, openedByGuest);
   if (feeds.length === boardsFed(board, room.id, false).length) return undefined;
   return feeds.length > 0 ? { feeds } : { feeds, kept: false };
 }
@@ -135,21 +135,21 @@ function hasTie(rules: Board): boolean {
 }
 
 /** Nothing for who leads the room; for a player, what they have entered themselves, or why not. */
-function ownOf(
-  asked: Asked<ScoresState, Hidden>,
-  { board, rules }: Place,
+function checkOwn(
+  asked: ActionContext<ScoresState, PrivateState>,
+  { board, rules }: NamedBoard,
   user: string,
   points: number,
 ): [number, number][] | Refusal | undefined {
   const { by, at } = asked;
   if (by.role !== "player") return undefined;
   if (user !== by.user) return refuse("not_allowed", "Only a host awards points to others.");
-  const judged = ownAward(rules, standingOf(asked, board, user), points, at);
+  const judged = checkSelfAward(rules, standingOf(asked, board, user), points, at);
   return judged.ok ? judged.own : judged.refusal;
 }
 
 /** Of whoever is here, or has scored here before. */
-function nameOf(seen: Seen, user: string): string | undefined {
+function nameOf(seen: Context, user: string): string | undefined {
   const here = seen.members.get(user)?.name;
   if (here !== undefined) return here;
   for (const board of Object.keys(seen.private.players)) {
@@ -159,11 +159,11 @@ function nameOf(seen: Seen, user: string): string | undefined {
   return undefined;
 }
 
-function standingOf(seen: Seen, board: string, user: string): Standing | undefined {
+function standingOf(seen: Context, board: string, user: string): Standing | undefined {
   return standings.find(seen.private.standings, standingKey(board, user));
 }
 
-function withFlush(seen: Seen, tally: Tally): Decided {
+function withFlush(seen: Context, tally: Tally): ScoresOutcome {
   const { events, private: kept } = tally.outcome();
   if (kept.length === 0) return {};
   const due = flushWithin(seen, seen.flushMs);

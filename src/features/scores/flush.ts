@@ -3,10 +3,10 @@ import { BATCH_VERSION } from "../../protocol/batch";
 import { byteLength } from "../../protocol/codec";
 import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from "../../protocol/limits";
 import type { Json } from "../../protocol/messages";
-import type { Outcome } from "../../room/feature";
-import { ledger } from "./hidden";
+import type { Outcome } from "../../room/api/feature";
+import { ledger } from "./private-state";
 import type { scoresSchema } from "./schema";
-import type { Seen } from "./tally";
+import type { Context } from "./tally";
 
 /** The one timer, set only while something is owed. */
 export const FLUSH = "flush";
@@ -20,7 +20,7 @@ const ENVELOPE_BYTES = 1_000;
 /** Of those who were refused, so many are named. */
 const MAX_REFUSED = 200;
 
-export type Decided = Outcome<(typeof scoresSchema)["events"], (typeof scoresSchema)["privateEvents"]>;
+export type ScoresOutcome = Outcome<(typeof scoresSchema)["events"], (typeof scoresSchema)["privateEvents"]>;
 
 const answerSchema = z.union([
   z.object({ applied: z.literal(true), refused: z.array(z.string()) }),
@@ -29,7 +29,7 @@ const answerSchema = z.union([
 ]);
 
 /** Something is owed: it is on its way within the deployment's window, or with the one before once that is answered. */
-export function flushWithin({ at, private: hidden }: Seen, ms: number): Decided {
+export function flushWithin({ at, private: hidden }: Context, ms: number): ScoresOutcome {
   const by = at + ms;
   if (hidden.flushBy !== null && hidden.flushBy <= by) return {};
   return {
@@ -38,46 +38,46 @@ export function flushWithin({ at, private: hidden }: Seen, ms: number): Decided 
   };
 }
 
-export function flushAfterLeaving(seen: Seen): Decided {
+export function flushAfterLeaving(seen: Context): ScoresOutcome {
   const { ledger: owed } = seen.private;
   return owed.size > 0 ? flushWithin(seen, Math.min(LEAVING_MS, seen.flushMs)) : {};
 }
 
 /** What is under way is asked for again; else what gathered is sealed. `closing`: nothing more follows in this life. */
-export function flush({ private: hidden }: Seen, closing = false): Decided {
+export function flush({ private: hidden }: Context, closing = false): ScoresOutcome {
   const { sealed, ledger: owed, n, flushBy, isClosed, mustReopen } = hidden;
-  if (sealed) return { errands: [BATCH] };
+  if (sealed) return { effects: [BATCH] };
   const mustClose = closing && n > 0 && !isClosed;
   // Without entries it tells only that the room's life goes on, or that it ends.
   if (owed.size === 0 && !mustClose && !mustReopen) {
     return flushBy === null ? {} : { private: [{ n: "flushBy", d: { at: null } }] };
   }
-  const count = howMany(hidden);
+  const count = countFitting(hidden);
   // A receipt that says so is let go some time. Asked again after that, points would count twice; nothing never does.
   const isLast = closing && owed.size === 0;
   return {
     private: [{ n: "sealed", d: { n: n + 1, count, closing: isLast } }],
     timers: { [FLUSH]: null },
-    errands: [BATCH],
+    effects: [BATCH],
   };
 }
 
 /** The same for one number, however often it is asked. */
-export function ask({ private: { sealed }, room, epoch, isGuests }: Seen): Json | undefined {
+export function requestBatch({ private: { sealed }, room, epoch, openedByGuest }: Context): Json | undefined {
   if (!sealed) return undefined;
   return {
     v: BATCH_VERSION,
     room: `${room.kind}/${room.id}`,
     epoch,
     n: sealed.n,
-    ...(isGuests ? { ownOnly: true } : {}),
+    ...(openedByGuest ? { ownOnly: true } : {}),
     ...(sealed.closing ? { closing: true } : {}),
     entries: sealed.entries.map((entry) => ({ ...entry })),
   };
 }
 
 /** Somebody came after what was to be the last batch: the scoreboard has to hear that this life goes on, before it forgets it. */
-export function reopen({ at, flushMs, private: hidden }: Seen): Decided {
+export function reopen({ at, flushMs, private: hidden }: Context): ScoresOutcome {
   const { isClosed, sealed, mustReopen } = hidden;
   if (mustReopen || !(isClosed || sealed?.closing)) return {};
   const by = at + flushMs;
@@ -91,7 +91,7 @@ export function reopen({ at, flushMs, private: hidden }: Seen): Decided {
 }
 
 /** Throws on what is no answer: it is then asked again. */
-export function answered({ at, private: hidden }: Seen, json: Json): Decided {
+export function onBatchAnswer({ at, private: hidden }: Context, json: Json): ScoresOutcome {
   const answer = answerSchema.parse(json);
   if (!hidden.sealed) return {};
   // The scoreboard has not what came before, or has more. What is owed is owed: it takes the number that is expected.
@@ -113,7 +113,7 @@ export function answered({ at, private: hidden }: Seen, json: Json): Decided {
 }
 
 /** As many as a batch holds, in the ledger's order. */
-function howMany(hidden: Seen["private"]): number {
+function countFitting(hidden: Context["private"]): number {
   let bytes = ENVELOPE_BYTES;
   let count = 0;
   for (const entry of ledger.rows(hidden.ledger)) {

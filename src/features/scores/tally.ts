@@ -1,12 +1,20 @@
 import type { BatchEntry } from "../../protocol/batch";
 import { MAX_POINTS } from "../../protocol/limits";
-import type { Board } from "../../room/board";
-import type { Emit, Situation } from "../../room/feature";
-import { type Hidden, ledger, ledgerKey, playersOn, type Standing, standingKey, standings } from "./hidden";
+import type { Board } from "../../room/api/board";
+import type { Emit, FeatureContext } from "../../room/api/feature";
+import {
+  ledger,
+  ledgerKey,
+  type PrivateState,
+  playersOn,
+  type Standing,
+  standingKey,
+  standings,
+} from "./private-state";
 import type { scoresSchema } from "./schema";
 import { type Change, isBefore, placed, type Ranked, type Rule, type ScoresState, TOP, topOf } from "./state";
 
-export type Seen = Situation<ScoresState, Hidden>;
+export type Context = FeatureContext<ScoresState, PrivateState>;
 type Event = Emit<(typeof scoresSchema)["events"]>;
 type PrivateEvent = Emit<(typeof scoresSchema)["privateEvents"]>;
 
@@ -26,20 +34,20 @@ export interface Scoring {
  */
 export class Tally {
   readonly #private: PrivateEvent[] = [];
-  readonly #boards = new Map<string, Held>();
+  readonly #boards = new Map<string, OpenBoard>();
   readonly #standings = new Map<string, Standing>();
-  readonly #owed = new Map<string, BatchEntry | null>();
+  readonly #ledgerChanges = new Map<string, BatchEntry | null>();
   readonly #newcomers = new Map<string, number>();
 
-  constructor(private readonly seen: Seen) {}
+  constructor(private readonly context: Context) {}
 
   /** Answers the player's total now, or nothing where it would no longer be exact. */
   add(scoring: Scoring): number | undefined {
     const { board, rules, user, name, points, tie, own } = scoring;
     // A room that is ahead of the world for a while owes its points to the day that it is outside.
-    const { wallAt } = this.seen;
+    const { wallAt } = this.context;
     const key = standingKey(board, user);
-    const before = this.#standings.get(key) ?? standings.find(this.seen.private.standings, key);
+    const before = this.#standings.get(key) ?? standings.find(this.context.private.standings, key);
     const total = rules.combine === "sum" ? (before?.total ?? 0) + points : points;
     if (Math.abs(total) > MAX_POINTS) return undefined;
     if (rules.combine === "sum" && points === 0) return before?.total ?? 0;
@@ -65,7 +73,7 @@ export class Tally {
         user,
         name,
         ...(stands ? { stands: game } : {}),
-        ...this.#owes(scoring, rule, game.seq, wallAt),
+        ...this.#ledgerChange(scoring, rule, game.seq, wallAt),
         ...(own ? { own } : {}),
       },
     });
@@ -85,17 +93,17 @@ export class Tally {
     return { events, private: this.#private };
   }
 
-  #board(board: string, rule: Rule): Held {
+  #board(board: string, rule: Rule): OpenBoard {
     const held = this.#boards.get(board);
     if (held) return held;
-    const fresh: Held = { rule, top: topOf(this.seen.state, board), changes: [], fallers: new Set() };
+    const fresh: OpenBoard = { rule, top: topOf(this.context.state, board), changes: [], fallers: new Set() };
     this.#boards.set(board, fresh);
     return fresh;
   }
 
   /** The number that this board's event will have: one event a board, in the order in which they were first touched. */
   #seqOf(board: string): number {
-    return this.seen.seq + 1 + [...this.#boards.keys()].indexOf(board);
+    return this.context.seq + 1 + [...this.#boards.keys()].indexOf(board);
   }
 
   #change(board: string, change: Change): void {
@@ -106,10 +114,10 @@ export class Tally {
   }
 
   /** A sum of this quarter of an hour, its best game, or its last. Independent of the total: a day's board wants the day's best. */
-  #owes({ board, rules, user, name, points, tie }: Scoring, rule: Rule, seq: number, at: number) {
+  #ledgerChange({ board, rules, user, name, points, tie }: Scoring, rule: Rule, seq: number, at: number) {
     const key = ledgerKey(board, user, at);
-    const known = this.#owed.get(key);
-    const before = known !== undefined ? known : ledger.find(this.seen.private.ledger, key);
+    const known = this.#ledgerChanges.get(key);
+    const before = known !== undefined ? known : ledger.find(this.context.private.ledger, key);
     const game = {
       points,
       ...(rule.tie ? { tie: tie ?? 0 } : {}),
@@ -121,7 +129,7 @@ export class Tally {
     const sum = rules.combine === "sum" ? (before?.points ?? 0) + points : points;
     const isNothing = rules.combine === "sum" && sum === 0;
     const owes = { ...game, points: sum, firstAt: before?.firstAt ?? at };
-    this.#owed.set(key, isNothing ? null : { board, user, name, ...owes });
+    this.#ledgerChanges.set(key, isNothing ? null : { board, user, name, ...owes });
     return isNothing ? { clears: at } : { owes };
   }
 
@@ -129,13 +137,13 @@ export class Tally {
    * Whoever of the top fell may have fallen behind somebody outside it. Those who did not fall are before all outside: so
    * only if a faller came to be among the last places of the hundred is it worth looking at everybody.
    */
-  #movingUp(board: string, { top, fallers, rule }: Held): Change[] {
-    const players = playersOn(this.seen.private, board) + (this.#newcomers.get(board) ?? 0);
+  #movingUp(board: string, { top, fallers, rule }: OpenBoard): Change[] {
+    const players = playersOn(this.context.private, board) + (this.#newcomers.get(board) ?? 0);
     const isLow = top.slice(TOP - fallers.size).some(({ user }) => fallers.has(user));
     if (fallers.size === 0 || players <= top.length || !isLow) return [];
     const inside = new Set(top.map(({ user }) => user));
     const best: Standing[] = [];
-    for (const row of standings.rows(this.seen.private.standings)) {
+    for (const row of standings.rows(this.context.private.standings)) {
       if (row.board !== board || inside.has(row.user)) continue;
       const at = best.findIndex((other) => isBefore(row, other, rule));
       best.splice(at < 0 ? best.length : at, 0, row);
@@ -151,7 +159,7 @@ export class Tally {
   }
 }
 
-interface Held {
+interface OpenBoard {
   rule: Rule;
   /** With all changes so far, and not cut. */
   top: readonly Ranked[];

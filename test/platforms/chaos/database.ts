@@ -6,7 +6,7 @@ const QUERY =
   "select s.user as user, -s.score as points from scores s join rankings r on r.id = s.ranking where r.board = 'main' and r.period = 'all'";
 
 /** What D1 holds for the kind's board, read from outside of the worker. */
-export async function storedPoints(dataDir: string): Promise<Map<string, number>> {
+export async function readStoredPoints(dataDir: string): Promise<Map<string, number>> {
   const args = ["d1", "execute", databaseName(), "--local", "--json", "--command", QUERY];
   const command = wrangler(dataDir, args);
   let output = "";

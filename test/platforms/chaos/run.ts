@@ -1,23 +1,23 @@
 import { type Random, randomFrom } from "../random";
 import { PartyClient } from "../sockets";
-import { mint } from "../tokens";
+import { mintToken } from "../tokens";
 import { eventually, pause } from "../waiting";
-import { Acknowledged } from "./acknowledged";
-import { storedPoints } from "./database";
-import { Deployment, type PlatformName } from "./deployment";
-import { Desk } from "./desk";
-import { Person, untruths } from "./person";
-import { Storm } from "./storm";
+import { AckedAwards } from "./acked-awards";
+import { AwardClient } from "./award-client";
+import { ChaosClient, findViolations } from "./chaos-client";
+import { ChaosDeployment, type PlatformName } from "./chaos-deployment";
+import { readStoredPoints } from "./database";
+import { FaultSchedule } from "./fault-schedule";
 
 const ROOM = "chaos";
 /** At once under way, as from several desks. */
-const DESKS = 6;
+const AWARD_CLIENTS = 6;
 /** So many come in at once, before anything breaks. */
-const AT_ONCE = 20;
+const JOIN_CONCURRENCY = 20;
 /** A call that is given up, and the pauses after some that failed, come to so much at most. */
 const SETTLE_MS = 120_000;
 
-export interface Plan {
+export interface ChaosPlan {
   platform: PlatformName;
   seed: number;
   players: number;
@@ -30,7 +30,7 @@ export interface Plan {
   minutes?: number;
 }
 
-export interface Sums {
+export interface PointTotals {
   acknowledged: number;
   room: number;
   database: number;
@@ -40,56 +40,59 @@ export interface Sums {
 
 /** One room, its players, and awards that are sent until they are acknowledged, while blows fall. */
 export class ChaosRun {
-  readonly deployment: Deployment;
-  readonly acknowledged = new Acknowledged();
-  readonly storm: Storm;
+  readonly deployment: ChaosDeployment;
+  readonly ackedAwards = new AckedAwards();
+  readonly schedule: FaultSchedule;
   readonly #random: Random;
   readonly #players: string[];
-  #people: Person[] = [];
-  #desks: Desk[] = [];
+  #clients: ChaosClient[] = [];
+  #awardClients: AwardClient[] = [];
 
-  constructor(readonly plan: Plan) {
+  constructor(readonly plan: ChaosPlan) {
     this.#random = randomFrom(plan.seed);
-    this.deployment = new Deployment(plan.platform, this.#random);
-    this.storm = new Storm(this.deployment, this.#random, plan, () => this.acknowledged.awards);
+    this.deployment = new ChaosDeployment(plan.platform, this.#random);
+    this.schedule = new FaultSchedule(this.deployment, this.#random, plan, () => this.ackedAwards.awards);
     this.#players = Array.from({ length: plan.players }, (_, n) => `player-${n}`);
   }
 
-  async play(): Promise<void> {
-    const token = await mint({ sub: "desk", role: "admin" });
+  async run(): Promise<void> {
+    const token = await mintToken({ sub: "desk", role: "admin" });
     const url = () => `http://${this.deployment.host}/parties/main/${ROOM}`;
-    this.#desks = Array.from(
-      { length: DESKS },
-      (_, n) => new Desk(`desk${n}`, { url, token }, this.acknowledged, this.#random),
+    this.#awardClients = Array.from(
+      { length: AWARD_CLIENTS },
+      (_, n) => new AwardClient(`desk${n}`, { url, token }, this.ackedAwards, this.#random),
     );
-    await this.#everybodyIn();
+    await this.#joinPlayers();
     const address = { host: this.deployment.host, room: ROOM };
-    this.#people = Array.from(
+    this.#clients = Array.from(
       { length: this.plan.people },
-      (_, n) => new Person(`person-${n}`, address, this.acknowledged, this.#random, n % 4 === 0),
+      (_, n) => new ChaosClient(`person-${n}`, address, this.ackedAwards, this.#random, n % 4 === 0),
     );
-    await Promise.all(this.#people.map(({ room }) => room.joined()));
-    const isOver = () => this.storm.isOver && this.sent >= this.plan.awards;
+    await Promise.all(this.#clients.map(({ room }) => room.joined()));
+    const isOver = () => this.schedule.isOver && this.sentCount >= this.plan.awards;
     await Promise.all([
-      ...this.#desks.map((desk) => this.#work(desk, isOver)),
-      ...this.#people.map((person) => person.live(isOver, this.#players)),
-      this.storm.rage(),
+      ...this.#awardClients.map((desk) => this.#awardUntil(desk, isOver)),
+      ...this.#clients.map((person) => person.run(isOver, this.#players)),
+      this.schedule.run(),
     ]);
   }
 
-  get sent(): number {
-    const awards = [...this.#desks.map(({ sent }) => sent), ...this.#people.map(({ awards }) => awards)];
+  get sentCount(): number {
+    const awards = [
+      ...this.#awardClients.map(({ sentCount: sent }) => sent),
+      ...this.#clients.map(({ awards }) => awards),
+    ];
     return awards.reduce((all, some) => all + some, 0);
   }
 
-  get repeats(): number {
-    return this.#desks.reduce((all, { repeats }) => all + repeats, 0);
+  get resendCount(): number {
+    return this.#awardClients.reduce((all, { resendCount: repeats }) => all + repeats, 0);
   }
 
   /** What is not true of what our own clients were told and promised, once it is quiet. */
-  async faults(): Promise<string[]> {
-    const people = this.#people;
-    const settled = Promise.all(people.map((person) => person.promised()));
+  async findViolations(): Promise<string[]> {
+    const people = this.#clients;
+    const settled = Promise.all(people.map((person) => person.settledActions()));
     const isTooLate = pause(SETTLE_MS).then(() => "too late");
     if ((await Promise.race([settled, isTooLate])) === "too late") {
       const open = people.flatMap(({ user, room }) => room.pending.map(({ id }) => `${user}'s ${id}`));
@@ -107,31 +110,31 @@ export class ChaosRun {
         (feature) => `person-${n}'s ${feature} differs from the room's at ${verdict.seq}`,
       ),
     );
-    return [...differing, ...(await untruths(people))];
+    return [...differing, ...(await findViolations(people))];
   }
 
   /** What our own clients were promised, by how it ended. */
-  async promises(): Promise<{ done: number; refused: number; unknown: number }> {
-    const all = (await Promise.all(this.#people.map((person) => person.promised()))).flat();
+  async countOutcomes(): Promise<{ done: number; refused: number; unknown: number }> {
+    const all = (await Promise.all(this.#clients.map((person) => person.settledActions()))).flat();
     const count = (what: string) => all.filter(({ is }) => is === what).length;
     return { done: count("done"), refused: count("refused"), unknown: count("unknown") };
   }
 
   /** By player, and added up. */
-  async sums(): Promise<Sums> {
+  async readTotals(): Promise<PointTotals> {
     const rooms = new Map<string, number>();
-    const [desk] = this.#desks;
-    for (const player of this.#players) rooms.set(player, (await desk?.totalOf(player)) ?? Number.NaN);
+    const [desk] = this.#awardClients;
+    for (const player of this.#players) rooms.set(player, (await desk?.readTotal(player)) ?? Number.NaN);
     let database = new Map<string, number>();
     const of = (player: string): [string, number, number, number] => [
       player,
-      this.acknowledged.of(player),
+      this.ackedAwards.pointsOf(player),
       rooms.get(player) ?? Number.NaN,
       database.get(player) ?? 0,
     ];
     await eventually(
       async () => {
-        database = await storedPoints(this.deployment.server("worker").dataDir);
+        database = await readStoredPoints(this.deployment.server("worker").dataDir);
         return this.#players.map(of).every(([, , room, stored]) => room === stored);
       },
       "the database to have it all",
@@ -144,31 +147,31 @@ export class ChaosRun {
       database: add(3),
       differing: this.#players
         .map(of)
-        .filter(([player, , room, stored]) => room !== stored || !this.acknowledged.allows(player, room)),
+        .filter(([player, , room, stored]) => room !== stored || !this.ackedAwards.allows(player, room)),
     };
   }
 
   async stop(): Promise<void> {
-    for (const { room } of this.#people) room.leave();
+    for (const { room } of this.#clients) room.leave();
     await this.deployment.stop();
   }
 
   /** Points go to whom the room knows: everybody comes in once, and has a first point before anything breaks. */
-  async #everybodyIn(): Promise<void> {
-    const [desk] = this.#desks;
-    for (let from = 0; from < this.#players.length; from += AT_ONCE) {
-      const some = this.#players.slice(from, from + AT_ONCE).map(async (player) => {
-        const token = await mint({ sub: player, name: player });
+  async #joinPlayers(): Promise<void> {
+    const [desk] = this.#awardClients;
+    for (let from = 0; from < this.#players.length; from += JOIN_CONCURRENCY) {
+      const some = this.#players.slice(from, from + JOIN_CONCURRENCY).map(async (player) => {
+        const token = await mintToken({ sub: player, name: player });
         const seat = new PartyClient(this.deployment.host, { room: ROOM, token });
-        await seat.welcome();
-        await desk?.give(player, 1);
+        await seat.waitForWelcome();
+        await desk?.award(player, 1);
         seat.close();
       });
       await Promise.all(some);
     }
   }
 
-  async #work(desk: Desk, isOver: () => boolean): Promise<void> {
-    while (!isOver()) await desk.give(this.#random.pick(this.#players), this.#random.below(20) - 4);
+  async #awardUntil(desk: AwardClient, isOver: () => boolean): Promise<void> {
+    while (!isOver()) await desk.award(this.#random.pick(this.#players), this.#random.below(20) - 4);
   }
 }

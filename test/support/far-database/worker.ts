@@ -3,7 +3,7 @@ import { Rooms as RoomsNearby } from "../../../src/worker/index";
 export { Addresses, Boards, default, Users } from "../../../src/worker/index";
 
 /** As long as an ocean is wide, there and back, with a database that has much to do. */
-const FAR_MS = 300;
+const LATENCY_MS = 300;
 
 type Args = ConstructorParameters<typeof RoomsNearby>;
 type Env = Args[1];
@@ -11,17 +11,17 @@ type Env = Args[1];
 /** Rooms whose D1 is as far away as a deployed one may be: what it has committed, they hear of a while later. */
 export class Rooms extends RoomsNearby {
   constructor(ctx: Args[0], env: Env) {
-    super(ctx, { ...env, DB: far(env.DB) });
+    super(ctx, { ...env, DB: withLatency(env.DB) });
   }
 }
 
-function far(db: Env["DB"]): Env["DB"] {
+function withLatency(db: Env["DB"]): Env["DB"] {
   return new Proxy(db, {
     get(target, name) {
       if (name === "batch") {
         return async (statements: Parameters<Env["DB"]["batch"]>[0]) => {
           const results = await target.batch(statements);
-          await new Promise((resolve) => setTimeout(resolve, FAR_MS));
+          await new Promise((resolve) => setTimeout(resolve, LATENCY_MS));
           return results;
         };
       }

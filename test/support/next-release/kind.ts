@@ -2,8 +2,8 @@ import { z } from "zod";
 import { chat } from "../../../src/features/chat/decide";
 import { moderation } from "../../../src/features/moderation/decide";
 import { presence } from "../../../src/features/presence/decide";
-import { defineFeature } from "../../../src/room/feature";
-import { defineKind } from "../../../src/room/kind";
+import { defineFeature } from "../../../src/room/api/feature";
+import { defineKind } from "../../../src/room/api/kind";
 
 /** A feature that no earlier release knows, and what somebody outside does for it. */
 const wave = defineFeature({
@@ -22,19 +22,19 @@ const wave = defineFeature({
     wave: {
       maxBytes: 16,
       rate: { count: 100, perMs: 1_000 },
-      decide: () => ({ events: [{ n: "waved", d: {} }], errands: ["answer"] }),
+      decide: () => ({ events: [{ n: "waved", d: {} }], effects: ["answer"] }),
     },
   },
-  errands: {
+  effects: {
     answer: {
-      ask: ({ state }) => (state.answers < state.waves ? { waves: state.waves } : undefined),
-      answered: (_, by) => ({ events: [{ n: "answered", d: { by: String(by) } }] }),
+      request: ({ state }) => (state.answers < state.waves ? { waves: state.waves } : undefined),
+      onAnswer: (_, by) => ({ events: [{ n: "answered", d: { by: String(by) } }] }),
     },
   },
 });
 
 /** Tells the room which room it was, and what the deployment calls its guests' setting. */
-export const nextErrands = (env: Readonly<Record<string, unknown>>) => ({
+export const nextEffects = (env: Readonly<Record<string, unknown>>) => ({
   "wave/answer": async (room: { kind: string; id: string }, ask: unknown) =>
     `${room.kind}/${room.id} ${JSON.stringify(ask)} ${env.GUESTS}`,
 });

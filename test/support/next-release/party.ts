@@ -1,4 +1,4 @@
-import { partyOf } from "../../../src/platform/partykit";
-import { nextErrands, nextMain } from "./kind";
+import { partyOf } from "../../../src/platforms/partykit";
+import { nextEffects, nextMain } from "./kind";
 
-export default partyOf(nextMain, { errands: nextErrands });
+export default partyOf(nextMain, { effects: nextEffects });

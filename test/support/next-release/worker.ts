@@ -1,7 +1,7 @@
 import { serve } from "../../../src/worker/serve";
-import { nextErrands, nextMain } from "./kind";
+import { nextEffects, nextMain } from "./kind";
 
-const { Rooms, worker } = serve({ kinds: [nextMain], errands: nextErrands });
+const { Rooms, worker } = serve({ kinds: [nextMain], effects: nextEffects });
 
 // Whatever else the configured entry exports, wrangler.toml has a binding for.
 export * from "../../../src/worker/index";

@@ -1,5 +1,5 @@
-import { LiveBoard } from "../../../src/platform/answers/live-board";
-import { liveHeaders } from "../../../src/platform/answers/live-stream";
+import { LiveBoard } from "../../../src/services/boards/live/live-board";
+import { liveHeaders } from "../../../src/services/boards/live/live-stream";
 import { Boards as RealBoards } from "../../../src/worker/index";
 
 export { Addresses, default, Rooms, Users } from "../../../src/worker/index";
@@ -28,7 +28,7 @@ export class Boards extends RealBoards {
   );
 
   override async fetch(): Promise<Response> {
-    return new Response(this.#board.listen(undefined, Date.now() + HOUR_MS) ?? null, {
+    return new Response(this.#board.subscribe(undefined, Date.now() + HOUR_MS) ?? null, {
       headers: liveHeaders,
     });
   }

@@ -1,16 +1,16 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { QUARTER_MS } from "../../../src/protocol/batch";
-import type { Boards } from "../../../src/room/board";
-import { AT, CountedDatabase, entry, ranked, Scoring, wrongSpans } from "./database";
+import type { Boards } from "../../../src/room/api/board";
+import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
 const boards: Boards = { main: { combine: "sum", periods: ["all", "day", "week"] } };
 const points = async (board: string, period?: string) =>
-  Object.fromEntries((await ranked(board, period)).map((row) => [row.user, row.points]));
+  Object.fromEntries((await readRanking(board, period)).map((row) => [row.user, row.points]));
 
 describe("a batch", () => {
   it("[B4] [B5] counts for the kind and for its room, in every period", async () => {
-    const room = new Scoring(boards);
+    const room = new ScoringRoom(boards);
     expect(await room.apply([entry("main", "ann", 5), entry("main", "bob", 7)])).toEqual({
       applied: true,
       refused: [],
@@ -21,12 +21,12 @@ describe("a batch", () => {
         expect(await points(board, period)).toMatchObject({ ann: 8, bob: 7 });
       }
     }
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
   });
 
   it("[B2] is applied once, however often it comes, and answers the same", async () => {
-    const room = new Scoring({ once: boards.main ?? { combine: "sum" } });
-    const first = room.next([entry("once", "ann", 5)]);
+    const room = new ScoringRoom({ once: boards.main ?? { combine: "sum" } });
+    const first = room.nextBatch([entry("once", "ann", 5)]);
     expect(await room.send(first)).toEqual({ applied: true, refused: [] });
     for (let time = 0; time < 3; time += 1) {
       expect(await room.send(first)).toEqual({ applied: false, reason: "duplicate", refused: [] });
@@ -35,8 +35,8 @@ describe("a batch", () => {
   });
 
   it("[B2] out of its turn is refused as a whole, with the one that is expected", async () => {
-    const room = new Scoring({ turn: { combine: "sum" } });
-    const [first, second, third] = [1, 2, 3].map((value) => room.next([entry("turn", "ann", value)]));
+    const room = new ScoringRoom({ turn: { combine: "sum" } });
+    const [first, second, third] = [1, 2, 3].map((value) => room.nextBatch([entry("turn", "ann", value)]));
     if (!first || !second || !third) throw new Error("three batches");
     expect(await room.send(second)).toEqual({ applied: false, reason: "gap", expected: 1 });
     expect(await room.send(first)).toMatchObject({ applied: true });
@@ -47,8 +47,8 @@ describe("a batch", () => {
   });
 
   it("[B2] of one of two senders at once is applied once", async () => {
-    const room = new Scoring({ race: { combine: "sum" } });
-    const batch = room.next([entry("race", "ann", 5)]);
+    const room = new ScoringRoom({ race: { combine: "sum" } });
+    const batch = room.nextBatch([entry("race", "ann", 5)]);
     const answers = await Promise.all([room.send(batch), room.send(batch), room.send(batch)]);
     expect(answers.filter(({ applied }) => applied)).toHaveLength(1);
     expect(await points("race")).toEqual({ ann: 5 });
@@ -56,11 +56,11 @@ describe("a batch", () => {
 
   it("[B8] of a room made anew under the same name is another's: receipts are one a life", async () => {
     const name = { room: "again" };
-    const first = new Scoring({ life: { combine: "sum" } }, { ...name, epoch: "one" });
-    const second = new Scoring({ life: { combine: "sum" } }, { ...name, epoch: "two" });
+    const first = new ScoringRoom({ life: { combine: "sum" } }, { ...name, epoch: "one" });
+    const second = new ScoringRoom({ life: { combine: "sum" } }, { ...name, epoch: "two" });
     await first.apply([entry("life", "ann", 1)]);
     await first.apply([entry("life", "ann", 2)]);
-    const last = first.next([], { closing: true });
+    const last = first.nextBatch([], { closing: true });
     await first.send(last);
     await second.apply([entry("life", "ann", 4)]);
     expect(await first.send(last)).toMatchObject({ applied: false, reason: "duplicate" });
@@ -79,8 +79,8 @@ describe("a batch", () => {
 
   it("that D1 loses before it is committed, or after, is written once", async () => {
     const counted = new CountedDatabase();
-    const room = new Scoring({ lossy: { combine: "sum" } }, { db: counted.db });
-    const batch = room.next([entry("lossy", "ann", 5)]);
+    const room = new ScoringRoom({ lossy: { combine: "sum" } }, { db: counted.db });
+    const batch = room.nextBatch([entry("lossy", "ann", 5)]);
     counted.before = () => {
       throw new Error("D1_ERROR: Network connection lost.");
     };
@@ -104,12 +104,12 @@ describe("[B3] the banned", () => {
       .run();
 
   it("get nothing written; the others do; and every answer names the same, whatever came since", async () => {
-    const room = new Scoring({ banned: { combine: "sum" } });
+    const room = new ScoringRoom({ banned: { combine: "sum" } });
     await ban("everywhere", "mallory");
     await ban(room.room, "eve");
     await ban("main/elsewhere", "ann");
     await ban("everywhere", "bob", AT);
-    const batch = room.next(["ann", "bob", "eve", "mallory"].map((user) => entry("banned", user, 1)));
+    const batch = room.nextBatch(["ann", "bob", "eve", "mallory"].map((user) => entry("banned", user, 1)));
     const first = await room.send(batch);
     expect(first).toEqual({ applied: true, refused: ["eve", "mallory"] });
     expect(await points("banned")).toEqual({ ann: 1, bob: 1 });
@@ -121,7 +121,7 @@ describe("[B3] the banned", () => {
       refused: ["eve", "mallory"],
     });
     expect(await points("banned")).toEqual({ ann: 1, bob: 1 });
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
   });
 });
 
@@ -130,8 +130,8 @@ describe("[B5] a board that is not theirs", () => {
     (await env.DB.prepare("select entry, reason from set_aside where room = ?1").bind(room).all()).results;
 
   it("takes nothing from a room of another kind, nor from one that names a room's own", async () => {
-    const room = new Scoring({ mine: { combine: "sum" } }, { kind: "main" });
-    await new Scoring({ theirs: { combine: "sum" } }, { kind: "quiz", room: "hall" }).apply([
+    const room = new ScoringRoom({ mine: { combine: "sum" } }, { kind: "main" });
+    await new ScoringRoom({ theirs: { combine: "sum" } }, { kind: "quiz", room: "hall" }).apply([
       entry("theirs", "ann", 1),
     ]);
     await room.apply([
@@ -149,7 +149,7 @@ describe("[B5] a board that is not theirs", () => {
   });
 
   it("takes nothing from a guest's room, whose own does", async () => {
-    const room = new Scoring(
+    const room = new ScoringRoom(
       { open: { combine: "sum" }, shut: { combine: "sum", feeds: "kind" } },
       { ownOnly: true },
     );
@@ -164,7 +164,7 @@ describe("[B5] a board that is not theirs", () => {
 
 describe("[B6] points", () => {
   it("of a best game keep both of its columns, and equals rank by who came first", async () => {
-    const room = new Scoring({ best: { combine: "best", tie: "lowest" } });
+    const room = new ScoringRoom({ best: { combine: "best", tie: "lowest" } });
     const at = (ms: number) => ({ firstAt: AT + ms, lastAt: AT + ms });
     await room.apply([
       entry("best", "ann", 10, { tie: 50, ...at(5) }),
@@ -177,7 +177,12 @@ describe("[B6] points", () => {
       entry("best", "cat", 10, { tie: 40, ...at(20) }),
     ]);
     expect(
-      (await ranked("best", "all", -1, 1)).map((row) => [row.user, row.points, row.tie, row.reachedAt - AT]),
+      (await readRanking("best", "all", -1, 1)).map((row) => [
+        row.user,
+        row.points,
+        row.tie,
+        row.reachedAt - AT,
+      ]),
     ).toEqual([
       ["cat", 10, 40, 9],
       ["bob", 10, 50, 3],
@@ -186,19 +191,19 @@ describe("[B6] points", () => {
   });
 
   it("of an award of nothing change no rank and put nobody on a board", async () => {
-    const room = new Scoring({ zero: { combine: "sum" } });
+    const room = new ScoringRoom({ zero: { combine: "sum" } });
     await room.apply([entry("zero", "ann", 5), entry("zero", "bob", 5, { seq: 2 })]);
-    const before = await ranked("zero");
+    const before = await readRanking("zero");
     await room.apply([
       entry("zero", "ann", 0, { firstAt: AT + 9, lastAt: AT + 9, seq: 9 }),
       entry("zero", "cat", 0, { firstAt: AT + 9, lastAt: AT + 9, seq: 9 }),
     ]);
-    expect(await ranked("zero")).toEqual(before);
+    expect(await readRanking("zero")).toEqual(before);
     expect(before.map(({ user }) => user)).toEqual(["ann", "bob"]);
   });
 
   it("gain no more in a day than the board's most, and count again after a loss", async () => {
-    const room = new Scoring({ daily: { combine: "sum", periods: ["all", "day"], maxPerDay: 10 } });
+    const room = new ScoringRoom({ daily: { combine: "sum", periods: ["all", "day"], maxPerDay: 10 } });
     const tomorrow = { firstAt: AT + 12 * 3_600_000, lastAt: AT + 12 * 3_600_000 };
     await room.apply([entry("daily", "ann", 8), entry("daily", "ann", 8, tomorrow)]);
     await room.apply([entry("daily", "ann", 8, { lastAt: AT + 1, firstAt: AT }), entry("daily", "bob", 99)]);
@@ -216,7 +221,7 @@ describe("[B6] points", () => {
       kathmandu: { combine: "sum", periods: ["day"], timeZone: "Asia/Kathmandu" },
       "new-york": { combine: "sum", periods: ["day"], timeZone: "America/New_York" },
     };
-    const room = new Scoring(zones);
+    const room = new ScoringRoom(zones);
     const sunday = Date.UTC(2026, 10, 22, 23, 59, 59, 999);
     // 00:00 in Kathmandu is 18:15 UTC.
     const kathmandu = Date.UTC(2026, 10, 22, 18, 15);
@@ -239,7 +244,7 @@ describe("[B6] points", () => {
     const opensAt = AT;
     const closesAt = AT + QUARTER_MS;
     await env.DB.prepare("insert into seasons values ('cup', 'one', ?1, ?2)").bind(opensAt, closesAt).run();
-    const room = new Scoring({ cup: { combine: "sum", periods: ["all", "season"] } });
+    const room = new ScoringRoom({ cup: { combine: "sum", periods: ["all", "season"] } });
     const at = (time: number, points: number) => entry("cup", "ann", points, { firstAt: time, lastAt: time });
     await room.apply([at(opensAt - 1, 1), at(opensAt, 2), at(closesAt - 1, 4), at(closesAt, 8)]);
     expect(await points("cup", "season:one")).toEqual({ ann: 6 });
@@ -251,13 +256,13 @@ describe("[B6] points", () => {
 describe("a player", () => {
   it("who was renamed bears the newest name, also when an older batch comes late", async () => {
     const board: Boards = { names: { combine: "best" } };
-    const [here, there] = [new Scoring(board), new Scoring(board)];
+    const [here, there] = [new ScoringRoom(board), new ScoringRoom(board)];
     const named = (name: string, points: number, ms: number) =>
       entry("names", "ann", points, { name, firstAt: AT + ms, lastAt: AT + ms });
     await here.apply([named("Ann", 5, 10)]);
     await here.apply([named("Anna", 1, 30)]);
-    expect((await ranked("names")).map(({ name, points }) => [name, points])).toEqual([["Anna", 5]]);
+    expect((await readRanking("names")).map(({ name, points }) => [name, points])).toEqual([["Anna", 5]]);
     await there.apply([named("Annie", 9, 5)]);
-    expect((await ranked("names")).map(({ name, points }) => [name, points])).toEqual([["Anna", 9]]);
+    expect((await readRanking("names")).map(({ name, points }) => [name, points])).toEqual([["Anna", 9]]);
   });
 });

@@ -1,9 +1,9 @@
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { openBoardBook } from "../../../src/boards/board-book";
-import { SIGNATURE_HEADER, signCall } from "../../../src/platform/calls/signed-call";
-import { answerBatch } from "../../../src/platform/points/batch-route";
-import { scoreboardSink } from "../../../src/platform/points/scoreboard-sink";
+import { SIGNATURE_HEADER, signCall } from "../../../src/edge/signed-calls/signed-call";
+import { answerBatch } from "../../../src/services/boards/ingest/batch-route";
+import { createWorkerSink } from "../../../src/services/boards/ingest/worker-sink";
+import { createBoardRegistry } from "../../../src/services/boards/store/board-registry";
 
 const path = "/v1/batches";
 const batch = (epoch: string, n = 1) => JSON.stringify({ v: 1, room: "main/hall", epoch, n, entries: [] });
@@ -154,10 +154,10 @@ describe("a database that takes too long", () => {
       body,
     });
     const intake = {
-      secrets: { present: env.BATCH_SECRET },
+      secrets: { current: env.BATCH_SECRET },
       db: slow,
-      book: openBoardBook([]),
-      later: (work: Promise<unknown>) => void later.push(work),
+      registry: createBoardRegistry([]),
+      waitUntil: (work: Promise<unknown>) => void later.push(work),
     };
     const answer = await answerBatch(request, intake, Date.now(), 50);
     expect(answer.status).toBe(503);
@@ -171,7 +171,7 @@ describe("a database that takes too long", () => {
 
 describe("the sink of a platform without a database", () => {
   it("says what is wrong when nobody listens, and leaves the batch to be sent again", async () => {
-    const sink = scoreboardSink("http://127.0.0.1:9", "a secret of both sides");
+    const sink = createWorkerSink("http://127.0.0.1:9", "a secret of both sides");
     const ask = { v: 1, room: "main/hall", epoch: "e", n: 1, entries: [] };
     await expect(sink({ kind: "main", id: "hall" }, ask, AbortSignal.timeout(5_000))).rejects.toThrow();
     await expect(sink({ kind: "main", id: "hall" }, {}, AbortSignal.timeout(5_000))).rejects.toThrow(

@@ -2,11 +2,11 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers";
 import { Hono } from "hono";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openBoardBook } from "../../../src/boards/board-book";
-import { refuseHttp } from "../../../src/platform/edge/http-refusal";
-import { outdateBoards } from "../../../src/platform/points/database-sink";
-import { boardRoutes } from "../../../src/worker/board-routes";
-import { AT, CountedDatabase, entry, Scoring } from "./database";
+import { rejectHttp } from "../../../src/edge/http/http-rejection";
+import { invalidateFedBoards } from "../../../src/services/boards/ingest/database-sink";
+import { boardRoutes } from "../../../src/services/boards/routes/board-routes";
+import { createBoardRegistry } from "../../../src/services/boards/store/board-registry";
+import { AT, CountedDatabase, entry, ScoringRoom } from "./database";
 
 // Its own name a test: what is cached is the whole instance's.
 let boards = 0;
@@ -18,19 +18,19 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function stage() {
+function openBoardApp() {
   const board = `board-${boards}`;
   const declared = { [board]: { combine: "sum", periods: ["all", "day", "week", "season"] } } as const;
-  const book = openBoardBook([{ name: "main", boards: declared }]);
+  const book = createBoardRegistry([{ name: "main", boards: declared }]);
   const counted = new CountedDatabase();
-  const room = new Scoring(declared);
+  const room = new ScoringRoom(declared);
   /** Reads of each rule that one address may have. */
   const left = { read: Number.POSITIVE_INFINITY, readMiss: Number.POSITIVE_INFINITY, live: 0 };
   const app = new Hono().route(
     "/v1/boards",
     boardRoutes(book, async (_, __, rule) => {
       left[rule] -= 1;
-      return left[rule] < 0 ? refuseHttp(429, "rate_limited", `Too many (${rule}).`) : undefined;
+      return left[rule] < 0 ? rejectHttp(429, "rate_limited", `Too many (${rule}).`) : undefined;
     }),
   );
   return {
@@ -47,19 +47,20 @@ function stage() {
     },
     /** As where the batch is applied. */
     async award(user: string, points: number) {
-      const batch = room.next([entry(board, user, points, { firstAt: Date.now(), lastAt: Date.now() })]);
+      const batch = room.nextBatch([entry(board, user, points, { firstAt: Date.now(), lastAt: Date.now() })]);
       await room.send(batch, Date.now());
-      await outdateBoards(book, batch);
+      await invalidateFedBoards(book, batch);
     },
   };
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const told = (response: Response) => response.headers.get("Cache-Status")?.split(";").slice(0, 2).join(";");
+const readCacheStatus = (response: Response) =>
+  response.headers.get("Cache-Status")?.split(";").slice(0, 2).join(";");
 
 describe("GET /v1/boards/<board>", () => {
   it("[C1] [C3] tells the top, ranked, and pages on", async () => {
-    const { board, get, award } = stage();
+    const { board, get, award } = openBoardApp();
     for (const [user, points] of [
       ["ann", 5],
       ["bob", 9],
@@ -90,41 +91,41 @@ describe("GET /v1/boards/<board>", () => {
   });
 
   it("is a miss once, then a hit for every limit, and new at once where a batch was applied", async () => {
-    const { board, get, award, counted } = stage();
+    const { board, get, award, counted } = openBoardApp();
     await award("ann", 5);
-    expect(told(await get(board))).toBe("tallyroom; fwd=miss");
+    expect(readCacheStatus(await get(board))).toBe("tallyroom; fwd=miss");
     for (const limit of [1, 7, 100])
-      expect(told(await get(`${board}?limit=${limit}`))).toBe("tallyroom; hit");
-    expect(counted.calls).toBe(1);
+      expect(readCacheStatus(await get(`${board}?limit=${limit}`))).toBe("tallyroom; hit");
+    expect(counted.callCount).toBe(1);
     await award("ann", 1);
     const anew = await get(board);
-    expect([told(anew), await anew.json()]).toMatchObject([
+    expect([readCacheStatus(anew), await anew.json()]).toMatchObject([
       "tallyroom; fwd=miss",
       { entries: [{ user: "ann", points: 6 }] },
     ]);
-    expect(told(await get(board))).toBe("tallyroom; hit");
-    expect(counted.calls).toBe(2);
+    expect(readCacheStatus(await get(board))).toBe("tallyroom; hit");
+    expect(counted.callCount).toBe(2);
   });
 
   it("makes one query of 1,000 readers who come at once", async () => {
-    const { board, get, award, counted } = stage();
+    const { board, get, award, counted } = openBoardApp();
     await award("ann", 5);
     const all = await Promise.all(Array.from({ length: 1_000 }, () => get(board)));
-    expect(counted.calls).toBe(1);
+    expect(counted.callCount).toBe(1);
     expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
     expect(all.filter((one) => one.headers.get("Cache-Status")?.includes("collapsed"))).toHaveLength(999);
   }, 60_000);
 
   it("makes one query a change and period of 20,000 reads amid steady awards, and 95 of 100 are hits", async () => {
     vi.useRealTimers();
-    const { board, get, award, counted } = stage();
+    const { board, get, award, counted } = openBoardApp();
     const paths = [board, `${board}?period=day&limit=10`];
     await award("ann", 1);
     for (const path of paths) await get(path);
     const READERS = 16;
     const READS = 20_000;
     let [awards, hits, isOver] = [0, 0, false];
-    const queries = { calls: 0, before: counted.calls };
+    const queries = { calls: 0, before: counted.callCount };
     const steady = (async () => {
       for (; !isOver; awards += 1) {
         await award(`user-${awards % 50}`, 1);
@@ -144,7 +145,7 @@ describe("GET /v1/boards/<board>", () => {
     );
     isOver = true;
     await steady;
-    queries.calls = counted.calls - queries.before;
+    queries.calls = counted.callCount - queries.before;
     console.log(
       `${READS} reads of two periods amid ${awards} awards: ${queries.calls} queries, ${((hits / READS) * 100).toFixed(2)} % hits`,
     );
@@ -155,7 +156,7 @@ describe("GET /v1/boards/<board>", () => {
   }, 120_000);
 
   it("counts who has the database asked apart from who is answered from memory", async () => {
-    const { board, get, award, counted, left } = stage();
+    const { board, get, award, counted, left } = openBoardApp();
     await award("ann", 5);
     left.readMiss = 2;
     expect((await get(board)).status).toBe(200);
@@ -164,20 +165,20 @@ describe("GET /v1/boards/<board>", () => {
     const refused = await get(`${board}/users/bob`);
     expect([refused.status, await refused.json()]).toMatchObject([429, { message: "Too many (readMiss)." }]);
     expect((await get(board)).status).toBe(200);
-    expect(counted.calls).toBe(2);
+    expect(counted.callCount).toBe(2);
     left.read = 0;
     expect((await get(board)).status).toBe(429);
   });
 
   it("asks for seasons once in five minutes to tell the list of boards, and never tells a reset that has passed", async () => {
-    const { board, get } = stage();
+    const { board, get } = openBoardApp();
     const list = async (at: number) => {
       vi.setSystemTime(at);
       const response = await get("");
       const { boards } = await response.json<{
         boards: { board: string; periods: { nextReset?: number }[] }[];
       }>();
-      return [told(response), boards.find((one) => one.board === board)?.periods[1]?.nextReset];
+      return [readCacheStatus(response), boards.find((one) => one.board === board)?.periods[1]?.nextReset];
     };
     const midnight = Date.UTC(2026, 10, 21);
     expect(await list(midnight - 120_000)).toEqual(["tallyroom; fwd=miss", midnight]);
@@ -187,7 +188,7 @@ describe("GET /v1/boards/<board>", () => {
   });
 
   it("[C5] answers 304 to who has it, and 200 once it has changed", async () => {
-    const { board, get, award } = stage();
+    const { board, get, award } = openBoardApp();
     await award("ann", 5);
     const tag = (await get(board)).headers.get("ETag") ?? "";
     const same = await get(board, { "If-None-Match": `"other", W/${tag}` });
@@ -197,25 +198,25 @@ describe("GET /v1/boards/<board>", () => {
   });
 
   it("[C4] is never older than a minute: fetched anew from half of that, waited for past it", async () => {
-    const { board, get, award, counted, room } = stage();
+    const { board, get, award, counted, room } = openBoardApp();
     await award("ann", 5);
     await get(board);
     vi.setSystemTime(AT + 29_999);
     expect((await get(board)).headers.get("Age")).toBe("29");
-    expect(counted.calls).toBe(1);
+    expect(counted.callCount).toBe(1);
     // Applied elsewhere: nothing here is told.
     await room.apply([entry(board, "ann", 1)]);
     vi.setSystemTime(AT + 30_000);
     expect((await get(board)).headers.get("Age")).toBe("30");
-    expect(counted.calls).toBe(2);
+    expect(counted.callCount).toBe(2);
     expect(await (await get(board)).json()).toMatchObject({ entries: [{ points: 6 }] });
     vi.setSystemTime(AT + 90_001);
     const late = await get(board);
-    expect([told(late), late.headers.get("Age")]).toEqual(["tallyroom; fwd=miss", "0"]);
+    expect([readCacheStatus(late), late.headers.get("Age")]).toEqual(["tallyroom; fwd=miss", "0"]);
   });
 
   it("[C4] is told stale and marked while D1 is away; what was never read is 503, with a time to come back", async () => {
-    const { board, get, award, counted } = stage();
+    const { board, get, award, counted } = openBoardApp();
     await award("ann", 5);
     await get(board);
     counted.before = () => {
@@ -238,7 +239,7 @@ describe("GET /v1/boards/<board>", () => {
 
 describe("GET /v1/boards/<board>/users", () => {
   it("[C2] tells a player's rank among how many, and who stands around; absent ones are kept too", async () => {
-    const { board, get, award, counted } = stage();
+    const { board, get, award, counted } = openBoardApp();
     for (let at = 1; at <= 9; at += 1) await award(`user-${at}`, at);
     expect(await (await get(`${board}/users/user-5?around=1`)).json()).toMatchObject({
       rank: 5,
@@ -252,7 +253,7 @@ describe("GET /v1/boards/<board>/users", () => {
     });
     counted.reset();
     for (let time = 0; time < 3; time += 1) expect((await get(`${board}/users/nobody`)).status).toBe(404);
-    expect(counted.calls).toBe(1);
+    expect(counted.callCount).toBe(1);
     expect(await (await get(`${board}/users?ids=user-9,nobody,user-1`)).json()).toMatchObject({
       users: [
         { user: "user-9", rank: 1, of: 9, points: 9 },
@@ -262,7 +263,7 @@ describe("GET /v1/boards/<board>/users", () => {
   });
 
   it("[C2] tells players whose ids hold commas, which a JSON array names", async () => {
-    const { board, get, award } = stage();
+    const { board, get, award } = openBoardApp();
     await award("fay, gil", 5);
     await award("hal", 3);
     const list = encodeURIComponent(JSON.stringify(["fay, gil", "hal"]));
@@ -304,28 +305,28 @@ describe("[C6] a wrong parameter", () => {
     ["sort=up", /sort is not asked here: only period, limit and cursor are/],
     ["__proto__=1", /__proto__/],
   ])("?%s is 400 with a sentence, and asks the database nothing", async (query, sentence) => {
-    const { board, get, counted } = stage();
+    const { board, get, counted } = openBoardApp();
     const response = await get(`${board}?${query}`);
     const body = await response.json<{ code: string; message: string }>();
     expect([response.status, body.code]).toEqual([400, "bad_data"]);
     expect(body.message).toMatch(sentence);
-    expect(counted.calls).toBe(0);
+    expect(counted.callCount).toBe(0);
   });
 
   it.each(["users?ids=", "users", "users/ann?around=26", "users/ann?limit=5", "users/%00"])(
     "%s is 400",
     async (path) => {
-      const { board, get } = stage();
+      const { board, get } = openBoardApp();
       expect((await get(`${board}/${path}`)).status).toBe(400);
     },
   );
 
   it("as a board that nobody declares is 404, and as a name that is none 400", async () => {
-    const { board, get, counted } = stage();
+    const { board, get, counted } = openBoardApp();
     expect((await get("nothing")).status).toBe(404);
     for (const name of [`${board}:`, `${board}:a:b`, `${board}:..`, `${board}%3Ax%2Fy`, "MAIN"]) {
       expect((await get(name)).status).toBe(400);
     }
-    expect(counted.calls).toBe(0);
+    expect(counted.callCount).toBe(0);
   });
 });

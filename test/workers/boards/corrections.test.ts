@@ -1,34 +1,41 @@
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { findBoard } from "../../../src/boards/board-address";
-import { openBoardBook } from "../../../src/boards/board-book";
-import { correct, type HandMove, listCorrections } from "../../../src/boards/corrections";
-import { readStanding } from "../../../src/boards/read-board";
+import type { GatewayOf } from "../../../src/edge/http/admin-route";
 import { MAX_POINTS } from "../../../src/protocol/limits";
-import type { Board } from "../../../src/room/board";
-import type { DoorOf } from "../../../src/worker/admin-route";
-import { correctionRoutes } from "../../../src/worker/correction-routes";
-import { ask } from "./admin";
-import { AT, CountedDatabase, entry, ranked, Scoring, wrongSpans } from "./database";
+import type { Board } from "../../../src/room/api/board";
+import { correctionRoutes } from "../../../src/services/boards/routes/correction-routes";
+import { createBoardRegistry } from "../../../src/services/boards/store/board-registry";
+import {
+  applyCorrection,
+  type CorrectionMove,
+  listCorrections,
+} from "../../../src/services/boards/store/corrections";
+import { readStanding } from "../../../src/services/boards/store/read-board";
+import { resolveBoard } from "../../../src/services/boards/store/resolve";
+import { callApi } from "./call-api";
+import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
-async function byHand(
+async function correctBoard(
   name: string,
   board: Board,
-  what: { user: string; move: HandMove; periods?: string[]; on?: string },
+  what: { user: string; move: CorrectionMove; periods?: string[]; on?: string },
   now = AT + 1_000,
 ) {
-  const address = findBoard(openBoardBook([{ name: "main", boards: { [name]: board } }]), what.on ?? name);
+  const address = resolveBoard(
+    createBoardRegistry([{ name: "main", boards: { [name]: board } }]),
+    what.on ?? name,
+  );
   if (!address) throw new Error("no such board");
   const { user, move, periods } = what;
-  return correct(
+  return applyCorrection(
     env.DB,
-    { address, user, move, by: "ada", reason: "a typing error", ...(periods ? { periods } : {}) },
+    { resolved: address, user, move, by: "ada", reason: "a typing error", ...(periods ? { periods } : {}) },
     now,
   );
 }
 const points = async (board: string, period = "all", turn = -1) =>
-  Object.fromEntries((await ranked(board, period, turn)).map((row) => [row.user, row.points]));
+  Object.fromEntries((await readRanking(board, period, turn)).map((row) => [row.user, row.points]));
 const version = (board: string) =>
   env.DB.prepare("select version from rankings where board = ?1 and period = 'all'")
     .bind(board)
@@ -37,11 +44,15 @@ const version = (board: string) =>
 describe("[Z3] a correction", () => {
   it("sets, adds and removes on the rankings that it names, and says what was and what is", async () => {
     const board: Board = { combine: "sum", periods: ["all", "day"] };
-    const room = new Scoring({ mended: board });
+    const room = new ScoringRoom({ mended: board });
     await room.apply([entry("mended", "ann", 50), entry("mended", "bob", 40)]);
     const before = await version("mended");
     expect(
-      await byHand("mended", board, { user: "ann", move: { what: "set", points: 5 }, periods: ["all"] }),
+      await correctBoard("mended", board, {
+        user: "ann",
+        move: { what: "set", points: 5 },
+        periods: ["all"],
+      }),
     ).toMatchObject({
       ok: true,
       corrections: [
@@ -59,14 +70,14 @@ describe("[Z3] a correction", () => {
     expect(await version("mended")).toBe(Number(before) + 1);
     expect(await points("mended")).toEqual({ bob: 40, ann: 5 });
     expect(await points("mended", "day:2026-11-20")).toEqual({ ann: 50, bob: 40 });
-    await byHand("mended", board, {
+    await correctBoard("mended", board, {
       user: "bob",
       move: { what: "add", points: -10 },
       periods: ["all", "day:2026-11-20"],
     });
     expect(await points("mended", "day:2026-11-20")).toEqual({ ann: 50, bob: 30 });
     expect(await points(`mended:${room.room.slice(5)}`), "another board").toEqual({ ann: 50, bob: 40 });
-    const removed = await byHand("mended", board, { user: "ann", move: { what: "remove" } });
+    const removed = await correctBoard("mended", board, { user: "ann", move: { what: "remove" } });
     expect(removed).toMatchObject({
       corrections: [
         { period: "all", before: 5, after: null },
@@ -74,11 +85,11 @@ describe("[Z3] a correction", () => {
       ],
     });
     expect(await points("mended")).toEqual({ bob: 30 });
-    expect(await byHand("mended", board, { user: "ann", move: { what: "remove" } })).toEqual({
+    expect(await correctBoard("mended", board, { user: "ann", move: { what: "remove" } })).toEqual({
       ok: true,
       corrections: [],
     });
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
     const log = await listCorrections(env.DB, { user: "ann", limit: 10 });
     expect(log.map(({ period, before, after }) => [period, before, after])).toEqual([
       ["day:2026-11-20", 50, null],
@@ -89,10 +100,10 @@ describe("[Z3] a correction", () => {
 
   it("goes past a ban and past the most a day, and points after it count as ever", async () => {
     const board: Board = { combine: "sum", periods: ["all", "day"], maxPerDay: 10 };
-    const room = new Scoring({ past: board });
+    const room = new ScoringRoom({ past: board });
     await room.apply([entry("past", "eve", 10)]);
     await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null)").run();
-    await byHand("past", board, { user: "eve", move: { what: "set", points: 100 }, periods: ["all"] });
+    await correctBoard("past", board, { user: "eve", move: { what: "set", points: 100 }, periods: ["all"] });
     expect(await points("past")).toEqual({ eve: 100 });
     await env.DB.prepare("delete from bans where user = 'eve'").run();
     const later = { firstAt: AT + 86_400_000, lastAt: AT + 86_400_000 };
@@ -102,15 +113,21 @@ describe("[Z3] a correction", () => {
 
   it("leaves a tie where it names none, and turns with a board where the fewest win", async () => {
     const board: Board = { combine: "best", order: "lowest", tie: "highest" };
-    const room = new Scoring({ laps: board });
+    const room = new ScoringRoom({ laps: board });
     await room.apply([entry("laps", "ann", 61, { tie: 7 }), entry("laps", "bob", 60, { tie: 1 })]);
-    await byHand("laps", board, { user: "ann", move: { what: "set", points: 60 }, periods: ["all"] });
-    expect((await ranked("laps", "all", 1, -1)).map(({ user, points, tie }) => [user, points, tie])).toEqual([
+    await correctBoard("laps", board, { user: "ann", move: { what: "set", points: 60 }, periods: ["all"] });
+    expect(
+      (await readRanking("laps", "all", 1, -1)).map(({ user, points, tie }) => [user, points, tie]),
+    ).toEqual([
       ["ann", 60, 7],
       ["bob", 60, 1],
     ]);
-    await byHand("laps", board, { user: "bob", move: { what: "set", points: 59, tie: 9 }, periods: ["all"] });
-    expect((await ranked("laps", "all", 1, -1))[0]).toMatchObject({ user: "bob", points: 59, tie: 9 });
+    await correctBoard("laps", board, {
+      user: "bob",
+      move: { what: "set", points: 59, tie: 9 },
+      periods: ["all"],
+    });
+    expect((await readRanking("laps", "all", 1, -1))[0]).toMatchObject({ user: "bob", points: 59, tie: 9 });
     // A better game than the corrected one counts, a worse one does not.
     const game = (points: number, ms: number) =>
       entry("laps", "bob", points, { lastAt: AT + ms, firstAt: AT + ms });
@@ -121,13 +138,21 @@ describe("[Z3] a correction", () => {
 
   it("that D1 cannot take changes nothing and says why; of somebody who never scored neither", async () => {
     const board: Board = { combine: "sum" };
-    const room = new Scoring({ bounds: board });
+    const room = new ScoringRoom({ bounds: board });
     await room.apply([entry("bounds", "ann", MAX_POINTS)]);
     expect(
-      await byHand("bounds", board, { user: "ann", move: { what: "add", points: 1 }, periods: ["all"] }),
+      await correctBoard("bounds", board, {
+        user: "ann",
+        move: { what: "add", points: 1 },
+        periods: ["all"],
+      }),
     ).toMatchObject({ ok: false, why: "refused", message: expect.stringMatching(/2\^53/) });
     expect(
-      await byHand("bounds", board, { user: "nobody", move: { what: "set", points: 1 }, periods: ["all"] }),
+      await correctBoard("bounds", board, {
+        user: "nobody",
+        move: { what: "set", points: 1 },
+        periods: ["all"],
+      }),
     ).toMatchObject({ ok: false, why: "unknown" });
     expect(await points("bounds")).toEqual({ ann: MAX_POINTS });
     expect(await listCorrections(env.DB, { board: "bounds", limit: 9 })).toEqual([]);
@@ -135,12 +160,12 @@ describe("[Z3] a correction", () => {
 
   it("to add loses no award that comes at the same moment", async () => {
     const board: Board = { combine: "sum", feeds: "kind" };
-    const rooms = Array.from({ length: 8 }, () => new Scoring({ moment: board }));
+    const rooms = Array.from({ length: 8 }, () => new ScoringRoom({ moment: board }));
     await rooms[0]?.apply([entry("moment", "ann", 1)]);
     await Promise.all([
       ...rooms.map((room) => room.apply([entry("moment", "ann", 1)])),
       ...[10, 20].map((add) =>
-        byHand("moment", board, { user: "ann", move: { what: "add", points: add }, periods: ["all"] }),
+        correctBoard("moment", board, { user: "ann", move: { what: "add", points: add }, periods: ["all"] }),
       ),
     ]);
     expect(await points("moment")).toEqual({ ann: 1 + 8 + 30 });
@@ -160,7 +185,7 @@ describe("[Z3] a correction", () => {
         runs += 1;
         const name = `any-${runs}`;
         const board: Board = { combine: "sum", feeds: "kind" };
-        const room = new Scoring({ [name]: board });
+        const room = new ScoringRoom({ [name]: board });
         const all = Array.from({ length: 8 }, (_, at) => entry(name, `u${at}`, 10 + at, { seq: at }));
         await room.apply(all);
         const model = new Map(all.map(({ user, points }) => [user, points]));
@@ -169,20 +194,20 @@ describe("[Z3] a correction", () => {
           if (what === "award")
             await room.apply([entry(name, who, points, { lastAt: AT + at, firstAt: AT })]);
           else {
-            const move: HandMove = what === "remove" ? { what } : { what, points };
-            await byHand(name, board, { user: who, move, periods: ["all"] });
+            const move: CorrectionMove = what === "remove" ? { what } : { what, points };
+            await correctBoard(name, board, { user: who, move, periods: ["all"] });
           }
           if (what === "remove") model.delete(who);
           else model.set(who, (what === "set" ? 0 : (model.get(who) ?? 0)) + points);
         }
-        expect(await ranked(name).then((rows) => new Map(rows.map((row) => [row.user, row.points])))).toEqual(
-          new Map([...model].sort((a, b) => b[1] - a[1])),
-        );
-        const [last] = (await ranked(name)).slice(-1);
+        expect(
+          await readRanking(name).then((rows) => new Map(rows.map((row) => [row.user, row.points]))),
+        ).toEqual(new Map([...model].sort((a, b) => b[1] - a[1])));
+        const [last] = (await readRanking(name)).slice(-1);
         if (last) {
           const standing = await readStanding(
             env.DB,
-            { board: name, period: "all", turn: -1 },
+            { board: name, period: "all", sign: -1 },
             last.user,
             1,
             AT,
@@ -192,14 +217,14 @@ describe("[Z3] a correction", () => {
       }),
       { numRuns: 25 },
     );
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
   }, 60_000);
 
   it("costs a batch nothing: the statement that removes is the corrections' own", async () => {
     const counted = new CountedDatabase();
-    const room = new Scoring({ free: { combine: "sum" } }, { db: counted.db });
+    const room = new ScoringRoom({ free: { combine: "sum" } }, { db: counted.db });
     await room.apply([entry("free", "ann", 1)]);
-    expect(counted.statements).toBe(13);
+    expect(counted.statementCount).toBe(13);
   });
 });
 
@@ -208,10 +233,11 @@ describe("[Z8] a correction with an id", () => {
     ...{ board, periods: ["all"], user: "amy", reason: "a bonus" },
     ...{ id, add: points },
   });
-  const correctAs = (user: string, body: unknown) => ask("/v1/corrections", { user, method: "POST", body });
+  const correctAs = (user: string, body: unknown) =>
+    callApi("/v1/corrections", { user, method: "POST", body });
 
   it("is made once, however often it is sent, and answered the same", async () => {
-    const room = new Scoring({ main: { combine: "sum" } });
+    const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "amy", 50)]);
     const before = (await points("main")).amy ?? 0;
     const first = await correctAs("ada", add("main", "bonus-1"));
@@ -227,11 +253,11 @@ describe("[Z8] a correction with an id", () => {
     // Ids are a caller's own.
     await correctAs("bea", add("main", "bonus-1"));
     expect((await points("main")).amy).toBe(before + 30);
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
   });
 
   it("is refused where the id was used for something else, and free again where nothing was done under it", async () => {
-    const room = new Scoring({ main: { combine: "sum" } });
+    const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "amy", 50)]);
     const before = (await points("main")).amy ?? 0;
     await correctAs("ada", add("main", "once"));
@@ -247,7 +273,7 @@ describe("[Z8] a correction with an id", () => {
   });
 
   it("that changed nothing is remembered as well", async () => {
-    const room = new Scoring({ main: { combine: "sum" } });
+    const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "amy", 50), entry("main", "zed", 50)]);
     const remove = { board: "main", user: "zed", reason: "gone", remove: true };
     await correctAs("ada", { ...remove, id: "off-1" });
@@ -259,7 +285,7 @@ describe("[Z8] a correction with an id", () => {
 
   it("may be sent again where the answer was lost, and the 503 says so", async () => {
     const board: Board = { combine: "sum" };
-    const room = new Scoring({ main: board });
+    const room = new ScoringRoom({ main: board });
     await room.apply([entry("main", "amy", 50)]);
     const before = (await points("main")).amy ?? 0;
     let isLost = true;
@@ -273,8 +299,11 @@ describe("[Z8] a correction with an id", () => {
         };
       },
     });
-    const door = { admin: async () => ({ ok: true, user: "ada" }) } as unknown as ReturnType<DoorOf>;
-    const app = correctionRoutes(() => door, openBoardBook([{ name: "main", boards: { main: board } }]));
+    const door = { admin: async () => ({ ok: true, user: "ada" }) } as unknown as ReturnType<GatewayOf>;
+    const app = correctionRoutes(
+      () => door,
+      createBoardRegistry([{ name: "main", boards: { main: board } }]),
+    );
     const post = async (body: object) => {
       const init = { method: "POST", body: JSON.stringify(body) };
       const response = await app.request("/", init, { ...env, DB: losing });
@@ -298,43 +327,43 @@ describe("[Z8] a correction with an id", () => {
   });
 
   it("is forgotten with the admin who asked for it", async () => {
-    const room = new Scoring({ main: { combine: "sum" } });
+    const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "amy", 50)]);
     await correctAs("cleo", add("main", "mine"));
     const count = () =>
       env.DB.prepare("select count(*) as n from correction_requests where by = 'cleo'").first("n");
     expect(await count()).toBe(1);
-    await ask("/v1/users/cleo", { method: "DELETE" });
+    await callApi("/v1/users/cleo", { method: "DELETE" });
     expect(await count()).toBe(0);
   });
 });
 
 describe("corrections over HTTP", () => {
   it("[Z3] [Z4] are an admin's, want a reason, and are logged where an admin may read", async () => {
-    const room = new Scoring({ main: { combine: "sum" } });
+    const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "ann", 50)]);
     const body = { board: "main", periods: ["all"], user: "ann", set: 7, reason: "counted twice" };
     for (const as of ["host", "player"] as const) {
-      expect((await ask("/v1/corrections", { as, method: "POST", body })).status).toBe(403);
-      expect((await ask("/v1/corrections", { as })).status).toBe(403);
+      expect((await callApi("/v1/corrections", { as, method: "POST", body })).status).toBe(403);
+      expect((await callApi("/v1/corrections", { as })).status).toBe(403);
     }
-    expect((await ask("/v1/corrections", { as: null, method: "POST", body })).status).toBe(401);
-    expect((await ask("/v1/boards/main/users/ann", { as: null })).body).toMatchObject({ points: 50 });
-    expect(await ask("/v1/corrections", { method: "POST", body })).toMatchObject({
+    expect((await callApi("/v1/corrections", { as: null, method: "POST", body })).status).toBe(401);
+    expect((await callApi("/v1/boards/main/users/ann", { as: null })).body).toMatchObject({ points: 50 });
+    expect(await callApi("/v1/corrections", { method: "POST", body })).toMatchObject({
       status: 200,
       body: { corrections: [{ by: "ada", before: 50, after: 7, reason: "counted twice" }] },
     });
-    expect((await ask("/v1/boards/main/users/ann", { as: null })).body, "at once").toMatchObject({
+    expect((await callApi("/v1/boards/main/users/ann", { as: null })).body, "at once").toMatchObject({
       points: 7,
     });
     for (const add of [1, 2, 3]) {
-      await ask("/v1/corrections", { method: "POST", body: { ...body, set: undefined, add } });
+      await callApi("/v1/corrections", { method: "POST", body: { ...body, set: undefined, add } });
     }
-    const first = await ask<{ corrections: { after: number }[]; cursor: string }>(
+    const first = await callApi<{ corrections: { after: number }[]; cursor: string }>(
       "/v1/corrections?limit=3&user=ann&board=main",
     );
     expect(first.body.corrections.map(({ after }) => after)).toEqual([13, 10, 8]);
-    const next = await ask(`/v1/corrections?limit=3&user=ann&board=main&cursor=${first.body.cursor}`);
+    const next = await callApi(`/v1/corrections?limit=3&user=ann&board=main&cursor=${first.body.cursor}`);
     expect(next.body).toMatchObject({ corrections: [{ before: 50, after: 7 }] });
     expect(next.body.cursor).toBeUndefined();
   });
@@ -356,7 +385,7 @@ describe("corrections over HTTP", () => {
     [{ ...good, tie: 1, set: undefined, remove: true }, 400, /tie: goes with set/],
     [{ ...good, more: 1 }, 400, /more is not asked/],
   ])("POST %j is %i", async (body, status, message) => {
-    expect(await ask("/v1/corrections", { method: "POST", body })).toMatchObject({
+    expect(await callApi("/v1/corrections", { method: "POST", body })).toMatchObject({
       status,
       body: { message: expect.stringMatching(message) },
     });

@@ -3,9 +3,9 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import type { TokenClaims } from "../../../src/identity/token";
 import type { BatchEntry } from "../../../src/protocol/batch";
-import type { Boards } from "../../../src/room/board";
-import { freshRoom, objectOf, token, Visitor } from "../visit";
-import { AT, CountedDatabase, entry, ranked, Scoring, wrongSpans } from "./database";
+import type { Boards } from "../../../src/room/api/board";
+import { makeRoomName, mintToken, objectOf, SocketClient } from "../socket-client";
+import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
 const boards = (name: string): Boards => ({ [name]: { combine: "sum", periods: ["all", "day", "week"] } });
 const PERIODS_AND_BOARDS = 3 * 2;
@@ -20,14 +20,19 @@ interface Figures {
   written: number;
 }
 
-const figuresOf = ({ calls, statements, read, written }: CountedDatabase): Figures => ({
+const figuresOf = ({
+  callCount: calls,
+  statementCount: statements,
+  rowsRead: read,
+  rowsWritten: written,
+}: CountedDatabase): Figures => ({
   calls,
   statements,
   read,
   written,
 });
 
-function row(what: string, { calls, statements, read, written }: Figures): string {
+function formatRow(what: string, { calls, statements, read, written }: Figures): string {
   const cells = [calls, statements, read, written].map((figure, at) =>
     `${figure}`.padStart([5, 12, 11, 14][at] ?? 0),
   );
@@ -54,15 +59,15 @@ function countRooms(): Figures {
 }
 
 /** A real room, in which forty hosts (none faster than its limit) give so many awards within 5 s; and its alarm. */
-async function play(awards: number, players: number): Promise<Figures> {
-  const room = freshRoom();
+async function playGame(awards: number, players: number): Promise<Figures> {
+  const room = makeRoomName();
   const users = Array.from({ length: players }, (_, n) => `${room}-${n}`);
   const join = async (user: string, claims: Partial<TokenClaims> = {}) => {
-    const visitor = await Visitor.join(room, {
-      token: await token({ user, ...claims }),
+    const visitor = await SocketClient.join(room, {
+      token: await mintToken({ user, ...claims }),
       _pk: crypto.randomUUID(),
     });
-    await visitor.welcome();
+    await visitor.waitForWelcome();
     return visitor;
   };
   await Promise.all(users.map((user) => join(user)));
@@ -82,7 +87,7 @@ async function play(awards: number, players: number): Promise<Figures> {
   vi.setSystemTime(Date.now() + 5_000);
   expect(await runDurableObjectAlarm(objectOf(room))).toBe(true);
   await vi.waitFor(async () => {
-    const rows = await ranked(`main:${room}`);
+    const rows = await readRanking(`main:${room}`);
     expect(rows.reduce((sum, { points }) => sum + points, 0)).toBe(awards);
   });
   vi.restoreAllMocks();
@@ -92,27 +97,33 @@ async function play(awards: number, players: number): Promise<Figures> {
 describe("what a batch costs", () => {
   it("is one call and a fixed number of statements, at most 4 rows written a player, board and period", async () => {
     const counted = new CountedDatabase();
-    const one = new Scoring(boards("one"), { db: counted.db });
+    const one = new ScoringRoom(boards("one"), { db: counted.db });
     await one.apply(players("one", 1));
-    const { calls, statements } = counted;
+    const { callCount: calls, statementCount: statements } = counted;
     expect(calls).toBe(1);
 
     counted.reset();
-    const room = new Scoring(boards("hundred"), { db: counted.db });
+    const room = new ScoringRoom(boards("hundred"), { db: counted.db });
     await room.apply(players("hundred", 100));
     const figures = [
-      `100 new players: ${counted.calls} call, ${counted.statements} statements, ${counted.written} rows`,
+      `100 new players: ${counted.callCount} call, ${counted.statementCount} statements, ${counted.rowsWritten} rows`,
     ];
-    expect({ calls: counted.calls, statements: counted.statements }).toEqual({ calls: 1, statements });
-    expect(counted.written).toBeLessThanOrEqual(4 * 100 * PERIODS_AND_BOARDS);
+    expect({ calls: counted.callCount, statements: counted.statementCount }).toEqual({
+      calls: 1,
+      statements,
+    });
+    expect(counted.rowsWritten).toBeLessThanOrEqual(4 * 100 * PERIODS_AND_BOARDS);
 
     counted.reset();
     await room.apply(players("hundred", 100, (at) => 200 - at));
     figures.push(
-      `100 who move: ${counted.calls} call, ${counted.statements} statements, ${counted.written} rows`,
+      `100 who move: ${counted.callCount} call, ${counted.statementCount} statements, ${counted.rowsWritten} rows`,
     );
-    expect({ calls: counted.calls, statements: counted.statements }).toEqual({ calls: 1, statements });
-    expect(counted.written).toBeLessThanOrEqual(4 * 100 * PERIODS_AND_BOARDS);
+    expect({ calls: counted.callCount, statements: counted.statementCount }).toEqual({
+      calls: 1,
+      statements,
+    });
+    expect(counted.rowsWritten).toBeLessThanOrEqual(4 * 100 * PERIODS_AND_BOARDS);
 
     console.log(figures.join("\n"));
   });
@@ -120,13 +131,13 @@ describe("what a batch costs", () => {
   it("[K1] of 1,000 awards to 100 players within 5 s are those of one award, and a hundredth of a write an award", async () => {
     // Ahead of the runtime's own clock: alarms ring when they are told to.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
-    const one = await play(1, 1);
-    const thousand = await play(1_000, 100);
+    const one = await playGame(1, 1);
+    const thousand = await playGame(1_000, 100);
     vi.useRealTimers();
 
     const counted = new CountedDatabase();
     counted.reset();
-    const direct = new Scoring(boards("direct"), { db: counted.db });
+    const direct = new ScoringRoom(boards("direct"), { db: counted.db });
     for (let award = 0; award < 1_000; award += 1) {
       await direct.apply([
         entry("direct", `user-${award % 100}`, 1, { lastAt: AT + award, firstAt: AT + award, seq: award }),
@@ -136,9 +147,9 @@ describe("what a batch costs", () => {
     console.log(
       [
         "                                    calls  statements  rows read  rows written",
-        row("one award", one),
-        row("1,000 awards to 100 players in 5 s", thousand),
-        row("1,000 awards, a write each", naive),
+        formatRow("one award", one),
+        formatRow("1,000 awards to 100 players in 5 s", thousand),
+        formatRow("1,000 awards, a write each", naive),
       ].join("\n"),
     );
     expect(thousand.calls).toBe(1);
@@ -151,17 +162,17 @@ describe("what a batch costs", () => {
 
   it("stays one call for 10,000 players, and the counts stay right", async () => {
     const counted = new CountedDatabase();
-    const room = new Scoring(boards("crowd"), { db: counted.db });
+    const room = new ScoringRoom(boards("crowd"), { db: counted.db });
     const long = "界".repeat(20);
     await room.apply(players("crowd", 10_000).map((one) => ({ ...one, name: long })));
-    expect(counted.calls).toBe(1);
-    expect(counted.written).toBeLessThanOrEqual(4 * 10_000 * PERIODS_AND_BOARDS);
+    expect(counted.callCount).toBe(1);
+    expect(counted.rowsWritten).toBeLessThanOrEqual(4 * 10_000 * PERIODS_AND_BOARDS);
     counted.reset();
     await room.apply(players("crowd", 10_000, (at) => (at % 7) - 3).filter(({ points }) => points !== 0));
-    expect(counted.calls).toBe(1);
-    expect(counted.written).toBeLessThanOrEqual(4 * 10_000 * PERIODS_AND_BOARDS);
-    console.log(`10,000 who move: ${counted.written} rows written, ${counted.read} read`);
-    expect(await ranked("crowd")).toHaveLength(10_000);
-    expect(await wrongSpans()).toEqual([]);
+    expect(counted.callCount).toBe(1);
+    expect(counted.rowsWritten).toBeLessThanOrEqual(4 * 10_000 * PERIODS_AND_BOARDS);
+    console.log(`10,000 who move: ${counted.rowsWritten} rows written, ${counted.rowsRead} read`);
+    expect(await readRanking("crowd")).toHaveLength(10_000);
+    expect(await findWrongSpans()).toEqual([]);
   }, 60_000);
 });

@@ -1,19 +1,19 @@
 import { env } from "cloudflare:workers";
-import { applyBatch, type ReceivedBatch } from "../../../src/boards/apply-batch";
-import { openBoardBook } from "../../../src/boards/board-book";
 import type { BatchEntry } from "../../../src/protocol/batch";
-import type { Boards } from "../../../src/room/board";
+import type { Boards } from "../../../src/room/api/board";
+import { applyBatch, type ReceivedBatch } from "../../../src/services/boards/store/apply-batch";
+import { createBoardRegistry } from "../../../src/services/boards/store/board-registry";
 
 export const AT = Date.UTC(2026, 10, 20, 12);
 
 /** D1 as shipped, with every call counted that goes to it. */
 export class CountedDatabase {
-  calls = 0;
-  statements = 0;
-  read = 0;
-  written = 0;
+  callCount = 0;
+  statementCount = 0;
+  rowsRead = 0;
+  rowsWritten = 0;
   /** How many entries were given to all attempts together, good and vain. */
-  entries = 0;
+  entryCount = 0;
   /** Called before each call, to make one fail or to look. */
   before: (statements: number) => void = () => {};
   /** Called when a call has been committed, before its answer is heard. */
@@ -21,19 +21,19 @@ export class CountedDatabase {
 
   readonly db = new Proxy(env.DB, {
     get: (db, name) => {
-      if (name === "prepare") return (sql: string) => this.#watched(db.prepare(sql), sql);
+      if (name === "prepare") return (sql: string) => this.#watch(db.prepare(sql), sql);
       if (name !== "batch") {
         const value: unknown = Reflect.get(db, name, db);
         return typeof value === "function" ? value.bind(db) : value;
       }
       return async (statements: D1PreparedStatement[]) => {
         this.before(statements.length);
-        this.calls += 1;
-        this.statements += statements.length;
+        this.callCount += 1;
+        this.statementCount += statements.length;
         const results = await db.batch(statements);
         for (const { meta } of results) {
-          this.read += meta.rows_read;
-          this.written += meta.rows_written;
+          this.rowsRead += meta.rows_read;
+          this.rowsWritten += meta.rows_written;
         }
         this.after();
         return results;
@@ -42,26 +42,26 @@ export class CountedDatabase {
   });
 
   /** The scores' own statement is in every attempt once, with the entries as its first parameter. */
-  #watched(statement: D1PreparedStatement, sql: string): D1PreparedStatement {
+  #watch(statement: D1PreparedStatement, sql: string): D1PreparedStatement {
     if (!/^\s*insert into scores\b/.test(sql)) return statement;
     const bind = statement.bind.bind(statement);
     statement.bind = (...given: unknown[]) => {
       const rows: unknown = JSON.parse(String(given[0]));
-      if (Array.isArray(rows)) this.entries += rows.length;
+      if (Array.isArray(rows)) this.entryCount += rows.length;
       return bind(...given);
     };
     return statement;
   }
 
   reset(): void {
-    this.calls = this.statements = this.read = this.written = this.entries = 0;
+    this.callCount = this.statementCount = this.rowsRead = this.rowsWritten = this.entryCount = 0;
   }
 }
 
 let rooms = 0;
 
 /** One room's life, whose batches number themselves. */
-export class Scoring {
+export class ScoringRoom {
   n = 0;
   readonly room: string;
 
@@ -73,19 +73,19 @@ export class Scoring {
     this.room = `${options.kind ?? "main"}/${options.room ?? `r${rooms}-${crypto.randomUUID().slice(0, 8)}`}`;
   }
 
-  next(entries: readonly unknown[], extra: { closing?: true } = {}): ReceivedBatch {
+  nextBatch(entries: readonly unknown[], extra: { closing?: true } = {}): ReceivedBatch {
     this.n += 1;
     const { epoch = "e1", ownOnly } = this.options;
     return { v: 1, room: this.room, epoch, n: this.n, ...(ownOnly ? { ownOnly } : {}), ...extra, entries };
   }
 
   send(batch: ReceivedBatch, now = AT) {
-    const book = openBoardBook([{ name: this.options.kind ?? "main", boards: this.boards }]);
+    const book = createBoardRegistry([{ name: this.options.kind ?? "main", boards: this.boards }]);
     return applyBatch(this.options.db ?? env.DB, book, batch, now);
   }
 
   apply(entries: readonly unknown[], now = AT) {
-    return this.send(this.next(entries), now);
+    return this.send(this.nextBatch(entries), now);
   }
 }
 
@@ -109,20 +109,20 @@ export interface Row {
 }
 
 /** A ranking first to last, straight from the table; `turn` as the board's order has it. */
-export async function ranked(board: string, period = "all", turn = -1, tieTurn = -1): Promise<Row[]> {
+export async function readRanking(board: string, period = "all", sign = -1, tieSign = -1): Promise<Row[]> {
   const { results } = await env.DB.prepare(
     `select user, s.name, ?3 * score as points, ?4 * tie as tie, reached_at as reachedAt, reached_seq as reachedSeq
      from scores s join rankings r on r.id = s.ranking where r.board = ?1 and r.period = ?2
      order by score, s.tie, reached_at, reached_seq, user`,
   )
-    .bind(board, period, turn, tieTurn)
+    .bind(board, period, sign, tieSign)
     .all<Row>();
   // SQLite has no -0, and neither has the model.
   return results.map((row) => ({ ...row, points: row.points + 0, tie: row.tie + 0 }));
 }
 
 /** Every span whose count is not what a plain count says, in every ranking. */
-export async function wrongSpans(): Promise<unknown[]> {
+export async function findWrongSpans(): Promise<unknown[]> {
   const { results } = await env.DB.prepare(
     `with bounded as (
        select *, lead(score) over o as score2, lead(tie) over o as tie2, lead(reached_at) over o as at2,

@@ -1,12 +1,12 @@
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nextReset } from "../../../src/boards/board-address";
-import type { Place } from "../../../src/boards/rank-order";
-import { readPage } from "../../../src/boards/read-board";
 import { QUARTER_MS } from "../../../src/protocol/batch";
-import type { Boards } from "../../../src/room/board";
-import { AT, entry, ranked, Scoring, wrongSpans } from "./database";
+import type { Boards } from "../../../src/room/api/board";
+import type { RankKey } from "../../../src/services/boards/store/rank-order";
+import { readPage } from "../../../src/services/boards/store/read-board";
+import { nextResetAt } from "../../../src/services/boards/store/resolve";
+import { AT, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
 /** When a day ends there, from an almanac and not from our code: zone, day before, day after, the first moment of the latter. */
 const midnights: [string, string, string, string, string][] = [
@@ -51,31 +51,31 @@ const weeks: [string, string, string, string][] = [
 let boards = 0;
 
 /** One batch over the edge: a point a millisecond before, one at it, one each a quarter of an hour away. */
-async function across(timeZone: string, edge: number, period: "day" | "week"): Promise<string> {
+async function applyAcrossEdge(timeZone: string, edge: number, period: "day" | "week"): Promise<string> {
   boards += 1;
   const name = `edge-${boards}`;
   const declared: Boards = { [name]: { combine: "sum", periods: [period], timeZone } };
   const at = (ms: number, points: number) =>
     entry(name, "ann", points, { firstAt: edge + ms, lastAt: edge + ms, seq: points });
-  await new Scoring(declared).apply([at(-QUARTER_MS, 1), at(-1, 2), at(0, 4), at(QUARTER_MS, 8)]);
+  await new ScoringRoom(declared).apply([at(-QUARTER_MS, 1), at(-1, 2), at(0, 4), at(QUARTER_MS, 8)]);
   return name;
 }
-const points = async (board: string, period: string) => (await ranked(board, period))[0]?.points;
+const points = async (board: string, period: string) => (await readRanking(board, period))[0]?.points;
 
 describe("[B4] points at an edge count where their time says", () => {
   it.each(midnights)("%s: %s, %s to %s", async (_, timeZone, before, after, moment) => {
     const edge = Date.parse(moment);
-    const board = await across(timeZone, edge, "day");
+    const board = await applyAcrossEdge(timeZone, edge, "day");
     expect([await points(board, `day:${before}`), await points(board, `day:${after}`)]).toEqual([3, 12]);
-    expect(nextReset("day", edge - 1, timeZone)).toBe(edge);
-    expect(nextReset("day", edge, timeZone)).toBeGreaterThan(edge);
+    expect(nextResetAt("day", edge - 1, timeZone)).toBe(edge);
+    expect(nextResetAt("day", edge, timeZone)).toBeGreaterThan(edge);
   });
 
   it.each(weeks)("a week in %s: %s to %s", async (timeZone, before, after, moment) => {
     const edge = Date.parse(moment);
-    const board = await across(timeZone, edge, "week");
+    const board = await applyAcrossEdge(timeZone, edge, "week");
     expect([await points(board, `week:${before}`), await points(board, `week:${after}`)]).toEqual([3, 12]);
-    expect(nextReset("week", edge - 1, timeZone)).toBe(edge);
+    expect(nextResetAt("week", edge - 1, timeZone)).toBe(edge);
   });
 });
 
@@ -94,20 +94,20 @@ describe("[C3] paging while scores change", () => {
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 8 }), async (steps) => {
         runs += 1;
         const board = `paging-${runs}`;
-        const room = new Scoring({ [board]: { combine: "sum", feeds: "kind" } });
+        const room = new ScoringRoom({ [board]: { combine: "sum", feeds: "kind" } });
         // Five by five they have equal points.
         await room.apply(
           Array.from({ length: 25 }, (_, at) => entry(board, `u${at}`, 20 + (at % 5), { seq: at })),
         );
-        const before = (await ranked(board)).map(({ user }) => user);
+        const before = (await readRanking(board)).map(({ user }) => user);
         const moved = new Set<string>();
         const seen: string[] = [];
-        let after: Place | undefined;
+        let after: RankKey | undefined;
         for (let page = 0; ; page += 1) {
           const { limit, moves } = steps[page % steps.length] ?? { limit: 3, moves: [] };
-          const ranking = { board, period: "all", turn: -1 as const };
+          const ranking = { board, period: "all", sign: -1 as const };
           const read = await readPage(env.DB, ranking, { limit, ...(after ? { after } : {}) }, AT);
-          const all = (await ranked(board)).map(({ user }) => user);
+          const all = (await readRanking(board)).map(({ user }) => user);
           for (const { user, rank } of read.entries) expect(all.indexOf(user) + 1).toBe(rank);
           seen.push(...read.entries.map(({ user }) => user));
           if (!read.hasMore) break;
@@ -125,6 +125,6 @@ describe("[C3] paging while scores change", () => {
       }),
       { numRuns: 20 },
     );
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
   }, 120_000);
 });

@@ -1,14 +1,14 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { MAX_BATCH_BYTES, MAX_POINTS } from "../../../src/protocol/limits";
-import { AT, CountedDatabase, entry, ranked, Scoring, wrongSpans } from "./database";
+import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
 const count = async (room: string) =>
   env.DB.prepare("select count(*) from set_aside where room = ?1").bind(room).first<number>("count(*)");
 
 describe("[B7] what has to be set aside", () => {
   it("may be all of the largest batch there is: a board that a release dropped stops no room", async () => {
-    const room = new Scoring({ kept: { combine: "sum" } });
+    const room = new ScoringRoom({ kept: { combine: "sum" } });
     const dropped = Array.from({ length: 9_000 }, (_, at) =>
       entry("dropped", `${at}`.padEnd(20, '"'), at + 1, { seq: at }),
     );
@@ -18,7 +18,7 @@ describe("[B7] what has to be set aside", () => {
     expect(await count(room.room)).toBe(9_000);
     expect(await room.apply(Array.from({ length: 10_000 }, () => ({})))).toMatchObject({ applied: true });
     expect(await count(room.room)).toBe(19_000);
-    expect((await ranked("kept")).map(({ user }) => user)).toEqual(["ann"]);
+    expect((await readRanking("kept")).map(({ user }) => user)).toEqual(["ann"]);
   });
 
   it.each<[string, unknown]>([
@@ -28,7 +28,7 @@ describe("[B7] what has to be set aside", () => {
     ["lists in lists, ten thousand deep", JSON.parse("[".repeat(10_000) + "]".repeat(10_000))],
     ["a key named __proto__", JSON.parse(`{"__proto__":{"points":5},"board":"kept","user":"eve"}`)],
   ])("and may be %s, of which the beginning is kept", async (_, bad) => {
-    const room = new Scoring({ kept: { combine: "sum" } });
+    const room = new ScoringRoom({ kept: { combine: "sum" } });
     expect(await room.apply([bad, entry("kept", "bob", 1)])).toEqual({ applied: true, refused: [] });
     const kept = await env.DB.prepare("select entry, reason from set_aside where room = ?1")
       .bind(room.room)
@@ -41,7 +41,7 @@ describe("[B7] what has to be set aside", () => {
 
   it("is found among 10,000 with little more work than writing them takes, however it is bad", async () => {
     const counted = new CountedDatabase();
-    const room = new Scoring({ crowd: { combine: "sum" } }, { db: counted.db });
+    const room = new ScoringRoom({ crowd: { combine: "sum" } }, { db: counted.db });
     await room.apply([entry("crowd", "user-7777", MAX_POINTS)]);
     const players = Array.from({ length: 10_000 }, (_, at) =>
       entry("crowd", `user-${at}`, at + 1, { seq: at }),
@@ -50,33 +50,33 @@ describe("[B7] what has to be set aside", () => {
     expect(await room.apply(players)).toEqual({ applied: true, refused: [] });
     expect(await count(room.room)).toBe(1);
     // The attempt that failed, a third more to tell who, and the one that did not.
-    expect(counted.entries).toBeLessThan(3.5 * players.length);
-    expect(await ranked("crowd")).toHaveLength(10_000);
-    expect(await wrongSpans()).toEqual([]);
+    expect(counted.entryCount).toBeLessThan(3.5 * players.length);
+    expect(await readRanking("crowd")).toHaveLength(10_000);
+    expect(await findWrongSpans()).toEqual([]);
   }, 60_000);
 });
 
 describe("[B8] the receipt of a life that is over", () => {
   const later = AT + 86_400_001;
-  const sweep = () => new Scoring({ life: { combine: "sum" } }).apply([entry("life", "bob", 1)], later);
+  const sweep = () => new ScoringRoom({ life: { combine: "sum" } }).apply([entry("life", "bob", 1)], later);
 
   it("goes after a day, and what was asked again after that counts nothing twice", async () => {
-    const room = new Scoring({ life: { combine: "sum" } });
+    const room = new ScoringRoom({ life: { combine: "sum" } });
     await room.apply([entry("life", "ann", 5)]);
-    const last = room.next([], { closing: true });
+    const last = room.nextBatch([], { closing: true });
     await room.send(last);
     await sweep();
     expect(await room.send(last, later)).toEqual({ applied: false, reason: "gap", expected: 1 });
     expect(await room.send({ ...last, n: 1 }, later)).toEqual({ applied: true, refused: [] });
-    expect((await ranked("life")).find(({ user }) => user === "ann")?.points).toBe(5);
+    expect((await readRanking("life")).find(({ user }) => user === "ann")?.points).toBe(5);
   });
 
   it("stays where points were in the last batch: a room that was down for days asks about it yet", async () => {
-    const room = new Scoring({ life: { combine: "sum" } });
-    const last = room.next([entry("life", "cat", 5)], { closing: true });
+    const room = new ScoringRoom({ life: { combine: "sum" } });
+    const last = room.nextBatch([entry("life", "cat", 5)], { closing: true });
     await room.send(last);
     await sweep();
     expect(await room.send(last, later)).toEqual({ applied: false, reason: "duplicate", refused: [] });
-    expect((await ranked("life")).find(({ user }) => user === "cat")?.points).toBe(5);
+    expect((await readRanking("life")).find(({ user }) => user === "cat")?.points).toBe(5);
   });
 });

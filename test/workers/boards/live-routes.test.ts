@@ -1,16 +1,16 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, it, vi } from "vitest";
-import { openBoardBook } from "../../../src/boards/board-book";
 import { main } from "../../../src/kinds/main";
-import { appOf } from "../../../src/worker/app";
+import { createBoardRegistry } from "../../../src/services/boards/store/board-registry";
+import { createApp } from "../../../src/worker/app";
 import { CountedDatabase } from "./database";
 
 const HOUSE = "203.0.113.9";
 
 function worker(more: Record<string, unknown> = {}) {
   const counted = new CountedDatabase();
-  const app = appOf(new Set(["main"]), openBoardBook([main]));
+  const app = createApp(new Set(["main"]), createBoardRegistry([main]));
   return {
     counted,
     async get(path: string, headers: Record<string, string> = {}) {
@@ -59,7 +59,7 @@ it("[V1] whoever makes boards up gets none: 404, asked of the database once, and
       expect(status).toBe(path.endsWith("live") ? 404 : 200);
     }
   }
-  expect(counted.calls).toBe(1);
+  expect(counted.callCount).toBe(1);
   expect((await get("/v1/boards/made-up/live")).status).toBe(404);
 });
 

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { readPage, readStanding } from "../../../src/boards/read-board";
 import { MAX_POINTS } from "../../../src/protocol/limits";
-import { AT, CountedDatabase, entry, Scoring, wrongSpans } from "./database";
+import { readPage, readStanding } from "../../../src/services/boards/store/read-board";
+import { AT, CountedDatabase, entry, findWrongSpans, ScoringRoom } from "./database";
 
 const SIZE = 1_000_000;
 const PIECE = 100_000;
@@ -13,10 +13,10 @@ const boards = {
   tied: { score: "case when at % 2 then -500000 else -at end" },
 } as const;
 type Name = keyof typeof boards;
-const ranking = (board: Name) => ({ board, period: "all", turn: -1 as const });
+const ranking = (board: Name) => ({ board, period: "all", sign: -1 as const });
 
 /** Players straight into the table, under one span: the first batch that comes has it split, as any that is too full. */
-async function fill(board: Name): Promise<void> {
+async function fillBoard(board: Name): Promise<void> {
   const { score } = boards[board];
   await env.DB.prepare("insert into rankings (board, period, updated_at) values (?1, 'all', 0)")
     .bind(board)
@@ -39,10 +39,10 @@ async function fill(board: Name): Promise<void> {
 }
 
 const room = (board: Name, db: D1Database = env.DB) =>
-  new Scoring({ [board]: { combine: "sum", feeds: "kind" } }, { db });
+  new ScoringRoom({ [board]: { combine: "sum", feeds: "kind" } }, { db });
 const user = (at: number) => `user-${String(at).padStart(7, "0")}`;
 /** A hundred players all over the board, some of them new. */
-const hundred = (board: Name, seed: number) =>
+const makeHundredEntries = (board: Name, seed: number) =>
   Array.from({ length: 100 }, (_, nth) => {
     const at = (nth * 10_007 + seed * 7_919) % (SIZE + 50_000);
     return entry(board, user(at), 1 + ((nth * 31 + seed) % 900), {
@@ -53,7 +53,7 @@ const hundred = (board: Name, seed: number) =>
   });
 
 /** Everything that reads a standing also counts it plainly, in the same transaction. */
-function counting(seen: { plain: number[]; read: number }, who: () => string, board: Name): D1Database {
+function withRankCount(seen: { plain: number[]; read: number }, who: () => string, board: Name): D1Database {
   return new Proxy(env.DB, {
     get: (db, name) => {
       const value: unknown = Reflect.get(db, name, db);
@@ -80,23 +80,25 @@ function counting(seen: { plain: number[]; read: number }, who: () => string, bo
 }
 
 describe.each(["distinct", "tied"] as const)("a board of a million players (%s)", (board) => {
-  beforeAll(() => fill(board), 240_000);
+  beforeAll(() => fillBoard(board), 240_000);
 
   it("takes batches of a hundred players at 8 rows written a player and period at most", async () => {
     const counted = new CountedDatabase();
     const scoring = room(board, counted.db);
-    await scoring.apply(hundred(board, 1));
+    await scoring.apply(makeHundredEntries(board, 1));
     const spans = await env.DB.prepare("select count(*) as n from spans").first<number>("n");
-    console.log(`${board}: the first batch splits one span into ${spans} (${counted.written} rows written)`);
+    console.log(
+      `${board}: the first batch splits one span into ${spans} (${counted.rowsWritten} rows written)`,
+    );
     const each: number[] = [];
     for (let seed = 2; seed < 8; seed += 1) {
       counted.reset();
-      await scoring.apply(hundred(board, seed));
-      expect(counted.calls).toBe(1);
-      each.push(counted.written / 100);
+      await scoring.apply(makeHundredEntries(board, seed));
+      expect(counted.callCount).toBe(1);
+      each.push(counted.rowsWritten / 100);
     }
     console.log(
-      `${board}: 100 players, one period: ${Math.max(...each)} rows written a player at most, ${counted.read} read`,
+      `${board}: 100 players, one period: ${Math.max(...each)} rows written a player at most, ${counted.rowsRead} read`,
     );
     expect(Math.max(...each)).toBeLessThanOrEqual(8);
   }, 240_000);
@@ -105,20 +107,20 @@ describe.each(["distinct", "tied"] as const)("a board of a million players (%s)"
     const counted = new CountedDatabase();
     const top = await readPage(counted.db, ranking(board), { limit: 100 }, AT);
     expect(top.entries.map(({ rank }) => rank)).toEqual(Array.from({ length: 100 }, (_, at) => at + 1));
-    const { read } = counted;
+    const { rowsRead: read } = counted;
     expect(read).toBeLessThanOrEqual(150);
     counted.reset();
     const after = [-500_000, 0, AT + 1, 400_001, user(400_001)] as const;
     const middle = await readPage(counted.db, ranking(board), { limit: 100, after }, AT);
     expect(middle.entries).toHaveLength(100);
-    console.log(`${board}: the top ${read} rows read, a page in the middle ${counted.read}`);
-    expect(counted.read).toBeLessThanOrEqual(5_000);
+    console.log(`${board}: the top ${read} rows read, a page in the middle ${counted.rowsRead}`);
+    expect(counted.rowsRead).toBeLessThanOrEqual(5_000);
   }, 240_000);
 
   it("[C2] tells rank, count and neighbours in 5,000 rows read, exact at the moment while batches come", async () => {
     const seen = { plain: [] as number[], read: 0 };
     let who = "";
-    const db = counting(seen, () => who, board);
+    const db = withRankCount(seen, () => who, board);
     const writers = Array.from({ length: 4 }, () => room(board));
     let batches = 0;
     let isDone = false;
@@ -126,7 +128,7 @@ describe.each(["distinct", "tied"] as const)("a board of a million players (%s)"
       writers.map(async (writer, nth) => {
         while (!isDone) {
           batches += 1;
-          await writer.apply(hundred(board, 100 + batches * 4 + nth));
+          await writer.apply(makeHundredEntries(board, 100 + batches * 4 + nth));
         }
       }),
     );
@@ -157,6 +159,6 @@ describe.each(["distinct", "tied"] as const)("a board of a million players (%s)"
   }, 240_000);
 
   it("has every span counted right after all that", async () => {
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
   }, 240_000);
 });

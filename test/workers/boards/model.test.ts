@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Board } from "../../../src/room/board";
+import type { Board } from "../../../src/room/api/board";
 import { BoardModel } from "../../support/board-model";
-import { AT, entry, ranked, Scoring, wrongSpans } from "./database";
+import { AT, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
 const boards: [string, Board][] = [
   ["sum", { combine: "sum", periods: ["all"] }],
@@ -35,7 +35,7 @@ describe("a board after any batches", () => {
         fc.asyncProperty(fc.array(entries, { minLength: 1, maxLength: 5 }), async (batches) => {
           runs += 1;
           const name = `${kind}-${runs}`;
-          const rooms = [0, 1].map(() => new Scoring({ [name]: board }));
+          const rooms = [0, 1].map(() => new ScoringRoom({ [name]: board }));
           const model = new BoardModel(board);
           let seq = 0;
           for (const batch of batches) {
@@ -60,18 +60,18 @@ describe("a board after any batches", () => {
           }
           const turn = board.order === "lowest" ? 1 : -1;
           const tieTurn = board.combine !== "sum" && board.tie === "lowest" ? 1 : -1;
-          const rows = (await ranked(name, "all", turn, tieTurn)).map(({ name: _, ...row }) => row);
-          expect(rows).toEqual(model.ranked());
+          const rows = (await readRanking(name, "all", turn, tieTurn)).map(({ name: _, ...row }) => row);
+          expect(rows).toEqual(model.ranking());
         }),
         { numRuns: 40 },
       );
-      expect(await wrongSpans()).toEqual([]);
+      expect(await findWrongSpans()).toEqual([]);
     },
     60_000,
   );
 
   it("has every span counted right while it fills, ties by the thousand, moves and empties", async () => {
-    const room = new Scoring({ spans: { combine: "sum", feeds: "kind" } });
+    const room = new ScoringRoom({ spans: { combine: "sum", feeds: "kind" } });
     const count = 4_000;
     const step = (points: (at: number) => number) =>
       room.apply(
@@ -80,12 +80,12 @@ describe("a board after any batches", () => {
         ).filter((one) => one.points !== 0),
       );
     await step(() => 7);
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
     await step((at) => (at % 2 ? at : 0));
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
     await step((at) => -at);
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
     for (let again = 0; again < 12; again += 1) await step((at) => (at % 9 === again ? 100_000 : 0));
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
   }, 60_000);
 });

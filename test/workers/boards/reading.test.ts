@@ -1,12 +1,12 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { readPage, readStanding } from "../../../src/boards/read-board";
-import { AT, CountedDatabase, entry, ranked, Scoring, wrongSpans } from "./database";
+import { readPage, readStanding } from "../../../src/services/boards/store/read-board";
+import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
-const ranking = (board: string) => ({ board, period: "all", turn: -1 as const });
+const ranking = (board: string) => ({ board, period: "all", sign: -1 as const });
 
-async function fill(board: string, count: number, points: (at: number) => number) {
-  const room = new Scoring({ [board]: { combine: "sum", feeds: "kind" } });
+async function fillBoard(board: string, count: number, points: (at: number) => number) {
+  const room = new ScoringRoom({ [board]: { combine: "sum", feeds: "kind" } });
   for (let from = 0; from < count; from += 10_000) {
     const size = Math.min(10_000, count - from);
     await room.apply(
@@ -20,8 +20,8 @@ async function fill(board: string, count: number, points: (at: number) => number
 
 describe("a page of a board", () => {
   it("[C3] goes on where the last one ended, skips nobody who did not move and shows none of them twice", async () => {
-    const room = await fill("paged", 95, (at) => 1 + (at % 10));
-    const all = (await ranked("paged")).map(({ user }) => user);
+    const room = await fillBoard("paged", 95, (at) => 1 + (at % 10));
+    const all = (await readRanking("paged")).map(({ user }) => user);
     const moved = new Set<string>();
     const seen: string[] = [];
     let after: Parameters<typeof readPage>[2]["after"];
@@ -39,7 +39,7 @@ describe("a page of a board", () => {
   });
 
   it("[C2] hides the banned, for as long as they are, and ranks the others as if they were not there", async () => {
-    await fill("hiding", 30, (at) => 100 - at);
+    await fillBoard("hiding", 30, (at) => 100 - at);
     await env.DB.prepare(
       "insert into bans values ('everywhere', 'user-3', null, 'x', 0, ?1), ('main/r', 'user-5', null, 'x', 0, null)",
     )
@@ -66,8 +66,8 @@ describe("a page of a board", () => {
 
 describe("a player's standing", () => {
   it("[C2] is what a plain count says, for everybody, also where half share one score", async () => {
-    await fill("standing", 4_000, (at) => (at % 2 ? 77 : 1 + (at % 300)));
-    const all = await ranked("standing");
+    await fillBoard("standing", 4_000, (at) => (at % 2 ? 77 : 1 + (at % 300)));
+    const all = await readRanking("standing");
     for (let at = 0; at < all.length; at += 97) {
       const row = all[at];
       const standing = await readStanding(env.DB, ranking("standing"), row?.user ?? "", 2, AT);
@@ -83,20 +83,20 @@ describe("a player's standing", () => {
   it("on a large board reads far fewer rows than there are better players, and the top about as many as it shows", async () => {
     const size = 60_000;
     await env.DB.prepare("delete from bans").run();
-    await fill("large", size, (at) => (at % 2 ? 1_000 : 1 + at));
-    expect(await wrongSpans()).toEqual([]);
+    await fillBoard("large", size, (at) => (at % 2 ? 1_000 : 1 + at));
+    expect(await findWrongSpans()).toEqual([]);
     const counted = new CountedDatabase();
     const top = await readPage(counted.db, ranking("large"), { limit: 100 }, AT);
     expect(top.entries).toHaveLength(100);
-    expect(counted.read).toBeLessThanOrEqual(150);
+    expect(counted.rowsRead).toBeLessThanOrEqual(150);
     const worst = { reads: 0 };
     for (const at of [0, 1, 2, 999, 29_999, 30_001, size - 2, size - 1]) {
       counted.reset();
       expect(await readStanding(counted.db, ranking("large"), `user-${at}`, 5, AT + 10)).toMatchObject({
         of: size,
       });
-      expect(counted.calls).toBe(1);
-      worst.reads = Math.max(worst.reads, counted.read);
+      expect(counted.callCount).toBe(1);
+      worst.reads = Math.max(worst.reads, counted.rowsRead);
     }
     const spans = (await env.DB.prepare("select count(*) as n from spans").first<number>("n")) ?? 0;
     console.log(`of ${size} players, rank and neighbours: ${worst.reads} rows read at most, ${spans} spans`);

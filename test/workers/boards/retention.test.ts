@@ -1,11 +1,11 @@
 import { createScheduledController } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Retention, sweepBoards } from "../../../src/boards/retention";
-import { putSeason } from "../../../src/boards/seasons";
-import type { Boards } from "../../../src/room/board";
+import type { Boards } from "../../../src/room/api/board";
+import { type Retention, sweepBoards } from "../../../src/services/boards/store/retention";
+import { putSeason } from "../../../src/services/boards/store/seasons";
 import worker from "../../../src/worker/index";
-import { AT, CountedDatabase, entry, ranked, Scoring, wrongSpans } from "./database";
+import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
 const DAY = 86_400_000;
 const keep: Retention = { day: 10 * DAY, week: 20 * DAY, season: 30 * DAY, room: 15 * DAY };
@@ -27,7 +27,7 @@ beforeEach(async () => {
 describe("[Z7] what is kept no longer", () => {
   it("goes by its sort: days, weeks and seasons after their end, a room's own after its last points, `all` never", async () => {
     await putSeason(env.DB, { board: "kept", season: "cup", opensAt: AT, closesAt: AT + DAY }, AT);
-    const room = new Scoring(boards, { room: "hall" });
+    const room = new ScoringRoom(boards, { room: "hall" });
     await room.apply([entry("kept", "ann", 5)]);
     const all = ["all", "day:2026-11-20", "season:cup", "week:2026-11-16"];
     const both = [...all.map((period) => `kept ${period}`), ...all.map((period) => `kept:hall ${period}`)];
@@ -44,25 +44,25 @@ describe("[Z7] what is kept no longer", () => {
     expect(await names()).not.toContain("kept:hall all");
     expect(await left(32)).toEqual(["kept all"]);
     expect(await count("seasons")).toBe(0);
-    expect((await ranked("kept"))[0]).toMatchObject({ user: "ann", points: 5 });
+    expect((await readRanking("kept"))[0]).toMatchObject({ user: "ann", points: 5 });
     expect([await count("scores"), await count("rankings")]).toEqual([1, 1]);
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
   });
 
   it("where nothing is to go, writes nothing, and for ever is for ever", async () => {
-    const room = new Scoring(boards);
+    const room = new ScoringRoom(boards);
     await room.apply([entry("kept", "ann", 5)]);
     const before = await names();
     const counted = new CountedDatabase();
     const never: Retention = { day: null, week: null, season: null, room: null };
     await sweepBoards(counted.db, never, AT + 10_000 * DAY, 20);
     await sweepBoards(counted.db, keep, AT, 20);
-    expect(counted.written).toBe(0);
+    expect(counted.rowsWritten).toBe(0);
     expect(await names()).toEqual(before);
   });
 
   it("is unreadable at once and goes in pieces, while points that come late begin another", async () => {
-    const room = new Scoring({ large: { combine: "sum", periods: ["day"], feeds: "kind" } });
+    const room = new ScoringRoom({ large: { combine: "sum", periods: ["day"], feeds: "kind" } });
     const players = Array.from({ length: 7_000 }, (_, at) =>
       entry("large", `user-${at}`, 1 + at, { seq: at }),
     );
@@ -73,20 +73,20 @@ describe("[Z7] what is kept no longer", () => {
       scores: 5_000,
       isDone: false,
     });
-    expect(await ranked("large", "day:2026-11-20")).toEqual([]);
+    expect(await readRanking("large", "day:2026-11-20")).toEqual([]);
     await room.apply([entry("large", "late", 3)]);
-    expect(await ranked("large", "day:2026-11-20")).toHaveLength(1);
+    expect(await readRanking("large", "day:2026-11-20")).toHaveLength(1);
     expect(await sweepBoards(env.DB, keep, AT, 5)).toMatchObject({ scores: 2_000, isDone: true });
-    expect(await ranked("large", "day:2026-11-20")).toHaveLength(1);
+    expect(await readRanking("large", "day:2026-11-20")).toHaveLength(1);
     expect([await count("scores"), await count("rankings")]).toEqual([1, 1]);
-    expect(await wrongSpans()).toEqual([]);
+    expect(await findWrongSpans()).toEqual([]);
     await sweepBoards(env.DB, keep, now, 5);
     expect([await count("scores"), await count("spans"), await count("rankings")]).toEqual([0, 0, 0]);
   });
 
   it("is what the worker's trigger clears away, as BOARD_RETENTION has it", async () => {
     const old = Date.now() - 100 * DAY;
-    const room = new Scoring({ main: { combine: "sum", periods: ["all", "day"], feeds: "kind" } });
+    const room = new ScoringRoom({ main: { combine: "sum", periods: ["all", "day"], feeds: "kind" } });
     await room.apply([entry("main", "ann", 5, { lastAt: old, firstAt: old })], old);
     expect(await names()).toHaveLength(2);
     await worker.scheduled(createScheduledController(), { ...env, BOARD_RETENTION: "day=101" });

@@ -1,13 +1,13 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openBoardBook } from "../../../src/boards/board-book";
-import { endSeason, listSeasons, putSeason } from "../../../src/boards/seasons";
 import { QUARTER_MS } from "../../../src/protocol/batch";
-import type { Boards } from "../../../src/room/board";
-import { appOf } from "../../../src/worker/app";
-import { token } from "../visit";
-import { AT, entry, ranked, Scoring } from "./database";
+import type { Boards } from "../../../src/room/api/board";
+import { createBoardRegistry } from "../../../src/services/boards/store/board-registry";
+import { endSeason, listSeasons, putSeason } from "../../../src/services/boards/store/seasons";
+import { createApp } from "../../../src/worker/app";
+import { mintToken } from "../socket-client";
+import { AT, entry, readRanking, ScoringRoom } from "./database";
 
 const HOUR = 4 * QUARTER_MS;
 const declared: Boards = { cup: { combine: "sum", periods: ["all", "season"] }, plain: { combine: "sum" } };
@@ -74,7 +74,7 @@ describe("[Z1] a season", () => {
 
   it("takes points whose time lies in it, however late they come, and no others", async () => {
     const boards: Boards = { late: { combine: "sum", periods: ["all", "season"] } };
-    const room = new Scoring(boards);
+    const room = new ScoringRoom(boards);
     await putSeason(env.DB, { board: "late", season: "one", opensAt: AT, closesAt: AT + HOUR }, AT);
     await putSeason(
       env.DB,
@@ -88,9 +88,9 @@ describe("[Z1] a season", () => {
     await endSeason(env.DB, "late", "two", AT + HOUR + 5);
     // A room that was away for a week.
     await room.apply([at(0, 4), at(HOUR + QUARTER_MS - 1, 8), at(HOUR + QUARTER_MS, 16)], AT + 7 * 24 * HOUR);
-    const points = async (season: string) => (await ranked("late", `season:${season}`))[0]?.points;
+    const points = async (season: string) => (await readRanking("late", `season:${season}`))[0]?.points;
     expect([await points("one"), await points("two")]).toEqual([1 + 4, 2 + 8]);
-    expect((await ranked("late"))[0]?.points).toBe(31);
+    expect((await readRanking("late"))[0]?.points).toBe(31);
   });
 });
 
@@ -101,12 +101,12 @@ describe("seasons over HTTP", () => {
   afterEach(() => {
     vi.useRealTimers();
   });
-  const app = appOf(new Set(["main"]), openBoardBook([{ name: "main", boards: declared }]));
+  const app = createApp(new Set(["main"]), createBoardRegistry([{ name: "main", boards: declared }]));
 
   async function ask(path: string, role?: "host" | "admin", method = "GET", body?: object) {
     const rooms = role === "host" ? { rooms: ["*/*"] } : {};
     const headers: Record<string, string> = role
-      ? { Authorization: `Bearer ${await token({ user: "op", role, ...rooms })}` }
+      ? { Authorization: `Bearer ${await mintToken({ user: "op", role, ...rooms })}` }
       : {};
     const ctx = createExecutionContext();
     const request = new Request(`http://tallyroom/v1/boards${path}`, {

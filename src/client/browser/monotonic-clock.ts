@@ -1,0 +1,21 @@
+/**
+ * A clock for measuring how long ago something was: it never goes back, whoever sets the machine's, and it counts the time
+ * that a machine sleeps, which `performance.now` leaves out in some browsers. A clock that is set forward looks like
+ * sleep, and costs a reconnect.
+ */
+export function createMonotonicClock(wall: () => number, sinceStart: () => number): () => number {
+  let now = wall();
+  let lastWall = now;
+  let lastSinceStart = sinceStart();
+  return () => {
+    const wallMs = wall() - lastWall;
+    const elapsedMs = Math.max(0, sinceStart() - lastSinceStart);
+    lastWall += wallMs;
+    lastSinceStart += elapsedMs;
+    now += wallMs > elapsedMs + MIN_SLEEP_MS ? wallMs : elapsedMs;
+    return now;
+  };
+}
+
+/** Less is the two clocks' own difference. */
+const MIN_SLEEP_MS = 1_000;

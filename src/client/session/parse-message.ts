@@ -1,0 +1,54 @@
+import type { Down } from "../../protocol/messages";
+
+/** A client ignores what it does not know (M5), and is not thrown off by what it cannot read. */
+export function parseMessage(text: string): Down | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isServerMessage(value) ? value : undefined;
+}
+
+/** What is relied on, beyond which a room is taken at its word. */
+function isServerMessage(value: unknown): value is Down {
+  if (!isRecord(value)) return false;
+  const {
+    t,
+    seq,
+    e,
+    s = [],
+    you,
+    features,
+    limits,
+    sums,
+    code,
+    f,
+    retryAfterMs = 0,
+  } = value as Readonly<Record<string, unknown>>;
+  // A pause that is no number would be none at all.
+  if (!isNumber(retryAfterMs)) return false;
+  switch (t) {
+    case "frame":
+      return isNumber(seq) && Array.isArray(e) && Array.isArray(s);
+    case "welcome":
+      return isNumber(seq) && [you, features, limits].every(isRecord);
+    case "checksum":
+      return isRecord(sums);
+    case "mine":
+      return typeof f === "string";
+    case "bye":
+      return isNumber(code);
+    default:
+      return t === "ack" || t === "nack" || t === "clock";
+  }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === "number";
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

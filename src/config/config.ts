@@ -1,0 +1,286 @@
+import { parseUrl } from "../lib/parse-url";
+import { byteLength } from "../protocol/codec";
+import {
+  type AddressRuleName,
+  addressRates,
+  connectionRates,
+  networkRateOf,
+  userRates,
+} from "../protocol/rates";
+import type { Rate, RoomSettings } from "../room/settings";
+import { type BoardRetention, defaultRetention, parseRetention, RETENTION_PROBLEM } from "./board-retention";
+
+export interface Config {
+  authSecret?: string;
+  batchSecret?: string;
+  /** Still believed while both sides change over to `batchSecret`. */
+  batchSecretOld?: string;
+  jwks?: { url: string; issuer: string; audience: string };
+  guests: boolean;
+  allowedOrigins: string[];
+  scoreboardUrl?: string;
+  roomsUrl?: string;
+  room: RoomSettings;
+  boardTtlMs: number;
+  boardKeepMs: BoardRetention;
+  maxRooms: number;
+  /** Prints when an instance of a room comes to life. */
+  debugRooms: boolean;
+  /** By address; `null` is off. */
+  limits: Record<AddressRuleName, Rate | null>;
+  /** Of the /48 that an IPv6 address is in; `null` is off. */
+  networkLimits: Record<AddressRuleName, Rate | null>;
+}
+
+/** `problems`: each a sentence that names its variable and what is expected, never the value, which may be a secret. */
+export type ConfigResult = { ok: true; config: Config } | { ok: false; problems: string[] };
+
+/** HS256 asks for a key as long as its hash (RFC 7518, 3.2). */
+const AUTH_SECRET_BYTES = 32;
+/** 128 bits: what nobody can try out. */
+const BATCH_SECRET_BYTES = 16;
+/** Past it `setTimeout` wraps round and fires at once. */
+const MAX_MS = 2 ** 31 - 1;
+/** A window keeps one stamp for each use of it, and keeps them for as long as it is wide. */
+const MAX_RATE_COUNT = 100_000;
+const MAX_RATE_SECONDS = 7 * 86_400;
+/** The sockets that one Durable Object can hold. */
+const MAX_USERS = 32_768;
+const MAX_ROOMS = 1_000_000;
+const addressRules = Object.keys(addressRates) as AddressRuleName[];
+
+const fullUrl = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/i;
+const keyUrl = /^(https:\/\/[^\s/?#@]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(\/\S*)?$/i;
+/** Each by its name: no page's origin has a `*` in it. */
+const originUrl = /^https?:\/\/[^\s/?#@,*]+\/?$/i;
+
+/**
+ * Every variable that a server reads. Pure, so that the commands that start servers judge them by the same rules; ports
+ * and the place of local state are those commands' own.
+ */
+export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult {
+  const { problems, text, choice, whole, rate, url, secret } = createReader(env);
+  const authSecret = secret("AUTH_SECRET", AUTH_SECRET_BYTES);
+  const batchSecret = secret("BATCH_SECRET", BATCH_SECRET_BYTES);
+  const batchSecretOld = secret("BATCH_SECRET_OLD", BATCH_SECRET_BYTES);
+  if (batchSecretOld !== undefined && batchSecret === undefined) {
+    problems.push("BATCH_SECRET_OLD must go with BATCH_SECRET, which has no value.");
+  }
+  const jwks = readJwks();
+  const scoreboardUrl = url("SCOREBOARD_URL");
+  const roomsUrl = url("ROOMS_URL");
+  const chat = rate("CHAT_LIMIT");
+  const read = rate("READ_LIMIT", addressRates.read);
+  const limits: Config["limits"] = {
+    connect: rate("CONNECT_LIMIT", addressRates.connect),
+    newRoom: rate("NEW_ROOM_LIMIT", addressRates.newRoom),
+    guest: rate("GUEST_LIMIT", addressRates.guest),
+    failedToken: rate("FAILED_TOKEN_LIMIT", addressRates.failedToken),
+    read,
+    // One variable for both: a read that reaches the database counts ten times.
+    readMiss: read && { count: Math.max(1, Math.floor(read.count / 10)), perMs: read.perMs },
+    live: rate("LIVE_LIMIT", addressRates.live),
+  };
+  const config: Config = {
+    ...(authSecret === undefined ? {} : { authSecret }),
+    ...(batchSecret === undefined ? {} : { batchSecret }),
+    ...(batchSecretOld === undefined ? {} : { batchSecretOld }),
+    ...(jwks === undefined ? {} : { jwks }),
+    guests: choice("GUESTS", ["on", "off"], "off") === "on",
+    allowedOrigins: readOrigins(),
+    ...(scoreboardUrl === undefined ? {} : { scoreboardUrl }),
+    ...(roomsUrl === undefined ? {} : { roomsUrl }),
+    room: {
+      idleMs: whole("IDLE_MS", 900_000, 1, MAX_MS, "milliseconds"),
+      recoveryMs: whole("RECOVERY_MS", 120_000, 0, MAX_MS, "milliseconds"),
+      leaveGraceMs: whole("LEAVE_GRACE_MS", 5_000, 0, MAX_MS, "milliseconds"),
+      maxUsers: whole("MAX_USERS", 1_000, 1, MAX_USERS, "users"),
+      flushMs: whole("FLUSH_MS", 5_000, 0, MAX_MS, "milliseconds"),
+      actionRate: rate("ACTION_LIMIT", connectionRates.connection),
+      // Only what is set overrides: the default stands with the feature.
+      rules: { ...(chat === undefined ? {} : { "chat.say": chat }), ...readRules() },
+    },
+    boardTtlMs: whole("BOARD_TTL_MS", 60_000, 0, MAX_MS, "milliseconds"),
+    boardKeepMs: readRetention() ?? defaultRetention,
+    debugRooms: choice("DEBUG_ROOMS", ["on", "off"], "off") === "on",
+    maxRooms: whole("MAX_ROOMS", 10_000, 1, MAX_ROOMS, "rooms"),
+    limits,
+    networkLimits: readNetworkLimits(),
+  };
+  return problems.length === 0 ? { ok: true, config } : { ok: false, problems };
+
+  function readJwks(): Config["jwks"] {
+    const jwksUrl = text("AUTH_JWKS_URL");
+    const issuer = text("AUTH_ISSUER");
+    const audience = text("AUTH_AUDIENCE");
+    if (jwksUrl === undefined && issuer === undefined && audience === undefined) return undefined;
+    if (jwksUrl === undefined || issuer === undefined || audience === undefined) {
+      const missing = Object.entries({ AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience })
+        .filter(([, value]) => value === undefined)
+        .map(([name]) => name);
+      problems.push(
+        `AUTH_JWKS_URL, AUTH_ISSUER and AUTH_AUDIENCE go together: all three or none. Without a value: ${missing.join(", ")}.`,
+      );
+      return undefined;
+    }
+    if (!keyUrl.test(jwksUrl) || !parseUrl(jwksUrl)) {
+      problems.push("AUTH_JWKS_URL must be an https address (http only for this machine's own).");
+      return undefined;
+    }
+    return { url: jwksUrl, issuer, audience };
+  }
+
+  /** `presence.set=5/10, quiz:chat.say=0`: any rule of a feature, everywhere or in one kind of room. */
+  function readRules(): Record<string, Rate | null> {
+    const rules: Record<string, Rate | null> = {};
+    for (const part of (text("RULE_LIMITS") ?? "").split(",").map((one) => one.trim())) {
+      if (part === "") continue;
+      const [, rule, value = ""] =
+        /^((?:[a-z][a-z0-9-]*:)?[a-z][a-zA-Z0-9-]*\.[a-zA-Z0-9-]+)=(.*)$/.exec(part) ?? [];
+      const read = parseRate(value);
+      if (rule !== undefined && isUnknownRule(rule)) {
+        problems.push("RULE_LIMITS must name rules that there are: docs/operations.md lists them.");
+        return {};
+      }
+      if (rule !== undefined && read !== undefined) rules[rule] = read;
+      else {
+        problems.push(
+          "RULE_LIMITS must be a list of rule=count/seconds with commas between them, such as presence.set=5/10,quiz:chat.say=0.",
+        );
+        return {};
+      }
+    }
+    return rules;
+  }
+
+  /** `newRoom=30/900, guest=0`: what is not named follows what one address may. */
+  function readNetworkLimits(): Config["networkLimits"] {
+    const networkLimits = { ...limits };
+    for (const rule of addressRules) {
+      const one = limits[rule];
+      const wide = one && networkRateOf(rule, one);
+      networkLimits[rule] = wide && { ...wide, count: Math.min(wide.count, MAX_RATE_COUNT) };
+    }
+    for (const part of (text("NETWORK_LIMITS") ?? "").split(",").map((one) => one.trim())) {
+      if (part === "") continue;
+      const [name, value = ""] = part.split("=", 2);
+      const rule = addressRules.find((known) => known === name);
+      const read = parseRate(value);
+      if (rule === undefined || read === undefined) {
+        problems.push(
+          `NETWORK_LIMITS must be a list of rule=count/seconds with commas between them, such as newRoom=30/900,guest=0. Rules: ${addressRules.join(", ")}.`,
+        );
+        break;
+      }
+      networkLimits[rule] = read;
+    }
+    return networkLimits;
+  }
+
+  function readRetention(): BoardRetention | undefined {
+    const read = parseRetention(text("BOARD_RETENTION") ?? "");
+    if (!read) problems.push(RETENTION_PROBLEM);
+    return read;
+  }
+
+  function readOrigins(): string[] {
+    const origins = (text("ALLOWED_ORIGINS") ?? "").split(/[\s,]+/).filter((origin) => origin !== "");
+    // As a browser writes it: in small letters, without the scheme's own port, other alphabets encoded.
+    const plain = origins.map((origin) => (originUrl.test(origin) ? parseUrl(origin)?.origin : undefined));
+    const known = plain.filter((origin) => origin !== undefined);
+    if (known.length < plain.length) {
+      problems.push(
+        "ALLOWED_ORIGINS must be a list of origins with commas between them, such as https://play.example.org.",
+      );
+    }
+    return known;
+  }
+}
+
+/** Of the features that are ours, a rule is one that they have. Somebody else's feature has rules that nobody knows here. */
+function isUnknownRule(rule: string): boolean {
+  const plain = rule.slice(rule.indexOf(":") + 1);
+  const isOurs = Object.keys(userRates).some((known) => known.split(".")[0] === plain.split(".")[0]);
+  return isOurs && !Object.hasOwn(userRates, plain);
+}
+
+/** `undefined` for what is no rate; `null` is off. */
+function parseRate(value: string): Rate | null | undefined {
+  if (value === "0") return null;
+  const [, count, seconds] = /^(\d{1,9})\/(\d{1,9}(?:\.\d{1,3})?)$/.exec(value) ?? [];
+  const read = { count: Number(count), perMs: Math.round(Number(seconds) * 1000) };
+  const isRate =
+    read.count >= 1 &&
+    read.count <= MAX_RATE_COUNT &&
+    read.perMs >= 1 &&
+    read.perMs <= MAX_RATE_SECONDS * 1000;
+  return isRate ? read : undefined;
+}
+
+/** One variable at a time; what is wrong with it goes into `problems`, and a stand-in comes back. */
+function createReader(env: Readonly<Record<string, unknown>>) {
+  const problems: string[] = [];
+
+  /** An empty variable is one that is not set: that is how `.env` files leave one out. */
+  function raw(name: string): string | undefined {
+    const value = env[name];
+    if (value === undefined || value === null || value === "") return undefined;
+    if (typeof value === "string") return value;
+    if (typeof value === "number" || typeof value === "boolean") return String(value);
+    problems.push(`${name} must be text.`);
+    return undefined;
+  }
+
+  function text(name: string): string | undefined {
+    return raw(name)?.trim() || undefined;
+  }
+
+  /** Not trimmed: whoever else holds the secret has every byte of it. */
+  function secret(name: string, bytes: number): string | undefined {
+    const value = raw(name);
+    if (value === undefined || byteLength(value) >= bytes) return value;
+    problems.push(`${name} must be at least ${bytes} bytes long.`);
+    return undefined;
+  }
+
+  function choice(name: string, choices: readonly string[], fallback: string): string {
+    const value = text(name) ?? fallback;
+    if (!choices.includes(value)) problems.push(`${name} must be ${choices.join(" or ")}.`);
+    return value;
+  }
+
+  function whole(name: string, fallback: number, min: number, max: number, what: string): number {
+    const value = text(name);
+    if (value === undefined) return fallback;
+    const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    problems.push(`${name} must be a whole number from ${min} to ${max} (${what}).`);
+    return fallback;
+  }
+
+  function rate(name: string, fallback: Rate): Rate | null;
+  function rate(name: string): Rate | null | undefined;
+  function rate(name: string, fallback?: Rate): Rate | null | undefined {
+    const value = text(name);
+    if (value === undefined) return fallback && { count: fallback.count, perMs: fallback.perMs };
+    const read = parseRate(value);
+    if (read !== undefined) return read;
+    problems.push(
+      `${name} must be count/seconds such as 10/60 (at most ${MAX_RATE_COUNT} in at most ${MAX_RATE_SECONDS} seconds), or 0 to switch it off.`,
+    );
+    return fallback;
+  }
+
+  /** Comes back without a slash at its end, so that a path can follow. */
+  function url(name: string): string | undefined {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    if (fullUrl.test(value) && parseUrl(value)) return value.replace(/\/+$/, "");
+    problems.push(
+      `${name} must be an address that begins with http:// or https:// and has no user, query or hash.`,
+    );
+    return undefined;
+  }
+
+  return { problems, text, choice, whole, rate, url, secret };
+}

@@ -1,0 +1,45 @@
+import { isForAllRooms } from "../identity/room-pattern";
+import { readBearerToken } from "./bearer-token";
+import type { EdgeContext } from "./edge-context";
+import { rejectAccess, toHttpRejection } from "./edge-rejection";
+import type { HttpRejection } from "./http/http-rejection";
+import { checkRequestOrigin } from "./origin";
+import { checkToken } from "./token-check";
+
+/** Who runs the deployment: an admin whose token is not for some rooms only. */
+export function authorizeAdmin(request: Request, context: EdgeContext, now: number): Promise<CallerResult> {
+  return authorizeCaller(request, undefined, context, now);
+}
+
+/** The same, or the person that it is about. */
+export function authorizeSelf(
+  request: Request,
+  user: string,
+  context: EdgeContext,
+  now: number,
+): Promise<CallerResult> {
+  return authorizeCaller(request, user, context, now);
+}
+
+export type CallerResult = { ok: true; user: string } | HttpRejection;
+
+async function authorizeCaller(
+  request: Request,
+  self: string | undefined,
+  context: EdgeContext,
+  now: number,
+): Promise<CallerResult> {
+  const rejected = checkRequestOrigin(request, context.config);
+  if (rejected) return toHttpRejection(rejected);
+  const identity = await checkToken(readBearerToken(request), await context.ipHashOf(request), context, now);
+  if (!identity.ok) return toHttpRejection(identity.rejection);
+  const { user, role, rooms } = identity.who;
+  if (user === self) return { ok: true, user };
+  if (role !== "admin" || !isForAllRooms(rooms)) {
+    return toHttpRejection(rejectAccess(self === undefined ? ONLY_ADMINS : ONLY_SELF));
+  }
+  return { ok: true, user };
+}
+
+const ONLY_ADMINS = "Only an admin may do that.";
+const ONLY_SELF = "Only an admin may do that for somebody else.";

@@ -1,0 +1,64 @@
+import { base64urlToText, textToBase64url } from "../lib/base64url";
+import type { Json } from "../protocol/messages";
+import type { Action } from "../room/inbound/actions";
+import type { Caller } from "../room/room";
+import type { CorsContext } from "./cors";
+import { UNKNOWN_IP } from "./ip-limits/ip-hash";
+import { NEW_ROOM_HEADER } from "./new-room";
+import type { ListAsk, RoomCall } from "./room-call";
+
+/** What reaches a room of a request that the edge let through. */
+export type ForwardedCall =
+  | { method: "GET"; list?: ListAsk }
+  | { method: "DELETE"; caller: Caller }
+  | { method: "DRAIN"; caller: Caller }
+  | { method: "POST"; caller: Caller; action: Action }
+  | { method: "PUT"; feature: string; message: Json };
+
+/** The page that may read the answer, where the answer does not come by the edge again (PartyKit). */
+const CORS_HEADER = "x-tallyroom-reader";
+/** Who is shown a room's members. A look has no body, and a name is more than a header's ASCII. */
+const LIST_HEADER = "x-tallyroom-list";
+
+/** A request of our own making: what the edge has checked, and nothing else of the client's. */
+export function forwardCall(call: RoomCall, corsOrigin: string | undefined): Request {
+  const url = `http://room/parties/${call.kind}/${call.id}`;
+  const headers: Record<string, string> = corsOrigin === undefined ? {} : { [CORS_HEADER]: corsOrigin };
+  if (call.method === "GET") {
+    if (call.list) headers[LIST_HEADER] = textToBase64url(JSON.stringify(call.list));
+    return new Request(url, { headers });
+  }
+  const { caller } = call;
+  // No method of HTTP says it.
+  if (call.method === "DRAIN") {
+    return new Request(url, { method: "POST", headers, body: JSON.stringify({ caller, method: "DRAIN" }) });
+  }
+  const { method } = call;
+  if (method === "POST" && caller.role !== "admin") headers[NEW_ROOM_HEADER] = call.ipHash ?? UNKNOWN_IP;
+  const body = method === "POST" ? { caller, action: call.action } : { caller };
+  return new Request(url, { method, headers, body: JSON.stringify(body) });
+}
+
+export function readForwardedCors({ headers }: Request): CorsContext {
+  const origin = headers.get(CORS_HEADER);
+  return origin === null ? { isSecure: false } : { origin, isSecure: false };
+}
+
+/** A word of the platform's own for a feature of a room. */
+export function createServiceMessage(kind: string, id: string, feature: string, message: object): Request {
+  return new Request(`http://room/parties/${kind}/${id}`, {
+    method: "PUT",
+    body: JSON.stringify({ feature, message }),
+  });
+}
+
+/** Only `sendCall` and `sendWord` write what this reads: no request from outside gets past the edge. */
+export async function readForwardedCall(request: Request): Promise<ForwardedCall> {
+  const { method } = request;
+  if (method === "PUT") return { method, ...((await request.json()) as { feature: string; message: Json }) };
+  if (method !== "POST" && method !== "DELETE") {
+    const list = base64urlToText(request.headers.get(LIST_HEADER) ?? "");
+    return { method: "GET", ...(list ? { list: JSON.parse(list) as ListAsk } : {}) };
+  }
+  return { method, ...((await request.json()) as { caller: Caller; action: Action }) };
+}

@@ -1,0 +1,145 @@
+import { isForAllRooms } from "../identity/room-pattern";
+import { decode } from "../protocol/codec";
+import type { Do } from "../protocol/messages";
+import type { Caller } from "../room/room";
+import { checkAdmission } from "./admission";
+import { readBearerToken } from "./bearer-token";
+import type { EdgeContext } from "./edge-context";
+import { type EdgeRejection, rejectAccess, toHttpRejection } from "./edge-rejection";
+import { readJsonBody } from "./http/http-body";
+import { type HttpRejection, rejectHttp } from "./http/http-rejection";
+import { checkRequestOrigin } from "./origin";
+import { parseDrainUrl, parseRoomUrl, type RoomRef } from "./room-url";
+import { checkToken } from "./token-check";
+
+/** Somebody who leads the room and is shown its members, after the one at a cursor. */
+export interface ListAsk {
+  caller: Caller;
+  after: number;
+}
+
+/** A request to a room that may go on to it. */
+export type RoomCall =
+  | { ok: true; kind: string; id: string; method: "GET"; list?: ListAsk }
+  | { ok: true; kind: string; id: string; method: "DELETE"; caller: Caller }
+  | { ok: true; kind: string; id: string; method: "DRAIN"; caller: Caller }
+  | { ok: true; kind: string; id: string; method: "POST"; caller: Caller; action: Do; ipHash?: string };
+
+export async function authorizeCall(
+  request: Request,
+  context: EdgeContext,
+  now: number,
+): Promise<RoomCall | HttpRejection> {
+  const url = new URL(request.url);
+  const drainUrl = parseDrainUrl(url);
+  const parsed = parseRoomUrl(drainUrl ?? url, context.kinds);
+  if (!parsed.ok) {
+    return parsed.tooLong
+      ? rejectHttp(414, "too_large", parsed.reason)
+      : rejectHttp(404, "not_found", parsed.reason);
+  }
+  const { room } = parsed;
+  const { method } = request;
+  const rejected = checkRequestOrigin(request, context.config);
+  if (rejected) return toHttpRejection(rejected);
+  const ipHash = await context.ipHashOf(request);
+  if (drainUrl) return authorizeDrain(request, room, ipHash, context, now);
+  if (method === "GET") {
+    const rejection = await context.ipLimiter.consume(ipHash, [{ rule: "read" }]);
+    if (rejection) return toHttpRejection(rejection);
+    const list = await judgeList(request, url, room, ipHash, context, now);
+    if (list && "status" in list) return list;
+    return { ok: true, ...room, method, ...(list ? { list } : {}) };
+  }
+  if (method !== "POST" && method !== "DELETE") {
+    return rejectHttp(405, "bad_action", "A room answers GET, POST and DELETE.", {
+      Allow: "GET, POST, DELETE",
+    });
+  }
+  const host = await authorizeHost(request, room, ipHash, context, now);
+  if (!host.ok) return toHttpRejection(host.rejection);
+  const { caller } = host;
+  if (method === "DELETE") return { ok: true, ...room, method, caller };
+  const action = await readAction(request);
+  if (!action.ok) return action;
+  return {
+    ok: true,
+    ...room,
+    method,
+    caller,
+    action: action.action,
+    ...(ipHash === undefined ? {} : { ipHash }),
+  };
+}
+
+/** Anybody may look at a room, whatever token they bring: one that leads it shows more, and no other shows less. */
+async function judgeList(
+  request: Request,
+  { searchParams }: URL,
+  address: RoomRef,
+  from: string | undefined,
+  gate: EdgeContext,
+  now: number,
+): Promise<ListAsk | HttpRejection | undefined> {
+  if (readBearerToken(request) === undefined) return undefined;
+  const leader = await authorizeHost(request, address, from, gate, now);
+  if (!leader.ok) return undefined;
+  const cursor = searchParams.get("cursor") ?? "0";
+  if (!/^\d{1,15}$/.test(cursor)) {
+    return rejectHttp(400, "bad_data", "A cursor is what an answer before gave as `cursor`.");
+  }
+  return { caller: leader.caller, after: Number(cursor) };
+}
+
+/** It says nothing, so its body is not read. */
+async function authorizeDrain(
+  request: Request,
+  room: RoomRef,
+  ipHash: string | undefined,
+  context: EdgeContext,
+  now: number,
+): Promise<RoomCall | HttpRejection> {
+  if (request.method !== "POST") {
+    return rejectHttp(405, "bad_action", "A room is drained with POST.", { Allow: "POST" });
+  }
+  const host = await authorizeHost(request, room, ipHash, context, now);
+  if (!host.ok) return toHttpRejection(host.rejection);
+  const { caller } = host;
+  if (caller.role !== "admin") return toHttpRejection(rejectAccess("Only an admin may drain a room."));
+  return { ok: true, ...room, method: "DRAIN", caller };
+}
+
+/** Before the body is read: nobody has us read for a stranger. */
+async function authorizeHost(
+  request: Request,
+  room: RoomRef,
+  ipHash: string | undefined,
+  context: EdgeContext,
+  now: number,
+): Promise<{ ok: true; caller: Caller } | { ok: false; rejection: EdgeRejection }> {
+  const identity = await checkToken(readBearerToken(request), ipHash, context, now);
+  if (!identity.ok) return identity;
+  const { who } = identity;
+  const rejection = await checkAdmission(
+    { who, ...room, ...(ipHash === undefined ? {} : { ipHash }), now },
+    context,
+  );
+  if (rejection) return { ok: false, rejection };
+  const { user, name, role, rooms } = who;
+  if (role === "player") return { ok: false, rejection: rejectAccess(ONLY_HOSTS) };
+  return { ok: true, caller: { user, name, role, ...(isForAllRooms(rooms) ? { allRooms: true } : {}) } };
+}
+
+const ONLY_HOSTS = "Only a host of this room or an admin may do that.";
+
+/** By the same rules as on a socket, and by the same code. */
+async function readAction(request: Request): Promise<{ ok: true; action: Do } | HttpRejection> {
+  const read = await readJsonBody(request);
+  if (!read.ok) return read;
+  const decoded = decode(JSON.stringify({ ...read.body, t: "do" }));
+  if (decoded.ok && decoded.message.t === "do") return { ok: true, action: decoded.message };
+  if (decoded.ok) throw new Error("an action was read as another message");
+  return decoded.tooLarge
+    ? rejectHttp(413, "too_large", decoded.problem)
+    : rejectHttp(400, "bad_message", decoded.problem);
+}

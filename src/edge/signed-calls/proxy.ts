@@ -1,0 +1,91 @@
+import type { Config } from "../../config/config";
+import { MAX_BATCH_BYTES } from "../../protocol/limits";
+import { retryStream } from "../../services/boards/live/live-stream";
+import { readBytes } from "../http/http-body";
+import { type HttpRejection, rejectHttp, rejectionResponse } from "../http/http-rejection";
+import { signForwardedIp } from "../ip-limits/forwarded-ip";
+
+/** So long the worker may take to begin its answer. */
+const DEADLINE_MS = 10_000;
+const AWAY_RETRY_MS = 2_000;
+const UNSET_RETRY_MS = 30_000;
+
+/** What the worker reads of a request, and nothing more: no cookie, no header that could pose as the platform's. */
+const FORWARDED_HEADERS = [
+  "Accept",
+  "Authorization",
+  "Content-Type",
+  "If-None-Match",
+  "Last-Event-ID",
+  "Origin",
+  "Tallyroom-Signature",
+];
+/** Says that the request has been here: an address that leads back to us would go round for ever. */
+const LOOP_HEADER = "Tallyroom-Passed-On";
+
+/** What is the worker's, wherever it is asked. */
+export function isWorkerPath(pathname: string): boolean {
+  return pathname.startsWith("/v1/") || pathname === "/docs";
+}
+
+/** A rooms' origin that has no boards of its own asks the worker at SCOREBOARD_URL, and answers with what it says. */
+export async function proxyToWorker(
+  request: Request,
+  { scoreboardUrl, batchSecret }: Config,
+  clientIp: string | undefined,
+): Promise<Response> {
+  if (scoreboardUrl === undefined)
+    return rejectionResponse(unavailable(503, WORKER_URL_MISSING, UNSET_RETRY_MS));
+  if (request.headers.has(LOOP_HEADER))
+    return rejectionResponse(unavailable(502, WORKER_URL_LOOPS, UNSET_RETRY_MS));
+  const { pathname, search } = new URL(request.url);
+  const body = await readBytes(request, MAX_BATCH_BYTES);
+  if (body === undefined) {
+    return rejectionResponse(
+      rejectHttp(413, "too_large", `A body may have ${MAX_BATCH_BYTES} bytes at most.`),
+    );
+  }
+  const url = new URL(`${scoreboardUrl}${pathname}${search}`);
+  const call = { method: request.method, path: url.pathname + url.search };
+  const headers = new Headers({
+    [LOOP_HEADER]: "1",
+    ...(await signForwardedIp(call, clientIp, batchSecret, Date.now())),
+  });
+  for (const name of FORWARDED_HEADERS) {
+    const value = request.headers.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), DEADLINE_MS);
+  try {
+    const { method } = request;
+    const init = { method, headers, redirect: "manual" as const, signal: controller.signal };
+    return withoutCorsHeaders(
+      await fetch(url, body.length === 0 ? init : { ...init, body: new Uint8Array(body) }),
+    );
+  } catch (error) {
+    console.warn("The worker at SCOREBOARD_URL could not be reached:", error);
+    // After a refusal an `EventSource` never comes back.
+    if (pathname.endsWith("/live")) return retryStream("scoreboard-away", AWAY_RETRY_MS);
+    return rejectionResponse(unavailable(502, WORKER_UNREACHABLE, AWAY_RETRY_MS));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Who may read it is said anew, by this origin. */
+function withoutCorsHeaders(response: Response): Response {
+  const mutable = new Response(response.body, response);
+  for (const name of [...mutable.headers.keys()]) {
+    if (name.toLowerCase().startsWith("access-control-")) mutable.headers.delete(name);
+  }
+  return mutable;
+}
+
+function unavailable(status: number, message: string, retryAfterMs: number): HttpRejection {
+  return { ok: false, status, body: { code: "unavailable", message, retryAfterMs } };
+}
+
+const WORKER_URL_MISSING = "This server was not told where the scoreboards are: SCOREBOARD_URL is not set.";
+const WORKER_URL_LOOPS = "SCOREBOARD_URL leads back to the rooms: it has to be the worker's address.";
+const WORKER_UNREACHABLE = "The scoreboards cannot be reached right now. Please try again soon.";

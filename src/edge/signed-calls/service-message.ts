@@ -1,0 +1,28 @@
+import type { HttpRejection } from "../http/http-rejection";
+import { rejectHttp } from "../http/http-rejection";
+import { parseRoomUrl } from "../room-url";
+import { readSignedBody } from "./signed-body";
+import { type CallSecrets, SIGNATURE_HEADER } from "./signed-call";
+
+/** A word of one of our platforms for a room of another, rather than anybody's request. */
+export function isServiceMessage(request: Request): boolean {
+  return request.method === "PUT" && request.headers.has(SIGNATURE_HEADER);
+}
+
+/** To be handed to the room as it came, without what it came with. */
+export async function authorizeServiceMessage(
+  request: Request,
+  secrets: CallSecrets | undefined,
+  kinds: ReadonlySet<string>,
+  now: number,
+): Promise<{ ok: true; forwarded: Request } | HttpRejection> {
+  const parsed = parseRoomUrl(new URL(request.url), kinds);
+  if (!parsed.ok) return rejectHttp(404, "not_found", parsed.reason);
+  const read = await readSignedBody(request, secrets, now);
+  if (!read.ok) return read;
+  const { kind, id } = parsed.room;
+  return {
+    ok: true,
+    forwarded: new Request(`http://room/parties/${kind}/${id}`, { method: "PUT", body: read.text }),
+  };
+}

@@ -1,0 +1,30 @@
+import { readBytes } from "../http/http-body";
+import { type HttpRejection, rejectHttp } from "../http/http-rejection";
+import { type CallSecrets, parseSignature, SIGNATURE_HEADER, verifySignature } from "./signed-call";
+
+/** A word, or an errand of some forty users: far more than any of them needs. */
+const MAX_CALL_BYTES = 256 * 1024;
+
+/** The body of a call between our own platforms, once its signature holds. It is over the bytes, and judged before they are believed. */
+export async function readSignedBody(
+  request: Request,
+  secrets: CallSecrets | undefined,
+  now: number,
+  maxBytes = MAX_CALL_BYTES,
+): Promise<{ ok: true; text: string } | HttpRejection> {
+  if (!secrets) {
+    return rejectHttp(503, "unavailable", "This server has no BATCH_SECRET, so it takes no signed calls.");
+  }
+  const header = await parseSignature(request.headers.get(SIGNATURE_HEADER), secrets, now);
+  if (!header.ok) return rejectHttp(401, "not_allowed", header.reason);
+  const body = await readBytes(request, maxBytes);
+  if (body === undefined) return rejectHttp(413, "too_large", `Such a call has ${maxBytes} bytes at most.`);
+  const { pathname, search } = new URL(request.url);
+  const verified = await verifySignature({ method: request.method, path: pathname + search, body }, header);
+  if (!verified.ok) return rejectHttp(401, "not_allowed", verified.reason);
+  try {
+    return { ok: true, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(body) };
+  } catch {
+    return rejectHttp(400, "bad_message", "The call is not UTF-8.");
+  }
+}

@@ -1,0 +1,50 @@
+/** The values that each label may have. */
+export type Labels = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * Counts by labels whose values are all known beforehand: nobody outside can make a new one, and each is there from the
+ * beginning, as 0.
+ */
+export class Counter<const L extends Labels = Record<never, never>> {
+  readonly #counts = new Map<string, number>();
+
+  constructor(
+    readonly name: string,
+    readonly help: string,
+    labels: L,
+  ) {
+    for (const text of combinations(labels)) this.#counts.set(text, 0);
+  }
+
+  add(labels: { readonly [K in keyof L]: L[K][number] }, by = 1): void {
+    const text = labelText(Object.entries<string>(labels));
+    const count = this.#counts.get(text);
+    if (count === undefined) throw new TypeError(`${this.name} has no ${text}.`);
+    this.#counts.set(text, count + by);
+  }
+
+  /** As it is told: by label text, `{kind="top"}`, or nothing where there are none. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  /** Of all labels. */
+  get total(): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+}
+
+function combinations(labels: Labels): string[] {
+  let rows: [string, string][][] = [[]];
+  for (const [label, values] of Object.entries(labels)) {
+    rows = rows.flatMap((row) => values.map((value): [string, string][] => [...row, [label, value]]));
+  }
+  return rows.map(labelText);
+}
+
+/** Sorted, so that the order in which they are named does not matter. */
+function labelText(pairs: readonly [string, string][]): string {
+  if (pairs.length === 0) return "";
+  const sorted = [...pairs].sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${sorted.map(([label, value]) => `${label}="${value}"`).join(",")}}`;
+}

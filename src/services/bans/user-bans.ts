@@ -1,0 +1,229 @@
+import { type Ban, EVERYWHERE, findBans, pageOfBans } from "./store";
+
+/** What is stored has another shape, or may have missed something: everything is read from the database again. */
+const VERSION = 1;
+/** How old the copy may become: a change by hand, or a restored database, holds after this at the latest. */
+const RELOAD_MS = 3_600_000;
+/** A load that failed is not tried again by everybody who asks. */
+const LOAD_PAUSE_MS = 5_000;
+/** A statement of D1 runs for 30 s at most: one that was begun before this has ended. */
+const IN_DOUBT_MS = 30_000;
+/** A read that failed, of a write in doubt, is tried again after this. */
+const DOUBT_PAUSE_MS = 5_000;
+/** Rows of the database read in one statement. */
+const PAGE = 1_000;
+/** Reads that are remembered to order those that overlap: a hundred bytes each. */
+const MAX_READS = 10_000;
+
+const MARKER = "bans";
+const BANS = "b/";
+const DOUBTS = "d/";
+
+/** The part of an object's storage that is used here. */
+export interface ShareStorage {
+  get(key: string): Promise<unknown>;
+  list(options: { prefix: string }): Promise<Map<string, unknown>>;
+  put(key: string, value: unknown): Promise<void>;
+  delete(keys: string[]): Promise<unknown>;
+}
+
+/** A ban as it is kept here: who set it and when is the database's business. */
+export type StoredBan = Pick<Ban, "scope" | "user" | "reason" | "untilMs">;
+export interface BansFound {
+  /** By the clock of this object. */
+  askedAt: number;
+  bans: StoredBan[];
+}
+interface Doubt {
+  scope: string;
+  user: string;
+  at: number;
+}
+
+/**
+ * The bans of a share of the users, a copy of the database's beside the users' places: what everybody who joins is judged by, so that
+ * no join asks the database. The database is the truth, and the copy follows it:
+ *
+ *     write ─► noted as in doubt ─► database ─► read back ─► kept here ─► no longer in doubt
+ *
+ * A change takes effect when it is kept here. If the object ends before that, its next instance finds the note and reads the row again.
+ */
+export class UserBans {
+  /** By user, by scope. */
+  readonly #bans = new Map<string, Map<string, StoredBan>>();
+  readonly #doubts = new Map<string, Doubt>();
+  #loadedAt: number | undefined;
+  #opening: Promise<void> | undefined;
+  #loading: Promise<void> | undefined;
+  #notBefore = 0;
+  /** Of each key, the number of the newest read that was kept: of two that overlap the later one holds. */
+  readonly #changed = new Map<string, number>();
+  #reads = 0;
+
+  constructor(
+    private readonly storage: ShareStorage,
+    private readonly db: D1Database,
+    /** Whether a user is of this share. */
+    private readonly isOurs: (user: string) => boolean,
+  ) {}
+
+  /** The bans in force of these users in these scopes. Asks the database only until it was read once. */
+  async find(users: readonly string[], scopes: readonly string[]): Promise<BansFound> {
+    await this.#opened();
+    const askedAt = Date.now();
+    if (this.#loadedAt === undefined || askedAt - this.#loadedAt >= RELOAD_MS) void this.#load();
+    // Not yet, or for the first time: these alone are quicker read than everything.
+    if (this.#loadedAt === undefined)
+      return { askedAt, bans: await findBans(this.db, users, scopes, askedAt) };
+    const bans = users.flatMap((user) => {
+      const theirs = this.#bans.get(user);
+      return theirs ? scopes.flatMap((scope) => theirs.get(scope) ?? []) : [];
+    });
+    return { askedAt, bans: bans.filter(({ untilMs }) => untilMs === null || untilMs > askedAt) };
+  }
+
+  /** Changes the database by `change`, and what is kept here after it. Rejects where that is not known to have happened. */
+  async write<T>(scope: string, user: string, change: () => Promise<T>): Promise<T> {
+    await this.#opened();
+    const doubt = { scope, user, at: Date.now() };
+    this.#doubts.set(keyOf(scope, user), doubt);
+    await this.storage.put(DOUBTS + keyOf(scope, user), doubt);
+    const changed = await change();
+    await this.#readBack(scope, user);
+    await this.#settle(doubt);
+    return changed;
+  }
+
+  /** Reads all bans of a user again that are kept here, as something about them has changed. */
+  async reread(user: string): Promise<void> {
+    await this.#opened();
+    const scopes = [...(this.#bans.get(user)?.keys() ?? [])];
+    for (const scope of scopes) await this.#readBack(scope, user);
+  }
+
+  /** Reads back what became of writes in doubt. Answers the users whose bans everywhere may have changed. */
+  async resolve(): Promise<string[]> {
+    await this.#opened();
+    const now = Date.now();
+    const users = new Set<string>();
+    for (const doubt of [...this.#doubts.values()]) {
+      if (now - doubt.at < DOUBT_PAUSE_MS) continue;
+      await this.#readBack(doubt.scope, doubt.user);
+      if (doubt.scope === EVERYWHERE) users.add(doubt.user);
+      if (now - doubt.at >= IN_DOUBT_MS) await this.#settle(doubt);
+    }
+    return [...users];
+  }
+
+  /** When `resolve` is wanted next. */
+  async resolveAt(): Promise<number> {
+    await this.#opened();
+    return this.#doubts.size > 0 ? Date.now() + DOUBT_PAUSE_MS : Number.POSITIVE_INFINITY;
+  }
+
+  async #opened(): Promise<void> {
+    this.#opening ??= this.#open();
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  async #open(): Promise<void> {
+    const marker = (await this.storage.get(MARKER)) as { version: number; loadedAt: number } | undefined;
+    for (const ban of (await this.storage.list({ prefix: BANS })).values()) this.#hold(ban as StoredBan);
+    for (const [key, doubt] of await this.storage.list({ prefix: DOUBTS }))
+      this.#doubts.set(key.slice(DOUBTS.length), doubt as Doubt);
+    if (marker?.version === VERSION) this.#loadedAt = marker.loadedAt;
+  }
+
+  /** Reads the whole table, one load at a time. A change that is read back meanwhile is newer, and stays. */
+  #load(): Promise<void> | undefined {
+    if (this.#loading || Date.now() < this.#notBefore) return this.#loading;
+    const work = async () => {
+      try {
+        await this.#loadAll();
+      } catch (error) {
+        this.#notBefore = Date.now() + LOAD_PAUSE_MS;
+        console.warn("The bans could not be read from the database, and will be again:", error);
+      } finally {
+        this.#loading = undefined;
+      }
+    };
+    this.#loading = work();
+    return this.#loading;
+  }
+
+  async #loadAll(): Promise<void> {
+    const since = ++this.#reads;
+    const loadedAt = Date.now();
+    const found = new Map<string, StoredBan>();
+    let after = { scope: "", user: "" };
+    for (;;) {
+      const page = await pageOfBans(this.db, after, PAGE, loadedAt);
+      for (const { scope, user, reason, untilMs } of page) {
+        if (this.isOurs(user)) found.set(keyOf(scope, user), { scope, user, reason, untilMs });
+      }
+      const last = page.at(-1);
+      if (!last || page.length < PAGE) break;
+      after = last;
+    }
+    const writes: Promise<unknown>[] = [];
+    const held = [...this.#bans.values()].flatMap((bans) => [...bans.values()]);
+    const keys = new Set([...held.map(({ scope, user }) => keyOf(scope, user)), ...found.keys()]);
+    const known = new Map(held.map((ban) => [keyOf(ban.scope, ban.user), ban]));
+    for (const key of keys) {
+      if ((this.#changed.get(key) ?? 0) > since) continue;
+      const [before, now] = [known.get(key), found.get(key)];
+      if (now) {
+        if (JSON.stringify(now) !== JSON.stringify(before)) writes.push(this.#keep(now));
+      } else if (before) writes.push(this.#drop(before));
+    }
+    await Promise.all(writes);
+    await this.storage.put(MARKER, { version: VERSION, loadedAt });
+    this.#loadedAt = loadedAt;
+  }
+
+  async #readBack(scope: string, user: string): Promise<void> {
+    const read = ++this.#reads;
+    const key = keyOf(scope, user);
+    const [ban] = await findBans(this.db, [user], [scope], Date.now());
+    if ((this.#changed.get(key) ?? 0) > read) return;
+    if (this.#changed.size >= MAX_READS) this.#changed.clear();
+    this.#changed.set(key, read);
+    if (ban) await this.#keep({ scope, user, reason: ban.reason, untilMs: ban.untilMs });
+    else await this.#drop({ scope, user });
+  }
+
+  /** Unless another write to the same has begun since. */
+  async #settle(doubt: Doubt): Promise<void> {
+    const key = keyOf(doubt.scope, doubt.user);
+    if (this.#doubts.get(key) !== doubt) return;
+    this.#doubts.delete(key);
+    await this.storage.delete([DOUBTS + key]);
+  }
+
+  #keep(ban: StoredBan): Promise<void> {
+    this.#hold(ban);
+    return this.storage.put(BANS + keyOf(ban.scope, ban.user), ban);
+  }
+
+  async #drop({ scope, user }: Pick<StoredBan, "scope" | "user">): Promise<void> {
+    const theirs = this.#bans.get(user);
+    if (!theirs?.delete(scope)) return;
+    if (theirs.size === 0) this.#bans.delete(user);
+    await this.storage.delete([BANS + keyOf(scope, user)]);
+  }
+
+  #hold(ban: StoredBan): void {
+    const theirs = this.#bans.get(ban.user) ?? new Map<string, StoredBan>();
+    this.#bans.set(ban.user, theirs.set(ban.scope, ban));
+  }
+}
+
+/** User ids are any text; encoded, no two make one key. */
+function keyOf(scope: string, user: string): string {
+  return `${encodeURIComponent(user)}/${encodeURIComponent(scope)}`;
+}

@@ -1,0 +1,18 @@
+import { z } from "zod";
+
+const roomRef = z.object({ kind: z.string().min(1), id: z.string().min(1) });
+
+/** What PartyKit's edge and rooms ask of the worker, beside what rooms ask anywhere (features/moderation/outside.ts). */
+export const bansCall = z.object({ user: z.string().min(1), room: z.string().min(1) });
+export const effectCall = z.object({ room: roomRef, ask: z.json() });
+
+export const bansInForce = z.object({
+  askedAt: z.number(),
+  bans: z.array(
+    z.object({
+      scope: z.enum(["room", "everywhere"]),
+      reason: z.string().optional(),
+      untilMs: z.number().optional(),
+    }),
+  ),
+});

@@ -1,0 +1,223 @@
+import { withDeadline } from "../../../lib/deadline";
+import { counters } from "../../../ops/counts";
+import type { CacheKind, Lifetime } from "./cache-kinds";
+import { type CacheBounds, type CacheEntry, CacheStore } from "./cache-store";
+import type { CircuitBreaker } from "./circuit-breaker";
+import type { Invalidations } from "./invalidations";
+import type { PlatformCache } from "./platform-cache";
+
+export type CacheStatus = "hit" | "miss" | "stale" | "coalesced";
+export interface CachedValue<T> {
+  value: T;
+  readAt: number;
+  status: CacheStatus;
+}
+
+export interface CacheQuery<T> {
+  /** Whose news makes the answer old. */
+  board: string;
+  /** Of validated values alone. */
+  key: string;
+  lifetime: Lifetime;
+  /** Asks the database. */
+  fetch(): Promise<T>;
+  /** Is handed what goes on after the answer. */
+  keepAlive(work: Promise<unknown>): void;
+  /** Before the database is asked in somebody's name: rejects with `NotAdmitted`. What is fetched ahead of time is nobody's. */
+  admit?(): Promise<void>;
+}
+
+/** Who asks may not have the database asked. That says nothing of the database, nor of anybody else who waits. */
+export class FetchRejected extends Error {}
+
+/** What caches of several kinds of answer have in common. */
+export interface CacheParts {
+  invalidations: Invalidations;
+  breaker: CircuitBreaker;
+  platformCache: PlatformCache;
+}
+
+interface FetchResult<T> extends CacheEntry<T> {
+  from: "platform" | "database";
+  isStale?: true;
+}
+interface Flight<T> {
+  generation: number;
+  startedAt: number;
+  result: Promise<FetchResult<T>>;
+}
+
+/** A call of the database that takes longer has failed. */
+const FETCH_TIMEOUT_MS = 5_000;
+/** Nobody waits longer for another's flight: whoever began it may have gone, and the flight with them. */
+const FLIGHT_TIMEOUT_MS = 6_000;
+/** Who can be given something older does not wait that long. */
+const STALE_WAIT_MS = 1_500;
+/** Whoever waited for somebody who was not admitted asks anew, so often. */
+const MAX_ROUNDS = 3;
+
+/**
+ * Answers of one kind by key: memory, then the platform's cache, then the database, one flight at a time for each key. An
+ * age is an answer's own, wherever it has been kept. Time is the caller's.
+ *
+ * ```
+ *                    ┌ young enough, no news ─► hit (past half of its life one request fetches it ahead of time)
+ *  question ─► held? ┤
+ *                    └ flight ─► platform's cache ─► database ─► kept in both
+ *                                                       └ away ─► what is held, however old: stale
+ * ```
+ */
+export class BoardCache<T> {
+  readonly #store: CacheStore<T>;
+  readonly #flights = new Map<string, Flight<T>>();
+
+  constructor(
+    private readonly kind: CacheKind<T>,
+    bounds: CacheBounds,
+    private readonly parts: CacheParts,
+  ) {
+    this.#store = new CacheStore(bounds);
+  }
+
+  /** Rejects where nothing is held and fetching failed. */
+  async get(query: CacheQuery<T>, now: number): Promise<CachedValue<T>> {
+    const { key, lifetime } = query;
+    for (let round = 1; ; round += 1) {
+      const cached = this.#store.get(key);
+      const isOpen = this.parts.breaker.isOpen(key, now);
+      const ageMs = cached ? Math.max(0, now - cached.readAt) : Number.POSITIVE_INFINITY;
+      if (
+        cached &&
+        cached.generation >= this.parts.invalidations.generationOf(query.board) &&
+        ageMs < lifetime.maxMs
+      ) {
+        // A promise that another request waits for is not touched: what hangs on it here would end with this one.
+        const isDue = ageMs >= lifetime.refreshMs && !isOpen && !this.#inFlight(query, now);
+        if (isDue) this.#startFlight(query, now, false).catch(() => undefined);
+        return this.#respond(cached, "hit");
+      }
+      const inFlight = this.#inFlight(query, now);
+      if (cached && (isOpen || (inFlight && now - inFlight.startedAt >= STALE_WAIT_MS))) {
+        return this.#respond(cached, "stale");
+      }
+      try {
+        const flight = this.#startFlight(query, now, true);
+        const loaded = await withDeadline(
+          flight,
+          cached ? STALE_WAIT_MS : FLIGHT_TIMEOUT_MS,
+          "The database gave no answer",
+        );
+        if (loaded.isStale) return this.#respond(loaded, "stale");
+        return this.#respond(loaded, loaded.from === "platform" ? "hit" : inFlight ? "coalesced" : "miss");
+      } catch (error) {
+        if (error instanceof FetchRejected) {
+          if (!inFlight || round >= MAX_ROUNDS) throw error;
+          continue;
+        }
+        if (cached) return this.#respond(cached, "stale");
+        throw error;
+      }
+    }
+  }
+
+  get size(): CacheBounds {
+    return this.#store.size;
+  }
+
+  /** One that news has overtaken, or that began so long ago that it will not land, is nothing to wait for. */
+  #inFlight({ key, board }: CacheQuery<T>, now: number): Flight<T> | undefined {
+    const flight = this.#flights.get(key);
+    if (!flight || flight.generation < this.parts.invalidations.generationOf(board)) return undefined;
+    return now - flight.startedAt < FLIGHT_TIMEOUT_MS ? flight : undefined;
+  }
+
+  #startFlight(query: CacheQuery<T>, now: number, isRequested: boolean): Promise<FetchResult<T>> {
+    const inFlight = this.#inFlight(query, now);
+    if (inFlight) return inFlight.result;
+    const { key, keepAlive } = query;
+    const generation = this.parts.invalidations.nextGeneration();
+    const flight: Flight<T> = {
+      generation,
+      startedAt: now,
+      result: this.#load(query, generation, now, isRequested),
+    };
+    this.#flights.set(key, flight);
+    const remove = () => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    keepAlive(flight.result.then(remove, remove));
+    return flight.result;
+  }
+
+  async #load(
+    query: CacheQuery<T>,
+    generation: number,
+    now: number,
+    isRequested: boolean,
+  ): Promise<FetchResult<T>> {
+    const { key, lifetime, board } = query;
+    const { invalidations, breaker, platformCache } = this.parts;
+    const found = lifetime.maxMs > 0 ? await platformCache.find(this.kind, key) : undefined;
+    const stored = found && {
+      ...found,
+      chars: JSON.stringify(found.value).length,
+      from: "platform" as const,
+    };
+    // Ahead of time nothing is gained by an answer that is due itself.
+    const maxAgeMs = isRequested ? lifetime.maxMs : lifetime.refreshMs;
+    if (stored && stored.readAt > invalidations.invalidatedAt(board) && now - stored.readAt < maxAgeMs) {
+      counters.cacheFetches.add({ from: "platform" });
+      return this.#save(key, { ...stored, generation });
+    }
+    try {
+      if (breaker.isOpen(key, now))
+        throw new Error("The database has just failed, and is left alone for a moment.");
+      if (isRequested) await query.admit?.();
+      const loaded = await this.#fetch(query, generation, now);
+      breaker.recordSuccess(key);
+      return this.#save(key, loaded);
+    } catch (error) {
+      // From another process of this place, and older than it should be: better than nothing.
+      if (error instanceof FetchRejected) throw error;
+      if (stored && !this.#store.get(key))
+        return this.#save(key, { ...stored, generation: 0, isStale: true });
+      counters.cacheFetches.add({ from: "nowhere" });
+      throw error;
+    }
+  }
+
+  async #fetch(
+    { key, fetch, lifetime, keepAlive }: CacheQuery<T>,
+    generation: number,
+    now: number,
+  ): Promise<FetchResult<T>> {
+    const { breaker, platformCache } = this.parts;
+    try {
+      const value = await withDeadline(fetch(), FETCH_TIMEOUT_MS, "The database gave no answer");
+      this.#count("ok");
+      counters.cacheFetches.add({ from: "database" });
+      const json = JSON.stringify(value);
+      if (lifetime.maxMs > 0) keepAlive(platformCache.put(key, json, now));
+      return { value, readAt: now, generation, chars: json.length, from: "database" };
+    } catch (error) {
+      this.#count("failed");
+      breaker.recordFailure(key, error, now, FETCH_TIMEOUT_MS);
+      throw error;
+    }
+  }
+
+  #count(outcome: "ok" | "failed"): void {
+    counters.database.add({ for: "read", outcome });
+  }
+
+  #save(key: string, loaded: FetchResult<T>): FetchResult<T> {
+    // One that began later may have landed before it.
+    if ((this.#store.get(key)?.generation ?? -1) <= loaded.generation) this.#store.set(key, loaded);
+    return loaded;
+  }
+
+  #respond({ value, readAt }: CacheEntry<T>, status: CacheStatus): CachedValue<T> {
+    counters.cacheReads.add({ kind: this.kind.name, told: status });
+    return { value, readAt, status };
+  }
+}

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import type { EffectHandler } from "../../../platforms/run-effect";
+import type { Batch } from "../../../protocol/batch";
+import type { Json } from "../../../protocol/messages";
+import { batchSchema, readBatch } from "../../../protocol/schema/batch";
+
+/** A batch whose envelope was judged; its entries are judged one by one, where they are written. */
+export type ReceivedBatch = Omit<Batch, "entries"> & { entries: readonly unknown[] };
+
+/** What the errand `scores/batch` asks. */
+export function parseBatch(request: Json): ReceivedBatch {
+  const parsed = batchSchema.safeParse(request);
+  if (!parsed.success) throw new Error(`that is no batch: ${z.prettifyError(parsed.error)}`);
+  return readBatch(parsed.data);
+}
+
+/**
+ * A gap heals by itself, and is the sign of something that does not: receipts that were lost, or a room that was set back.
+ * A duplicate is no fault: it had been applied, and the answer was lost.
+ */
+export function logAnomalies(sink: EffectHandler): EffectHandler {
+  return async (room, request, signal) => {
+    const answer = await sink(room, request, signal);
+    if (duplicateSchema.safeParse(answer).success) {
+      console.log(
+        `${room.kind}/${room.id}: batch ${parseBatch(request).n} had been applied, and its answer was lost.`,
+      );
+    }
+    const gap = gapSchema.safeParse(answer);
+    if (gap.success) {
+      console.error(
+        `${room.kind}/${room.id}: batch ${parseBatch(request).n} found a gap, for the scoreboard expects ${gap.data.expected}. Points may have been lost or doubled before.`,
+      );
+    }
+    return answer;
+  };
+}
+
+const duplicateSchema = z.object({ reason: z.literal("duplicate") });
+const gapSchema = z.object({ reason: z.literal("gap"), expected: z.number() });

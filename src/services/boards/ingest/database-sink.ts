@@ -1,0 +1,49 @@
+import { counters } from "../../../ops/counts";
+import type { EffectHandler } from "../../../platforms/run-effect";
+import type { BatchAnswer } from "../../../protocol/batch";
+import { boardsFed } from "../../../protocol/board-names";
+import { boardCaches, firstPageKeys } from "../cache/caches";
+import { applyBatch } from "../store/apply-batch";
+import type { BoardRegistry } from "../store/board-registry";
+import { parseBatch, type ReceivedBatch } from "./batch-effect";
+
+/** Where a room's batches go on Cloudflare: into D1, in process. */
+export function createDatabaseSink(db: D1Database, registry: BoardRegistry): EffectHandler {
+  return async (_, request) => writeBatch(db, registry, parseBatch(request), Date.now());
+}
+
+/** Applies a batch here, counts what became of it, and lets nobody be told here what its boards were before. */
+export async function writeBatch(
+  db: D1Database,
+  registry: BoardRegistry,
+  batch: ReceivedBatch,
+  now: number,
+): Promise<BatchAnswer> {
+  try {
+    const answer = await applyBatch(db, registry, batch, now);
+    counters.database.add({ for: "batch", outcome: "ok" });
+    counters.batches.add({ outcome: answer.applied ? "applied" : answer.reason });
+    if (answer.applied) counters.rejectedPlayers.add({}, answer.refused.length);
+    await invalidateFedBoards(registry, batch, now);
+    return answer;
+  } catch (error) {
+    counters.database.add({ for: "batch", outcome: "failed" });
+    counters.batches.add({ outcome: "failed" });
+    throw error;
+  }
+}
+
+/** Where a batch was applied, its boards are read anew at once; elsewhere when they have been held long enough. */
+export async function invalidateFedBoards(
+  registry: BoardRegistry,
+  { room, ownOnly }: Pick<ReceivedBatch, "room" | "ownOnly">,
+  now = Date.now(),
+): Promise<void> {
+  const kind = room.slice(0, room.indexOf("/"));
+  const fed = registry.all
+    .filter((one) => one.kind === kind)
+    .flatMap((rules) => boardsFed(rules, room, ownOnly === true).map((board) => ({ rules, board })));
+  await Promise.all(
+    fed.map(({ rules, board }) => boardCaches.invalidate(board, firstPageKeys(rules, board, now), now)),
+  );
+}

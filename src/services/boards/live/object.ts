@@ -1,0 +1,72 @@
+import { DurableObject } from "cloudflare:workers";
+import { z } from "zod";
+import { Gateway } from "../../../edge/gateway";
+import { rejectionResponse } from "../../../edge/http/http-rejection";
+import { counters } from "../../../ops/counts";
+import type { CloudflareEnv } from "../../../platforms/cloudflare";
+import type { LiveTop } from "../../../protocol/live";
+import { lifetimeOf } from "../cache/cache-kinds";
+import { readVersion } from "../store/board-version";
+import { type Ranking, readPage } from "../store/read-board";
+import { LiveBoard } from "./live-board";
+import { liveHeaders } from "./live-stream";
+
+/** A page of the most that is ever told. */
+const MAX_ENTRIES = 100;
+const FULL_RETRY_MS = 30_000;
+/** A database that is read for nobody else's sake is read as often as this at the least. */
+const MIN_REFRESH_MS = 1_000;
+
+/** What the worker asks, which has judged it. Only a binding reaches an object: nothing from outside does. */
+const liveRequestSchema = z.object({
+  ranking: z.object({
+    board: z.string(),
+    period: z.string(),
+    room: z.string().exactOptional(),
+    sign: z.union([z.literal(1), z.literal(-1)]),
+  }),
+  lastEventId: z.string().exactOptional(),
+  endsAt: z.number(),
+});
+
+/** A request and not a call: whoever listens goes away, and only a request's body tells so. */
+export function createLiveRequest(request: z.infer<typeof liveRequestSchema>): Request {
+  return new Request("http://board/live", { method: "POST", body: JSON.stringify(request) });
+}
+
+/**
+ * One ranking that is told live: an object for each (board, period). It stores nothing: what it is about comes with whoever
+ * listens, and with nobody left there is nothing that would wake it.
+ */
+export class LiveBoardObject extends DurableObject<CloudflareEnv> {
+  #board: LiveBoard | undefined;
+
+  override async fetch(request: Request): Promise<Response> {
+    const { ranking, lastEventId, endsAt } = liveRequestSchema.parse(JSON.parse(await request.text()));
+    this.#board ??= this.#open(ranking);
+    const body = this.#board.subscribe(lastEventId, endsAt);
+    if (body) return new Response(body, { headers: liveHeaders });
+    counters.liveStreams.add({ was: "refused" });
+    const message = "Too many listen to this board already.";
+    return rejectionResponse({
+      ok: false,
+      status: 503,
+      body: { code: "full", message, retryAfterMs: FULL_RETRY_MS },
+    });
+  }
+
+  #open(ranking: Ranking): LiveBoard {
+    const { DB } = this.env;
+    const config = Gateway.readConfig(this.env);
+    if (config.debugRooms) console.log(`restored board ${ranking.board} ${ranking.period}`);
+    const top = async (): Promise<LiveTop> => {
+      const { version, updatedAt, entries } = await readPage(DB, ranking, { limit: MAX_ENTRIES }, Date.now());
+      return { version, updatedAt, entries: entries.map(({ place: _, ...entry }) => entry) };
+    };
+    const { board, period } = ranking;
+    return new LiveBoard(
+      { board, period, version: () => readVersion(DB, board, period), top },
+      Math.max(MIN_REFRESH_MS, lifetimeOf("open", config).refreshMs),
+    );
+  }
+}

@@ -1,0 +1,107 @@
+import type { Batch, BatchAnswer } from "../../../protocol/batch";
+import {
+  type BoardWrite,
+  deadLetterStatements,
+  failStatement,
+  receiptStatement,
+  sweepStatement,
+  writeStatements,
+} from "./apply-statements";
+import { bisect } from "./bisect";
+import type { BoardRegistry } from "./board-registry";
+import { describeContentProblem, isOutOfStep } from "./database-errors";
+import { type PlannedEntry, planBatch, type RejectedEntry } from "./plan-batch";
+
+/** How long the receipt of an epoch that was closed stays: whatever of it is still under way comes to nothing. */
+const CLOSED_RECEIPT_MS = 86_400_000;
+
+/** The envelope as it was judged; its entries are judged one by one. */
+export type ReceivedBatch = Omit<Batch, "entries"> & { entries: readonly unknown[] };
+
+/**
+ * Writes a batch once, as one transaction: receipt, scores, and what had to be set aside. Rejects only when D1 failed
+ * (a time-out, overload, a missing table): then nothing was written, and the same batch may come again.
+ */
+export async function applyBatch(
+  db: D1Database,
+  registry: BoardRegistry,
+  batch: ReceivedBatch,
+  now: number,
+): Promise<BatchAnswer> {
+  const { entries, targets, rejected } = planBatch(batch, registry);
+  const writing = (some: readonly PlannedEntry[]): BoardWrite => ({
+    room: batch.room,
+    rows: some.map(({ row }) => row),
+    targets,
+    now,
+  });
+  const first = await tryBatch(db, batch, writing(entries), rejected);
+  if (first.answer) return first.answer;
+
+  // D1 will never take it as it is. What others write meanwhile may change which entries are to blame: then once more.
+  const deadLetters = [...rejected];
+  let remaining = entries;
+  let { problem } = first;
+  for (let round = 1; round <= MAX_ROUNDS; round += 1) {
+    const { good, bad } = await bisect(remaining, problem, (some) => tryEntries(db, writing(some)));
+    remaining = good;
+    deadLetters.push(...bad.map(({ item, reason }) => ({ entry: item.entry, reason })));
+    const again = await tryBatch(db, batch, writing(remaining), deadLetters);
+    if (again.answer) return again.answer;
+    problem = again.problem;
+  }
+  throw new Error(`Batch ${batch.n} of ${batch.room} could not be sifted: ${problem}`);
+}
+
+const MAX_ROUNDS = 3;
+
+/** An answer, or what D1 says of the content. */
+async function tryBatch(
+  db: D1Database,
+  batch: ReceivedBatch,
+  writing: BoardWrite,
+  rejected: readonly RejectedEntry[],
+): Promise<{ answer: BatchAnswer } | { answer?: undefined; problem: string }> {
+  try {
+    const [receipt] = await db.batch<{ refused: string }>([
+      receiptStatement(db, writing, batch),
+      ...writeStatements(db, writing),
+      ...deadLetterStatements(db, batch, rejected, writing.now),
+      sweepStatement(db, writing.now - CLOSED_RECEIPT_MS),
+    ]);
+    return { answer: { applied: true, refused: parseRejectedUsers(receipt?.results[0]?.refused) } };
+  } catch (error) {
+    if (isOutOfStep(error)) return { answer: await answerFromReceipt(db, batch) };
+    const problem = describeContentProblem(error);
+    if (problem === undefined) throw error;
+    return { problem };
+  }
+}
+
+async function answerFromReceipt(db: D1Database, { room, epoch, n }: ReceivedBatch): Promise<BatchAnswer> {
+  const receipt = await db
+    .prepare("select n, refused from receipts where room = ?1 and epoch = ?2")
+    .bind(room, epoch)
+    .first<{ n: number; refused: string }>();
+  if (receipt?.n === n)
+    return { applied: false, reason: "duplicate", refused: parseRejectedUsers(receipt.refused) };
+  return { applied: false, reason: "gap", expected: (receipt?.n ?? 0) + 1 };
+}
+
+/** What D1 says of these entries; nothing is written either way. */
+async function tryEntries(db: D1Database, writing: BoardWrite): Promise<string | undefined> {
+  try {
+    await db.batch([...writeStatements(db, writing), failStatement(db)]);
+  } catch (error) {
+    if (isOutOfStep(error)) return undefined;
+    const problem = describeContentProblem(error);
+    if (problem === undefined) throw error;
+    return problem;
+  }
+  throw new Error("A trial was written: its last statement did not fail.");
+}
+
+function parseRejectedUsers(json: string | undefined): string[] {
+  const users: unknown = JSON.parse(json ?? "[]");
+  return Array.isArray(users) ? users.map(String) : [];
+}

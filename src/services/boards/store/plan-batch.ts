@@ -1,0 +1,108 @@
+import { type Batch, type BatchEntry, QUARTER_MS } from "../../../protocol/batch";
+import { boardsFed } from "../../../protocol/board-names";
+import { batchEntrySchema } from "../../../protocol/schema/batch";
+import type { BoardRegistry, BoardRules } from "./board-registry";
+import { periodKey } from "./periods";
+
+/** An entry that cannot be written, as it came, and why. */
+export interface RejectedEntry {
+  entry: unknown;
+  reason: string;
+}
+
+/** A batch sorted out: what goes where, and what goes nowhere. */
+export interface BatchPlan {
+  entries: readonly PlannedEntry[];
+  /** One slot a (board, quarter of an hour), in the order of time: all of its entries go to the same rankings. */
+  targets: readonly RankingTarget[];
+  rejected: readonly RejectedEntry[];
+}
+
+export interface PlannedEntry {
+  row: EntryRow;
+  /** As it came. */
+  entry: unknown;
+}
+
+/** What SQL reads by number. By hand neither a ban nor an erasure stops it, and without a tie the old one stays. */
+export type EntryRow = readonly [
+  slot: number,
+  user: string,
+  name: string,
+  points: number,
+  tie: number | null,
+  firstAt: number,
+  lastAt: number,
+  seq: number,
+  isByHand?: 1,
+];
+
+/** Slot, ranking's board, its period, combine, turn, tie's turn, most a day or null, declared board, the quarter's beginning. */
+export type RankingTarget = readonly [
+  slot: number,
+  board: string,
+  period: string,
+  combine: BoardRules["combine"] | "remove",
+  turn: 1 | -1,
+  tieTurn: 1 | -1 | 0,
+  maxPerDay: number | null,
+  declared: string,
+  from: number,
+];
+
+export function planBatch(
+  batch: Pick<Batch, "room" | "ownOnly"> & { entries: readonly unknown[] },
+  registry: BoardRegistry,
+): BatchPlan {
+  const kind = batch.room.slice(0, batch.room.indexOf("/"));
+  const good: { raw: unknown; entry: BatchEntry; rules: BoardRules }[] = [];
+  const rejected: RejectedEntry[] = [];
+  for (const raw of batch.entries) {
+    const parsed = batchEntrySchema.safeParse(raw);
+    if (!parsed.success) {
+      rejected.push({ entry: raw, reason: describeIssues(parsed.error.issues) });
+      continue;
+    }
+    const { tie, ...entry } = parsed.data;
+    const rules = registry.find(kind, entry.board);
+    if (rules) good.push({ raw, entry: tie === undefined ? entry : { ...entry, tie }, rules });
+    else rejected.push({ entry: raw, reason: `Rooms of the kind "${kind}" feed no board "${entry.board}".` });
+  }
+  good.sort((a, b) => a.entry.firstAt - b.entry.firstAt);
+
+  const slots = new Map<string, number>();
+  const targets: RankingTarget[] = [];
+  const entries = good.map(({ raw, entry, rules }): PlannedEntry => {
+    const from = Math.floor(entry.firstAt / QUARTER_MS) * QUARTER_MS;
+    const key = `${from} ${entry.board}`;
+    const slot = slots.get(key) ?? slots.size;
+    if (!slots.has(key)) {
+      slots.set(key, slot);
+      targets.push(...toTargets(slot, rules, from, boardsFed(rules, batch.room, batch.ownOnly === true)));
+    }
+    const { user, name, points, tie = 0, firstAt, lastAt, seq } = entry;
+    return { row: [slot, user, name, points, rules.tie ? tie : 0, firstAt, lastAt, seq], entry: raw };
+  });
+  return { entries, targets, rejected };
+}
+
+function toTargets(
+  slot: number,
+  rules: BoardRules,
+  from: number,
+  boards: readonly string[],
+): RankingTarget[] {
+  const sign = rules.order === "highest" ? -1 : 1;
+  const tieSign = rules.tie === undefined ? 0 : rules.tie === "highest" ? -1 : 1;
+  return boards.flatMap((board) =>
+    rules.periods.map((period): RankingTarget => {
+      const key = periodKey(period, from, rules.timeZone);
+      const maxPerDay = rules.maxPerDay ?? null;
+      return [slot, board, key, rules.combine, sign, tieSign, maxPerDay, rules.name, from];
+    }),
+  );
+}
+
+function describeIssues(issues: readonly { path: readonly PropertyKey[]; message: string }[]): string {
+  return issues.map(({ path, message }) => `${path.join(".") || "the entry"}: ${message}`).join("; ");
+}

@@ -1,0 +1,189 @@
+import { bannedSql } from "./change-sql";
+import { indexedTuple, keyColumns, keyColumnsDescending, type RankKey } from "./rank-order";
+
+/** One ranking as it is asked for, with how its numbers are to be turned back. */
+export interface Ranking {
+  board: string;
+  period: string;
+  /** Whose bans hide players here besides those everywhere: the room whose own board it is. */
+  room?: string;
+  sign: 1 | -1;
+}
+
+export interface RankedPlayer {
+  rank: number;
+  user: string;
+  name: string;
+  points: number;
+}
+export interface BoardPage {
+  version: number;
+  updatedAt: number | null;
+  /** Each with its place, behind which a next page may begin. */
+  entries: (RankedPlayer & { place: RankKey })[];
+  hasMore: boolean;
+}
+export interface PlayerStanding {
+  rank: number;
+  of: number;
+  points: number;
+  name: string;
+  around: RankedPlayer[];
+}
+
+interface ScoreRow {
+  user: string;
+  name: string;
+  score: number;
+  tie: number;
+  reached_at: number;
+  reached_seq: number;
+}
+interface RankCount {
+  total: number | null;
+  before: number | null;
+  hidden: number;
+  hidden_before: number;
+}
+
+/** One call, so that what it tells is of one moment. With `after` the ranks before are counted, else they are none. */
+export async function readPage(
+  db: D1Database,
+  ranking: Ranking,
+  { limit, after }: { limit: number; after?: RankKey },
+  now: number,
+): Promise<BoardPage> {
+  const params = [ranking.board, ranking.period, ranking.room ?? "everywhere", now];
+  const [head, rows, count] = await db.batch([
+    db.prepare(HEAD).bind(ranking.board, ranking.period),
+    after
+      ? db
+          .prepare(pageSql(`and (${keyColumns("s")}) > (?6, ?7, ?8, ?9, ?10)`))
+          .bind(...params, limit + 1, ...after)
+      : db.prepare(pageSql("")).bind(...params, limit + 1),
+    ...(after ? [db.prepare(countSql(`select ?5, ?6, ?7, ?8, ?9`)).bind(...params, ...after)] : []),
+  ]);
+  const first = firstRow<{ version: number; updated_at: number }>(head);
+  const found = allRows<ScoreRow>(rows);
+  const shown = found.slice(0, limit);
+  // A cursor names the last that was shown: who stands before the next one is those before it, and it.
+  const before = after ? countShownBefore(firstRow<RankCount>(count)) : 0;
+  return {
+    version: first?.version ?? 0,
+    updatedAt: first?.updated_at ?? null,
+    entries: shown.map((row, at) => ({
+      ...toRankedPlayer(row, before + at + 1, ranking.sign),
+      place: toRankKey(row),
+    })),
+    hasMore: found.length > limit,
+  };
+}
+
+/** A player's rank, how many there are, and who stands around; nothing for whoever is not ranked, or hidden. */
+export async function readStanding(
+  db: D1Database,
+  ranking: Ranking,
+  user: string,
+  around: number,
+  now: number,
+): Promise<PlayerStanding | undefined> {
+  const params = [ranking.board, ranking.period, ranking.room ?? "everywhere", now];
+  const ownKeySql = `select ${keyColumns("s")} from scores s where s.ranking = (${RANKING}) and s.user = ?5`;
+  const [own, count, above, below] = await db.batch([
+    db
+      .prepare(
+        `select s.* from scores s where s.ranking = (${RANKING}) and s.user = ?5 and not ${bannedSql("s.user", "?3", "?4")}`,
+      )
+      .bind(...params, user),
+    db.prepare(countSql(ownKeySql)).bind(...params, user),
+    db.prepare(neighboursSql(ownKeySql, "<", keyColumnsDescending("s"))).bind(...params, user, around),
+    db.prepare(neighboursSql(ownKeySql, ">", keyColumns("s"))).bind(...params, user, around),
+  ]);
+  const me = firstRow<ScoreRow>(own);
+  const counted = firstRow<RankCount>(count);
+  if (!me || !counted) return undefined;
+  const rank = countShownBefore(counted);
+  const rows = [...allRows<ScoreRow>(above).reverse(), me, ...allRows<ScoreRow>(below)];
+  const first = rank - allRows(above).length;
+  return {
+    rank,
+    of: (counted.total ?? 0) - counted.hidden,
+    points: toPoints(me, ranking.sign),
+    name: me.name,
+    around: rows.map((row, at) => toRankedPlayer(row, first + at, ranking.sign)),
+  };
+}
+
+const RANKING = "select id from rankings where board = ?1 and period = ?2";
+const HEAD = "select version, updated_at from rankings where board = ?1 and period = ?2";
+
+function pageSql(behind: string): string {
+  return `select s.* from scores s
+    where s.ranking = (${RANKING}) ${behind} and not ${bannedSql("s.user", "?3", "?4")}
+    order by ${keyColumns("s")} limit ?5`;
+}
+
+/** Compared with columns, not with a sub-select: only so does SQLite seek in the index instead of reading the ranking. */
+function neighboursSql(keySql: string, side: "<" | ">", order: string): string {
+  return `select s.* from (${keySql}) as at cross join scores s
+    where s.ranking = (${RANKING}) and (${keyColumns("s")}) ${side} (${indexedTuple("at")})
+      and not ${bannedSql("s.user", "?3", "?4")}
+    order by ${order} limit ?6`;
+}
+
+/**
+ * How many stand at or before a place, and in all: the spans before its own, and a count within that one. The banned among
+ * them are counted by themselves, through the bans in force.
+ */
+function countSql(keySql: string): string {
+  return `
+with at (${keyColumns()}) as (${keySql}),
+home as (
+  select ${keyColumns("x")} from spans x, at
+  where x.ranking = (${RANKING}) and (${keyColumns("x")}) <= (${indexedTuple("at")})
+  order by ${keyColumnsDescending("x")} limit 1
+),
+summed as (
+  select sum(players) as total, sum(players) filter (where (${keyColumns("spans")}) < (select ${keyColumns()} from home)) as before
+  from spans where ranking = (${RANKING})
+),
+hidden as (
+  select count(*) as total, count(*) filter (where (${keyColumns("s")}) <= (select ${keyColumns()} from at)) as before
+  from (
+    select user from bans where scope = 'everywhere' and (until_ms is null or until_ms > ?4)
+    union
+    select user from bans where scope = ?3 and (until_ms is null or until_ms > ?4)
+  ) as b cross join scores s on s.ranking = (${RANKING}) and s.user = b.user
+)
+select summed.total, hidden.total as hidden, hidden.before as hidden_before,
+  coalesce(summed.before, 0) + (
+    select count(*) from home cross join at cross join scores s where s.ranking = (${RANKING})
+      and (${keyColumns("s")}) >= (${indexedTuple("home")}) and (${keyColumns("s")}) <= (${indexedTuple("at")})
+  ) as before
+from summed, hidden`;
+}
+
+function countShownBefore(count: RankCount | undefined): number {
+  return (count?.before ?? 0) - (count?.hidden_before ?? 0);
+}
+
+function toRankedPlayer(row: ScoreRow, rank: number, sign: 1 | -1): RankedPlayer {
+  return { rank, user: row.user, name: row.name, points: toPoints(row, sign) };
+}
+
+/** Without the −0 that turning a 0 makes. */
+function toPoints({ score }: ScoreRow, sign: 1 | -1): number {
+  return score === 0 ? 0 : sign * score;
+}
+
+function toRankKey(row: ScoreRow): RankKey {
+  return [row.score, row.tie, row.reached_at, row.reached_seq, row.user];
+}
+
+function firstRow<T>(result: D1Result | undefined): T | undefined {
+  return allRows<T>(result)[0];
+}
+
+function allRows<T>(result: D1Result | undefined): T[] {
+  return (result?.results ?? []) as T[];
+}

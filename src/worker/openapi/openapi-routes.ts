@@ -1,0 +1,40 @@
+import { Hono } from "hono";
+import { rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
+import { readQuery } from "../../edge/http/validate";
+import type { CloudflareEnv } from "../../platforms/cloudflare";
+import { noQuery } from "../../services/boards/routes/api/boards";
+import { docsPage } from "./docs-page";
+import { openApiDocument } from "./openapi";
+
+/** An hour: it changes with a release alone. */
+const CACHE_CONTROL = "public, max-age=3600";
+
+/** What there is to ask, for programs and for people. */
+export function openApiRoutes() {
+  const app = new Hono<{ Bindings: CloudflareEnv }>();
+  app.get("/v1/openapi.json", ({ req }) => {
+    const query = readQuery(req.raw, noQuery);
+    if (!query.ok) return rejectionResponse(query);
+    return Response.json(openApiDocument(), { headers: { "Cache-Control": CACHE_CONTROL } });
+  });
+  app.get("/v1/docs", async ({ req }) => {
+    const query = readQuery(req.raw, noQuery);
+    if (!query.ok) return rejectionResponse(query);
+    return new Response(String(await docsPage(openApiDocument())), {
+      headers: {
+        "Content-Type": "text/html; charset=UTF-8",
+        "Cache-Control": CACHE_CONTROL,
+        // Styles and a picture of our own, and nothing that runs.
+        "Content-Security-Policy":
+          "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+      },
+    });
+  });
+  app.get("/docs", () => new Response(null, { status: 308, headers: { Location: "/v1/docs" } }));
+  for (const path of ["/v1/openapi.json", "/v1/docs", "/docs"]) {
+    app.all(path, () =>
+      rejectionResponse(rejectHttp(405, "bad_action", "Here is answered: GET.", { Allow: "GET, HEAD" })),
+    );
+  }
+  return app;
+}

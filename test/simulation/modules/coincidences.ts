@@ -1,0 +1,132 @@
+import type { Deployment } from "../deployment";
+import type { Move, SimulationModule } from "../simulation-module";
+
+/** Two or three rare things that meet: by chance alone they would in one story of thousands. */
+export const coincidences: SimulationModule = {
+  name: "coincidences",
+  moves: {
+    /** The room hears of it after the page has heard that it broke. */
+    "second socket breaks unheard": secondSocketMove("breaks unheard"),
+    /** The live socket's token ends while the second is on its way: it is let go, and comes after the one that is opened then. */
+    "second socket comes late": secondSocketMove("comes late"),
+    "checksums while something gathers": {
+      weight: 2,
+      run(deployment, chance) {
+        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+        const other =
+          tab && deployment.pickClient(chance, (one) => one.object === tab.object && one.isOnline);
+        if (!tab || !other) return;
+        const { clock } = deployment;
+        tab.isSilent = true;
+        for (let n = 4 + chance.below(30); n > 0; n--) other.do("lab", "many", { count: 4, chars: 700 });
+        for (let n = 0; n < 60; n++) {
+          clock.in(450 + 9 * n, () => {
+            if (n % 3 === 0 && n < 12) tab.send('{"t":"verify"}');
+            for (let deals = 2; deals > 0; deals--) other.do("lab", "deal", { to: [other.user] });
+            if (tab.isOnline) tab.send(JSON.stringify({ t: "seen", seq: tab.seq }));
+          });
+        }
+        clock.in(1_000, () => {
+          tab.isSilent = false;
+        });
+      },
+    },
+    /** The call that set the ban is made once more when it has been lifted. */
+    "ban, unban, and the ban again": {
+      weight: 2,
+      run(deployment, chance) {
+        const host = deployment.pickClient(chance, (one) => one.role !== "player" && one.isOnline);
+        const other =
+          host && deployment.pickClient(chance, (one) => one.object === host.object && one.role === "player");
+        if (!host || !other) return;
+        const { user } = other;
+        deployment.repeatsCallsUntil = deployment.clock.now + 10_000;
+        host.do("moderation", "ban", { user, scope: "room" });
+        deployment.clock.in(3_000 + chance.below(4_000), () =>
+          host.do("moderation", "unban", { user, scope: "room" }),
+        );
+      },
+    },
+    /** What was done is said again, just when the clock has stepped ahead. */
+    "step a clock, and say it again": {
+      weight: 3,
+      run(deployment, chance) {
+        const { stepMs = 0 } = deployment.plan;
+        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+        if (!tab || stepMs === 0) return;
+        deployment.countFault("clock stepped");
+        tab.do("lab", "add", { n: 1 });
+        const again = [...tab.actions.values()].at(-1);
+        const { epoch } = tab;
+        deployment.clock.in(1_500, () => {
+          if (!deployment.injectsFaults) return;
+          tab.object.setClock(stepMs);
+          if (again?.epoch === epoch && tab.epoch === epoch && again?.outcome === "done")
+            tab.send(again.text);
+        });
+        deployment.clock.in(3_000, () => void (deployment.injectsFaults && tab.object.setClock(0)));
+      },
+    },
+    /** Somebody says honestly, again and again, what they read long ago, and reads nothing more. */
+    "say what was read long ago": {
+      weight: 2,
+      run(deployment, chance) {
+        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+        const other =
+          tab &&
+          deployment.pickClient(chance, (one) => one !== tab && one.object === tab.object && one.isOnline);
+        if (!tab || !other) return;
+        const { seq } = tab;
+        tab.isSilent = true;
+        for (let n = 0; n < 60; n++) {
+          deployment.clock.in(70 * n, () => {
+            other.do("lab", "many", { count: 4, chars: 700 });
+            tab.send(JSON.stringify({ t: "seen", seq }));
+          });
+        }
+        deployment.clock.in(6_000, () => {
+          tab.isSilent = false;
+        });
+      },
+    },
+    /** The same of somebody who is sent answers all the time, after a number that they have not read, or came back with. */
+    "ask on, and say what was read long ago": {
+      weight: 2,
+      run(deployment, chance) {
+        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+        if (!tab) return;
+        const { seq } = tab;
+        tab.isSilent = true;
+        tab.do("lab", "add", { n: 1 });
+        if (chance.below(2) === 0) {
+          deployment.clock.in(400, () => {
+            if (tab.isOnline) tab.connect();
+          });
+        }
+        for (let n = 0; n < 60; n++) {
+          deployment.clock.in(500 + 70 * n, () => {
+            tab.do("lab", "echo", { text: "x".repeat(700) });
+            tab.send(JSON.stringify({ t: "seen", seq }));
+          });
+        }
+        deployment.clock.in(6_000, () => {
+          tab.isSilent = false;
+        });
+      },
+    },
+  },
+};
+
+/** Somebody comes whose token is renewed within the minute, beside the socket that is live. */
+function secondSocketMove(becomes: NonNullable<ReturnType<Deployment["secondSocketFaults"]["get"]>>): Move {
+  return {
+    weight: 2,
+    run(deployment, chance) {
+      const page = deployment.pickPage(chance);
+      if (!page || page.endedBy !== undefined) return;
+      page.leave();
+      page.connect(20_000 + chance.below(20_000));
+      deployment.secondSocketFaults.set(page.user, becomes);
+    },
+  };
+}

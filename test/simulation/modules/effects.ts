@@ -1,0 +1,72 @@
+import type { Json } from "../../../src/protocol/messages";
+import type { Process } from "../process";
+import { ObjectEnded } from "../simulated-users";
+import type { SimulationModule } from "../simulation-module";
+
+/** What only the outside can do for a room: asked again until it is answered, however it fails, and whoever asks. */
+export const effects: SimulationModule = {
+  name: "errands",
+  moves: {
+    owe: {
+      weight: 5,
+      run: (deployment, chance) =>
+        deployment
+          .pickClient(chance)
+          ?.do("debt", "owe", { n: 1 + chance.below(9), now: chance.below(3) > 0 }),
+    },
+  },
+
+  checkSettled(deployment) {
+    for (const { truth, name } of deployment.objects) {
+      const [outstanding] = truth.current?.effects ?? [];
+      if (outstanding !== undefined) deployment.reportBreach(18, `${outstanding} of ${name} is not over`);
+    }
+  },
+};
+
+const effectFates = ["done", "done", "done", "done and silent", "not done", "late again"] as const;
+
+/**
+ * What a process asks of the outside leaves by its gate; whoever is asked may be late, fail, do it without saying so, or do it
+ * once more when nobody waits for it (`isGhost`).
+ */
+export function runEffect(process: Process, work: (isGhost: boolean) => Promise<Json>): Promise<Json> {
+  const { deployment, runtime: world } = process;
+  return new Promise((resolve, reject) => {
+    world.release(() => {
+      const { random: chance, injectsFaults: faults, clock } = deployment;
+      const isRepeated = clock.now < deployment.repeatsCallsUntil;
+      const fate = !faults ? "done" : isRepeated ? "late again" : chance.pick(effectFates);
+      const ms = faults && chance.below(5) === 0 ? chance.below(30_000) : 1 + chance.below(200);
+      deployment.counts.errands++;
+      if (fate !== "done") deployment.countFault(`errand ${fate}`);
+      else if (ms > 10_000) deployment.countFault("errand answered too late");
+      if (fate === "late again")
+        clock.in(
+          (isRepeated ? 20_000 : 0) + chance.below(40_000),
+          async () => void (await attempt(() => work(true))),
+        );
+      // It is done in an event of its own: the clock waits for that.
+      clock.in(1, async () => {
+        const outcome = fate === "not done" ? undefined : await attempt(() => work(false));
+        clock.in(ms, () =>
+          process.deliver(() => {
+            if (outcome === undefined) reject(new Error("The outside cannot be reached."));
+            else if (fate !== "done and silent") resolve(outcome.done);
+            return Promise.resolve();
+          }),
+        );
+      });
+    });
+  });
+}
+
+/** What the outside did; nothing where it ended in the middle of it. */
+async function attempt(work: () => Promise<Json>): Promise<{ done: Json } | undefined> {
+  try {
+    return { done: await work() };
+  } catch (error) {
+    if (error instanceof ObjectEnded) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,154 @@
+import type { Json } from "../../../src/protocol/messages";
+import type { Deployment } from "../deployment";
+import type { Response as Answer } from "../platform-globals";
+import type { RoomObject } from "../room-object";
+import type { SimulationModule } from "../simulation-module";
+
+interface PostedAction {
+  object: RoomObject;
+  action: { id: string; f: string; a: string; d: Json };
+  user: string;
+  at: number;
+  epoch: string | undefined;
+  answer?: string;
+}
+const postedActions = new WeakMap<Deployment, PostedAction[]>();
+
+/** What is asked over HTTP. */
+export const http: SimulationModule = {
+  name: "http",
+  moves: {
+    look: {
+      weight: 4,
+      async run(deployment, chance) {
+        const object = chance.pick(deployment.objects);
+        await checkSummary(deployment, object);
+        // Again while something of what is on its way may gather.
+        for (let n = 0; n < 3; n++)
+          deployment.clock.in(1 + chance.below(30), () => checkSummary(deployment, object));
+      },
+    },
+    "look while something gathers": {
+      weight: 2,
+      run(deployment, chance) {
+        const client = deployment.pickClient(chance, (one) => one.isOnline);
+        if (!client) return;
+        for (let n = 0; n < 4; n++) client.do("lab", "add", { n });
+        for (let n = 1; n < 6; n++) deployment.clock.in(n, () => checkSummary(deployment, client.object));
+      },
+    },
+    post: {
+      weight: 6,
+      async run(deployment, chance) {
+        const object = chance.pick(deployment.objects);
+        const [a, d] = chance.pick<[string, Json]>([
+          ["add", { n: chance.below(9) }],
+          ["echo", { text: `e${chance.below(9)}` }],
+          ["deal", { to: ["ann"] }],
+        ]);
+        const action = { id: `p-${deployment.freshId()}`, f: "lab", a, d };
+        const epoch = object.truth.current?.epoch;
+        const asked: PostedAction = { object, action, user: "hanna", at: deployment.clock.now, epoch };
+        postedBy(deployment).push(asked);
+        await postAndCheck(deployment, asked);
+      },
+    },
+    "post again": {
+      weight: 3,
+      async run(deployment, chance) {
+        const asked = postedBy(deployment).at(-1 - chance.below(3));
+        if (!asked || asked.epoch === undefined || asked.epoch !== asked.object.truth.current?.epoch) return;
+        if (deployment.clock.now - asked.at < 5_000) await postAndCheck(deployment, asked);
+      },
+    },
+    close: {
+      weight: 0.5,
+      run: (deployment, chance) => closeRoom(chance.pick(deployment.objects)),
+    },
+    /** Somebody's action is done, they never hear of it, and come back to a room that begins anew. */
+    "close while somebody is cut off": {
+      weight: 1,
+      run(deployment, chance) {
+        const page = deployment.pickPage(chance);
+        const { link } = page ?? {};
+        if (!page?.isOnline || !link) return;
+        const { clock } = deployment;
+        link.stalledUntil = clock.now + 5_000;
+        page.do("lab", "add", { n: 1 });
+        clock.in(1_500, () => closeRoom(page.object));
+        clock.in(2_000, () => {
+          deployment.countFault("connection cut");
+          link.cut();
+        });
+      },
+    },
+  },
+};
+
+async function closeRoom({ truth, process }: RoomObject): Promise<void> {
+  if (!truth.current) return;
+  const caller = { user: "hanna", name: "hanna", role: "host" as const };
+  await process.deliver((host) => host.answer({ method: "DELETE", caller }));
+}
+
+function postedBy(deployment: Deployment): PostedAction[] {
+  const held = postedActions.get(deployment) ?? [];
+  postedActions.set(deployment, held);
+  return held;
+}
+
+async function checkSummary(deployment: Deployment, object: RoomObject): Promise<void> {
+  const { process } = object;
+  // Nobody is woken to be told that there is no such room.
+  if (!process.room && !process.runtime.has("room")) return;
+  await process.deliver(async (host) => {
+    const { status, body } = (await host.answer({ method: "GET" })) as unknown as Answer;
+    if (process.isDead) return;
+    process.runtime.release(() => {
+      if (status !== 200) return;
+      const { epoch, seq, users } = JSON.parse(body ?? "") as { epoch: string; seq: number; users: number };
+      const life = object.truth.epochs.get(epoch);
+      if (!life || seq > life.seq)
+        return deployment.reportBreach(2, `a look at ${seq}, durable up to ${life?.seq}`);
+      if (seq !== life.seq || users !== life.members.size) {
+        deployment.reportBreach(
+          3,
+          `a look at ${seq} with ${users}; durable are ${life.seq} and ${life.members.size}`,
+        );
+      }
+    });
+  });
+}
+
+async function postAndCheck(deployment: Deployment, asked: PostedAction): Promise<void> {
+  const { object, action, user } = asked;
+  const { process } = object;
+  const caller = { user, name: user, role: "host" as const };
+  const existed = process.runtime.has("room");
+  await process.deliver(async (host) => {
+    const { status, body } = (await host.answer({ method: "POST", action, caller })) as unknown as Answer;
+    if (process.isDead) return;
+    if (status !== 200 && !existed && !process.runtime.has("room")) {
+      process.storage?.deleteAll().catch(() => undefined);
+    }
+    process.runtime.release(() => {
+      if (status !== 200) return;
+      const { seq } = JSON.parse(body ?? "") as { seq?: number };
+      const { current: life } = object.truth;
+      const done = life?.doneActions.get(`\0${user}\0${action.id}`);
+      if (!life || !done)
+        return deployment.reportBreach(2, `an answer for ${action.id}, which is not durable`);
+      if (seq !== undefined && life.events[seq - 1]?.op !== action.id) {
+        deployment.reportBreach(
+          2,
+          `${action.id} is answered ${seq}, which is ${JSON.stringify(life.events[seq - 1])}`,
+        );
+      }
+      if (asked.answer !== undefined && asked.epoch === life.epoch && asked.answer !== body) {
+        deployment.reportBreach(11, `${action.id} was answered ${asked.answer} and is ${body}`);
+      }
+      asked.answer = body ?? "";
+      asked.epoch = life.epoch;
+    });
+  });
+}

@@ -1,0 +1,76 @@
+import type { SimulationModule } from "../simulation-module";
+
+/** A feature with one of everything: numbers, private cards, timers, answers without events, events of any size, urgency. */
+export const lab: SimulationModule = {
+  name: "lab",
+  moves: {
+    add: {
+      weight: 10,
+      run: (deployment, chance) => deployment.pickClient(chance)?.do("lab", "add", { n: chance.below(9) }),
+    },
+    deal: {
+      weight: 6,
+      run(deployment, chance) {
+        const to = [
+          deployment.pickClient(chance)?.user ?? "ann",
+          deployment.pickClient(chance)?.user ?? "bob",
+        ];
+        deployment.pickClient(chance)?.do("lab", "deal", { to });
+      },
+    },
+    ask: {
+      weight: 6,
+      run: (deployment, chance) =>
+        deployment
+          .pickClient(chance)
+          ?.do("lab", chance.pick(["peek", "nothing", "both", "urgent", "hide"]), {}),
+    },
+    "be refused": {
+      weight: 1,
+      run: (deployment, chance) => deployment.pickClient(chance)?.do("lab", "refused", {}),
+    },
+    "press the small": {
+      weight: 3,
+      run(deployment, chance) {
+        const tab = deployment.pickClient(chance, (held) => held.isOnline);
+        for (let n = 0; n < 4; n++) tab?.do("lab", "small", { text: "x" });
+      },
+    },
+    fill: {
+      weight: 4,
+      run: (deployment, chance) =>
+        deployment
+          .pickClient(chance, (one) => one.isOnline)
+          ?.do("lab", "many", { count: 1 + chance.below(5), chars: 1 + chance.below(500) }),
+    },
+    "set a timer": {
+      weight: 5,
+      run: (deployment, chance) =>
+        deployment.pickClient(chance)?.do("lab", "timer", {
+          name: `t${chance.below(4)}`,
+          afterMs: chance.below(4) ? chance.below(chance.pick([100, 9_000, 120_000])) : null,
+        }),
+    },
+  },
+
+  /** Nobody clears a timer that is due but who runs it, or who asks for that. */
+  onRecord(deployment, object, life, record) {
+    if (record.o) return;
+    for (const { name, at } of life.cleared) {
+      const [feature, timer] = name.split("/");
+      if (feature !== "lab" || at > record.at) continue;
+      if (!record.text?.includes(`"n":"rang","d":{"name":"${timer}"}`)) {
+        deployment.reportBreach(16, `${name} of ${object.name} was due at ${at} and is gone`);
+      }
+    }
+  },
+
+  checkSettled(deployment) {
+    for (const object of deployment.objects) {
+      for (const [name, at] of object.truth.current?.timers ?? []) {
+        if (at + 10_000 < object.process.now)
+          deployment.reportBreach(16, `${name} of ${object.name} was due at ${at}`);
+      }
+    }
+  },
+};

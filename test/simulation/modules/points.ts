@@ -1,0 +1,46 @@
+import type { SimulationModule } from "../simulation-module";
+
+const BOARDS = ["main", "main", "capped", "capped", "best", "last"] as const;
+
+/** Points, on their way from a room to the database by the worker's own statements. */
+export const points: SimulationModule = {
+  name: "points",
+  moves: {
+    award: {
+      weight: 12,
+      run(deployment, chance) {
+        const object = chance.pick(deployment.objects);
+        const user = deployment.pickClient(chance, (client) => client.object === object)?.user;
+        const host = deployment.pickClient(
+          chance,
+          (client) => client.object === object && client.role !== "player",
+        );
+        const board = chance.pick(BOARDS);
+        const tie = board === "best" ? { tie: chance.below(3) } : {};
+        if (user !== undefined)
+          host?.do("scores", "award", { user, board, points: chance.below(12) - 2, ...tie });
+      },
+    },
+  },
+
+  /** Points are owed to the day that it is outside, by what its machine's clock says, to within a quarter of an hour. */
+  onRecord(deployment, object, _, record) {
+    const { now } = deployment.clock;
+    const skews = object.skews.filter(
+      ({ at }, place) => (object.skews[place + 1]?.at ?? now) > now - 70_000 || at > now,
+    );
+    for (const [f, n, d] of record.p ?? []) {
+      if (f !== "scores" || n !== "added") continue;
+      const at = (JSON.parse(d) as { owes?: { lastAt: number } }).owes?.lastAt;
+      const near = [...skews.map(({ skewMs }) => skewMs), object.process.skewMs];
+      if (at !== undefined && near.every((skewMs) => Math.abs(at - now - skewMs) > 1_000_000))
+        deployment.reportBreach(
+          20,
+          `points of ${new Date(now).toISOString()} are owed to ${new Date(at).toISOString()}`,
+        );
+    }
+  },
+
+  /** At last: all of it, once. Each batch is looked at when it is applied. */
+  checkEnded: ({ services: outside }) => outside.scoreboard.checkEnded(),
+};

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { AlarmScheduler } from "../../src/room/time/alarm";
+import { RoomClock } from "../../src/room/time/clock";
+
+function openScheduler(armedAt: number | null, works = true) {
+  const set: number[] = [];
+  const failures: unknown[] = [];
+  const clock = new RoomClock(0);
+  const storage = {
+    setAlarm: (at: number) => {
+      set.push(at);
+      return works ? Promise.resolve() : Promise.reject(new Error("full"));
+    },
+  };
+  return {
+    set,
+    failures,
+    clock,
+    wheel: new AlarmScheduler(storage, clock, (error) => failures.push(error), armedAt),
+  };
+}
+
+describe("the wheel", () => {
+  it("sets the one alarm to the earliest of what waits", () => {
+    const { set, wheel: it } = openScheduler(null);
+    for (const at of [50, 70, 50, 30, 40, Number.POSITIVE_INFINITY]) it.ringBy(at);
+    expect(set).toEqual([50, 30]);
+    expect(it.armedAt).toBe(30);
+  });
+
+  it("writes nothing where storage has an alarm that is early enough", () => {
+    const { set, wheel: it } = openScheduler(40);
+    it.ringBy(40);
+    it.ringBy(90);
+    expect(set).toEqual([]);
+    it.ringBy(39);
+    expect(set).toEqual([39]);
+  });
+
+  it("asks for no time that a runtime refuses, and for what waits beyond that once it has rung", () => {
+    const { set, wheel: it } = openScheduler(null);
+    it.ringBy(9_999_999_999_000);
+    expect(set).toEqual([366 * 86_400_000]);
+    it.ringBy(9_999_999_999_000);
+    it.hasRung();
+    it.ringBy(8_640_000_000_000_000);
+    expect(set).toEqual([366 * 86_400_000, 366 * 86_400_000]);
+  });
+
+  it("does not fail whoever waits where the alarm is refused at once", () => {
+    const failures: unknown[] = [];
+    const refusing = {
+      setAlarm: () => {
+        throw new Error("refused");
+      },
+    };
+    const it = new AlarmScheduler(refusing, new RoomClock(0), (error) => failures.push(error), null);
+    expect(() => it.ringBy(50)).not.toThrow();
+    expect(failures).toHaveLength(1);
+  });
+
+  it("rings when the room meant it to, also when the machine's clock has gone back", () => {
+    const { set, clock, wheel: it } = openScheduler(null);
+    clock.read(1_000);
+    it.ringBy(1_500);
+    it.clockWentBack(clock.read(400));
+    expect(clock.now).toBe(1_000);
+    expect(set).toEqual([1_500, 899]);
+    // Ahead by 600 ms, it runs at half speed for 1,200.
+    clock.read(500);
+    expect(clock.now).toBe(1_050);
+    it.ringBy(1_300);
+    expect(set.at(-1)).toBe(899);
+    it.ringBy(1_240);
+    expect(set.at(-1)).toBe(880);
+    clock.read(900);
+    expect(clock.now).toBe(1_250);
+    clock.read(2_000);
+    expect(clock.now).toBe(2_000);
+  });
+
+  it("sets nothing for what never comes", () => {
+    const { set, wheel: it } = openScheduler(null);
+    it.ringBy(Number.POSITIVE_INFINITY);
+    expect(set).toEqual([]);
+  });
+
+  it("knows that nothing is armed once it has rung, and is armed later as well", () => {
+    const { set, wheel: it } = openScheduler(40);
+    it.hasRung();
+    it.ringBy(90);
+    expect(set).toEqual([90]);
+  });
+
+  it("tells when an alarm could not be set", async () => {
+    const { failures, wheel: it } = openScheduler(null, false);
+    it.ringBy(10);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(failures).toHaveLength(1);
+  });
+});

@@ -1,0 +1,36 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Json } from "../../src/protocol/messages";
+import { logAnomalies } from "../../src/services/boards/ingest/batch-effect";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("[K5] an answer that tells of a gap", () => {
+  const batch = { v: 1, room: "main/hall", epoch: "e", n: 5, entries: [] };
+  const answered = async (answer: Json, level: "error" | "log" = "error") => {
+    const error = vi.spyOn(console, level).mockImplementation(() => undefined);
+    const sink = logAnomalies(async () => answer);
+    expect(await sink({ kind: "main", id: "hall" }, batch, AbortSignal.timeout(1_000))).toEqual(answer);
+    return error.mock.calls.map(([line]) => String(line));
+  };
+
+  it("is told to whoever reads the log, with the room and both numbers", async () => {
+    const lines = await answered({ applied: false, reason: "gap", expected: 3 });
+    expect(lines).toEqual([expect.stringMatching(/^main\/hall: batch 5 found a gap.* expects 3\./)]);
+  });
+
+  it("and no other is", async () => {
+    expect(await answered({ applied: true, refused: [] })).toEqual([]);
+    expect(await answered({ applied: false, reason: "duplicate", refused: [] })).toEqual([]);
+  });
+
+  it("that it had been applied is told too, but is no alarm", async () => {
+    const lines = await answered({ applied: false, reason: "duplicate", refused: [] }, "log");
+    expect(lines).toEqual(["main/hall: batch 5 had been applied, and its answer was lost."]);
+  });
+
+  it("what was applied for the first time is not", async () => {
+    expect(await answered({ applied: true, refused: [] }, "log")).toEqual([]);
+  });
+});

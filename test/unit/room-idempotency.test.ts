@@ -1,0 +1,287 @@
+import { describe, expect, it } from "vitest";
+import { RESEND_MS } from "../../src/protocol/limits";
+import { labKind, RoomStage } from "../support/room-stage";
+import type { RoomTab } from "../support/room-tab";
+
+type SentAction = { tab: RoomTab; id: string; n: number };
+
+/** Resends all of them; answers those that were not acknowledged with the number they had. */
+function findForgotten(
+  stage: RoomStage,
+  asked: readonly SentAction[],
+  acks: ReadonlyMap<string, unknown>,
+): string[] {
+  const { seq } = stage.room.summary(stage.now);
+  const wrong: string[] = [];
+  for (const { tab, id, n } of asked) {
+    const { length } = tab.peer.texts;
+    stage.do(tab, "lab", "many", { count: n, chars: 10 }, id);
+    const answer = tab.peer.texts[length];
+    if (answer !== JSON.stringify({ t: "ack", id, ...(acks.get(id) as object) }))
+      wrong.push(`${id}: ${answer}`);
+    if (stage.room.summary(stage.now).seq !== seq) return [...wrong, `${id} was done a second time`];
+  }
+  return wrong;
+}
+
+/** Time passes in a room that somebody pings: a long silence would be no sign that it has passed. */
+function passWithPings(stage: RoomStage, tab: RoomTab, ms: number): void {
+  const until = stage.now + ms;
+  while (stage.now < until) {
+    stage.advance(Math.min(5_000, until - stage.now));
+    stage.send(tab, "ping");
+  }
+}
+
+/** So many frames of so many events each, all within a few seconds. */
+function sendManyActions(stage: RoomStage, tab: RoomTab, frames: number, events: number): SentAction[] {
+  return Array.from({ length: frames }, (_, n) => {
+    const id = stage.do(tab, "lab", "many", { count: events, chars: 10 });
+    if (n % 50 === 0) tab.read();
+    stage.advance(6);
+    return { tab, id, n: events };
+  });
+}
+
+describe("an accepted action", () => {
+  it("[O1] sent again is acknowledged with its number and happens once, also while its frame is open", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.advance(100);
+    stage.say(ann, "first", "a0");
+    stage.say(ann, "second", "a1");
+    stage.say(ann, "second", "a1");
+    stage.advance(20);
+    const { seq } = ann.read();
+    expect(ann.peer.texts.slice(-2).map((text) => JSON.parse(text))).toMatchObject([
+      { t: "frame", seq, e: [{ op: "a1" }] },
+      { t: "ack", id: "a1", seq },
+    ]);
+    stage.advance(100);
+    expect(ann.read().seq).toBe(seq);
+    stage.expectNoViolations();
+  });
+
+  it("[O1] answers the same again where it made no event", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.advance(100);
+    stage.do(ann, "lab", "peek", {}, "p");
+    stage.do(ann, "lab", "nothing", {}, "n");
+    stage.advance(100);
+    stage.do(ann, "lab", "deal", { to: ["ann"] });
+    stage.advance(100);
+    await stage.crash();
+    stage.rejoin(ann);
+    stage.advance(100);
+    const { length } = ann.peer.texts;
+    stage.do(ann, "lab", "peek", {}, "p");
+    stage.do(ann, "lab", "nothing", {}, "n");
+    stage.do(ann, "lab", "peek", {}, "another");
+    stage.advance(100);
+    const [p, n, another] = ann.peer.texts.slice(length).map((text) => JSON.parse(text));
+    expect([p, n]).toEqual([
+      { t: "ack", id: "p", d: [] },
+      { t: "ack", id: "n" },
+    ]);
+    expect(another.d).toHaveLength(1);
+  });
+
+  it("[O1] under the same id with other content is a duplicate, and changes nothing", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.advance(100);
+    stage.do(ann, "lab", "add", { n: 1 }, "x");
+    stage.advance(100);
+    const { seq } = ann.read();
+    stage.do(ann, "lab", "add", { n: 2 }, "x");
+    stage.do(ann, "lab", "nothing", {}, "x");
+    stage.do(ann, "chat", "say", { text: "x" }, "x");
+    stage.advance(100);
+    expect(ann.read().nacks).toMatchObject([
+      { id: "x", code: "duplicate" },
+      { id: "x", code: "duplicate" },
+      { id: "x", code: "duplicate" },
+    ]);
+    expect(ann.seq).toBe(seq);
+  });
+
+  it("[O1] of one user is another's own under the same id, and one over HTTP is neither's", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    const bob = stage.join("bob");
+    stage.advance(100);
+    stage.do(ann, "lab", "add", { n: 1 }, "x");
+    stage.do(bob, "lab", "add", { n: 2 }, "x");
+    stage.advance(100);
+    const first = stage.post("ann", "lab", "add", { n: 3 }, "x");
+    expect(stage.post("ann", "lab", "add", { n: 3 }, "x")).toEqual(first);
+    expect(stage.post("bob", "lab", "add", { n: 4 }, "x")).toMatchObject({ ok: true });
+    expect(stage.post("bob", "lab", "add", { n: 5 }, "x")).toMatchObject({
+      ok: false,
+      rejection: { code: "duplicate" },
+    });
+    expect(ann.read().nacks).toEqual([]);
+    expect((ann.slices.lab as { total: number }).total).toBe(10);
+    expect(ann.events.filter(({ op }) => op === "x").map(({ by }) => by)).toEqual([
+      "ann",
+      "bob",
+      undefined,
+      undefined,
+    ]);
+    stage.expectNoViolations();
+  });
+
+  it("[O2] that was refused is not kept: the same id is judged anew", async () => {
+    const stage = await RoomStage.open({ settings: { rules: {} } });
+    const ann = stage.join("ann");
+    stage.advance(100);
+    for (let n = 0; n < 10; n++) stage.say(ann, `${n}`);
+    stage.say(ann, "too many", "late");
+    stage.do(ann, "lab", "refused", {}, "r");
+    stage.do(ann, "chat", "say", { text: "" }, "r");
+    expect(ann.read().nacks.map(({ id, code }) => [id, code])).toEqual([
+      ["late", "rate_limited"],
+      ["r", "conflict"],
+      ["r", "bad_data"],
+    ]);
+    stage.advance(60_000);
+    stage.say(ann, "too many", "late");
+    stage.say(ann, "and another", "r");
+    stage.advance(100);
+    expect(ann.read().acks.has("late")).toBe(true);
+    expect(ann.acks.has("r")).toBe(true);
+  });
+
+  it("[O2] is remembered for `resendMs` over a restart, and then done anew", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.advance(1_000);
+    const asked = [{ tab: ann, id: stage.do(ann, "lab", "many", { count: 1, chars: 10 }), n: 1 }];
+    stage.advance(50);
+    await stage.crash();
+    stage.rejoin(ann);
+    passWithPings(stage, ann, RESEND_MS - 51);
+    stage.rejoin(ann);
+    stage.advance(0);
+    expect(findForgotten(stage, asked, ann.read().acks)).toEqual([]);
+    stage.advance(1);
+    const { seq } = stage.room.summary(stage.now);
+    stage.do(ann, "lab", "many", { count: 1, chars: 10 }, asked[0]?.id);
+    expect(stage.room.summary(stage.now).seq).toBe(seq + 1);
+  });
+});
+
+describe("accepted ids", () => {
+  it("[O2] outlive the records that recovery lets go: 35,000 events and two snapshots later, live and after a restart", async () => {
+    const stage = await RoomStage.open();
+    const ann = stage.join("ann");
+    stage.advance(100);
+    const asked = sendManyActions(stage, ann, 700, 50);
+    ann.read();
+    expect(stage.runtime.keys("s/").length).toBeGreaterThan(0);
+    expect((stage.runtime.value("room") as { first: number }).first).toBeGreaterThan(5);
+    const acks = new Map(ann.acks);
+    expect(acks.size).toBe(700);
+    expect(findForgotten(stage, asked, acks)).toEqual([]);
+    await stage.crash();
+    stage.connect(ann, {});
+    stage.advance(100);
+    expect(findForgotten(stage, asked, acks)).toEqual([]);
+    expect(stage.runtime.reports).toEqual([]);
+  });
+
+  it("[O2] outlive several snapshots and restarts between them, where recovery is short", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
+    const ann = stage.join("ann");
+    stage.advance(100);
+    const asked: SentAction[] = [];
+    for (let round = 0; round < 4; round++) {
+      asked.push(...sendManyActions(stage, ann, 600, 3));
+      ann.read();
+      await stage.crash();
+      stage.connect(ann, {});
+      stage.advance(100);
+    }
+    expect(
+      (stage.runtime.value("room") as { operations: unknown[] }).operations.length,
+    ).toBeGreaterThanOrEqual(3);
+    expect(findForgotten(stage, asked, ann.read().acks)).toEqual([]);
+    await stage.crash();
+    stage.connect(ann, {});
+    stage.advance(100);
+    expect(findForgotten(stage, asked, ann.read().acks)).toEqual([]);
+  });
+
+  it("[O2] outlive two releases that find the same newest record", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 30_000 } });
+    const ann = stage.join("ann");
+    stage.advance(100);
+    const first = sendManyActions(stage, ann, 3, 1);
+    stage.advance(10_000);
+    const second = sendManyActions(stage, ann, 3, 1);
+    const acks = new Map(ann.read().acks);
+    stage.advance(25_000);
+    stage.kind = labKind({ version: "2" });
+    await stage.sleep();
+    stage.advance(10_000);
+    stage.kind = labKind({ version: "3" });
+    await stage.sleep();
+    await stage.sleep();
+    stage.rejoin(ann);
+    expect(findForgotten(stage, [...first, ...second], acks)).toEqual([]);
+  });
+
+  it("[O2] cost storage for as long as they are remembered, and no longer", async () => {
+    const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
+    const ann = stage.join("ann");
+    stage.advance(100);
+    sendManyActions(stage, ann, 600, 1);
+    ann.read();
+    expect(stage.runtime.keys("o/").length).toBeGreaterThan(0);
+    passWithPings(stage, ann, RESEND_MS);
+    sendManyActions(stage, ann, 520, 1);
+    passWithPings(stage, ann, RESEND_MS);
+    sendManyActions(stage, ann, 520, 1);
+    const { operations } = stage.runtime.value("room") as { operations: unknown[] };
+    expect(operations).toHaveLength(1);
+    expect(stage.runtime.keys("o/").length).toBe(1);
+  });
+
+  it("[O3] fill the room's memory at the cap: what is new gets `unavailable` and a wait, what is old its answer", async () => {
+    // Nothing of the room's own is as cheap as it has to be for 200,000 of them: its limit is put down to a few.
+    const { IdempotencyLog } = await import("../../src/room/state/idempotency");
+    const { hasRoomFor: hasSpaceFor } = IdempotencyLog.prototype;
+    const mayRefuse = Object.getOwnPropertyDescriptor(
+      IdempotencyLog.prototype,
+      "mayRefuse",
+    ) as PropertyDescriptor;
+    Object.defineProperty(IdempotencyLog.prototype, "mayRefuse", { configurable: true, get: () => true });
+    IdempotencyLog.prototype.hasRoomFor = function (_, now) {
+      this.find("", "", now);
+      return this.size < 5;
+    };
+    try {
+      const stage = await RoomStage.open();
+      const ann = stage.join("ann");
+      stage.advance(100);
+      for (let n = 0; n < 5; n++) {
+        stage.do(ann, "lab", "add", { n }, `o${n}`);
+        stage.advance(1_000);
+      }
+      stage.do(ann, "lab", "add", { n: 9 }, "o9");
+      const wait = RESEND_MS - 5_000;
+      expect(ann.read().nacks).toMatchObject([{ id: "o9", code: "unavailable", retryAfterMs: wait }]);
+      stage.do(ann, "lab", "add", { n: 0 }, "o0");
+      expect(ann.peer.texts.at(-1)).toMatch(/"ack","id":"o0"/);
+      stage.advance(wait);
+      stage.do(ann, "lab", "add", { n: 9 }, "o9");
+      stage.advance(100);
+      expect(ann.read().acks.has("o9")).toBe(true);
+      stage.expectNoViolations();
+    } finally {
+      IdempotencyLog.prototype.hasRoomFor = hasSpaceFor;
+      Object.defineProperty(IdempotencyLog.prototype, "mayRefuse", mayRefuse);
+    }
+  });
+});

@@ -1,0 +1,208 @@
+import { describe, expect, it } from "vitest";
+import { flush, onBatchAnswer, reopen, requestBatch } from "../../src/features/scores/flush";
+import { emptyMap, MapOf } from "../../src/features/scores/persistent-map";
+import {
+  initialPrivate,
+  ledger,
+  type PrivateState,
+  type PrivateStateEvent,
+  reducePrivate,
+  standings,
+} from "../../src/features/scores/private-state";
+import {
+  initial,
+  isBefore,
+  reduce,
+  type ScoresEvent,
+  type ScoresState,
+  topOf,
+} from "../../src/features/scores/state";
+import type { Context } from "../../src/features/scores/tally";
+import { BOARDS } from "../support/score-stage";
+
+type UnnumberedEvent<E> = E extends unknown ? Omit<E, "seq" | "at"> : never;
+
+function fold(...events: UnnumberedEvent<ScoresEvent>[]): ScoresState {
+  return events.reduce(
+    (state, event, index) => reduce(state, { ...event, seq: index + 1, at: 0 } as ScoresEvent),
+    initial(),
+  );
+}
+const scoredEvent = (user: string, total: number, more: object = {}, rule?: object) => ({
+  n: "scored" as const,
+  d: { board: "best", changes: [{ user, name: user, total, ...more }], ...(rule ? { rule } : {}) },
+});
+
+describe("the tops, as everybody folds them", () => {
+  it("[G1] keep the place of who has the same as before, though told again", () => {
+    const state = fold(scoredEvent("ann", 5), scoredEvent("bob", 5), scoredEvent("ann", 5, { name: "Anna" }));
+    expect(topOf(state, "best")).toEqual([
+      { user: "ann", name: "Anna", total: 5, seq: 1 },
+      { user: "bob", name: "bob", total: 5, seq: 2 },
+    ]);
+  });
+
+  it("[G6] break ties by the second column, whichever end of it is better", () => {
+    const least = fold(
+      scoredEvent("ann", 5, { tie: 30 }, { tie: "lowest" }),
+      scoredEvent("bob", 5, { tie: 20 }, { tie: "lowest" }),
+      scoredEvent("cid", 5, { tie: 20 }, { tie: "lowest" }),
+    );
+    expect(topOf(least, "best").map(({ user }) => user)).toEqual(["bob", "cid", "ann"]);
+    const most = { tie: "highest" as const };
+    expect(isBefore({ total: 5, tie: 3, seq: 9 }, { total: 5, tie: 2, seq: 1 }, most)).toBe(true);
+    expect(isBefore({ total: 5, seq: 2 }, { total: 5, tie: 0, seq: 1 }, most)).toBe(false);
+    expect(isBefore({ total: 4, seq: 2 }, { total: 5, seq: 1 }, { order: "lowest" })).toBe(true);
+  });
+
+  it("follow a new name wherever it stands, and pass over what is not theirs", () => {
+    const before = fold(scoredEvent("ann", 5), scoredEvent("bob", 4));
+    const named = fold(scoredEvent("ann", 5), scoredEvent("bob", 4), {
+      n: "renamed",
+      d: { user: "bob", name: "Bobby" },
+    });
+    expect(topOf(named, "best").map(({ name }) => name)).toEqual(["ann", "Bobby"]);
+    const refused = fold(scoredEvent("ann", 5), scoredEvent("bob", 4), {
+      n: "refused",
+      d: { users: ["ann"], count: 1 },
+    });
+    expect(refused).toEqual(before);
+    expect(topOf(before, "toString")).toEqual([]);
+  });
+});
+
+describe("what the room keeps of points", () => {
+  const hiddenBy = (...events: PrivateStateEvent[]) =>
+    events.reduce<PrivateState>(reducePrivate, initialPrivate());
+  const event = (n: string, d: object) => ({ n, d, at: 0 }) as PrivateStateEvent;
+  const added = (user: string, more: object = {}) =>
+    event("added", {
+      board: "own",
+      user,
+      name: user,
+      stands: { total: 3, tie: 0, seq: 1 },
+      owes: { points: 3, firstAt: 0, lastAt: 0, seq: 1 },
+      ...more,
+    });
+  const one = added("ann");
+
+  it("[G7] remembers what a player entered, also before any of it stands", () => {
+    const entered = event("added", { board: "own", user: "ann", name: "ann", own: [[1, 5]] });
+    expect([...standings.rows(hiddenBy(entered).standings)]).toEqual([
+      { board: "own", user: "ann", name: "ann", total: 0, tie: 0, seq: 0, own: [[1, 5]] },
+    ]);
+    const [row] = standings.rows(hiddenBy(one, entered).standings);
+    expect(row).toMatchObject({ total: 3, own: [[1, 5]] });
+    expect(hiddenBy(one, entered).players).toEqual({ own: 1 });
+  });
+
+  it("owes nothing any more of what came back to nothing", () => {
+    const cleared = added("ann", { owes: undefined, clears: 0 });
+    expect(hiddenBy(one, cleared).ledger.size).toBe(0);
+    expect(hiddenBy(cleared).ledger.size).toBe(0);
+  });
+
+  it("knows a player by a new name on the boards they are on", () => {
+    const named = event("named", { user: "ann", name: "Anna" });
+    const best = added("bob", { board: "best", owes: undefined });
+    expect([...standings.rows(hiddenBy(one, best, named).standings)].map(({ name }) => name).sort()).toEqual([
+      "Anna",
+      "bob",
+    ]);
+  });
+
+  it("passes over what a later release may have written, and an end of what is not under way", () => {
+    for (const other of [event("unknown", {}), event("renumbered", { n: 9 })]) {
+      expect(hiddenBy(one, other)).toEqual(hiddenBy(one));
+    }
+    const sealed = event("sealed", { n: 1, count: 1, closing: false });
+    expect(hiddenBy(one, sealed, event("renumbered", { n: 9 }))).toMatchObject({ n: 9, sealed: { n: 9 } });
+  });
+
+  it("[K3] asks for nothing, and hears nothing, when nothing is under way", () => {
+    const seen = (hidden: PrivateState): Context => ({
+      at: 1_000,
+      wallAt: 1_000,
+      room: { kind: "main", id: "hall" },
+      state: initial(),
+      private: hidden,
+      members: new Map(),
+      seq: 1,
+      epoch: "e",
+      openedByGuest: false,
+      boards: BOARDS,
+      flushMs: 5_000,
+      timer: () => undefined,
+      random: () => 0.5,
+      freshId: () => "id",
+      filterText: (text) => text,
+    });
+    expect(requestBatch(seen(initialPrivate()))).toBeUndefined();
+    expect(onBatchAnswer(seen(initialPrivate()), { applied: true, refused: [] })).toEqual({});
+    expect(() => onBatchAnswer(seen(initialPrivate()), { applied: "yes" })).toThrow(/./);
+    expect(flush(seen(initialPrivate()))).toEqual({});
+    const last = hiddenBy(one, event("sealed", { n: 1, count: 1, closing: true }));
+    // The last one is still under way: what tells that life goes on waits for it.
+    expect(reopen(seen(last))).toEqual({
+      private: [
+        { n: "reopened", d: {} },
+        { n: "flushBy", d: { at: 6_000 } },
+      ],
+    });
+    const closed = reducePrivate(last, event("settled", {}));
+    expect(reopen(seen(closed))).toMatchObject({ timers: { flush: 6_000 } });
+    expect(reopen(seen(initialPrivate()))).toEqual({});
+    expect(flush(seen(closed), true)).toEqual({});
+    expect([...ledger.rows(closed.ledger)]).toEqual([]);
+  });
+});
+
+describe("a table", () => {
+  const words = new MapOf<{ key: string }>(({ key }) => key);
+
+  it("is as it was when what is taken out is not in it", () => {
+    const table = words.put(emptyMap, { key: "a" });
+    expect(words.remove(table, "b")).toBe(table);
+    expect(words.remove(emptyMap, "b")).toBe(emptyMap);
+    expect(words.remove(table, "a").size).toBe(0);
+  });
+
+  it("gives its first rows in its order, and is the rest without them, whatever way they came", () => {
+    const keys = Array.from({ length: 500 }, (_, n) => String(n));
+    let table = words.put(emptyMap, { key: "0" });
+    for (const key of keys) table = words.put(table, { key });
+    const rows = [...words.rows(table)];
+    for (const count of [0, 1, 250, 499, 500, 900]) {
+      const { taken, rest } = words.take(table, count);
+      expect(taken).toEqual(rows.slice(0, count));
+      expect([...words.rows(rest)]).toEqual(rows.slice(count));
+      let other = table;
+      for (const { key } of taken) other = words.remove(other, key);
+      expect(other, `${count}`).toEqual(rest);
+      const joined = words.join(
+        [...words.changes(emptyMap, rest)].flatMap(([at, bucket]) => (bucket ? [[at, bucket] as const] : [])),
+      );
+      expect(joined).toEqual(rest);
+    }
+  });
+
+  it("says in which buckets it differs from another, and from nothing else", () => {
+    let table = words.put(emptyMap, { key: "0" });
+    for (let n = 1; n < 2_000; n++) table = words.put(table, { key: String(n) });
+    expect([...words.changes(table, table)]).toEqual([]);
+    const one = words.put(table, { key: "one more" });
+    expect([...words.changes(table, one)]).toMatchObject([[expect.any(Number), expect.any(Array)]]);
+    expect([...words.changes(words.put(emptyMap, { key: "a" }), emptyMap)]).toMatchObject([
+      [expect.any(Number), undefined],
+    ]);
+  });
+
+  it("keeps its order over being stored", () => {
+    let table = words.put(emptyMap, { key: "0" });
+    for (let n = 1; n < 300; n++) table = words.put(table, { key: String(n) });
+    const again = JSON.parse(JSON.stringify(table));
+    expect([...words.rows(again)]).toEqual([...words.rows(table)]);
+    expect(words.find(again, "299")).toEqual({ key: "299" });
+    expect(words.find(again, "300")).toBeUndefined();
+  });
+});
