@@ -135,8 +135,10 @@ export const tallyroomAdapter = {
       person.seenAtBytes = person.wire.bytes;
       person.wire.send(`{"t":"seen","seq":${person.seq}}`);
     }
-    // A mark comes in a short frame of its own, and is repeated at once.
-    const mark = length < 160 && /"m":"(\w+)"\}$/.exec(buffer.toString("latin1", start, start + length));
+    // A mark ends its frame, and is repeated at once.
+    const mark = /,"m":"(\w+)"\}$/.exec(
+      buffer.toString("latin1", start + Math.max(0, length - 24), start + length),
+    );
     if (mark) person.wire.send(`{"t":"seen","seq":${person.seq},"m":"${mark[1]}"}`);
     return framedAdapter.head(person, buffer, start, length);
   },

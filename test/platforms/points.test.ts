@@ -151,15 +151,24 @@ describe("points on their way to the boards", () => {
 
       const guests = stage.makeRoomName("guests");
       const guest = await stage.joinAsGuest(guests, { name: "Gus" });
-      const owner = await stage.joinAsHost(guests, person("late"));
-      for (const user of [guest.you.user, owner.you.user]) {
-        await owner.expectEvent(owner.do("scores", "award", { user, points: 7 }));
-      }
-      await reaches(owner.you.user, 7, `main:${guests}`);
-      await reaches(guest.you.user, 7, `main:${guests}`);
-      for (const user of [ann, person("player"), owner.you.user, guest.you.user]) {
+      const refusedGuest = await guest.expectNack(
+        guest.do("scores", "award", { user: guest.you.user, points: 7 }),
+      );
+      expect(refusedGuest.code).toBe("not_allowed");
+      for (const user of [ann, person("player"), guest.you.user]) {
         expect(await onBoard(user), user).toBeUndefined();
         expect(await onBoard(user, `main:${other}`), user).toBeUndefined();
+      }
+    });
+
+    it("[K6] a host who comes to a guest's room before anybody has scored makes it feed the kind's board", async () => {
+      const room = stage.makeRoomName("guests");
+      const guest = await stage.joinAsGuest(room, { name: "Gus" });
+      const owner = await stage.joinAsHost(room, person("late"));
+      for (const user of [guest.you.user, owner.you.user]) {
+        await owner.expectEvent(owner.do("scores", "award", { user, points: 7 }));
+        await reaches(user, 7, `main:${room}`);
+        await reaches(user, 7);
       }
     });
 

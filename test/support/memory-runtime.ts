@@ -426,8 +426,8 @@ export class MemoryPeer implements Peer {
       if (this.state === "gone") return;
       if (this.keepsLastOnly) this.texts.length = 0;
       this.texts.push(text);
-      if (text.length < 200)
-        this.mark = /^\{"t":"frame".*"e":\[\],"m":"(\w+)"\}$/.exec(text)?.[1] ?? this.mark;
+      if (text.startsWith('{"t":"frame"'))
+        this.mark = /,"m":"(\w+)"\}$/.exec(text.slice(-40))?.[1] ?? this.mark;
       this.bytes += Buffer.byteLength(text);
     });
   }

@@ -83,16 +83,14 @@ export class Delivery {
       if (!connection.isWelcome || connection.cursor !== undefined) continue;
       const unread = this.#unreadBytes(connection);
       if (unread <= LAGGING_BYTES) {
-        this.#send(connection, fullText);
-        this.#requestProof(connection, this.on.newest());
+        this.#sendFrame(connection, fullText);
         continue;
       }
       // It is spared the signals, and so owes no reading of them.
       connection.skipBytes(this.log.framesEnd, signalBytes);
       if (durableText === undefined) continue;
       if (unread <= PAUSE_BYTES) {
-        this.#send(connection, durableText);
-        this.#requestProof(connection, this.on.newest());
+        this.#sendFrame(connection, durableText);
       } else this.pause(connection, before, now);
     }
   }
@@ -176,10 +174,10 @@ export class Delivery {
       connection.skipTo(startsAt);
       if (connection.unreadBytes(frame.end) > PAUSE_BYTES && connection.unreadBytes(startsAt) > 0) return;
       const isWhole = frame.first === connection.cursor + 1;
-      this.#send(connection, isWhole ? frame.text : tailOf(frame.text, connection.cursor));
+      const text = isWhole ? frame.text : tailOf(frame.text, connection.cursor);
       connection.cursor = frame.seq;
       connection.replayedTo = frame.end;
-      this.#requestProof(connection, frame);
+      this.#sendFrame(connection, text);
     }
   }
 
@@ -236,22 +234,38 @@ export class Delivery {
     return Math.min(next, clock.roomAt(endsAt));
   }
 
-  /**
-   * A word of having read costs nothing: whoever was sent much since they last proved it is given a mark, in a frame of its own,
-   * that only a reader can repeat.
-   */
+  /** A frame, with a mark that the reader has to repeat if it is time for one. */
+  #sendFrame(connection: Connection, text: string): void {
+    const sentTo = this.#sentTo(connection);
+    const mark = this.#dueMark(connection, sentTo);
+    if (mark === undefined) {
+      this.#send(connection, text);
+      return connection.noteUnproven(sentTo);
+    }
+    const marked = `${text.slice(0, -1)},"m":${JSON.stringify(mark)}}`;
+    connection.addUnread(sentTo, marked.length - text.length);
+    connection.giveMark(mark, sentTo);
+    this.#send(connection, marked);
+    connection.saveNote(sentTo);
+  }
+
+  /** Replies count as unread too: a reader that gets nothing else is asked by a frame without events. */
   #requestProof(connection: Connection, { seq, at }: { seq: number; at: number }): void {
     if (connection.isClosed || !connection.isWelcome) return;
     const sentTo = this.#sentTo(connection);
-    const isDue = connection.unprovenBytes(sentTo) >= SEEN_EVERY_BYTES && !connection.isMarked;
-    if (!isDue) return connection.noteUnproven(sentTo);
-    const mark = this.on.mark();
-    const frame: Frame = { t: "frame", seq, at, e: [], m: mark };
-    const text = JSON.stringify(frame);
+    const mark = this.#dueMark(connection, sentTo);
+    if (mark === undefined) return connection.noteUnproven(sentTo);
+    const text = JSON.stringify({ t: "frame", seq, at, e: [], m: mark } satisfies Frame);
     connection.addUnread(sentTo, text.length);
     connection.giveMark(mark, sentTo);
     this.#send(connection, text);
     connection.saveNote(sentTo);
+  }
+
+  /** A fresh mark, if enough was sent since the last proof of reading. */
+  #dueMark(connection: Connection, sentTo: number): string | undefined {
+    const isDue = connection.unprovenBytes(sentTo) >= SEEN_EVERY_BYTES && !connection.isMarked;
+    return isDue ? this.on.mark() : undefined;
   }
 
   /**

@@ -299,7 +299,9 @@ describe("[Z8] a correction with an id", () => {
         };
       },
     });
-    const door = { admin: async () => ({ ok: true, user: "ada" }) } as unknown as ReturnType<GatewayOf>;
+    const door = {
+      authorizeAdmin: async () => ({ ok: true, user: "ada" }),
+    } as unknown as ReturnType<GatewayOf>;
     const app = correctionRoutes(
       () => door,
       createBoardRegistry([{ name: "main", boards: { main: board } }]),
