@@ -1,13 +1,12 @@
 import { type Connection, type ConnectionContext, Server } from "partyserver";
 import { configOf, type Environment } from "../config/config";
-import { toHttpRejection } from "../edge/edge-rejection";
+import { rejectSocketWith, toHttpRejection } from "../edge/edge-rejection";
 import { readForwardedCall } from "../edge/forwarded-call";
 import { decodeTicket, TICKET_HEADER } from "../edge/handshake";
 import { rejectionResponse } from "../edge/http/http-rejection";
 import { createIpLimitsCall, type IpLimitsNamespace } from "../edge/ip-limits/cloudflare-ip";
 import { IpLimiter } from "../edge/ip-limits/ip-limiter";
 import { checkNewRoom } from "../edge/new-room";
-import { rejectSocketWith } from "../edge/socket-rejection";
 import { parseRoomRef } from "../lib/room-ref";
 import type { Kind } from "../room/api/kind";
 import { HEAD } from "../room/storage/journal";

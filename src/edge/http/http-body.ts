@@ -25,7 +25,7 @@ export async function readJsonBody(request: Request): Promise<BodyResult> {
   return problem ? rejectHttp(400, "bad_message", problem) : { ok: true, body };
 }
 
-/** `undefined` if the body is larger. Stops reading at the limit, whatever `Content-Length` says. */
+/** `undefined` if the body is larger. Stops reading at the limit, even if `Content-Length` promised less. */
 export async function readBytes(
   { body, headers }: Request,
   maxBytes: number,

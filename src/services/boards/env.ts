@@ -1,9 +1,8 @@
 import type { Environment } from "../../config/config";
-import type { LiveBoardObject } from "./live/object";
 
 /** The bindings that the boards use. */
 export type BoardsEnv = Environment & {
   DB: D1Database;
   /** Absent in a worker without live boards. */
-  BOARDS?: DurableObjectNamespace<LiveBoardObject>;
+  BOARDS?: DurableObjectNamespace;
 };
