@@ -40,7 +40,7 @@ export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
     return opened;
   };
   /** For routes: the first middleware has opened it. */
-  const gateway = () => {
+  const openedGateway = () => {
     if (!opened) throw new Error("A route ran before the gateway was opened.");
     return opened.gateway;
   };
@@ -58,15 +58,15 @@ export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
   });
   app.all("/parties/:kind/:room/:what{drain}?", async ({ req, env }) => {
     const isSocket = isSocketRequest(req.raw);
-    const { rooms } = gateway();
+    const { rooms } = openedGateway();
     const admitted = await (isSocket ? rooms.admitSocket(req.raw) : rooms.admitCall(req.raw));
     if (admitted instanceof Response) return admitted;
     const [, , kind, id] = new URL(admitted.url).pathname.split("/");
     return callRoom(env.ROOMS.getByName(`${kind}/${id}`), admitted, isSocket);
   });
-  const authorizeAdmin: AuthorizeAdmin = (request) => gateway().authorizeAdmin(request);
-  const authorizeSelf: AuthorizeSelf = (request, user) => gateway().authorizeSelf(request, user);
-  const checkReadLimit: CheckReadLimit = (request, rule) => gateway().checkReadLimit(request, rule);
+  const authorizeAdmin: AuthorizeAdmin = (request) => openedGateway().authorizeAdmin(request);
+  const authorizeSelf: AuthorizeSelf = (request, user) => openedGateway().authorizeSelf(request, user);
+  const checkReadLimit: CheckReadLimit = (request, rule) => openedGateway().checkReadLimit(request, rule);
   app.route("/v1/bans", banRoutes(authorizeAdmin));
   app.route("/v1/aside", deadLetterRoutes(authorizeAdmin, registry));
   app.route("/v1/corrections", correctionRoutes(authorizeAdmin, registry));
