@@ -5,9 +5,9 @@ import { readSignedBody } from "../../src/edge/signed-calls/signed-body";
 import { SIGNATURE_HEADER, signCall } from "../../src/edge/signed-calls/signed-call";
 import type { TokenClaims } from "../../src/identity/token";
 import { main } from "../../src/kinds/main";
-import type { CloudflareEnv } from "../../src/platforms/cloudflare";
 import { openBanService } from "../../src/services/bans/open-ban-service";
 import { shardOf } from "../../src/services/directory/shard";
+import type { CloudflareEnv } from "../../src/worker/env";
 import { serve } from "../../src/worker/serve";
 import { makeRoomName, mintToken, objectOf, readStored, SocketClient } from "./socket-client";
 

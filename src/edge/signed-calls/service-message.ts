@@ -1,15 +1,16 @@
+import type { CallSecrets } from "../../config/config";
 import type { HttpRejection } from "../http/http-rejection";
 import { rejectHttp } from "../http/http-rejection";
 import { parseRoomUrl } from "../room-url";
 import { readSignedBody } from "./signed-body";
-import { type CallSecrets, SIGNATURE_HEADER } from "./signed-call";
+import { SIGNATURE_HEADER } from "./signed-call";
 
-/** A word of one of our platforms for a room of another, rather than anybody's request. */
+/** Whether this is a message of a service on another platform, rather than a client's request. */
 export function isServiceMessage(request: Request): boolean {
   return request.method === "PUT" && request.headers.has(SIGNATURE_HEADER);
 }
 
-/** To be handed to the room as it came, without what it came with. */
+/** Verifies the signature, and makes the request that the room receives: the same body and nothing else. */
 export async function authorizeServiceMessage(
   request: Request,
   secrets: CallSecrets | undefined,

@@ -1,5 +1,7 @@
 import type { Role } from "../../protocol/codes";
+import type { Close } from "../../room/api/feature";
 import { shardOf } from "../directory/shard";
+import { bannedClose } from "./contract";
 
 /** What the edge asks of whoever keeps the bans: those that hold for a user in a room. */
 export type BansCall = (user: string, room: string, signal: AbortSignal) => Promise<BansInForce>;
@@ -42,6 +44,17 @@ export class BanLookup {
     private readonly fetchBans: BansCall,
     private readonly deadlineMs = DEADLINE_MS,
   ) {}
+
+  /** For the edge: how to close the connection of a banned user. */
+  async check(
+    user: string,
+    room: string,
+    now: number,
+    role: Role,
+  ): Promise<{ close?: Close; checkedAt?: number }> {
+    const { ban, ...checked } = await this.find(user, room, now, role);
+    return ban ? { ...checked, close: bannedClose(ban.scope, ban) } : checked;
+  }
 
   /** A room's hosts keep no admin out, whom they may have banned before anybody knew the role. */
   async find(user: string, room: string, now: number, role: Role = "player"): Promise<BanCheck> {

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { roles } from "../../protocol/codes";
+import { closeCodes, roles } from "../../protocol/codes";
+import type { Close } from "../../room/api/feature";
 
 /** What rooms and whoever keeps the bans say to each other, in process or signed over HTTP. */
 const knownBan = z.object({
@@ -51,3 +52,15 @@ export type PresenceAnswer = z.infer<typeof presenceAnswer>;
 export type BanWrites = z.infer<typeof banWrites>;
 export type BanWritesAnswer = z.infer<typeof banWritesAnswer>;
 export type BanNotice = z.infer<typeof banNotice>;
+
+/** How the connection of a banned user is closed, and what the user is told. */
+export function bannedClose(
+  scope: "room" | "everywhere",
+  { reason }: { reason?: string | undefined },
+): Close {
+  const from = scope === "room" ? "You are banned from this room" : "You are banned";
+  return {
+    closeCode: closeCodes.notAllowed,
+    reason: reason === undefined ? `${from}.` : `${from}: ${reason}`,
+  };
+}

@@ -1,17 +1,17 @@
 import { Hono } from "hono";
-import { Gateway } from "../../edge/gateway";
+import { callSecretsOf } from "../../config/config";
 import { rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readSignedBody } from "../../edge/signed-calls/signed-body";
-import type { CloudflareEnv } from "../../platforms/cloudflare";
+import type { BansEnv } from "./env";
 import { openBanService } from "./open-ban-service";
 import { NO_BAN_SERVICE } from "./routes";
 import { bansCall, effectCall } from "./worker-calls";
 
 /** What PartyKit's rooms and their edge ask, signed: the same that rooms here ask in process. */
 export function banEffectRoutes() {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+  const app = new Hono<{ Bindings: BansEnv }>();
   app.post("/moderation/:what", async ({ req, env }) => {
-    const read = await readSignedBody(req.raw, Gateway.readSecrets(env), Date.now());
+    const read = await readSignedBody(req.raw, callSecretsOf(env), Date.now());
     if (!read.ok) return rejectionResponse(read);
     const bans = openBanService(env);
     if (!bans) return rejectionResponse(rejectHttp(503, "unavailable", NO_BAN_SERVICE));
@@ -26,7 +26,7 @@ export function banEffectRoutes() {
       if (operation === "places") return uncachedJson(await bans.recordPresence("partykit", room, request));
       if (operation === "bans") return uncachedJson(await bans.applyWrites(room, request));
     }
-    return rejectionResponse(rejectHttp(400, "bad_data", "That is nothing that rooms ask."));
+    return rejectionResponse(rejectHttp(400, "bad_data", "Unknown effect."));
   });
   return app;
 }

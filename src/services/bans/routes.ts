@@ -1,13 +1,12 @@
 import { Hono } from "hono";
-import type { Gateway } from "../../edge/gateway";
-import { uncachedJson } from "../../edge/http/admin-route";
+import { type AuthorizeAdmin, uncachedJson } from "../../edge/http/admin-route";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readJson, readParams, readQuery, rejectData } from "../../edge/http/validate";
-import type { CloudflareEnv } from "../../platforms/cloudflare";
 import { banBody, bansQuery } from "../../worker/openapi/upkeep";
 import { noQuery } from "../boards/routes/api/boards";
 import { userParams } from "../boards/routes/api/corrections";
 import type { BanService } from "./ban-service";
+import type { BansEnv } from "./env";
 import { openBanService } from "./open-ban-service";
 import type { Ban } from "./store";
 
@@ -15,19 +14,19 @@ const AWAY_RETRY_MS = 5_000;
 
 /** For whoever deploys: what is missing. */
 export const NO_BAN_SERVICE = "This worker keeps no bans: it has no DB and USERS bindings.";
-type Context = { Bindings: CloudflareEnv };
+type Context = { Bindings: BansEnv };
 
 /** Bans everywhere, for admins. A room's own are its hosts' business, by actions. */
-export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway) {
+export function banRoutes(authorizeAdmin: AuthorizeAdmin) {
   const app = new Hono<Context>();
 
   async function withBans(
     request: Request,
-    env: CloudflareEnv,
+    env: BansEnv,
     work: (bans: BanService, by: string, now: number) => Promise<Response>,
   ): Promise<Response> {
     const now = Date.now();
-    const admin = await gatewayOf(env).authorizeAdmin(request);
+    const admin = await authorizeAdmin(request);
     if (!admin.ok) return rejectionResponse(admin);
     const bans = openBanService(env);
     if (!bans) return rejectionResponse(rejectHttp(503, "unavailable", NO_BAN_SERVICE));

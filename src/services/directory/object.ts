@@ -1,10 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
-import { Gateway } from "../../edge/gateway";
-import type { CloudflareEnv } from "../../platforms/cloudflare";
+import { configOf } from "../../config/config";
 import { type Role, roles } from "../../protocol/codes";
 import type { BanNotice } from "../bans/contract";
 import { type Ban, EVERYWHERE, liftBan, putBan } from "../bans/store";
 import { type BansFound, UserBans } from "../bans/user-bans";
+import type { DirectoryEnv } from "./env";
 import { isRoomLocation, notifyRoom, type RoomLocation, roomAt, TELL_MS } from "./room-location";
 import { shardOf } from "./shard";
 
@@ -63,7 +63,7 @@ const NOTIFICATION_PREFIX = "t/";
  * Knows where a share of the users are and which of them are banned. Rooms report joins and leavings to it, edges ask it before a join,
  * and every change of a ban is made here and passed on to the rooms.
  */
-export class DirectoryObject extends DurableObject<CloudflareEnv> {
+export class DirectoryObject extends DurableObject<DirectoryEnv> {
   #share: string | undefined;
   readonly #bans = new UserBans(this.ctx.storage, this.env.DB, (user) => shardOf(user) === this.#share);
 
@@ -252,7 +252,7 @@ export class DirectoryObject extends DurableObject<CloudflareEnv> {
   async #notifyRoom(location: string, notice: BanNotice): Promise<"told" | "nowhere" | "away"> {
     if (!isRoomLocation(location)) return "nowhere";
     try {
-      return await notifyRoom(location, notice, this.env.ROOMS, Gateway.readConfig(this.env));
+      return await notifyRoom(location, notice, this.env.ROOMS, configOf(this.env));
     } catch (error) {
       console.warn(`${location} could not be told of a ban:`, error instanceof Error ? error.message : error);
       return "away";

@@ -1,5 +1,6 @@
+import { RejectionError } from "../../../edge/http/rejection-error";
 import { withDeadline } from "../../../lib/deadline";
-import { counters } from "../../../ops/counts";
+import { boardCounters } from "../counters";
 import type { CacheKind, Lifetime } from "./cache-kinds";
 import { type CacheBounds, type CacheEntry, CacheStore } from "./cache-store";
 import type { CircuitBreaker } from "./circuit-breaker";
@@ -23,12 +24,9 @@ export interface CacheQuery<T> {
   fetch(): Promise<T>;
   /** Is handed what goes on after the answer. */
   keepAlive(work: Promise<unknown>): void;
-  /** Before the database is asked in somebody's name: rejects with `NotAdmitted`. What is fetched ahead of time is nobody's. */
+  /** Before the database is asked in somebody's name: rejects with a `RejectionError`. What is fetched ahead of time is nobody's. */
   admit?(): Promise<void>;
 }
-
-/** Who asks may not have the database asked. That says nothing of the database, nor of anybody else who waits. */
-export class FetchRejected extends Error {}
 
 /** What caches of several kinds of answer have in common. */
 export interface CacheParts {
@@ -110,7 +108,7 @@ export class BoardCache<T> {
         if (loaded.isStale) return this.#respond(loaded, "stale");
         return this.#respond(loaded, loaded.from === "platform" ? "hit" : inFlight ? "coalesced" : "miss");
       } catch (error) {
-        if (error instanceof FetchRejected) {
+        if (error instanceof RejectionError) {
           if (!inFlight || round >= MAX_ROUNDS) throw error;
           continue;
         }
@@ -166,7 +164,7 @@ export class BoardCache<T> {
     // Ahead of time nothing is gained by an answer that is due itself.
     const maxAgeMs = isRequested ? lifetime.maxMs : lifetime.refreshMs;
     if (stored && stored.readAt > invalidations.invalidatedAt(board) && now - stored.readAt < maxAgeMs) {
-      counters.cacheFetches.add({ from: "platform" });
+      boardCounters.cacheFetches.add({ from: "platform" });
       return this.#save(key, { ...stored, generation });
     }
     try {
@@ -178,10 +176,10 @@ export class BoardCache<T> {
       return this.#save(key, loaded);
     } catch (error) {
       // From another process of this place, and older than it should be: better than nothing.
-      if (error instanceof FetchRejected) throw error;
+      if (error instanceof RejectionError) throw error;
       if (stored && !this.#store.get(key))
         return this.#save(key, { ...stored, generation: 0, isStale: true });
-      counters.cacheFetches.add({ from: "nowhere" });
+      boardCounters.cacheFetches.add({ from: "nowhere" });
       throw error;
     }
   }
@@ -195,7 +193,7 @@ export class BoardCache<T> {
     try {
       const value = await withDeadline(fetch(), FETCH_TIMEOUT_MS, "The database gave no answer");
       this.#count("ok");
-      counters.cacheFetches.add({ from: "database" });
+      boardCounters.cacheFetches.add({ from: "database" });
       const json = JSON.stringify(value);
       if (lifetime.maxMs > 0) keepAlive(platformCache.put(key, json, now));
       return { value, readAt: now, generation, chars: json.length, from: "database" };
@@ -207,7 +205,7 @@ export class BoardCache<T> {
   }
 
   #count(outcome: "ok" | "failed"): void {
-    counters.database.add({ for: "read", outcome });
+    boardCounters.database.add({ for: "read", outcome });
   }
 
   #save(key: string, loaded: FetchResult<T>): FetchResult<T> {
@@ -217,7 +215,7 @@ export class BoardCache<T> {
   }
 
   #respond({ value, readAt }: CacheEntry<T>, status: CacheStatus): CachedValue<T> {
-    counters.cacheReads.add({ kind: this.kind.name, told: status });
+    boardCounters.cacheReads.add({ kind: this.kind.name, told: status });
     return { value, readAt, status };
   }
 }

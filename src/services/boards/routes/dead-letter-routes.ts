@@ -1,9 +1,9 @@
 import { Hono } from "hono";
-import { type GatewayOf, uncachedJson, withAdmin } from "../../../edge/http/admin-route";
+import { type AuthorizeAdmin, uncachedJson, withAdmin } from "../../../edge/http/admin-route";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readParams, readQuery } from "../../../edge/http/validate";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
 import { deadLetterBody, deadLetterParams, deadLetterQuery } from "../../../worker/openapi/upkeep";
+import type { BoardsEnv } from "../env";
 import type { BoardRegistry } from "../store/board-registry";
 import { applyDeadLetter, type DeadLetter, findDeadLetter, listDeadLetters } from "../store/dead-letters";
 import { noQuery } from "./api/boards";
@@ -13,11 +13,11 @@ const statusOf = { unknown: 404, applied: 409, refused: 422 } as const;
 const codeOf = { unknown: "not_found", applied: "duplicate", refused: "bad_data" } as const;
 
 /** Entries that were set aside, for admins: `npm run aside` asks here. */
-export function deadLetterRoutes(gatewayOf: GatewayOf, registry: BoardRegistry) {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+export function deadLetterRoutes(authorizeAdmin: AuthorizeAdmin, registry: BoardRegistry) {
+  const app = new Hono<{ Bindings: BoardsEnv }>();
 
   app.get("/", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async () => {
+    withAdmin(authorizeAdmin, req.raw, async () => {
       const query = readQuery(req.raw, deadLetterQuery);
       if (!query.ok) return rejectionResponse(query);
       const { cursor = "0", applied } = query.value;
@@ -28,7 +28,7 @@ export function deadLetterRoutes(gatewayOf: GatewayOf, registry: BoardRegistry) 
     }),
   );
   app.get("/:number", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async () => {
+    withAdmin(authorizeAdmin, req.raw, async () => {
       const parsed = readDeadLetterId(req.raw, req.param());
       if (!parsed.ok) return rejectionResponse(parsed);
       const found = await findDeadLetter(env.DB, parsed.number);
@@ -38,7 +38,7 @@ export function deadLetterRoutes(gatewayOf: GatewayOf, registry: BoardRegistry) 
     }),
   );
   app.post("/:number", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async (_, now) => {
+    withAdmin(authorizeAdmin, req.raw, async (_, now) => {
       const parsed = readDeadLetterId(req.raw, req.param());
       if (!parsed.ok) return rejectionResponse(parsed);
       const body = await readJson(req.raw, deadLetterBody);

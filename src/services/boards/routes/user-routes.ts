@@ -1,9 +1,16 @@
 import { Hono } from "hono";
-import { type GatewayOf, uncachedJson, withAdmin, withDatabaseErrors } from "../../../edge/http/admin-route";
+import {
+  type AuthorizeAdmin,
+  type AuthorizeSelf,
+  uncachedJson,
+  withAdmin,
+  withDatabaseErrors,
+} from "../../../edge/http/admin-route";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readParams, readQuery } from "../../../edge/http/validate";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
+import type { BansEnv } from "../../bans/env";
 import { openBanService } from "../../bans/open-ban-service";
+import type { BoardsEnv } from "../env";
 import type { BoardRegistry } from "../store/board-registry";
 import { eraseUser } from "../store/erasure";
 import { exportUser } from "../store/user-export";
@@ -12,12 +19,16 @@ import { userParams } from "./api/corrections";
 import { invalidateBoards } from "./invalidate";
 
 /** What rests of a person: told to them or an admin, erased by an admin. */
-export function userRoutes(gatewayOf: GatewayOf, registry: BoardRegistry) {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+export function userRoutes(
+  authorizeAdmin: AuthorizeAdmin,
+  authorizeSelf: AuthorizeSelf,
+  registry: BoardRegistry,
+) {
+  const app = new Hono<{ Bindings: BoardsEnv & BansEnv }>();
 
   app.on("GET", ["/", "/:user"], async ({ req, env }) => {
     const params = readUser(req.raw, req.param("user"));
-    const caller = await gatewayOf(env).authorizeSelf(req.raw, params.ok ? params.value.user : "");
+    const caller = await authorizeSelf(req.raw, params.ok ? params.value.user : "");
     if (!caller.ok) return rejectionResponse(caller);
     if (!params.ok) return rejectionResponse(params);
     return withDatabaseErrors(async () => {
@@ -28,7 +39,7 @@ export function userRoutes(gatewayOf: GatewayOf, registry: BoardRegistry) {
     });
   });
   app.on("DELETE", ["/", "/:user"], ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async (_, now) => {
+    withAdmin(authorizeAdmin, req.raw, async (_, now) => {
       const params = readUser(req.raw, req.param("user"));
       if (!params.ok) return rejectionResponse(params);
       const { boards, ...erased } = await eraseUser(env.DB, params.value.user, now);

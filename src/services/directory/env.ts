@@ -1,0 +1,7 @@
+import type { Environment } from "../../config/config";
+
+/** The bindings that the directory uses. */
+export type DirectoryEnv = Environment & {
+  DB: D1Database;
+  ROOMS: DurableObjectNamespace;
+};
