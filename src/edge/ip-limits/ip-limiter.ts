@@ -39,7 +39,7 @@ export interface IpLimiterState {
 
 /**
  * Where the edge asks whether an address may. An object that is away must not keep everybody out: then what this process has
- * seen of the address decides (docs/decisions/0012-limits-of-an-address.md). Who was refused is not asked about again before
+ * seen of the address decides (docs/decisions/0012-ip-limits.md). Who was refused is not asked about again before
  * the wait is over: a flood is refused from memory, and wakes no object.
  */
 export class IpLimiter {
