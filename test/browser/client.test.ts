@@ -64,7 +64,7 @@ describe("/tallyroom.js in a browser", () => {
     expect(await third.evaluate(() => room.state.presence.count)).toBe(1);
   });
 
-  test("a page that has no network at first keeps what it was asked, and says it as soon as there is one", async () => {
+  test("a page without network at first keeps its actions, and sends them as soon as there is one", async () => {
     const context = await somebody();
     const page = await blank(context);
     await context.setOffline(true);
@@ -76,7 +76,7 @@ describe("/tallyroom.js in a browser", () => {
     expect(await said).toMatchObject({ n: "said", d: { text: "At last" } });
   });
 
-  test("where storage is forbidden somebody comes in all the same", async () => {
+  test("a user can join although the browser forbids storage", async () => {
     const context = await somebody();
     await context.addInitScript(() => {
       const get = () => {
@@ -91,7 +91,7 @@ describe("/tallyroom.js in a browser", () => {
     expect(await user(page)).toMatch(/^guest-/);
   });
 
-  test("a machine whose clock is days wrong is told the room's time, and is the same guest again", async () => {
+  test("a machine whose clock is days wrong shows the room's time, and is the same guest again", async () => {
     const aheadMs = 8 * 86_400_000;
     const context = await somebody();
     await context.addInitScript((ms) => {
@@ -108,7 +108,7 @@ describe("/tallyroom.js in a browser", () => {
     expect(await user(page)).toBe(before);
   });
 
-  test("who has left holds no socket, however early", async () => {
+  test("a client that left at any moment has no socket", async () => {
     const page = await blank(await somebody());
     const open = new Set<unknown>();
     page.on("websocket", (socket) => {

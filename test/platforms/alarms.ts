@@ -30,7 +30,7 @@ export async function setAlarms(stage: PlatformStage): Promise<AlarmRooms> {
 
 export function describeAlarms(stage: PlatformStage, rooms: () => AlarmRooms): void {
   describe("alarms", () => {
-    it("[F1] a room with anything stored always has an alarm: it comes to life again though nobody touches it", async () => {
+    it("[F1] a room with anything stored always has an alarm: it wakes without a request", async () => {
       const { storedRooms: stored, untouchedRoom: never } = rooms();
       for (const room of stored) {
         await eventually(() => stage.countRestores(room) >= 2, `${room} woken by its alarm`, 40_000);

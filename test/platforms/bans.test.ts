@@ -61,7 +61,7 @@ describe("two platforms that share a worker", () => {
     return tokens.hits;
   };
 
-  it("[D5] a ban everywhere ends all that somebody has open within 5 s, keeps them out, and lets them in once lifted", async () => {
+  it("[D5] a ban everywhere closes all connections of a user within 5 s and keeps them out until it is lifted", async () => {
     const rooms = [near.makeRoomName("ban"), near.makeRoomName("ban")];
     const token = await near.mintToken({ sub: "bob", name: "bob" });
     const open = await Promise.all(
@@ -101,7 +101,7 @@ describe("two platforms that share a worker", () => {
 
   for (const stage of both) {
     describe(stage.platform.name, () => {
-      it("[D5] a ban in a room holds after the room was closed and made anew, and in no other room", async () => {
+      it("[D5] a ban in a room holds after the room was closed and opened again, and in no other room", async () => {
         const room = stage.makeRoomName("ban");
         const host = await stage.joinAsHost(room);
         await host.expectEvent(
@@ -132,7 +132,7 @@ describe("two platforms that share a worker", () => {
         expect(came, "as soon as the database knows").toBe("welcome");
       });
 
-      it("[D2] [D1] whoever is kicked stays out and does not come back in a loop; the muted are told how long", async () => {
+      it("[D2] [D1] a kicked user stays out and does not reconnect in a loop; the refusal tells a muted user how long", async () => {
         const room = stage.makeRoomName("kick");
         const host = await stage.joinAsHost(room);
         const heedful = await stage.joinAsMember(room, "bob", { resume: true });
@@ -156,7 +156,7 @@ describe("two platforms that share a worker", () => {
         expect(body).toMatchObject({ users: 1, connections: 1 });
       });
 
-      it("[N1] [N2] [N3] words are masked, names that look alike are told apart, and guests are marked", async () => {
+      it("[N1] [N2] [N3] the room masks words, tells names that look alike apart, and marks guests", async () => {
         const room = stage.makeRoomName("names");
         const ann = await stage.joinAsMember(room, "ann", { claims: { name: "Ann" } });
         const other = await stage.joinAsMember(room, "other", { claims: { name: "\u0410nn" } });
@@ -173,7 +173,7 @@ describe("two platforms that share a worker", () => {
         expect(presence.members.other).not.toHaveProperty("guest");
       });
 
-      it("[T8] [E1] whoever's token has ended does not come back in a loop", async () => {
+      it("[T8] [E1] a client whose token has ended does not reconnect in a loop", async () => {
         const room = stage.makeRoomName("end");
         const token = await stage.mintToken({ sub: "eva" }, { expiresIn: 3 });
         const eva = stage.join({ room, token, resume: true });
@@ -184,7 +184,7 @@ describe("two platforms that share a worker", () => {
         expect(eva.welcomes).toHaveLength(1);
       });
 
-      it("[D4] nobody bans an equal, and only an admin bans everywhere, which holds on the other platform too", async () => {
+      it("[D4] a user cannot ban an equal, and only an admin bans everywhere, which holds on the other platform too", async () => {
         const room = stage.makeRoomName("rank");
         const host = await stage.joinAsHost(room);
         await stage.joinAsHost(room, "otto");
@@ -214,7 +214,7 @@ describe("two platforms that share a worker", () => {
     });
   }
 
-  it("[D5] with the worker away the last known answer holds, and nobody else is kept out", async () => {
+  it("[D5] with the worker away the last known answer applies, and no other user is kept out", async () => {
     const room = far.makeRoomName("away");
     await ban("gil");
     expect(await tries(far, room, "gil")).toBe(4403);

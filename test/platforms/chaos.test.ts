@@ -13,9 +13,9 @@ const STARTING_AND_SETTLING_MS = 900_000;
 /** On a machine that has much else to do. */
 const AWARD_MS = 100;
 
-describe("points, whatever is killed, stalled, cut, refused or full meanwhile", () => {
+describe("points while servers are killed, stalled, cut off, refused or out of disk", () => {
   it.each(platforms)(
-    "[R1] on %s: acknowledged = the room's = the database's, for every player",
+    "[R1] on %s the acknowledged points, the room's and the database's are equal for every player",
     async (platform) => {
       const plan: ChaosPlan = { seed: freshSeed(), ...SHORT_PLAN, ...givenPlan, platform };
       const startedAt = Date.now();

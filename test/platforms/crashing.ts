@@ -30,7 +30,7 @@ export function describeCrashes(stage: PlatformStage): void {
   describe("kill -9", () => {
     const random = randomFrom(freshSeed());
 
-    it(`[F1] amid chatter, ${ROUNDS} times: whatever any client had seen is there, numbers go on, nobody has left (SEED=${random.seed})`, async () => {
+    it(`[F1] amid chatter, ${ROUNDS} times: everything that a client had seen is there, numbers go on, no member has left (SEED=${random.seed})`, async () => {
       const room = stage.makeRoomName("crash");
       const hostToken = await stage.mintToken({ sub: "hana", role: "host", rooms: ["main/*"] });
       const people = await Promise.all(
@@ -109,7 +109,7 @@ export function describeCrashes(stage: PlatformStage): void {
       expectStatesMatchFold(history, people);
     }, 120_000);
 
-    it("[F1] nothing stored is too large, whatever people send: a room full of the largest lines is restored", async () => {
+    it("[F1] no stored value is too large: a room full of the largest lines is restored", async () => {
       const room = stage.makeRoomName("large");
       const people = await Promise.all(
         Array.from({ length: 30 }, (_, index) => stage.joinAsMember(room, `user-${index}`)),
@@ -146,7 +146,7 @@ const LINES = 600;
 
 /** The same in a room whose records lie in any order. */
 export function describeCrashesInOldRoom(stage: PlatformStage): void {
-  it(`[F1] kill -9 in a room that writes over what it let go, ${KILLS} times: all that was said is there, in order, and numbers go on`, async () => {
+  it(`[F1] kill -9 in a room that writes over released records, ${KILLS} times: all messages are there, in order, and numbers go on`, async () => {
     const room = stage.makeRoomName("late");
     const ann = await stage.joinAsMember(room, "ann", { resume: true });
     const heard: { text: string; seq: number }[] = [];

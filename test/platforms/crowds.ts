@@ -19,7 +19,7 @@ const QUIET_MS = 2_000;
 
 export function describeCrowds(stage: PlatformStage): void {
   describe("one person", () => {
-    it("[L4] [L6] sends through a thousand bare guests what one address may, and no more", async () => {
+    it("[L4] [L6] one person sends through a thousand bare guests what one address may, and no more", async () => {
       const room = stage.makeRoomName("guests");
       const token = await stage.mintToken({ sub: "watch" });
       const watch = stage.openRaw({ room, query: `_pk=watch&token=${token}` });
@@ -54,7 +54,7 @@ export function describeCrowds(stage: PlatformStage): void {
       expect((await stage.getRoom(room)).status).toBe(200);
     }, 120_000);
 
-    it("[M6] who sends as fast as it can is told so and closed, and the others hardly notice", async () => {
+    it("[M6] the room closes a client that sends as fast as it can, says why, and hardly slows the others", async () => {
       const room = stage.makeRoomName("flood");
       const speakers = await Promise.all(["ann", "bob", "cat"].map((user) => stage.joinAsMember(room, user)));
       const reader = await stage.joinAsMember(room, "reader");

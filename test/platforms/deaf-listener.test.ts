@@ -20,7 +20,7 @@ async function listeners(): Promise<number> {
   return Number(/^tallyroom_live_listeners (\d+)$/m.exec(text)?.[1]);
 }
 
-it("[V4] who reads nothing is sent away, however much the network on the way takes for them; who reads comes back", async () => {
+it("[V4] the stream of a listener that reads nothing ends, however much the network buffers; a listener that reads comes back", async () => {
   const deaf = connect(server.port, "127.0.0.1");
   deaf.on("error", () => undefined);
   deaf.pause();

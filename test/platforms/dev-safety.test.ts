@@ -116,7 +116,7 @@ describe.each([
 ])(
   "$name",
   ({ script, portVariables, states }) => {
-    it("is reached from this machine alone, holds its state alone, and ends when that is deleted", async () => {
+    it("the command is reached from this machine alone, locks its state folder, and ends when that is deleted", async () => {
       const chosen = await ports(portVariables);
       const first = run(script, chosen);
       await first.ready();
@@ -150,7 +150,7 @@ describe.each([
       expect(output).toMatch(/The state folder .* was deleted or replaced while it ran/);
     });
 
-    it("ends with a sentence when a runtime dies, and starts again without the files of rooms that do not exist", async () => {
+    it("the command ends with a sentence when a runtime dies, and starts again without the files of rooms that do not exist", async () => {
       const chosen = await ports(portVariables);
       const port = Number(Object.values(chosen)[0]);
       const first = run(script, chosen);
@@ -191,7 +191,7 @@ function roomFiles(): string[] {
 }
 
 describe("npx partykit dev", () => {
-  it("by itself listens nowhere, and names the command to start", async () => {
+  it("partykit by itself listens nowhere, and names the command to start", async () => {
     const port = await freePort();
     const bare = run("../node_modules/partykit/dist/bin.mjs", {}, [
       "dev",
@@ -205,7 +205,7 @@ describe("npx partykit dev", () => {
     expect((await ask(port, "/health")).status).toBe(0);
   });
 
-  it("as `npm install` links it is reached from this machine alone, and holds its state alone", async () => {
+  it("partykit as `npm install` links it is reached from this machine alone, and locks its state folder", async () => {
     const port = await freePort();
     const args = ["dev", "--port", String(port), "--persist", dataDir, "--disable-request-cf-fetch"];
     // Run through the link, as npx does.

@@ -69,7 +69,7 @@ async function runCall(db: D1, { statements }: Call): Promise<Call["outcome"] | 
 
 describe("the database of the simulation, and D1", () => {
   it.each([3, 6, 10, freshRunSeed])(
-    "answer every call of a story alike, and hold the same after it (seed %i)",
+    "both answer every call of a scenario alike, and hold the same rows after it (seed %i)",
     async (seed) => {
       const { DB: db } = proxy.env;
       await resetDatabase(db);

@@ -65,7 +65,7 @@ export function describeForgeries(stage: PlatformStage): void {
       expect(ann.byes).toEqual([]);
     });
 
-    it("[A5] sixty sockets with one `_pk` at once leave one connection a user, and a room that works", async () => {
+    it("[A5] sixty sockets with one `_pk` at once leave one connection per user, and a room that works", async () => {
       const room = stage.makeRoomName("claim");
       const watch = await stage.joinAsMember(room, "watch");
       const token = await stage.mintToken({ sub: "ann" });
@@ -84,7 +84,7 @@ export function describeForgeries(stage: PlatformStage): void {
       expect(watch.events.filter((event) => event.n === "joined")).toHaveLength(1);
     });
 
-    it("[A6] forged identity headers on a socket change nothing: with a token, without one, without a good one", async () => {
+    it("[A6] forged identity headers on a socket change nothing: with a token, without one, with an invalid one", async () => {
       const room = stage.makeRoomName("forged");
       const ann = stage.openRaw({
         room,
@@ -148,7 +148,7 @@ export function describeForgeries(stage: PlatformStage): void {
       });
     });
 
-    it("[T2] [T6] tokens that are not good are refused before the room is touched", async () => {
+    it("[T2] [T6] the edge refuses invalid tokens before it calls the room", async () => {
       const key = "another secret, which is also 32 bytes long and more";
       const ann = { sub: "ann", name: "Ann" };
       const good = await stage.mintToken(ann);
@@ -217,7 +217,7 @@ export function describeForgeries(stage: PlatformStage): void {
 /** Last on a server: what all the stories before it have left behind. */
 export function describeLeftovers(stage: PlatformStage): void {
   describe("what is left behind", () => {
-    it("no token is found in the log or in anything stored, while what was said is", async () => {
+    it("the log and the storage hold the messages, and no token", async () => {
       const room = stage.makeRoomName("secrets");
       const marker = `a line that has to be found ${room}`;
       const bare = stage.joinBare(room);
@@ -240,7 +240,7 @@ export function describeLeftovers(stage: PlatformStage): void {
       }
     });
 
-    it("[E2] the log tells of no error that nobody caught", () => {
+    it("[E2] the log has no uncaught error", () => {
       const bad = stage.log
         .split("\n")
         .filter((line) =>

@@ -64,7 +64,7 @@ describe("live boards", () => {
 
   const seed = freshSeed();
   it.each(both.map((stage) => [stage.platform.name, stage] as const))(
-    `[V2] [V3] [V6] ${LISTENERS} listeners to rooms on %s, cut off ${CUTS} times, end on the board as it is read; with nobody left it sleeps (seed ${seed})`,
+    `[V2] [V3] [V6] ${LISTENERS} listeners to rooms on %s, cut off ${CUTS} times, end on the board as it is read; without listeners the object sleeps (seed ${seed})`,
     async (name, stage) => {
       const random = randomFrom(seed);
       const proxy = await new CuttingProxy({ port: near.server.port, random }).start();

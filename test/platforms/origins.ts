@@ -10,7 +10,7 @@ export function describeOrigins(stage: PlatformStage): void {
     fetch(`${stage.server.http}${path}`, init);
 
   describe("pages of other origins", () => {
-    it("[X1] may open sockets where they are allowed, and are told 4403 where not", async () => {
+    it("[X1] pages of allowed origins may open sockets; others get 4403", async () => {
       const room = stage.makeRoomName("origin");
       const token = await stage.mintToken({ sub: "ann" });
       const from = (origin: string) =>
@@ -36,7 +36,7 @@ export function describeOrigins(stage: PlatformStage): void {
       }
     });
 
-    it("[X2] may act over HTTP where they are allowed, and read what is public from anywhere but a browser", async () => {
+    it("[X2] pages of allowed origins may act over HTTP; others may only read, without CORS headers", async () => {
       const room = stage.makeRoomName("origin");
       const token = await stage.mintToken({ sub: "root", role: "admin" });
       const body = JSON.stringify({ id: "1", f: "chat", a: "say", d: { text: "hi" } });
@@ -64,7 +64,7 @@ export function describeOrigins(stage: PlatformStage): void {
       expect([read.status, read.headers.get("Access-Control-Allow-Origin")]).toEqual([200, null]);
     });
 
-    it("[X3] are answered beforehand, if they ask", async () => {
+    it("[X3] a preflight request is answered", async () => {
       const preflight = (path: string, origin: string) =>
         ask(path, {
           method: "OPTIONS",
@@ -89,7 +89,7 @@ export function describeOrigins(stage: PlatformStage): void {
     });
   });
 
-  it("[X4] every answer says how it is to be taken", async () => {
+  it("[X4] every answer has the security headers", async () => {
     const room = stage.makeRoomName("headers");
     await stage.joinAsMember(room, "ann");
     const answers = await Promise.all([

@@ -84,7 +84,7 @@ export function describeRecovery(stage: PlatformStage): void {
 
   describe("recovery", () => {
     it.each(SEEDS)(
-      `[W3] [O1] of 20 clients through ${CUTS} cuts under chatter: each is told the room's events, each once, in order (SEED=%i)`,
+      `[W3] [O1] each of 20 clients receives the room's events once and in order through ${CUTS} cuts under chatter (SEED=%i)`,
       async (seed) => {
         await open(seed, 20);
         const room = stage.makeRoomName("cuts");
@@ -122,7 +122,7 @@ export function describeRecovery(stage: PlatformStage): void {
       isFullRun ? 300_000 : 90_000,
     );
 
-    it("[W4] works ten times in a row on one client, without a snapshot", async () => {
+    it("[W4] one client resumes ten times in a row without a snapshot", async () => {
       await open(freshSeed());
       const room = stage.makeRoomName("ten");
       const ann = await join(room, "ann");
@@ -149,7 +149,7 @@ export function describeRecovery(stage: PlatformStage): void {
     }, 90_000);
 
     it(
-      `[O1] does what was asked just before a cut once, and tells so, ${CUT_ACTIONS} times over`,
+      `[O1] an action sent just before a cut is done once and acknowledged, ${CUT_ACTIONS} times over`,
       async () => {
         await open(freshSeed(), 4);
         const room = stage.makeRoomName("cut");
@@ -174,7 +174,7 @@ export function describeRecovery(stage: PlatformStage): void {
       isFullRun ? 300_000 : 90_000,
     );
 
-    it("[P1] two tabs of one user count once; closing one changes nothing; back within the grace, nobody hears of it; both closed: `left` after it", async () => {
+    it("[P1] two tabs of one user count once; closing one changes nothing; closing both and returning within the grace changes nothing; after the grace `left` is sent", async () => {
       await open(freshSeed());
       const room = stage.makeRoomName("tabs");
       const eve = await join(room, "eve");
@@ -203,7 +203,7 @@ export function describeRecovery(stage: PlatformStage): void {
       expect(await count()).toBe(1);
     }, 60_000);
 
-    it("[W4] works after hibernation, which nobody notices", async () => {
+    it("[W4] a client resumes after hibernation without noticing it", async () => {
       const { room, people, since } = sleepers;
       await pause(since + ASLEEP_MS - Date.now());
       const restored = stage.countRestores(room);
@@ -218,7 +218,7 @@ export function describeRecovery(stage: PlatformStage): void {
       expect(await bob.verify()).toEqual([]);
     }, 60_000);
 
-    it("[F1] [P1] works after `kill -9`: nobody has left, nobody needs a snapshot, what was asked meanwhile is done once", async () => {
+    it("[F1] [P1] clients resume after `kill -9`: no member has left, no client needs a snapshot, and actions sent meanwhile are done once", async () => {
       await open(freshSeed());
       const room = stage.makeRoomName("killed");
       const people = await Promise.all(Array.from({ length: 8 }, (_, n) => join(room, `user-${n}`)));
@@ -236,7 +236,7 @@ export function describeRecovery(stage: PlatformStage): void {
       expect(people.map((one) => one.room.counts.fresh)).toEqual(people.map(() => 1));
     }, 120_000);
 
-    it("[W4] works after a spell of quiet longer than any window; from beyond the window it is one snapshot, and no gap", async () => {
+    it("[W4] a client resumes after a quiet longer than any window; from beyond the window it gets one snapshot, and no gap", async () => {
       await stage.restart({ env: { RECOVERY_MS: "1500" } });
       await open(freshSeed());
       const room = stage.makeRoomName("window");
@@ -272,7 +272,7 @@ export function describeRecovery(stage: PlatformStage): void {
       for (const one of [ann, bob]) expect(await one.verify()).toEqual([]);
     }, 120_000);
 
-    it("[W4] works over newer code that knows more events, with a changed reducer and its migration: one snapshot each", async () => {
+    it("[W4] clients of newer code with more events, a changed reducer and its migration get one snapshot each", async () => {
       await open(freshSeed());
       const room = stage.makeRoomName("release");
       const people = await Promise.all(["ann", "bob", "cat"].map((user) => join(room, user)));
@@ -315,7 +315,7 @@ export function describeRecovery(stage: PlatformStage): void {
     }, 120_000);
 
     it.runIf(isFullRun)(
-      "[P1] of a restart at 1,000 members: no `left`, no snapshot, and the busiest 250 ms hold at most a tenth",
+      "[P1] a restart at 1,000 members makes no `left` and no snapshot, and the busiest 250 ms have at most a tenth of the reconnects",
       async () => {
         await stage.restart({ env: { RECOVERY_MS: "120000", LEAVE_GRACE_MS: "5000", MAX_USERS: "1000" } });
         await open(freshSeed(), 0);

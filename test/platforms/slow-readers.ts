@@ -51,7 +51,7 @@ export async function joinSlowReaders(stage: PlatformStage): Promise<SlowReaderR
 /** The room is loud: those who read notice nothing, the server does not hold what the others leave unread. */
 export function describeSlowReaders(stage: PlatformStage, getRoom: () => SlowReaderRoom): void {
   describe("readers too slow", () => {
-    it(`[F6] ${DEAF} sockets that never read beside ${HEARING} that do: these miss nothing, and memory stays bounded`, async () => {
+    it(`[F6] ${DEAF} sockets that never read beside ${HEARING} that do: the readers miss nothing, and memory stays bounded`, async () => {
       const { room, readers: hearing, pausedReader: dozing } = getRoom();
       expect((await stage.getRoom(room)).body.connections).toBe(DEAF + HEARING + 1);
       dozing.socket.pause();
@@ -94,7 +94,7 @@ export function describeSlowReaders(stage: PlatformStage, getRoom: () => SlowRea
       expect(most - before, "bytes that the server has grown by").toBeLessThan(BOUND_BYTES);
     }, 60_000);
 
-    it("[F6] one who only dozed off for a while was brought on from the journal without a gap", async () => {
+    it("[F6] a client that stopped reading for a while catches up from the journal without a gap", async () => {
       const { readers: hearing, pausedReader: dozing } = getRoom();
       const [one] = hearing;
       await dozing.waitForSeq(Number(one?.seq), 20_000);
@@ -109,7 +109,7 @@ export function describeSlowReaders(stage: PlatformStage, getRoom: () => SlowRea
 /** Later: those who read nothing have been closed. */
 export function describeClosedReaders(stage: PlatformStage, getRoom: () => SlowReaderRoom): void {
   describe("readers who never read", () => {
-    it("[F6] they were paused, then told and closed; the others are there as before", async () => {
+    it("[F6] the room paused, then closed them with a reason; the others are connected as before", async () => {
       const { room, readers: hearing, pausedReader: dozing, deaf, floodedUntil: loudUntil } = getRoom();
       // Nobody looks before, for a look would wake a room that sleeps and so do what its alarm has to do.
       await pause(loudUntil + CLOSED_WITHIN_MS - Date.now());

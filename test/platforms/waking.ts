@@ -95,7 +95,7 @@ async function makeQuietRoom(stage: PlatformStage, about: string): Promise<Sleep
 /** Right after the restart: a room that nobody has touched since. */
 export function describeFirstWake(stage: PlatformStage, getRooms: () => SleepingRooms): void {
   describe("waking up", () => {
-    it("[W1] first connections at once see one restored room", async () => {
+    it("[W1] the first connections, made at once, see one restored room", async () => {
       const { room, epoch } = getRooms().twice;
       const before = stage.countRestores(room);
       const five = await Promise.all(["a", "b", "c", "d", "e"].map((user) => stage.joinAsMember(room, user)));
@@ -177,7 +177,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       expect(ann.events.filter((event) => event.n === "left")).toEqual([]);
     }, 40_000);
 
-    it("[M2] a `ping` is answered in sleep, and wakes nobody where the platform answers it", async () => {
+    it("[M2] a sleeping room answers a `ping`, and is not woken where the platform answers it", async () => {
       const { room, ann, restoreCount: restores } = await afterSleep("ping");
       ann.send("ping");
       await ann.waitFor(() => ann.pongCount === 1, "a pong");
@@ -207,7 +207,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       ]);
     }, 40_000);
 
-    it("[W1] first connections at once to a sleeping room see it, and those who slept in it", async () => {
+    it("[W1] the first connections to a sleeping room, made at once, see it and its members", async () => {
       const { room, ann, bob, restoreCount: restores } = await afterSleep("two");
       const [cyd, dan] = await Promise.all([
         stage.joinAsMember(room, "cyd"),
@@ -221,7 +221,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       expect(await countRestoresSince(stage, room, restores), "it did sleep, and woke once").toBe(1);
     }, 40_000);
 
-    it("[P1] who goes while the room sleeps is said to have left after the grace", async () => {
+    it("[P1] a member who disconnects while the room sleeps is reported as left after the grace", async () => {
       const { ann } = await afterSleep("closing", false);
       const left = await ann.waitFor(
         () => ann.events.find((event) => event.n === "left"),
@@ -245,7 +245,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       expect((await stage.getRoom(room)).body).toMatchObject({ users: 2, connections: 2 });
     }, 40_000);
 
-    it("[W4] being up to date resumes, however long it was quiet", async () => {
+    it("[W4] a client that is up to date resumes after any quiet time", async () => {
       const { room, ann } = getRooms().rooms.get("away") as SleepingRoom;
       // Bob's leaving is the last that happened.
       await ann.waitFor(() => ann.events.at(-1)?.n === "left", "bob's left", 30_000);
@@ -257,7 +257,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       expect(await back.waitForWelcome()).toMatchObject({ resumed: true, seq: ann.seq });
     }, 40_000);
 
-    it("[P1] [T5] who was not back in time after a kill is said to have left, and who was is not", async () => {
+    it("[P1] [T5] a member who was not back in time after a kill is reported as left, and one who was is not", async () => {
       const { ann, bare, guest, killedAt } = getRooms().cut;
       const left = await ann.waitFor(
         () => ann.events.find((event) => event.n === "left"),

@@ -49,7 +49,7 @@ async function openHall(users: readonly string[]) {
 }
 
 describe("while the database is away", () => {
-  it("[K3] [R4] a room asks less and less, and sends what gathered meanwhile in as many calls as there were quarters of an hour, not awards", async () => {
+  it("[K3] [R4] a room retries with growing pauses, and sends what gathered meanwhile in one call per quarter of an hour, not per award", async () => {
     const users = ["ann", "bob", "cat"];
     const { room, award, ring } = await openHall(users);
     const away = batch().mockRejectedValue(new Error("D1_ERROR: D1 DB is overloaded."));
@@ -78,7 +78,7 @@ describe("while the database is away", () => {
     expect(back.mock.calls.length).toBeLessThanOrEqual(3);
   }, 60_000);
 
-  it("[R2] [R5] one that never answers stops no timer; what it did after all counts once", async () => {
+  it("[R2] [R5] a database that never answers stops no timer; a batch that it applied counts once", async () => {
     const { room, visitors, award, ring } = await openHall(["dan", "eve"]);
     const [dan, eve] = visitors;
     await award("dan");

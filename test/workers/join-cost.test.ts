@@ -36,7 +36,7 @@ function rowsOf(name: string, [first]: unknown[]): number {
   return 1;
 }
 
-it("[D9] a join and its leaving ask the database nothing, and write 8 rows at most", async () => {
+it("[D9] a join and its leaving make no query of the database, and write 8 rows at most", async () => {
   const room = makeRoomName();
   const user = `user-${room}`;
   const users = env.USERS.getByName(shardOf(user));

@@ -13,7 +13,7 @@ const stuck = () => {
 };
 
 describe("a room that gives no answer", () => {
-  it("[H3] is given up: a request is 503 with the time to come back, and the room's call is ended", async () => {
+  it("[H3] the edge gives up a request with 503 and the time to come back, and aborts the room's call", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const room = stuck();
     const answer = await callRoom(room, new Request(ROOM, { method: "POST", body: "{}" }), false, 20);
@@ -28,7 +28,7 @@ describe("a room that gives no answer", () => {
     quiet.mockRestore();
   });
 
-  it("[H3] is given up: a socket is told 1012", async () => {
+  it("[H3] the edge closes a socket with 1012", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const { webSocket } = await callRoom(stuck(), new Request(ROOM), true, 20);
     if (!webSocket) throw new Error("not a socket");
@@ -36,7 +36,7 @@ describe("a room that gives no answer", () => {
     quiet.mockRestore();
   });
 
-  it("is answered as it answers, in time, and fails as it fails", async () => {
+  it("an answer in time is passed on, and so is a failure", async () => {
     const at = new Request(ROOM);
     const good = await callRoom({ fetch: async () => new Response("here") }, at, false, 1_000);
     expect(await good.text()).toBe("here");

@@ -9,7 +9,7 @@ const secrets = (...tokens: string[]) => [
 ];
 
 describe("what outlives a room's sleep", () => {
-  it("[T5] holds no token, nor what names a guest's tab", async () => {
+  it("[T5] an attachment holds no token, nor the name of a guest's tab", async () => {
     const room = makeRoomName();
     const tab = crypto.randomUUID();
     const brought = await mintToken({ user: "ann" });
@@ -26,7 +26,7 @@ describe("what outlives a room's sleep", () => {
     expect(found).toEqual([]);
   });
 
-  it("is at most 512 bytes a socket, whatever its user is called", async () => {
+  it("an attachment has at most 512 bytes for any user id", async () => {
     const room = `${makeRoomName()}-`.padEnd(64, "r");
     const user = "🦊".repeat(128);
     const fox = await SocketClient.join(room, {
@@ -41,7 +41,7 @@ describe("what outlives a room's sleep", () => {
     expect(attachmentBytes(paused)).toBeLessThan(512);
   });
 
-  it("is measured as the runtime measures it", () => {
+  it("the test measures an attachment as the runtime does", () => {
     expect(attachmentBytes("x".repeat(100))).toBe(2 + 2 + 100);
     expect(attachmentBytes("🦊".repeat(100))).toBeGreaterThan(400);
   });

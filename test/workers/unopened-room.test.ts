@@ -10,14 +10,14 @@ async function adminRequest(method: string, body?: string): Promise<RequestInit>
 const action = (a: string, d: unknown) => JSON.stringify({ id: "x", f: "chat", a, d });
 
 describe("a room that does not exist", () => {
-  it("[H] is not made by a GET, not even by many at once", async () => {
+  it("[H] a GET does not create the room, not even many at once", async () => {
     const room = makeRoomName();
     const answers = await Promise.all([requestRoom(room), requestRoom(room), requestRoom(room)]);
     expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);
     expect(await readStored(room)).toEqual({});
   });
 
-  it("[H] is not made by a DELETE", async () => {
+  it("[H] a DELETE does not create the room", async () => {
     const room = makeRoomName();
     expect((await requestRoom(room, await adminRequest("DELETE"))).status).toBe(404);
     expect(await readStored(room)).toEqual({});
@@ -34,7 +34,7 @@ describe("a room that does not exist", () => {
     expect(await readStored(room)).toEqual({});
   });
 
-  it("[A4] is not made by a socket that is refused", async () => {
+  it("[A4] a refused socket does not create the room", async () => {
     const room = makeRoomName();
     const stranger = await SocketClient.join(room, {
       token: await mintToken({ user: "ann", rooms: ["main/other"] }),
@@ -45,7 +45,7 @@ describe("a room that does not exist", () => {
 });
 
 describe("a room that was closed", () => {
-  it("[H] leaves nothing, not even its alarm", async () => {
+  it("[H] a closed room leaves nothing, not even its alarm", async () => {
     const room = makeRoomName();
     const ann = await SocketClient.join(room, {});
     await ann.waitForWelcome();

@@ -85,7 +85,7 @@ const deployment = () => {
 };
 
 describe("answers in memory", () => {
-  it("one flight a key: a thousand who ask at once have the database asked once", async () => {
+  it("a thousand requests at once for one key make one query", async () => {
     const one = openProcess();
     const all = await Promise.all(Array.from({ length: 1_000 }, () => one.ask()));
     expect(one.database.calls).toBe(1);
@@ -93,7 +93,7 @@ describe("answers in memory", () => {
     expect(await one.ask()).toEqual(["hit", 1, 0]);
   });
 
-  it("fetches ahead of time, in nobody's way, and never tells what is over its age", async () => {
+  it("the cache fetches ahead of time in the background, and never serves an answer past its age", async () => {
     const one = openProcess();
     await one.ask();
     one.database.points = 2;
@@ -104,7 +104,7 @@ describe("answers in memory", () => {
     expect(await one.ask({ now: AT + 90_000 })).toEqual(["miss", 2, 0]);
   });
 
-  it("waits for what is newer than news, also where it was asked before them", async () => {
+  it("a request waits for an answer newer than the invalidation, also if it began before that", async () => {
     const one = openProcess();
     let land = (_: Standing) => {};
     one.database.answer = () =>
@@ -125,7 +125,7 @@ describe("answers in memory", () => {
     expect(await one.ask()).toEqual(["hit", 2, 0]);
   });
 
-  it("keeps who is absent as well", async () => {
+  it("the cache keeps absent players as well", async () => {
     const one = openProcess();
     one.database.answer = async () => null;
     expect([await one.ask(), await one.ask()]).toEqual([
@@ -135,7 +135,7 @@ describe("answers in memory", () => {
     expect(one.database.calls).toBe(1);
   });
 
-  it("is bounded in entries and in characters; who was not asked for longest goes first", async () => {
+  it("the cache is bounded in entries and in characters, and evicts the least recently used first", async () => {
     const few = openProcess({ bounds: { entries: 3, chars: 100_000 } });
     for (const key of ["a", "b", "c", "a", "d"]) await few.ask({ key });
     expect(few.cache.size.entries).toBe(3);
@@ -148,7 +148,7 @@ describe("answers in memory", () => {
     expect(entries).toBeGreaterThan(10);
   });
 
-  it("remembers news of any number of boards: what is forgotten counts as old", () => {
+  it("the cache handles invalidations of any number of boards: a forgotten board counts as old", () => {
     const news = new Invalidations();
     const before = news.nextGeneration();
     news.invalidate("first", AT);
@@ -164,7 +164,7 @@ describe("while the database is away", () => {
     throw new Error("D1_ERROR: Network connection lost.");
   };
 
-  it("what is held is told stale, with one call a second; what is not held is an error, and nobody waits", async () => {
+  it("cached answers are served stale, with one call a second; others are an error, and no request waits", async () => {
     const one = openProcess();
     await one.ask();
     const { answer } = one.database;
@@ -178,7 +178,7 @@ describe("while the database is away", () => {
     expect(await one.ask({ now: AT + 64_000 })).toEqual(["miss", 1, 0]);
   });
 
-  it("gives no answer at all: what is held is told within 1.5 s, then at once; what is not is an error within 5 s", async () => {
+  it("a database that does not answer: cached answers are served within 1.5 s, then at once; others are an error within 5 s", async () => {
     const one = openProcess();
     await one.ask();
     one.database.answer = () => new Promise(() => {});
@@ -199,8 +199,8 @@ describe("while the database is away", () => {
   }, 20_000);
 });
 
-describe("who may not have the database asked", () => {
-  it("is refused; whoever waited for them is not, and the database is not thought to be away", async () => {
+describe("a request that may not query the database", () => {
+  it("the request is refused; those that waited for it are not, and the database is not taken to be away", async () => {
     const one = openProcess();
     const refuse = async () => {
       throw new FetchRejected("too many");
@@ -222,7 +222,7 @@ describe("two processes and the platform's cache", () => {
     return { a, b };
   }
 
-  it("what one has read the other need not, at the age that it has", async () => {
+  it("one process uses what the other has read, at its age", async () => {
     const { a, b } = pair();
     await a.ask();
     await a.settled();
@@ -233,7 +233,7 @@ describe("two processes and the platform's cache", () => {
     expect(await b.ask({ now: AT + 60_000 })).toEqual(["miss", 2, 0]);
   });
 
-  it("fetches ahead of time from the database, not the same again from there", async () => {
+  it("a process fetches ahead of time from the database, not from the platform's cache", async () => {
     const { a, b } = pair();
     await a.ask();
     await a.settled();
@@ -246,7 +246,7 @@ describe("two processes and the platform's cache", () => {
     expect(a.database.calls).toBe(1);
   });
 
-  it("where news came nothing older is taken from there, though it could not be deleted; elsewhere it is, up to its age", async () => {
+  it("the process with the invalidation takes nothing older from there, though it could not be deleted; others do, up to its age", async () => {
     const { a, b } = pair();
     await a.ask();
     await a.settled();
@@ -259,7 +259,7 @@ describe("two processes and the platform's cache", () => {
     expect(await c.ask({ now: AT + 1_000 })).toEqual(["miss", 1, 0]);
   });
 
-  it("a first page that is deleted is read anew by whoever holds none", async () => {
+  it("a process without a first page reads a deleted one again", async () => {
     const name = deployment();
     const [a, b, c] = [
       openProcess({ deployment: name }),
@@ -273,7 +273,7 @@ describe("two processes and the platform's cache", () => {
     expect(await c.ask({ now: AT + 1_000 })).toEqual(["miss", 2, 0]);
   });
 
-  it("with the database away a process that holds nothing tells what another read, marked", async () => {
+  it("with the database away a process with an empty cache serves what another read, marked", async () => {
     const { a, b } = pair();
     await a.ask();
     await a.settled();
@@ -284,7 +284,7 @@ describe("two processes and the platform's cache", () => {
     expect(await b.ask({ now: AT + 300_100 })).toEqual(["stale", 1, 300_100]);
   });
 
-  it("what does not look like an answer of its kind is none, and nothing was read in a time to come", async () => {
+  it("an entry of another shape is ignored, and so is one read in the future", async () => {
     const name = deployment();
     const wrong = openProcess({ deployment: name });
     await wrong.shared.put("k", '{"rank":"first"}', AT);

@@ -95,7 +95,7 @@ async function playGame(awards: number, players: number): Promise<Figures> {
 }
 
 describe("what a batch costs", () => {
-  it("is one call and a fixed number of statements, at most 4 rows written a player, board and period", async () => {
+  it("a batch is one call and a fixed number of statements, with at most 4 rows written per player, board and period", async () => {
     const counted = new CountedDatabase();
     const one = new ScoringRoom(boards("one"), { db: counted.db });
     await one.apply(players("one", 1));
@@ -128,7 +128,7 @@ describe("what a batch costs", () => {
     console.log(figures.join("\n"));
   });
 
-  it("[K1] of 1,000 awards to 100 players within 5 s are those of one award, and a hundredth of a write an award", async () => {
+  it("[K1] 1,000 awards to 100 players within 5 s make the calls of one award, and a hundredth of the writes of single awards", async () => {
     // Ahead of the runtime's own clock: alarms ring when they are told to.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
     const one = await playGame(1, 1);
@@ -160,7 +160,7 @@ describe("what a batch costs", () => {
     expect(thousand.read + thousand.written).toBeLessThan((naive.read + naive.written) / 4);
   }, 300_000);
 
-  it("stays one call for 10,000 players, and the counts stay right", async () => {
+  it("a batch for 10,000 players stays one call, and the counts stay right", async () => {
     const counted = new CountedDatabase();
     const room = new ScoringRoom(boards("crowd"), { db: counted.db });
     const long = "界".repeat(20);

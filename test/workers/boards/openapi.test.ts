@@ -114,14 +114,14 @@ function makeWrongValues({ schema, required, in: where }: Parameter): string[] {
   return tries.filter((value) => isWrong(value) && !(value === "" && (where === "path" || !required)));
 }
 
-describe("[C6] every parameter that the document tells", () => {
+describe("[C6] every parameter in the document", () => {
   const judged = operations.filter(isJudgedHere);
   const cases = judged.flatMap((operation) => {
     const parameters = documented[operation.path]?.[operation.method]?.parameters ?? [];
     return parameters.map((parameter) => ({ operation, parameters, parameter, title: parameter.name }));
   });
 
-  it("is looked at: there are as many as the schemas have", () => {
+  it("every parameter is tested: there are as many as the schemas have", () => {
     const fields = judged.flatMap(({ params, query }) => [
       ...Object.keys(params?.shape ?? {}),
       ...Object.keys(query?.shape ?? {}),
@@ -131,7 +131,7 @@ describe("[C6] every parameter that the document tells", () => {
   });
 
   it.each(cases)(
-    "$operation.method $operation.path: $title, wrong, is 400 with what is expected",
+    "$operation.method $operation.path: a wrong $title is 400 with what is expected",
     async ({ operation, parameters, parameter }) => {
       const wrong = makeWrongValues(parameter);
       expect(wrong.length, "there are wrong values").toBeGreaterThan(0);
@@ -155,7 +155,7 @@ describe("[C6] every parameter that the document tells", () => {
     },
   );
 
-  it.each(judged)("$method $path: one that is not known, or given twice, is 400", async (operation) => {
+  it.each(judged)("$method $path: an unknown parameter, or one given twice, is 400", async (operation) => {
     const parameters = documented[operation.path]?.[operation.method]?.parameters ?? [];
     const held = countCacheKeys();
     for (const name of ["nonsense", "Period", "__proto__", "limit "]) {
@@ -172,21 +172,18 @@ describe("[C6] every parameter that the document tells", () => {
     expect(countCacheKeys()).toBe(held);
   });
 
-  it.each(judged.filter(({ body }) => body))(
-    "$method $path: a body that is none is 400",
-    async (operation) => {
-      for (const body of ["", "[]", "{", '"text"', '{"nonsense":1}', '{"__proto__":1}']) {
-        if (body === "" && operation.id === "applyAside") continue;
-        const answer = await call(operation, fillPath(operation), "", body);
-        if (body === "" && operation.id === "ban") expect(answer.status).toBe(200);
-        else expect([answer.status, typeof answer.body.message], body).toEqual([400, "string"]);
-      }
-    },
-  );
+  it.each(judged.filter(({ body }) => body))("$method $path: an invalid body is 400", async (operation) => {
+    for (const body of ["", "[]", "{", '"text"', '{"nonsense":1}', '{"__proto__":1}']) {
+      if (body === "" && operation.id === "applyAside") continue;
+      const answer = await call(operation, fillPath(operation), "", body);
+      if (body === "" && operation.id === "ban") expect(answer.status).toBe(200);
+      else expect([answer.status, typeof answer.body.message], body).toEqual([400, "string"]);
+    }
+  });
 });
 
 describe("[C7] the routes", () => {
-  it("are those of the document, and the document's are routes", () => {
+  it("the worker's routes and the document's are the same", () => {
     const routed = app.routes
       .filter(({ method, path }) => method !== "ALL" && !path.includes("*"))
       .map(
@@ -200,7 +197,7 @@ describe("[C7] the routes", () => {
     expect(told.filter((one) => !routed.includes(one) && !whole.test(one))).toEqual([]);
   });
 
-  it("serve it, and a page of it that loads nothing from elsewhere", async () => {
+  it("two routes serve the document and a page of it that loads nothing from elsewhere", async () => {
     const served = await exports.default.fetch("http://tallyroom/v1/openapi.json");
     expect([served.status, await served.json()]).toEqual([200, openApiDocument()]);
     const page = await exports.default.fetch("http://tallyroom/v1/docs");
@@ -225,8 +222,8 @@ describe("[C7] the routes", () => {
   });
 });
 
-describe("[C7] every answer that the document tells", () => {
-  it("is what is answered, to the field", async () => {
+describe("[C7] every answer in the document", () => {
+  it("the real answer matches to the field", async () => {
     const seen = new Set<string>();
     const room = new ScoringRoom({ main: { combine: "sum", periods: ["all", "season"] } }, { room: "told" });
     const opensAt = Math.ceil(Date.now() / QUARTER_MS + 1) * QUARTER_MS;
@@ -320,7 +317,7 @@ describe("[C7] a client generated from the document", () => {
     fetch: (request: Request) => exports.default.fetch(request),
   });
 
-  it("reads a board with types", async () => {
+  it("the client reads a board with types", async () => {
     const room = new ScoringRoom({ main: { combine: "sum", periods: ["all", "day"] } });
     await room.apply([entry("main", "dora", 5), entry("main", "emil", 7)]);
     const { data, error, response } = await client.GET("/v1/boards/{board}", {
@@ -346,7 +343,7 @@ describe("[C7] a client generated from the document", () => {
     expect(boards.data?.boards.map(({ board }) => board)).toContain("main");
   });
 
-  it("is told a refusal with types", async () => {
+  it("the client gets a refusal with types", async () => {
     const { data, error } = await client.GET("/v1/boards/{board}", {
       params: { path: { board: "main" }, query: { limit: 1_000 } },
     });

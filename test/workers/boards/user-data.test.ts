@@ -25,7 +25,7 @@ describe("[Z6] an erased person", () => {
     best: { combine: "best" },
   };
 
-  it("is on no ranking, in no log and in nothing set aside; a ban holds on, without its reason", async () => {
+  it("an erased user is on no ranking, in no log and in no dead letter; a ban stays, without its reason", async () => {
     const room = new ScoringRoom(boards);
     const named = { name: "Zelda Zuckerl" };
     await room.apply([
@@ -58,7 +58,7 @@ describe("[Z6] an erased person", () => {
     expect(await eraseUser(env.DB, "zelda", AT + 6), "again").toMatchObject({ rankings: 0, aside: 0 });
   });
 
-  it("is not where a span begins, on a board so large that it has several", async () => {
+  it("no span of a large board begins with an erased user", async () => {
     const room = new ScoringRoom({ wide: { combine: "sum", feeds: "kind" } });
     // Half of them equal to the last column, so that who begins a span is told by the user id alone.
     await room.apply(
@@ -78,7 +78,7 @@ describe("[Z6] an erased person", () => {
     expect(await findWrongSpans()).toEqual([]);
   });
 
-  it("does not come back by a batch that was on its way, nor by what is wrong with it; by a new game they do", async () => {
+  it("an erased user does not come back by a batch in flight, nor by its dead letters, but does by a new game", async () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("many", "yan", 5), entry("many", "ann", 1)]);
     const late = room.nextBatch([
@@ -102,7 +102,7 @@ describe("[Z6] an erased person", () => {
     expect((await readRanking("many")).find(({ user }) => user === "yan")?.points).toBe(4);
   });
 
-  it("is gone while batches come at the same moment, whichever is first", async () => {
+  it("an erasure and batches at the same moment leave no trace of the user in either order", async () => {
     const rooms = Array.from({ length: 6 }, () => new ScoringRoom(boards));
     await rooms[0]?.apply([entry("many", "xara", 1)]);
     const all = rooms.map((room) => room.apply([entry("many", "xara", 1), entry("many", "ann", 1)]));
@@ -111,7 +111,7 @@ describe("[Z6] an erased person", () => {
     expect(await findWrongSpans()).toEqual([]);
   });
 
-  it("of more rankings than one transaction takes is off all of them", async () => {
+  it("a user on more rankings than one transaction takes is erased from all of them", async () => {
     const days = Array.from({ length: 620 }, (_, day) => AT + day * 86_400_000);
     const room = new ScoringRoom({ daily: { combine: "sum", periods: ["day"], feeds: "kind" } });
     await room.apply(days.map((at) => entry("daily", "wim", 1, { lastAt: at, firstAt: at })));
@@ -121,8 +121,8 @@ describe("[Z6] an erased person", () => {
   });
 });
 
-describe("[Z5] what is kept of a person", () => {
-  it("is told to an admin and to themselves, whole, and to nobody else", async () => {
+describe("[Z5] the data of a person", () => {
+  it("an admin and the person themselves can read all of it, and no other user", async () => {
     const room = new ScoringRoom({ main: { combine: "sum", periods: ["all", "day"] } });
     await room.apply([
       entry("main", "vera", 5, { name: "Vera" }),
@@ -169,7 +169,7 @@ describe("[Z5] what is kept of a person", () => {
     expect((await callApi("/v1/users/nobody-at-all")).status).toBe(404);
   });
 
-  it("[Z6] is gone from boards at once where an admin erases them, ids percent-encoded", async () => {
+  it("[Z6] an admin's erasure clears the boards at once, also for percent-encoded ids", async () => {
     const user = "u/ñ %:?";
     const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", user, 5)]);
