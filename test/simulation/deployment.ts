@@ -88,50 +88,50 @@ export class Deployment {
   }
 
   drawNetMs(): number {
-    const { plan, random: chance, injectsFaults: faults } = this;
+    const { plan, random, injectsFaults: faults } = this;
     if (plan.netMs === 0 || !faults) return 1;
-    const ms = chance.below(plan.netMs + 1);
-    if (chance.below(30) > 0) return ms;
+    const ms = random.below(plan.netMs + 1);
+    if (random.below(30) > 0) return ms;
     this.countFault("message late");
     return 3 * ms;
   }
 
   drawDiskMs(): number {
-    const { plan, random: chance, injectsFaults: faults } = this;
+    const { plan, random, injectsFaults: faults } = this;
     if (plan.diskMs === 0 || !faults) return 0;
-    const ms = chance.below(plan.diskMs + 1);
-    if (chance.below(50) > 0) return ms;
+    const ms = random.below(plan.diskMs + 1);
+    if (random.below(50) > 0) return ms;
     this.countFault("write late");
     return 10 * ms;
   }
 
   /** Somebody of the few that there are; `undefined` where nobody is as wanted. */
-  pickClient(chance: Random, which: (client: Client) => boolean = () => true): Client | undefined {
+  pickClient(random: Random, which: (client: Client) => boolean = () => true): Client | undefined {
     const those = this.clients.filter(which);
-    return those.length === 0 ? undefined : chance.pick(those);
+    return those.length === 0 ? undefined : random.pick(those);
   }
 
   /** One that may say any text. */
-  pickTab(chance: Random, which: (tab: Tab) => boolean = () => true): Tab | undefined {
+  pickTab(random: Random, which: (tab: Tab) => boolean = () => true): Tab | undefined {
     const those = this.clients.filter((client): client is Tab => client instanceof Tab && which(client));
-    return those.length === 0 ? undefined : chance.pick(those);
+    return those.length === 0 ? undefined : random.pick(those);
   }
 
-  pickPage(chance: Random): Page | undefined {
+  pickPage(random: Random): Page | undefined {
     const those = this.clients.filter((client) => client instanceof Page);
-    return those.length === 0 ? undefined : chance.pick(those);
+    return those.length === 0 ? undefined : random.pick(those);
   }
 
   /** With the code that is served by now: the room's may be another. */
-  newClient(object: RoomObject, user: string, tab: string, role: Client["role"], chance: Random): Client {
+  newClient(object: RoomObject, user: string, tab: string, role: Client["role"], random: Random): Client {
     const { plan } = this;
     const { kind } = object.process;
-    const skewMs = chance.below(1_000_000) - 500_000;
+    const skewMs = random.below(1_000_000) - 500_000;
     const made =
-      chance.next() < plan.pages
+      random.next() < plan.pages
         ? new Page(this, object, user, tab, role, kind, skewMs)
         : new Tab(this, object, user, tab, role, kind);
-    if (made instanceof Tab) made.isOld = chance.below(3) === 0;
+    if (made instanceof Tab) made.isOld = random.below(3) === 0;
     this.clients.push(made);
     return made;
   }

@@ -49,7 +49,8 @@ export class EpochHistory {
     public openedByGuest = false,
   ) {
     this.states.push(Object.fromEntries(kind.features.map(({ name, shared }) => [name, shared.initial()])));
-    for (const { name, private: hidden } of kind.features) this.privateStates.set(name, hidden?.initial());
+    for (const { name, private: privateSlice } of kind.features)
+      this.privateStates.set(name, privateSlice?.initial());
     this.#folds.push({ from: 0, versions: readVersions(kind) });
   }
 
@@ -67,8 +68,8 @@ export class EpochHistory {
   }
 
   privateView(feature: string, user: string): unknown {
-    const { private: hidden } = this.kind.features.find(({ name }) => name === feature) ?? {};
-    return hidden?.viewFor?.(this.state[feature], this.privateStates.get(feature), user);
+    const { private: privateSlice } = this.kind.features.find(({ name }) => name === feature) ?? {};
+    return privateSlice?.viewFor?.(this.state[feature], this.privateStates.get(feature), user);
   }
 
   /** `snapshot`: the record that the newest snapshot reaches up to, should other code go on from it. */
@@ -86,9 +87,9 @@ export class EpochHistory {
       this.#fold({ ...event, seq: this.seq + 1, at: record.at }, renewedKind, snapshot);
     this.#seqAtRecord[record.n] = record.seq;
     for (const [f, n, d, by, at] of record.p ?? []) {
-      const hidden = this.kind.features.find(({ name }) => name === f)?.private;
+      const privateSlice = this.kind.features.find(({ name }) => name === f)?.private;
       const event = { n, d: JSON.parse(d), at, ...(by == null ? {} : { by }) };
-      if (hidden) this.privateStates.set(f, hidden.reduce(this.privateStates.get(f), event));
+      if (privateSlice) this.privateStates.set(f, privateSlice.reduce(this.privateStates.get(f), event));
     }
     for (const change of record.m ?? []) {
       if ("number" in change) this.members.set(change.user, change);
@@ -145,10 +146,10 @@ export class EpochHistory {
     const before = this.versionsAt(from);
     const state: Record<string, unknown> = {};
     for (const { name, version, shared } of kind.features) {
-      const held = this.states[from]?.[name];
+      const stored = this.states[from]?.[name];
       const old = before[name];
       if (snapshot === undefined || old === undefined) state[name] = shared.initial();
-      else state[name] = old !== version && shared.migrate ? shared.migrate(held, old) : held;
+      else state[name] = old !== version && shared.migrate ? shared.migrate(stored, old) : stored;
       for (const event of this.events.slice(from))
         if (event.f === name) state[name] = shared.reduce(state[name], event);
     }

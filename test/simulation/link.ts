@@ -32,7 +32,7 @@ export class Link {
     private readonly end: LinkEnd,
   ) {}
 
-  open(hello: Omit<JoinTicket, "conn">, conn: string): void {
+  open(ticket: Omit<JoinTicket, "conn">, conn: string): void {
     this.deployment.counts.joins++;
     const heldBackMs = this.deployment.heldBackMs.shift();
     if (heldBackMs !== undefined) {
@@ -43,15 +43,15 @@ export class Link {
     this.#deliverUp(async () => {
       const { process } = this.object;
       // Guests of an address come into rooms that exist: who opened a room is not what they test.
-      if (hello.from !== undefined && !process.runtime.has("room")) return this.end.onClosed();
+      if (ticket.from !== undefined && !process.runtime.has("room")) return this.end.onClosed();
       this.deployment.trace(
-        () => `  ${conn} ${hello.user} joins ${this.object.name} from ${hello.since ?? "nowhere"}`,
+        () => `  ${conn} ${ticket.user} joins ${this.object.name} from ${ticket.since ?? "nowhere"}`,
       );
-      const socket = new ServerSocket(conn, hello.user, process, this);
+      const socket = new ServerSocket(conn, ticket.user, process, this);
       this.socket = socket;
       process.sockets.add(socket);
       if (this.#isCut) this.deployment.clock.in(this.deployment.plan.noticeMs, () => socket.onGone());
-      await process.deliver((host) => host.join(process.createPeer(socket), { ...hello, conn }));
+      await process.deliver((host) => host.join(process.createPeer(socket), { ...ticket, conn }));
     });
   }
 
@@ -98,21 +98,21 @@ export class Link {
   /** What is on its way is lost. Each end finds out when it does, the room's perhaps never. */
   cut(): void {
     if (this.#isCut) return;
-    const { clock, random: chance, plan, injectsFaults: faults } = this.deployment;
+    const { clock, random, plan, injectsFaults: faults } = this.deployment;
     // Of what is on its way some may still arrive; of what is said from now on nothing.
-    this.#upUntil = clock.now + (chance.below(2) ? chance.below(plan.netMs + 1) : -1);
-    this.#downUntil = clock.now + (chance.below(2) ? chance.below(plan.netMs + 1) : -1);
-    const isHalfOpen = faults && chance.below(6) === 0;
+    this.#upUntil = clock.now + (random.below(2) ? random.below(plan.netMs + 1) : -1);
+    this.#downUntil = clock.now + (random.below(2) ? random.below(plan.netMs + 1) : -1);
+    const isHalfOpen = faults && random.below(6) === 0;
     if (isHalfOpen) this.deployment.countFault("half-open at the client");
     else {
-      clock.in(chance.below(plan.noticeMs + 1), () => {
+      clock.in(random.below(plan.noticeMs + 1), () => {
         this.isClosed = true;
         this.end.onClosed();
       });
     }
-    const isSilent = faults && chance.below(4) === 0;
+    const isSilent = faults && random.below(4) === 0;
     if (isSilent) this.deployment.countFault("half-open at the room");
-    clock.in(chance.below(isSilent ? MAX_NOTICE_MS : plan.noticeMs + 1), () => this.socket?.onGone());
+    clock.in(random.below(isSilent ? MAX_NOTICE_MS : plan.noticeMs + 1), () => this.socket?.onGone());
   }
 
   /** A second socket's handshake is on its way when the client hears that it broke, or lets it go; and arrives. */

@@ -122,8 +122,8 @@ export class Process implements Machine {
   }
 
   setTimeout(run: () => void, ms: number): () => void {
-    const { clock, random: chance, plan, injectsFaults: faults } = this.deployment;
-    const late = faults && chance.below(20) === 0 ? chance.below(plan.timersLateMs + 1) : 0;
+    const { clock, random, plan, injectsFaults: faults } = this.deployment;
+    const late = faults && random.below(20) === 0 ? random.below(plan.timersLateMs + 1) : 0;
     if (late > 0) this.deployment.countFault("timer late");
     const call = clock.in(Math.ceil(ms) + late, () => {
       this.#timers.delete(cancel);
@@ -159,7 +159,7 @@ export class Process implements Machine {
   }
 
   #createHost(): RoomHost {
-    const { plan, services: outside } = this.deployment;
+    const { plan, services } = this.deployment;
     this.deployment.trace(() => `  ${this.object.name} comes to life`);
     this.storage = this.runtime.ports.storage;
     const host: RoomHostOptions = {
@@ -173,9 +173,9 @@ export class Process implements Machine {
           .map((socket) => ({ peer: this.createPeer(socket), note: readNote(socket) })),
       effectHandlers: {
         "debt/pay": (_, ask) => runEffect(this, async () => (ask as { owed: number }).owed),
-        "scores/batch": ({ id }, ask) => runEffect(this, (isGhost) => outside.applyBatch(id, ask, isGhost)),
-        "moderation/places": ({ id }, ask) => runEffect(this, () => outside.reportPresence(id, ask)),
-        "moderation/bans": ({ id }, ask) => runEffect(this, () => outside.writeBans(id, ask)),
+        "scores/batch": ({ id }, ask) => runEffect(this, (isGhost) => services.applyBatch(id, ask, isGhost)),
+        "moderation/places": ({ id }, ask) => runEffect(this, () => services.reportPresence(id, ask)),
+        "moderation/bans": ({ id }, ask) => runEffect(this, () => services.writeBans(id, ask)),
       },
       abandon: () => this.object.onAbandoned(this),
       sync: async () => {},

@@ -33,9 +33,9 @@ export class RoomObject {
       },
       breach: (breach) => deployment.reportError(breach),
     });
-    const world = new MemoryRuntime(deployment.random.below(2 ** 31));
-    world.watcher = this.truth;
-    this.process = new Process(deployment, this, world, kind, 0);
+    const runtime = new MemoryRuntime(deployment.random.below(2 ** 31));
+    runtime.watcher = this.truth;
+    this.process = new Process(deployment, this, runtime, kind, 0);
   }
 
   get name(): string {
@@ -44,12 +44,12 @@ export class RoomObject {
 
   /** A process has done something: what it issued becomes durable when the disk has had its time. */
   onTurn(process: Process): void {
-    const { runtime: world } = process;
+    const { runtime } = process;
     if (process !== this.process) return;
-    if (world.isDying) return this.crash(0);
-    if (world.hasRejectedWrite) this.#reset(process);
+    if (runtime.isDying) return this.crash(0);
+    if (runtime.hasRejectedWrite) this.#reset(process);
     for (const part of this.deployment.parts) part.onTurn?.(this.deployment, this);
-    if (world.pendingTurns === 0) return this.makeDurable();
+    if (runtime.pendingTurns === 0) return this.makeDurable();
     if (this.#cancelSettle) return;
     const ms = this.deployment.drawDiskMs();
     if (ms === 0) return this.makeDurable();
@@ -75,9 +75,9 @@ export class RoomObject {
 
   /** The platform itself makes an object anew whose write failed, in its own time. */
   #reset(process: Process): void {
-    const { clock, random: chance } = this.deployment;
-    clock.in(chance.below(50), () => {
-      if (process === this.process) this.crash(chance.below(process.runtime.pendingTurns + 1));
+    const { clock, random } = this.deployment;
+    clock.in(random.below(50), () => {
+      if (process === this.process) this.crash(random.below(process.runtime.pendingTurns + 1));
     });
   }
 
@@ -124,32 +124,32 @@ export class RoomObject {
     if (back > 60_000) this.deployment.clock.in(1_000, () => this.fireAlarm(true));
   }
 
-  #replace(world: MemoryRuntime, kind: Kind, skewMs: number): void {
+  #replace(runtime: MemoryRuntime, kind: Kind, skewMs: number): void {
     const back = this.process.skewMs - skewMs;
     this.#cancelSettle?.();
     this.#cancelSettle = undefined;
-    this.process = new Process(this.deployment, this, world, kind, skewMs);
+    this.process = new Process(this.deployment, this, runtime, kind, skewMs);
     this.#watchAlarm();
     this.#comesSoon(back);
   }
 
   /** The platform's one alarm: it may come late, and twice. */
   #watchAlarm(): void {
-    const { clock, random: chance, plan, injectsFaults: faults } = this.deployment;
+    const { clock, random, plan, injectsFaults: faults } = this.deployment;
     const at = this.process.runtime.durableAlarmAt;
     if (this.process.runtime.isAlarmRunning || at === this.#alarm?.at) return;
     this.#alarm?.cancel();
     this.#alarm = undefined;
     if (at === null) return;
-    const late = faults && chance.below(8) === 0 ? chance.below(plan.alarmsLateMs + 1) : 0;
+    const late = faults && random.below(8) === 0 ? random.below(plan.alarmsLateMs + 1) : 0;
     if (late > 0) this.deployment.countFault("alarm late");
     const cancel = clock.at(at - this.process.skewMs + late, () => this.fireAlarm());
     this.#alarm = { at, cancel };
   }
 
   /** As platforms do for a handler that threw: soon, and not for ever. */
-  #retry({ runtime: world }: Process): void {
-    const at = world.durableAlarmAt;
+  #retry({ runtime }: Process): void {
+    const at = runtime.durableAlarmAt;
     this.#alarm?.cancel();
     this.#alarm = undefined;
     if (at === null || ++this.#retries > 6) return;

@@ -38,7 +38,7 @@ const moves = new Map<string, Move>(
 /** A whole story follows from its seed. */
 export function generateScenario(seed: number, count: number): Scenario {
   const plan = drawPlan(seed, [...moves.keys()]);
-  const chance = randomFrom(seed ^ 0x5eed5eed);
+  const random = randomFrom(seed ^ 0x5eed5eed);
   let total = 0;
   const weighed = [...moves].map(([name, { weight }]) => {
     const own = weight * (plan.weights[name] ?? 1);
@@ -46,10 +46,10 @@ export function generateScenario(seed: number, count: number): Scenario {
     return [name, own, total] as const;
   });
   const steps = Array.from({ length: count }, () => {
-    const drawn = chance.next() * total;
+    const drawn = random.next() * total;
     const [move] = weighed.find(([, , upTo]) => drawn < upTo) ?? ["nothing"];
-    const longest = chance.pick([2, 2, 2, 20, 20, 100, 500, 500, 5_000, 20_000, 130_000]);
-    return { move, chance: chance.below(2 ** 31), waitMs: chance.below(longest) };
+    const longest = random.pick([2, 2, 2, 20, 20, 100, 500, 500, 5_000, 20_000, 130_000]);
+    return { move, chance: random.below(2 ** 31), waitMs: random.below(longest) };
   });
   return { plan, steps };
 }
@@ -62,11 +62,11 @@ interface DatabaseObserver {
 
 /** Every call that a story makes of its database, and what it leaves there. */
 export async function recordCalls(
-  story: Scenario,
+  scenario: Scenario,
 ): Promise<{ calls: Call[]; tables: Record<string, Row[]> }> {
   const calls: Call[] = [];
   const tables: Record<string, Row[]> = {};
-  await playScenario(story, undefined, {
+  await playScenario(scenario, undefined, {
     onBegin: (database) => {
       database.calls = calls;
     },
@@ -112,9 +112,9 @@ export async function playScenario(
   } catch (error) {
     deployment.reportError(error);
   }
-  const { firstBreach: failure, clock, counts, faultCounts: went, services: outside } = deployment;
-  watch?.onEnd(outside.database);
-  outside.database.close();
+  const { firstBreach: failure, clock, counts, faultCounts: went, services } = deployment;
+  watch?.onEnd(services.database);
+  services.database.close();
   return { breach: failure, at, simulatedMs: clock.now - from, counts, went };
 }
 

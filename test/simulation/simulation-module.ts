@@ -8,7 +8,7 @@ export interface Move {
   /** Against the others'. */
   weight: number;
   /** Does it, or nothing where there is nothing to do it to. */
-  run(deployment: Deployment, chance: Random): void | Promise<void>;
+  run(deployment: Deployment, random: Random): void | Promise<void>;
 }
 
 /** What joins the simulation: the moves of a feature, an object or a port, and what has to hold of it, in one file. */

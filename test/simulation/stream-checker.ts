@@ -172,13 +172,13 @@ export class StreamChecker {
     this.seq = seq;
   }
 
-  #checkPrivateView(feature: string, told: Json): void {
+  #checkPrivateView(feature: string, shown: Json): void {
     if (this.#location.isSuperseded) return;
     const truth = this.#epoch?.privateView(feature, this.socket.user);
-    if (canonicalText(told) !== canonicalText(truth)) {
+    if (canonicalText(shown) !== canonicalText(truth)) {
       this.#reportBreach(
         10,
-        `${this.socket.user} is shown ${canonicalText(told)} of ${feature}, and has ${canonicalText(truth)}`,
+        `${this.socket.user} is shown ${canonicalText(shown)} of ${feature}, and has ${canonicalText(truth)}`,
       );
     }
   }

@@ -9,10 +9,10 @@ export const effects: SimulationModule = {
   moves: {
     owe: {
       weight: 5,
-      run: (deployment, chance) =>
+      run: (deployment, random) =>
         deployment
-          .pickClient(chance)
-          ?.do("debt", "owe", { n: 1 + chance.below(9), now: chance.below(3) > 0 }),
+          .pickClient(random)
+          ?.do("debt", "owe", { n: 1 + random.below(9), now: random.below(3) > 0 }),
     },
   },
 
@@ -34,16 +34,16 @@ export function runEffect(process: Process, work: (isGhost: boolean) => Promise<
   const { deployment, runtime: world } = process;
   return new Promise((resolve, reject) => {
     world.release(() => {
-      const { random: chance, injectsFaults: faults, clock } = deployment;
+      const { random, injectsFaults: faults, clock } = deployment;
       const isRepeated = clock.now < deployment.repeatsCallsUntil;
-      const fate = !faults ? "done" : isRepeated ? "late again" : chance.pick(effectFates);
-      const ms = faults && chance.below(5) === 0 ? chance.below(30_000) : 1 + chance.below(200);
+      const fate = !faults ? "done" : isRepeated ? "late again" : random.pick(effectFates);
+      const ms = faults && random.below(5) === 0 ? random.below(30_000) : 1 + random.below(200);
       deployment.counts.errands++;
       if (fate !== "done") deployment.countFault(`errand ${fate}`);
       else if (ms > 10_000) deployment.countFault("errand answered too late");
       if (fate === "late again")
         clock.in(
-          (isRepeated ? 20_000 : 0) + chance.below(40_000),
+          (isRepeated ? 20_000 : 0) + random.below(40_000),
           async () => void (await attempt(() => work(true))),
         );
       // It is done in an event of its own: the clock waits for that.

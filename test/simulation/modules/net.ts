@@ -6,8 +6,8 @@ export const net: SimulationModule = {
   moves: {
     cut: {
       weight: 8,
-      run(deployment, chance) {
-        const tab = deployment.pickClient(chance, (held) => held.link !== undefined && !held.link.isClosed);
+      run(deployment, random) {
+        const tab = deployment.pickClient(random, (one) => one.link !== undefined && !one.link.isClosed);
         if (!tab) return;
         deployment.countFault("connection cut");
         tab.link?.cut();
@@ -15,30 +15,30 @@ export const net: SimulationModule = {
     },
     "read slowly": {
       weight: 5,
-      run(deployment, chance) {
-        const tab = deployment.pickClient(chance, (held) => held.link !== undefined && !held.link.isClosed);
+      run(deployment, random) {
+        const tab = deployment.pickClient(random, (one) => one.link !== undefined && !one.link.isClosed);
         if (!tab?.link) return;
         deployment.countFault("reader stalled");
-        tab.link.stalledUntil = deployment.clock.now + chance.below(chance.pick([1_000, 20_000, 60_000]));
+        tab.link.stalledUntil = deployment.clock.now + random.below(random.pick([1_000, 20_000, 60_000]));
       },
     },
     /** It arrives after the one that took its place. */
     "hold back a handshake": {
       weight: 3,
-      run: (deployment, chance) =>
-        void deployment.heldBackMs.push(chance.below(chance.pick([2_000, 20_000, 40_000]))),
+      run: (deployment, random) =>
+        void deployment.heldBackMs.push(random.below(random.pick([2_000, 20_000, 40_000]))),
     },
     /** A paused reader comes to the end of what it missed just while something of its own gathers. */
     "fall behind and catch up": {
       weight: 3,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+      run(deployment, random) {
+        const tab = deployment.pickTab(random, (one) => one.isOnline);
         const other =
-          tab && deployment.pickClient(chance, (one) => one.object === tab.object && one.isOnline);
+          tab && deployment.pickClient(random, (one) => one.object === tab.object && one.isOnline);
         if (!tab || !other) return;
         tab.isSilent = true;
         const { clock } = deployment;
-        for (let n = 4 + chance.below(30); n > 0; n--) other.do("lab", "many", { count: 4, chars: 700 });
+        for (let n = 4 + random.below(30); n > 0; n--) other.do("lab", "many", { count: 4, chars: 700 });
         for (let n = 0; n < 40; n++) {
           clock.in(500 + 9 * n, () => {
             // The first is committed at once, and what follows gathers.
@@ -54,20 +54,20 @@ export const net: SimulationModule = {
     },
     "say what is read": {
       weight: 5,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+      run(deployment, random) {
+        const tab = deployment.pickTab(random, (one) => one.isOnline);
         tab?.send(JSON.stringify({ t: "seen", seq: tab.seq }));
       },
     },
     /** Reads nothing, and says all the time that it has read all that there is, with marks that it makes up. */
     "say that all is read, and read nothing": {
       weight: 3,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+      run(deployment, random) {
+        const tab = deployment.pickTab(random, (one) => one.isOnline);
         const other =
           tab &&
           deployment.pickClient(
-            chance,
+            random,
             (one) => one.user !== tab.user && one.object === tab.object && one.isOnline,
           );
         if (!tab?.link || !other) return;
@@ -78,15 +78,15 @@ export const net: SimulationModule = {
         for (let n = 0; n < 150; n++) {
           deployment.clock.in(60 * n, () => {
             other.do("lab", "many", { count: 4, chars: 700 });
-            link.sendUp(`{"t":"seen","seq":9007199254740991${chance.pick(claims)}}`);
+            link.sendUp(`{"t":"seen","seq":9007199254740991${random.pick(claims)}}`);
           });
         }
       },
     },
     "stop saying what is read": {
       weight: 2,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance);
+      run(deployment, random) {
+        const tab = deployment.pickTab(random);
         if (tab) tab.isSilent = !tab.isSilent;
       },
     },

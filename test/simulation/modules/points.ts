@@ -8,17 +8,17 @@ export const points: SimulationModule = {
   moves: {
     award: {
       weight: 12,
-      run(deployment, chance) {
-        const object = chance.pick(deployment.objects);
-        const user = deployment.pickClient(chance, (client) => client.object === object)?.user;
+      run(deployment, random) {
+        const object = random.pick(deployment.objects);
+        const user = deployment.pickClient(random, (client) => client.object === object)?.user;
         const host = deployment.pickClient(
-          chance,
+          random,
           (client) => client.object === object && client.role !== "player",
         );
-        const board = chance.pick(BOARDS);
-        const tie = board === "best" ? { tie: chance.below(3) } : {};
+        const board = random.pick(BOARDS);
+        const tie = board === "best" ? { tie: random.below(3) } : {};
         if (user !== undefined)
-          host?.do("scores", "award", { user, board, points: chance.below(12) - 2, ...tie });
+          host?.do("scores", "award", { user, board, points: random.below(12) - 2, ...tie });
       },
     },
   },
