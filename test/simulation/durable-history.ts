@@ -16,7 +16,7 @@ export interface DoneAction {
   answer: string | undefined;
 }
 
-/** One life of a room as its durable records tell it, folded from nothing and never from a snapshot. */
+/** One epoch of a room by its durable records, folded from nothing and never from a snapshot. */
 export class EpochHistory {
   readonly events: NumberedEvent[] = [];
   /** The state at each number. */
@@ -33,7 +33,7 @@ export class EpochHistory {
   /** How often each was accepted. */
   readonly acceptCounts = new Map<string, number>();
   readonly stamps = new Map<string, number[]>();
-  /** How often each action of somebody's made events, by (user, id). */
+  /** How often each user's action made events, by (user, id). */
   readonly eventCounts = new Map<string, number>();
   n = 0;
   at = 0;
@@ -140,7 +140,7 @@ export class EpochHistory {
     this.eventCounts.set(key, (this.eventCounts.get(key) ?? 0) + 1);
   }
 
-  /** Other code goes on with what this one left: it takes the snapshot over, and folds by itself what came after. */
+  /** Other code goes on from here: it takes the snapshot over, and folds later records by itself. */
   #renew(kind: Kind, snapshot: number | undefined): Slices {
     const from = snapshot === undefined ? 0 : (this.#seqAtRecord[snapshot] ?? 0);
     const before = this.versionsAt(from);
@@ -163,7 +163,7 @@ function readVersions({ features }: Kind): Readonly<Record<string, string>> {
   return Object.fromEntries(features.map(({ name, version }) => [name, version]));
 }
 
-/** What is durable in one object, told by its disk. Everything that anybody sees is held against this. */
+/** What is durable in one object, reported by its disk. Everything that a client sees is compared with this. */
 export class DurableHistory implements DiskWatcher {
   readonly epochs = new Map<string, EpochHistory>();
   current: EpochHistory | undefined;
@@ -179,7 +179,7 @@ export class DurableHistory implements DiskWatcher {
     private readonly kind: () => Kind,
     private readonly on: {
       recorded(life: EpochHistory, record: FrameRecord): void;
-      /** A pointer was written: what it does not reach is to be gone with it. */
+      /** A pointer was written: the same commit has to delete what it does not reach. */
       pointed(): void;
       breach(breach: unknown): void;
     },

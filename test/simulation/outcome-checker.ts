@@ -9,10 +9,10 @@ interface SentAction {
   outcome?: Outcome;
 }
 
-/** No action waits longer for its end than this, which is what a session waits if nobody says otherwise. */
+/** No action waits longer for its end than this, a session's default timeout. */
 const MAX_WAIT_MS = 60_000;
 
-/** What a page was promised: each `do` settles once, in time, and what it is told is so. */
+/** A page's promises: each `do` settles once, in time, and truthfully. */
 export class OutcomeChecker {
   readonly #actions = new Map<string, SentAction>();
   #earlyOutcomes: [string, Outcome][] = [];
@@ -31,7 +31,7 @@ export class OutcomeChecker {
     return this.#actions.has(id);
   }
 
-  /** Something is about to be asked; answers how to tell its id once that is known. */
+  /** An action is about to be sent; returns how to report its id once that is known. */
   begin(): (id: string, what: string) => void {
     this.#earlyOutcomes = [];
     return (id, what) => {
@@ -52,15 +52,15 @@ export class OutcomeChecker {
     const life = epoch === undefined ? undefined : this.object.truth.epochs.get(epoch);
     if (outcome.is === "event") this.#checkEvent(id, action, outcome.event.seq, life);
     else if (outcome.is === "answer") this.#checkAnswer(id, outcome, life);
-    else if (outcome.refusal.code === "duplicate") this.#breach(`${id} is told to be another's`);
+    else if (outcome.refusal.code === "duplicate") this.#breach(`${id} is reported as another's`);
     else if (isRejection(outcome)) this.#checkNotDone(id, action);
   }
 
-  /** What was refused stays undone. */
+  /** Refused actions stay undone. */
   checkSettled(): void {
     for (const [id, action] of this.#actions) {
       if (!action.outcome)
-        this.deployment.reportBreach(14, `${this.user} was never told of ${action.what} ${id}`);
+        this.deployment.reportBreach(14, `${this.user} got no outcome of ${action.what} ${id}`);
       else if (isRejection(action.outcome)) this.#checkNotDone(id, action);
     }
   }
@@ -68,21 +68,21 @@ export class OutcomeChecker {
   #checkEvent(id: string, { what }: SentAction, seq: number, life: EpochHistory | undefined): void {
     const event = life?.events[seq - 1];
     if (!event || event.op !== id || event.by !== this.user || !what.startsWith(`${event.f}.`))
-      this.#breach(`${what} ${id} is told to be ${seq}, which is ${JSON.stringify(event)}`);
+      this.#breach(`${what} ${id} is reported as ${seq}, which is ${JSON.stringify(event)}`);
   }
 
   #checkAnswer(id: string, { seq, d }: Outcome & { is: "answer" }, life: EpochHistory | undefined): void {
     const done = life?.doneActions.get(`${this.user}\0${id}`);
-    if (!done) return this.#breach(`${id} is told to be done, and is not`);
-    if (done.seq !== seq) this.#breach(`${id} was ${done.seq}, and is told as ${seq}`);
+    if (!done) return this.#breach(`${id} is reported as done, and is not`);
+    if (done.seq !== seq) this.#breach(`${id} was ${done.seq}, and is reported as ${seq}`);
     if (d !== undefined && JSON.stringify(d) !== done.answer)
-      this.#breach(`${id} was answered ${done.answer}, and is told ${JSON.stringify(d)}`);
+      this.#breach(`${id} was answered ${done.answer}, and is reported as ${JSON.stringify(d)}`);
   }
 
   #checkNotDone(id: string, { what, outcome }: SentAction): void {
     for (const life of this.object.truth.epochs.values()) {
       if (life.doneActions.has(`${this.user}\0${id}`))
-        this.#breach(`${what} ${id} was done, and is told as ${JSON.stringify(outcome)}`);
+        this.#breach(`${what} ${id} was done, and is reported as ${JSON.stringify(outcome)}`);
     }
   }
 
@@ -91,7 +91,7 @@ export class OutcomeChecker {
   }
 }
 
-/** A refusal says that it was not done; only of one outcome nobody says anything. */
+/** A refusal says that the action was not done; only `unknown_outcome` leaves that open. */
 function isRejection(outcome: Outcome): boolean {
   return outcome.is === "refused" && outcome.refusal.code !== "unknown_outcome";
 }

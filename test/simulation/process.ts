@@ -36,7 +36,7 @@ export class Process implements Machine {
   /** Time of the last thing that woke it. */
   lastActiveAt = 0;
   storage: Storage | undefined;
-  /** The last time that a room was to come to life here, its disk could not be read. */
+  /** The last attempt to open a room here could not read its disk. */
   hasReadFailed = false;
   #host: RoomHost | undefined;
   #timers = new Set<() => void>();
@@ -66,7 +66,7 @@ export class Process implements Machine {
     return this.#timers.size > 0;
   }
 
-  /** Something reaches the object. It is done when nothing of it is left to run. */
+  /** An event reaches the object. The call ends when nothing of it is left to run. */
   async deliver(work: (host: RoomHost) => unknown): Promise<void> {
     if (this.isDead) return;
     this.lastActiveAt = this.deployment.clock.now;
@@ -100,7 +100,7 @@ export class Process implements Machine {
     return this.isAwake && !this.hasTimers && this.runtime.pendingTurns === 0;
   }
 
-  /** Its room failed, and the platform can only send everybody away: whoever comes next finds a new one. */
+  /** Its room failed, and the platform can only close all sockets: the next join opens a new room. */
   restartInPlace(): void {
     this.room = undefined;
     for (const socket of [...this.sockets]) {

@@ -4,7 +4,7 @@ import type { Deployment } from "./deployment";
 import { DurableHistory } from "./durable-history";
 import { Process } from "./process";
 
-/** A Durable Object as its platform keeps it: one process at a time that may write, one alarm, and those that do not know yet. */
+/** A Durable Object as its platform keeps it: one process at a time that may write, one alarm, and old processes that do not know yet. */
 export class RoomObject {
   readonly truth: DurableHistory;
   process: Process;
@@ -65,7 +65,7 @@ export class RoomObject {
     this.#watchAlarm();
   }
 
-  /** The process dies with all that had not left. Some of what it wrote may be durable all the same. */
+  /** The process dies with all held sends. Some of its writes may be durable all the same. */
   crash(durableTurns: number, skewMs = this.process.skewMs): void {
     const { process } = this;
     process.runtime.crash(durableTurns);
@@ -73,7 +73,7 @@ export class RoomObject {
     process.die();
   }
 
-  /** The platform itself makes an object anew whose write failed, in its own time. */
+  /** The platform itself restarts an object whose write failed, in its own time. */
   #reset(process: Process): void {
     const { clock, random } = this.deployment;
     clock.in(random.below(50), () => {
@@ -81,7 +81,7 @@ export class RoomObject {
     });
   }
 
-  /** The room failed and wants to be made anew. */
+  /** The room failed and asks to be restarted. */
   onAbandoned(process: Process): void {
     this.deployment.trace(() => `  ${this.name} is abandoned`);
     if (process !== this.process) {
@@ -108,7 +108,7 @@ export class RoomObject {
     superseded.die();
   }
 
-  /** Its machine's clock is set, and with it the platform's alarm. Who sets it back looks at the room soon after. */
+  /** Its machine's clock is set, and with it the platform's alarm. A check of the room follows soon after it is set back. */
   setClock(skewMs: number): void {
     const back = this.process.skewMs - skewMs;
     this.process.skewMs = skewMs;
@@ -120,7 +120,7 @@ export class RoomObject {
 
   #comesSoon(back: number): void {
     this.skews.push({ at: this.deployment.clock.now, skewMs: this.process.skewMs });
-    // What a room had set by a clock that was far ahead rings when that time has come, or when somebody wakes it.
+    // What a room had set by a clock that was far ahead runs when that time has come, or when a message wakes the room.
     if (back > 60_000) this.deployment.clock.in(1_000, () => this.fireAlarm(true));
   }
 
@@ -161,7 +161,7 @@ export class RoomObject {
     const { process, deployment } = this;
     deployment.trace(() => `  the alarm of ${this.name}${isDoubled ? " again" : ""}`);
     deployment.counts.alarms++;
-    // One that comes again leaves that which is to come.
+    // An alarm that comes again leaves the next one set.
     if (!isDoubled) this.#alarm = undefined;
     if (deployment.clock.now - this.#rings.since > 60_000) {
       this.#rings = { since: deployment.clock.now, count: 0 };
@@ -176,7 +176,7 @@ export class RoomObject {
         await host.alarm();
       } catch (error) {
         threw = !isDoubled && process === this.process;
-        // Before anybody looks: what its handler left undone the platform has not forgotten.
+        // Before any check: the platform has not forgotten an alarm whose handler failed.
         if (threw) process.runtime.failAlarm(dueAt);
         throw error;
       }

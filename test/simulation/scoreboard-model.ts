@@ -9,14 +9,14 @@ import type { Deployment } from "./deployment";
 import { boards } from "./kinds";
 
 const DAY_MS = 86_400_000;
-/** 21 September 2026, when every story begins, is a Monday. */
+/** 21 September 2026, when every scenario begins, is a Monday. */
 const A_MONDAY = Date.UTC(2026, 8, 21);
 
-/** What the database has to hold, the plain way: each batch once, without those who were banned by then. */
+/** A plain model of the database: each batch once, without players who were banned by then. */
 export class ScoreboardModel {
   readonly #receipts = new Map<string, { n: number; refused: string[] }>();
   readonly #rankings = new Map<string, BoardModel>();
-  /** Lives of rooms: whether their batches say that a guest opened them. */
+  /** Epochs of rooms: whether their batches say that a guest opened them. */
   readonly #ofGuests = new Map<string, boolean>();
   /** On the board `main` of the kind. */
   #onKind = 0;
@@ -77,7 +77,7 @@ export class ScoreboardModel {
     if (wrong.length > 0) this.#reportBreach(`a span is miscounted: ${JSON.stringify(wrong[0])}`);
   }
 
-  /** Only of the boards that add up: what the others owe is a game, not a sum. */
+  /** Only of the boards that add up: on the others an entry is a game, not a sum. */
   #sumExpected(): Map<string, number> {
     const expected = new Map<string, number>();
     for (const { truth } of this.deployment.objects) {
@@ -128,7 +128,7 @@ export class ScoreboardModel {
 
   #checkRejected(answered: readonly string[], meant: readonly string[]): void {
     if ([...answered].sort().join("\0") !== [...meant].sort().join("\0"))
-      this.#reportBreach(`${JSON.stringify(answered)} are told to be banned; ${JSON.stringify(meant)} are`);
+      this.#reportBreach(`${JSON.stringify(answered)} are reported as banned; ${JSON.stringify(meant)} are`);
   }
 
   #checkSums(): void {

@@ -1,6 +1,6 @@
 import { playScenario, type Scenario, type Step } from "./scenario";
 
-/** Leaves out of a story all that its breach does not need, in ever smaller pieces. */
+/** Removes from a scenario all that its breach does not need, in ever smaller pieces. */
 export async function shrink(scenario: Scenario, invariant: number, tries = 400): Promise<Scenario> {
   const { plan } = scenario;
   const fails = async (steps: readonly Step[]) => {

@@ -6,10 +6,10 @@ import type { Deployment } from "./deployment";
 import { type Response as Answer, runIn } from "./platform-globals";
 import type { SimulatedServices } from "./simulated-services";
 
-/** When an object that ended looks what became of its writes, and how often it looks again. */
+/** When a restarted object checks its unfinished writes, and how often it checks again. */
 const LOOK_MS = 15_000;
 const LOOK_AGAIN_MS = 5_000;
-/** A room that has not heard is told again after this. */
+/** A room that did not receive a notification gets it again after this. */
 const TELL_AGAIN_MS = 2_500;
 
 /** What a caller sees when the object ends during its call. */

@@ -10,13 +10,13 @@ import type { RoomObject } from "./room-object";
 
 interface SentAction {
   text: string;
-  /** When it was first sent, and in which life of the room. */
+  /** When it was first sent, and in which epoch of the room. */
   sentAt?: number;
   epoch?: string;
   outcome?: string;
 }
 
-/** Somebody's tab, which does as the protocol tells clients to: it folds, resumes, sends again, says what it has read, and comes back. */
+/** A tab that follows the protocol by itself: it folds, resumes, sends again, sends `seen`, and comes back. */
 export class Tab implements Client {
   link: Link | undefined;
   slices: Record<string, unknown> = {};
@@ -34,7 +34,7 @@ export class Tab implements Client {
   #lastMessageAt = 0;
   #frames = 0;
   #isReconnecting = false;
-  /** Sockets that a newer one was opened beside: let go once that is welcome. */
+  /** Sockets beside which a newer one was opened: closed once that is welcomed. */
   #older: Link[] = [];
 
   constructor(
@@ -91,7 +91,7 @@ export class Tab implements Client {
     if (this.isOnline) this.#send(action);
   }
 
-  /** Says it before it was greeted, and thus not knowing in which life of the room. */
+  /** Sends it before the welcome, and so without knowing the room's epoch. */
   doBeforeWelcome(f: string, a: string, d: Json): void {
     const id = `e-${this.deployment.freshId()}`;
     this.link?.sendUp(JSON.stringify({ t: "do", id, f, a, d }));
@@ -115,7 +115,7 @@ export class Tab implements Client {
     const life = this.epoch === undefined ? undefined : this.object.truth.epochs.get(this.epoch);
     const state = life?.states[this.seq];
     if (!life || !state)
-      return this.deployment.reportBreach(2, `${this.user} holds ${this.seq}, which nobody stored`);
+      return this.deployment.reportBreach(2, `${this.user} holds ${this.seq}, which is not stored`);
     for (const { name, version } of this.kind.features) {
       if (this.#versions[name] !== version) continue;
       if (canonicalText(this.slices[name]) !== canonicalText(state[name])) {

@@ -14,7 +14,7 @@ interface Ban {
   untilMs?: number;
 }
 
-/** Who moderates whom, and that whoever is banned is gone, stays away and scores no more. */
+/** Moderation: a banned user is gone, stays away and scores no more. */
 export const bans: SimulationModule = {
   name: "bans",
   moves: {
@@ -48,7 +48,7 @@ export const bans: SimulationModule = {
       },
     },
     unban: { weight: 3, run: (deployment, random) => moderate(deployment, random, "unban", () => ({})) },
-    /** The ban and the points are on their way together: which of them the database sees first is nobody's to say. */
+    /** The ban and the points are on their way together: either may reach the database first. */
     "ban who has just scored": {
       weight: 3,
       run(deployment, random) {
@@ -60,7 +60,7 @@ export const bans: SimulationModule = {
         deployment.clock.in(random.below(6_000), () =>
           host.do("moderation", "ban", { user, ...drawBan(deployment, random) }),
         );
-        // Whoever has been banned may still be given points: they are in the room's ledger, and go no further.
+        // A banned user may still be awarded points: they stay in the room's ledger, and go no further.
         deployment.clock.in(random.below(12_000), () =>
           host.do("scores", "award", { user, points: 1 + random.below(9), board: "main" }),
         );
@@ -68,7 +68,7 @@ export const bans: SimulationModule = {
     },
   },
 
-  /** From the record that bans somebody on, nobody of that name holds a socket that was welcome. */
+  /** From the record of a ban on, the banned user has no socket that was welcomed. */
   onRecord(deployment, object, _, record) {
     for (const { f, n, d, by } of eventsOf(record)) {
       if (f !== "moderation" || !isOfBan(n) || (d as unknown as Ban).scope !== "everywhere") continue;
@@ -102,7 +102,7 @@ export const bans: SimulationModule = {
     for (const { id, truth } of objects) {
       for (const user of readRoomBans(truth.current, services.now)) {
         if (!services.bans.isBannedFrom(`main/${id}`, user, services.now))
-          deployment.reportBreach(23, `${id} has banned ${user}, and the database was not told`);
+          deployment.reportBreach(23, `${id} has banned ${user}, and the database does not know`);
       }
     }
     for (const { scope, user } of services.bans.all) {
@@ -127,7 +127,7 @@ function isOfBan(n: string): boolean {
   return n === "banned" || n === "unbanned";
 }
 
-/** By the room's own records, or by a ban everywhere that every room was told of. */
+/** By the room's own records, or by a ban everywhere that every room knows. */
 function isBannedHere({ truth }: RoomObject, user: string, deployment: Deployment): boolean {
   const { services } = deployment;
   if (services.bans.isBannedFrom("everywhere", user, services.now)) return true;
@@ -135,12 +135,12 @@ function isBannedHere({ truth }: RoomObject, user: string, deployment: Deploymen
   return readRoomBans(truth.current, services.now).includes(user);
 }
 
-/** Whom no ban in a room holds for: a host banned them before the room knew who that was. */
+/** No ban in a room holds for an admin: a host may ban one before the room knows the role. */
 function isAdmin({ clients }: Deployment, user: string): boolean {
   return clients.some((client) => client.user === user && client.role === "admin");
 }
 
-/** Whom a room itself has banned, by its own records, and for longer than a clock may be wrong. */
+/** The users that a room itself has banned, by its own records, for longer than a clock may be wrong. */
 function readRoomBans(life: EpochHistory | undefined, now: number): string[] {
   const privateState = life?.privateStates.get("moderation") as
     | { room: readonly (readonly [string, Omit<Ban, "user">])[] }

@@ -1,13 +1,13 @@
 import type { Deployment } from "../deployment";
 import type { Move, SimulationModule } from "../simulation-module";
 
-/** Two or three rare things that meet: by chance alone they would in one story of thousands. */
+/** Two or three rare things that meet: by chance alone that happens in one scenario of thousands. */
 export const coincidences: SimulationModule = {
   name: "coincidences",
   moves: {
     /** The room hears of it after the page has heard that it broke. */
     "second socket breaks unheard": secondSocketMove("breaks unheard"),
-    /** The live socket's token ends while the second is on its way: it is let go, and comes after the one that is opened then. */
+    /** The live socket's token ends while the second is on its way: it is closed, and arrives after the one that is opened next. */
     "second socket comes late": secondSocketMove("comes late"),
     "checksums while something gathers": {
       weight: 2,
@@ -47,7 +47,7 @@ export const coincidences: SimulationModule = {
         );
       },
     },
-    /** What was done is said again, just when the clock has stepped ahead. */
+    /** A completed action is sent again, just when the clock has stepped ahead. */
     "step a clock, and say it again": {
       weight: 3,
       run(deployment, random) {
@@ -67,7 +67,7 @@ export const coincidences: SimulationModule = {
         deployment.clock.in(3_000, () => void (deployment.injectsFaults && tab.object.setClock(0)));
       },
     },
-    /** Somebody says honestly, again and again, what they read long ago, and reads nothing more. */
+    /** A client repeats an old, honest `seen` and reads nothing more. */
     "say what was read long ago": {
       weight: 2,
       run(deployment, random) {
@@ -89,7 +89,7 @@ export const coincidences: SimulationModule = {
         });
       },
     },
-    /** The same of somebody who is sent answers all the time, after a number that they have not read, or came back with. */
+    /** The same of a client that gets answers all the time, after a number that it has not read, or resumed from. */
     "ask on, and say what was read long ago": {
       weight: 2,
       run(deployment, random) {
@@ -117,7 +117,7 @@ export const coincidences: SimulationModule = {
   },
 };
 
-/** Somebody comes whose token is renewed within the minute, beside the socket that is live. */
+/** A user comes whose token is renewed within the minute, over a second socket beside the live one. */
 function secondSocketMove(becomes: NonNullable<ReturnType<Deployment["secondSocketFaults"]["get"]>>): Move {
   return {
     weight: 2,

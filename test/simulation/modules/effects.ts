@@ -3,7 +3,7 @@ import type { Process } from "../process";
 import { ObjectEnded } from "../simulated-users";
 import type { SimulationModule } from "../simulation-module";
 
-/** What only the outside can do for a room: asked again until it is answered, however it fails, and whoever asks. */
+/** Effects: a room retries each until it is answered, through every fault and across processes. */
 export const effects: SimulationModule = {
   name: "errands",
   moves: {
@@ -27,8 +27,8 @@ export const effects: SimulationModule = {
 const effectFates = ["done", "done", "done", "done and silent", "not done", "late again"] as const;
 
 /**
- * What a process asks of the outside leaves by its gate; whoever is asked may be late, fail, do it without saying so, or do it
- * once more when nobody waits for it (`isGhost`).
+ * A process's effect leaves by its gate. The service may be late, fail, do it without an answer, or do it once more when
+ * no caller waits for it (`isGhost`).
  */
 export function runEffect(process: Process, work: (isGhost: boolean) => Promise<Json>): Promise<Json> {
   const { deployment, runtime: world } = process;
@@ -51,7 +51,7 @@ export function runEffect(process: Process, work: (isGhost: boolean) => Promise<
         const outcome = fate === "not done" ? undefined : await attempt(() => work(false));
         clock.in(ms, () =>
           process.deliver(() => {
-            if (outcome === undefined) reject(new Error("The outside cannot be reached."));
+            if (outcome === undefined) reject(new Error("The service cannot be reached."));
             else if (fate !== "done and silent") resolve(outcome.done);
             return Promise.resolve();
           }),
@@ -61,7 +61,7 @@ export function runEffect(process: Process, work: (isGhost: boolean) => Promise<
   });
 }
 
-/** What the outside did; nothing where it ended in the middle of it. */
+/** The service's result; undefined where it ended in the middle of it. */
 async function attempt(work: () => Promise<Json>): Promise<{ done: Json } | undefined> {
   try {
     return { done: await work() };

@@ -8,12 +8,12 @@ import { Link } from "../link";
 import type { RoomObject } from "../room-object";
 import type { SimulationModule } from "../simulation-module";
 
-/** Clocks and frames: what is judged at one moment may be stored with the time of another. */
+/** Clocks and frames: a decision at one moment may be stored with the time of another. */
 const SLACK_MS = 5_000;
 const KICKED_MS = 60_000;
 const CLOSED_MS = 900_000;
 
-/** What one house went through: somebody there is moderated, and comes back as another guest. */
+/** The history of one house: a guest there is moderated, and comes back as another guest. */
 interface House {
   troll: string;
   life: EpochHistory | undefined;
@@ -24,7 +24,7 @@ interface House {
 }
 const houses = new WeakMap<Deployment, Map<string, House>>();
 
-/** Guests behind one address, and that what is done about one of them holds for those who are new there. */
+/** Guests behind one address: a penalty for one of them holds for new guests there. */
 export const addresses: SimulationModule = {
   name: "addresses",
   moves: {
@@ -109,7 +109,7 @@ function play(deployment: Deployment, random: Random, host: Client): void {
   });
 }
 
-/** A guest who comes once, says what there is to say and goes; whoever is closed stays away. */
+/** A guest who comes once, sends messages and goes; one whose socket is closed stays away. */
 class Visitor {
   readonly #link: Link;
   #isWelcome = false;
@@ -169,7 +169,7 @@ function houseOf(user: string): string {
   return /^guest-(.*)\./.exec(user)?.[1] ?? "";
 }
 
-/** Whether it is certain that the guest was a member when it was done: otherwise nothing holds for an address. */
+/** Whether the guest was certainly a member at the time of the penalty: otherwise none holds for the address. */
 function wasThere(
   house: House,
   events: readonly WireEvent[],

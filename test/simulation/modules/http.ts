@@ -14,7 +14,7 @@ interface PostedAction {
 }
 const postedActions = new WeakMap<Deployment, PostedAction[]>();
 
-/** What is asked over HTTP. */
+/** Requests over HTTP. */
 export const http: SimulationModule = {
   name: "http",
   moves: {
@@ -23,7 +23,7 @@ export const http: SimulationModule = {
       async run(deployment, random) {
         const object = random.pick(deployment.objects);
         await checkSummary(deployment, object);
-        // Again while something of what is on its way may gather.
+        // Again while events may gather in the open frame.
         for (let n = 0; n < 3; n++)
           deployment.clock.in(1 + random.below(30), () => checkSummary(deployment, object));
       },
@@ -66,7 +66,7 @@ export const http: SimulationModule = {
       weight: 0.5,
       run: (deployment, random) => closeRoom(random.pick(deployment.objects)),
     },
-    /** Somebody's action is done, they never hear of it, and come back to a room that begins anew. */
+    /** An action is done, its answer is lost, and its user comes back to a new epoch of the room. */
     "close while somebody is cut off": {
       weight: 1,
       run(deployment, random) {
@@ -100,7 +100,7 @@ function postedBy(deployment: Deployment): PostedAction[] {
 
 async function checkSummary(deployment: Deployment, object: RoomObject): Promise<void> {
   const { process } = object;
-  // Nobody is woken to be told that there is no such room.
+  // A request for a room that does not exist wakes none.
   if (!process.room && !process.runtime.has("room")) return;
   await process.deliver(async (host) => {
     const { status, body } = (await host.answer({ method: "GET" })) as unknown as Answer;

@@ -53,7 +53,7 @@ export const lab: SimulationModule = {
     },
   },
 
-  /** Nobody clears a timer that is due but who runs it, or who asks for that. */
+  /** Only running a due timer clears it, or an action that asks for that. */
   onRecord(deployment, object, life, record) {
     if (record.o) return;
     for (const { name, at } of life.cleared) {

@@ -99,7 +99,7 @@ export const machines: SimulationModule = {
         object.process.runtime.faultReads(random.below(8), random.pick(["failing", "dying"]));
       },
     },
-    /** Whatever the next alarm is to write, the disk refuses once or twice. */
+    /** The disk refuses the next writes of an alarm, once or twice. */
     "refuse the next alarm": {
       weight: 2,
       run(deployment, random) {
@@ -131,7 +131,7 @@ export const machines: SimulationModule = {
         pickObject(deployment, random).process.skewMs = drawSkew(deployment, random);
       },
     },
-    /** Far, either way, and right again after a while. */
+    /** The clock steps far, either way, and is right again after a while. */
     "step a clock": {
       weight: 6,
       run(deployment, random) {
@@ -151,7 +151,7 @@ export const machines: SimulationModule = {
     const { runtime } = process;
     if (runtime.hasFailingWrites || process.room === undefined || !runtime.has("room")) return;
     const { alarmAt } = runtime;
-    // By the clock as it last had reason to read it: a machine's may be set while nobody says anything.
+    // By the clock as the room last read it: the machine's may be set while no message comes.
     const { clock } = process.room["context"];
     const now = clock.now - clock.aheadMs;
     if (alarmAt === null) deployment.reportBreach(6, `${object.name} stores something and has no alarm`);
@@ -160,7 +160,7 @@ export const machines: SimulationModule = {
     }
   },
 
-  /** Whatever became of the alarm, there is another: also where its room failed in it. */
+  /** After any alarm there is another, also if the room failed in its handler. */
   onAlarm(deployment, { process, name }) {
     const { runtime } = process;
     if (runtime.has("room") && runtime.alarmAt === null && !runtime.hasFailingWrites && !runtime.isSuperseded)
@@ -168,7 +168,7 @@ export const machines: SimulationModule = {
   },
 
   onStored(deployment, { process, truth, name }) {
-    // Where the disk could not be read nobody knows whether something is there: one alarm more is to find that out.
+    // If the disk could not be read, one more alarm is allowed to find out whether the room exists.
     if (process.hasReadFailed) return;
     const isGone = process.room?.isOver && truth.keys.size === 0 && !process.runtime.hasFailingWrites;
     if (isGone && process.runtime.durableAlarmAt !== null)
@@ -177,9 +177,9 @@ export const machines: SimulationModule = {
 
   checkSettled(deployment) {
     for (const { process, name } of deployment.objects) {
-      // A room that nobody speaks to does not read its clock: what it would say now.
+      // A room without messages does not read its clock: compute what it would say now.
       const ahead = process.room ? process.room["context"].clock.roomAt(process.now) - process.now : 0;
-      // From two days nobody catches up in a story.
+      // A lead of two days cannot be caught up within a scenario.
       if (ahead > 0 && (deployment.plan.stepMs ?? 0) <= 90_000)
         deployment.reportBreach(24, `${name} is ${ahead} ms ahead of its machine's clock`);
       if (process.hasTimers)

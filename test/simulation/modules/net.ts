@@ -1,6 +1,6 @@
 import type { SimulationModule } from "../simulation-module";
 
-/** What a net does to connections. */
+/** Faults of the network. */
 export const net: SimulationModule = {
   name: "net",
   moves: {
@@ -22,13 +22,13 @@ export const net: SimulationModule = {
         tab.link.stalledUntil = deployment.clock.now + random.below(random.pick([1_000, 20_000, 60_000]));
       },
     },
-    /** It arrives after the one that took its place. */
+    /** A handshake arrives after the one that took its place. */
     "hold back a handshake": {
       weight: 3,
       run: (deployment, random) =>
         void deployment.heldBackMs.push(random.below(random.pick([2_000, 20_000, 40_000]))),
     },
-    /** A paused reader comes to the end of what it missed just while something of its own gathers. */
+    /** A paused reader catches up just while a frame with its own events is open. */
     "fall behind and catch up": {
       weight: 3,
       run(deployment, random) {
@@ -41,7 +41,7 @@ export const net: SimulationModule = {
         for (let n = 4 + random.below(30); n > 0; n--) other.do("lab", "many", { count: 4, chars: 700 });
         for (let n = 0; n < 40; n++) {
           clock.in(500 + 9 * n, () => {
-            // The first is committed at once, and what follows gathers.
+            // The first is committed at once, and later ones gather.
             for (let deals = n < 20 ? 0 : 2; deals > 0; deals--)
               other.do("lab", "deal", { to: [tab.user, other.user] });
             if (tab.isOnline) tab.send(JSON.stringify({ t: "seen", seq: tab.seq }));
@@ -59,7 +59,7 @@ export const net: SimulationModule = {
         tab?.send(JSON.stringify({ t: "seen", seq: tab.seq }));
       },
     },
-    /** Reads nothing, and says all the time that it has read all that there is, with marks that it makes up. */
+    /** A client reads nothing, and claims all the time to have read everything, with made-up marks. */
     "say that all is read, and read nothing": {
       weight: 3,
       run(deployment, random) {

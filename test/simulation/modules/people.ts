@@ -3,7 +3,7 @@ import type { SimulationModule } from "../simulation-module";
 
 const ROLES = ["host", "player", "player", "admin", "player"] as const;
 
-/** Who comes and goes, with how many tabs, and who is said to be here. */
+/** Users come and go with several tabs; the member list has to agree. */
 export const people: SimulationModule = {
   name: "people",
   moves: {
@@ -24,7 +24,7 @@ export const people: SimulationModule = {
         );
         if (known) return known.join();
         const usual = ROLES[person % ROLES.length] ?? "player";
-        // In every other story hosts are admins for some rooms.
+        // In every other scenario hosts are admins for some rooms.
         const role = usual === "host" && plan.seed % 2 === 0 ? "admin" : usual;
         deployment.newClient(object, user, tab, role, random).connect();
       },
@@ -45,7 +45,7 @@ export const people: SimulationModule = {
           .pickClient(random, (one) => one.endedBy === undefined)
           ?.connect(1_000 + random.below(60_000)),
     },
-    /** What was on its way when somebody left arrives after they have come again. */
+    /** A handshake that was in flight when a user left arrives after they have come again. */
     "leave and come again at once": {
       weight: 2,
       run(deployment, random) {

@@ -22,7 +22,7 @@ export const rates: SimulationModule = {
     }
   },
 
-  /** An alarm lets go of what has aged out. Read from inside: nothing on the wire tells. */
+  /** An alarm removes stamps that have aged out. Read from inside the room: nothing on the wire shows it. */
   onAlarm(deployment, { process, name }) {
     const { room, runtime } = process;
     if (!room?.exists || runtime.hasFailingWrites || process.hasReadFailed) return;

@@ -3,7 +3,7 @@ import type { SimulationModule } from "../simulation-module";
 
 const TEXTS = ["hi", "💥\u2028", 'a\\"b', "é", "x"];
 
-/** What people say, and what the room makes of what nobody should say. */
+/** Messages, valid and invalid ones. */
 export const talk: SimulationModule = {
   name: "talk",
   moves: {
@@ -37,7 +37,7 @@ export const talk: SimulationModule = {
           .pickClient(random, (one) => one.isOnline)
           ?.send(makeSignal(random.pick(["chat", "lab"]), random)),
     },
-    /** Whoever speaks on opening is heard with its welcome, and what it does then begins a frame of its own. */
+    /** The room handles messages sent on opening with the welcome, and they begin a new frame. */
     "speak on opening": {
       weight: 3,
       run(deployment, random) {
