@@ -16,7 +16,7 @@ export class Deployment {
   readonly clock = new VirtualClock();
   readonly objects: readonly RoomObject[];
   readonly clients: Client[] = [];
-  readonly counts = { joins: 0, messages: 0, records: 0, alarms: 0, errands: 0, byes: 0 };
+  readonly counts = { joins: 0, messages: 0, records: 0, alarms: 0, effects: 0, byes: 0 };
   /** Faults by sort. */
   readonly faultCounts: Record<string, number> = {};
   /** Delays of the next handshakes, as by a proxy that has stalled. */

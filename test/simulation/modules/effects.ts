@@ -5,7 +5,7 @@ import type { SimulationModule } from "../simulation-module";
 
 /** Effects: a room retries each until it is answered, through every fault and across processes. */
 export const effects: SimulationModule = {
-  name: "errands",
+  name: "effects",
   moves: {
     owe: {
       weight: 5,
@@ -38,9 +38,9 @@ export function runEffect(process: Process, work: (isGhost: boolean) => Promise<
       const isRepeated = clock.now < deployment.repeatsCallsUntil;
       const fate = !faults ? "done" : isRepeated ? "late again" : random.pick(effectFates);
       const ms = faults && random.below(5) === 0 ? random.below(30_000) : 1 + random.below(200);
-      deployment.counts.errands++;
-      if (fate !== "done") deployment.countFault(`errand ${fate}`);
-      else if (ms > 10_000) deployment.countFault("errand answered too late");
+      deployment.counts.effects++;
+      if (fate !== "done") deployment.countFault(`effect ${fate}`);
+      else if (ms > 10_000) deployment.countFault("effect answered too late");
       if (fate === "late again")
         clock.in(
           (isRepeated ? 20_000 : 0) + random.below(40_000),
