@@ -49,7 +49,7 @@ export function describeRecovery(stage: PlatformStage): void {
 
   async function open(seed: number, delayMs = 10): Promise<void> {
     random = randomFrom(seed);
-    proxy = await new CuttingProxy({ port: stage.server.port, random, delayMs, deafMs: 400 }).start();
+    proxy = await new CuttingProxy({ port: stage.server.port, random, delayMs, halfOpenMs: 400 }).start();
   }
   async function join(room: string, user: string, tab?: string): Promise<LibraryClient> {
     const visitor = new LibraryClient(stage, proxy.host, room, user, tab);
@@ -163,7 +163,7 @@ export function describeRecovery(stage: PlatformStage): void {
               const said = one.say();
               await pause(random.below(16));
               const line = random.pick(proxy.connections.length > 0 ? proxy.connections : [undefined]);
-              if (line) proxy.cut(line, random.pick(["reset", "deaf server", "torn"] as const));
+              if (line) proxy.cut(line, random.pick(["reset", "half-open server", "torn"] as const));
               expect((await said).outcome.is).toBe("done");
             }
           }),
