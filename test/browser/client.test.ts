@@ -45,7 +45,7 @@ describe("/tallyroom.js in a browser", () => {
     await page.addScriptTag({ url: "/tallyroom.js" });
     return page;
   }
-  const somebody = () => browser.newContext({ bypassCSP: true });
+  const openContext = () => browser.newContext({ bypassCSP: true });
   const enter = (page: Page, name: string) =>
     page.evaluate((id) => {
       globalThis.room = tallyroom.joinRoom({ kind: "main", room: id, name: "Ann" });
@@ -53,7 +53,7 @@ describe("/tallyroom.js in a browser", () => {
   const user = (page: Page) => page.evaluate(async () => (await room.joined()).you?.user);
 
   test("[P1] a browser's first two tabs, opened at once, are one guest; a third later too", async () => {
-    const context = await somebody();
+    const context = await openContext();
     const pages = await Promise.all([blank(context), blank(context)]);
     await Promise.all(pages.map((page) => enter(page, "tabs")));
     const [one, two] = await Promise.all(pages.map(user));
@@ -65,7 +65,7 @@ describe("/tallyroom.js in a browser", () => {
   });
 
   test("a page without network at first keeps its actions, and sends them as soon as there is one", async () => {
-    const context = await somebody();
+    const context = await openContext();
     const page = await blank(context);
     await context.setOffline(true);
     await enter(page, "offline");
@@ -77,7 +77,7 @@ describe("/tallyroom.js in a browser", () => {
   });
 
   test("a user can join although the browser forbids storage", async () => {
-    const context = await somebody();
+    const context = await openContext();
     await context.addInitScript(() => {
       const get = () => {
         throw new DOMException("No.", "SecurityError");
@@ -93,7 +93,7 @@ describe("/tallyroom.js in a browser", () => {
 
   test("a machine whose clock is days wrong shows the room's time, and is the same guest again", async () => {
     const aheadMs = 8 * 86_400_000;
-    const context = await somebody();
+    const context = await openContext();
     await context.addInitScript((ms) => {
       const now = Date.now.bind(Date);
       Date.now = () => now() + ms;
@@ -109,7 +109,7 @@ describe("/tallyroom.js in a browser", () => {
   });
 
   test("a client that left at any moment has no socket", async () => {
-    const page = await blank(await somebody());
+    const page = await blank(await openContext());
     const open = new Set<unknown>();
     page.on("websocket", (socket) => {
       open.add(socket);

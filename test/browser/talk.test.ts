@@ -26,7 +26,7 @@ describe.each(platforms)("the page on $name", ({ start }) => {
   const problems: string[] = [];
 
   beforeAll(async () => {
-    // Servers build the pages only where there are none; this is about the ones that stand in `web/` now.
+    // Servers build the pages only where there are none; this is about the current ones in `web/`.
     await buildPages();
     server = await start({ env });
     browser = await chromium.launch({
@@ -43,7 +43,7 @@ describe.each(platforms)("the page on $name", ({ start }) => {
     expect(problems.splice(0)).toEqual([]);
   });
 
-  /** Somebody with a browser of their own. */
+  /** A user with a browser of their own. */
   async function person(): Promise<Page> {
     const page = await (await browser.newContext({ locale: "en-GB" })).newPage();
     page.on("pageerror", ({ message }) => problems.push(message));

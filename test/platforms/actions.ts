@@ -50,7 +50,7 @@ export function describeActions(stage: PlatformStage): void {
       }
       for (const [index] of names.entries()) {
         const own = first?.filter((event) => event.by === `user-${index}`).map((event) => event.d.text);
-        expect(own, "and each speaker's lines in the order of speaking").toEqual(
+        expect(own, "and each user's lines in the order of sending").toEqual(
           Array.from({ length: 10 }, (_, line) => `${index}: ${line}`),
         );
       }

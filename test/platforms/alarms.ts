@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PlatformStage } from "./platform-stage";
 import { eventually } from "./waiting";
 
-/** Longer than it takes an idle room to be evicted: the alarm finds nobody awake, and has to bring the room to life. */
+/** Longer than it takes an idle room to be evicted: the alarm has to wake the room. */
 export const ALARM_ENV = { IDLE_MS: "14000", LEAVE_GRACE_MS: "2000" };
 
 export interface AlarmRooms {

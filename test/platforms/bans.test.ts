@@ -4,7 +4,7 @@ import { freePort } from "../support/ports";
 import { OPEN_ENV, PlatformStage } from "./platform-stage";
 import { pause } from "./waiting";
 
-/** What a ban everywhere may take from its answer to the last connection's `bye`. */
+/** The longest time from the answer of a ban everywhere to the last connection's `bye`. */
 const REACHES_WITHIN_MS = 5_000;
 /** Many times what the suite's partysocket waits before it tries again. */
 const LOOP_MS = 1_500;
@@ -45,7 +45,7 @@ describe("two platforms that share a worker", () => {
     });
   const lift = (user: string) =>
     near.fetch(`/v1/bans/${user}`, { method: "DELETE", headers: { authorization: `Bearer ${admin}` } });
-  /** Comes in, or is told why not. */
+  /** Joins, or is refused with a reason. */
   const tries = async (stage: PlatformStage, room: string, user: string, known?: string) => {
     const token = known ?? (await stage.mintToken({ sub: user, name: user }));
     const client = stage.join({ room, token, resume: true });
@@ -78,14 +78,14 @@ describe("two platforms that share a worker", () => {
     const elsewhere = near.makeRoomName("ban");
     for (const stage of both) {
       for (const room of [...rooms, elsewhere]) expect(await tries(stage, room, "bob"), room).toBe(4403);
-      // The very token that was found good a moment ago: that it is known helps nobody.
+      // The very token that was found good a moment ago: the token cache must not let it in.
       const before = await hitsOf(stage);
       for (const room of [...rooms, elsewhere]) expect(await tries(stage, room, "bob", token)).toBe(4403);
       expect(await hitsOf(stage)).toBe(before + 3);
     }
     await pause(LOOP_MS);
     for (const client of open) {
-      expect(client.byes, "whoever heeds `bye` does not come back by itself").toHaveLength(1);
+      expect(client.byes, "a client that follows `bye` does not come back by itself").toHaveLength(1);
       expect(client.welcomes).toHaveLength(1);
     }
     await bystander.waitFor(
@@ -109,7 +109,7 @@ describe("two platforms that share a worker", () => {
         );
         expect(await tries(stage, room, "dora")).toBe(4403);
         const { epoch } = host;
-        // Closing waits for what the room owes, and so does whoever comes under its name.
+        // Closing waits for the room's pending effects, and so does a join under its name.
         const token = await stage.mintToken({ sub: "hana", role: "host", rooms: [`main/${room}`] });
         const closed = await stage.fetch(`/parties/main/${room}`, {
           method: "DELETE",
@@ -118,7 +118,7 @@ describe("two platforms that share a worker", () => {
         expect(closed.status).toBe(200);
         await host.waitForBye();
         const again = stage.join({ room, token, resume: true });
-        await again.waitFor(() => again.welcomes.at(-1)?.epoch, "a welcome in the room made anew");
+        await again.waitFor(() => again.welcomes.at(-1)?.epoch, "a welcome in the new room");
         expect(again.epoch).not.toBe(epoch);
         expect(await tries(stage, room, "dora")).toBe(4403);
         expect(await tries(stage, stage.makeRoomName("ban"), "dora")).toBe("welcome");
@@ -151,7 +151,7 @@ describe("two platforms that share a worker", () => {
         await pause(LOOP_MS);
         expect(heedful.byes).toHaveLength(1);
         expect(heedful.closes, "it has closed its side, once").toHaveLength(1);
-        expect(heedless.welcomes, "who comes back all the same is not let in").toHaveLength(1);
+        expect(heedless.welcomes, "a client that comes back all the same is not let in").toHaveLength(1);
         const { body } = await stage.getRoom(room);
         expect(body).toMatchObject({ users: 1, connections: 1 });
       });

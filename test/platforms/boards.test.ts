@@ -83,7 +83,7 @@ describe("boards through the cache", () => {
       const room = stage.makeRoomName("award");
       const user = `winner-${stage.platform.name}`;
       await stage.joinAsMember(room, user);
-      // It is held: what is told next has to be newer than that.
+      // It is cached: the next answer has to be newer than that.
       await read(near.server);
       expect((await read(near.server)).cache).toContain("; hit");
       await award(stage, room, user, 7);

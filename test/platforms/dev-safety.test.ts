@@ -69,7 +69,7 @@ const UPGRADE = {
   "Sec-WebSocket-Version": "13",
 };
 
-/** Holds for every listener of a command: nobody else reaches it, it is no inspector, and pages of others are refused. */
+/** Holds for every listener of a command: no other machine reaches it, it is no inspector, and pages of other origins are refused. */
 async function expectOnlyThisMachine(pid: number): Promise<void> {
   const listeners = listenersOf(pid);
   expect(listeners.map(({ address }) => address)).toEqual(listeners.map(() => "127.0.0.1"));
@@ -130,7 +130,7 @@ describe.each([
         expect((await ask(port, "/play.js")).status).toBe(200);
         expect((await ask(port, "/play.js.map")).status).toBe(404);
       }
-      // The trigger's own address: boards that are kept no longer are cleared away on one machine, too.
+      // The trigger's own address: retention runs in development, too.
       const upkeep = await ask(own.at(-1) ?? 0, UPKEEP_PATH);
       expect(upkeep.status, upkeep.text).toBe(200);
       for (const state of states) expect(existsSync(join(dataDir, state, "logs"))).toBe(false);

@@ -43,7 +43,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What the worker makes of an error: nothing else of it matters. */
+/** The part of an error that the worker reads. */
 function classifyError(error: unknown) {
   return { isOutOfStep: isOutOfStep(error), problem: describeContentProblem(error) };
 }

@@ -4,10 +4,10 @@ import { readFilesUnder } from "./stored-bytes";
 import { mintUnsignedToken } from "./tokens";
 import { eventually, pause } from "./waiting";
 
-/** A runtime's own word for a socket that was cut off, which no code of ours sees. */
+/** A runtime's own message about a socket that was cut off, which no code of ours sees. */
 const IGNORED_LOG = /Network connection lost|disconnected: worker_do_not_log/;
 
-/** Whoever claims to be somebody else is refused, or is harmless. */
+/** A client that claims another identity is refused, or harmless. */
 export function describeForgeries(stage: PlatformStage): void {
   const root = { user: "root", name: "Root", role: "admin" };
   const hello = Buffer.from(
@@ -214,7 +214,7 @@ export function describeForgeries(stage: PlatformStage): void {
   });
 }
 
-/** Last on a server: what all the stories before it have left behind. */
+/** Last on a server: what all the tests before it have left behind. */
 export function describeLeftovers(stage: PlatformStage): void {
   describe("what is left behind", () => {
     it("the log and the storage hold the messages, and no token", async () => {
@@ -251,7 +251,7 @@ export function describeLeftovers(stage: PlatformStage): void {
   });
 }
 
-/** A signature is no other text's; its parts, since a stored value may be cut at any byte. */
+/** A signature is unique; its parts, since a stored value may be cut at any byte. */
 function toTokenParts(token: string): string[] {
   const signature = token.split(".")[2] ?? "";
   return signature.length < 30 ? [] : [signature.slice(0, 14), signature.slice(14, 28), signature.slice(-14)];

@@ -72,8 +72,8 @@ describe("[C7] the worker's routes at the rooms' origin", () => {
     const local = "http://localhost:3000";
     const read = await ask("/v1/boards", { headers: { Origin: local } });
     expect([read.status, read.headers.get("Access-Control-Allow-Origin")]).toEqual([200, local]);
-    const asked = { Origin: local, "Access-Control-Request-Method": "PUT" };
-    expect((await ask("/v1/bans/eve", { method: "OPTIONS", headers: asked })).status).toBe(204);
+    const preflight = { Origin: local, "Access-Control-Request-Method": "PUT" };
+    expect((await ask("/v1/bans/eve", { method: "OPTIONS", headers: preflight })).status).toBe(204);
     const strange = { Origin: "https://stranger.example.org", ...(await admin()) };
     expect((await ask("/v1/bans", { headers: strange })).status).toBe(403);
   });

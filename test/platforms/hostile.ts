@@ -12,7 +12,7 @@ const OVERSIZE = 120;
 /** So many that none of them earns the thousand refusals in ten seconds that would keep them out (M6), however fast the machine. */
 const ATTACKERS = 16;
 
-/** What nobody well-meaning sends: it is refused with a code, and nobody else notices. */
+/** Hostile messages: the room refuses them with a code, and other users do not notice. */
 export function describeHostile(stage: PlatformStage): void {
   const seed = freshSeed();
 
@@ -30,9 +30,10 @@ export function describeHostile(stage: PlatformStage): void {
       await Promise.all(
         attackers.map((attacker, index) => attacker.run(items.filter((_, nth) => nth % ATTACKERS === index))),
       );
-      expect(attackers.flatMap((attacker) => attacker.unanswered).slice(0, 20), "what got no answer").toEqual(
-        [],
-      );
+      expect(
+        attackers.flatMap((attacker) => attacker.unanswered).slice(0, 20),
+        "messages without an answer",
+      ).toEqual([]);
       const refusals = attackers.reduce((sum, attacker) => sum + attacker.rejectionCount, 0);
       expect(refusals).toBeGreaterThanOrEqual(10_000);
 
@@ -198,7 +199,7 @@ function uint32(value: number): Buffer {
   return bytes;
 }
 
-/** A handshake, then whatever bytes: gives all that came back until the socket ended or had nothing to say for a while. */
+/** A handshake, then any bytes: returns all that came back until the socket ended or had nothing to say for a while. */
 async function sendRawBytes(
   stage: PlatformStage,
   room: string,

@@ -43,7 +43,7 @@ export function describeIpLimits(stage: PlatformStage): void {
         info: { rule: "guest", limit: { count: 5, perMs: 4_000 } },
       });
       expect(Number(http.headers.get("Retry-After"))).toBe(Math.ceil(Number(body.retryAfterMs) / 1000));
-      // The wait is the wait, and asking has not lengthened it.
+      // The wait is exact, and a refused request has not lengthened it.
       await pause(Number(body.retryAfterMs) + 30);
       await guest(room).waitForWelcome();
       expect(Date.now() - startedAt).toBeGreaterThanOrEqual(4_000);
@@ -62,7 +62,7 @@ export function describeIpLimits(stage: PlatformStage): void {
     }, 20_000);
 
     it("[L6] an address has a limit of new rooms: existing rooms stay open, and a refused one is not created", async () => {
-      // Windows of the stories before are over.
+      // Windows of the tests before are over.
       await pause(4_100);
       const token = await stage.mintToken({ sub: "builder" });
       const join = (room: string) => stage.openRaw({ room, query: `_pk=b&token=${token}` });
@@ -90,7 +90,7 @@ export function describeIpLimits(stage: PlatformStage): void {
     }, 30_000);
 
     it("[L6] an address that sends bad tokens is refused for a while, except for users with a token known to be valid", async () => {
-      // Windows of the story before are over.
+      // Windows of the test before are over.
       await pause(4_100);
       const room = stage.makeRoomName("guessing");
       const good = await stage.mintToken({ sub: "ann" });
@@ -104,7 +104,7 @@ export function describeIpLimits(stage: PlatformStage): void {
       expect(refused.reason).toMatch(/failedToken: 4 in 30 s/);
       await join(good).waitForWelcome();
       const fresh = await stage.mintToken({ sub: "bob" });
-      expect((await join(fresh).waitForBye()).code, "nobody can tell a guess from a token yet").toBe(4429);
+      expect((await join(fresh).waitForBye()).code, "an unverified token counts as a guess").toBe(4429);
       const posted = await stage.postAction(room, {}, "bad.third.token");
       expect([posted.status, posted.body.code]).toEqual([429, "rate_limited"]);
     }, 20_000);
@@ -185,7 +185,7 @@ export function describeIpLimits(stage: PlatformStage): void {
       let refused: RawClient | undefined;
       for (let n = 0; n < 70 && !refused; n++) {
         const headers = Object.fromEntries(claims.map((name) => [name, `203.0.113.${n}`]));
-        // One and the same guest: for new ones, or for a token, another rule may have a longer wait to tell.
+        // One and the same guest: for new ones, or for a token, another rule may have a longer wait.
         const client = stage.openRaw({ room, query: "_pk=whoever-claims-addresses", headers });
         await client.waitFor(() => client.byes[0] ?? client.welcomes[0], "an answer");
         const [bye] = client.byes;

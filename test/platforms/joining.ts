@@ -115,7 +115,7 @@ export function describeJoining(stage: PlatformStage): void {
     });
 
     it("[P1] others see who joins and, after the grace, who left", async () => {
-      const room = stage.makeRoomName("door");
+      const room = stage.makeRoomName("leaving");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob");
       const joined = await ann.waitFor(() => ann.events.find((event) => event.n === "joined"), "a joined");
@@ -148,8 +148,8 @@ export function describeJoining(stage: PlatformStage): void {
       await watch.waitForSeq(said.seq);
       two.close();
       await watch.waitFor(() => watch.events.find((event) => event.n === "left"), "a left");
-      const told = watch.events.filter((event) => event.f === "presence").map((event) => event.n);
-      expect(told, "one coming and one going").toEqual(["joined", "left"]);
+      const changes = watch.events.filter((event) => event.f === "presence").map((event) => event.n);
+      expect(changes, "one join and one leave").toEqual(["joined", "left"]);
     });
 
     it("[P1] a user who is back within the grace never left", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PlatformStage } from "./platform-stage";
 import { pause } from "./waiting";
 
-/** What the server of these stories is started with. */
+/** The environment of these tests' server. */
 export const TIGHT_LIMITS_ENV = {
   CHAT_LIMIT: "3/6",
   ACTION_LIMIT: "50/1",
@@ -10,7 +10,7 @@ export const TIGHT_LIMITS_ENV = {
   LEAVE_GRACE_MS: "1000",
 };
 
-/** Limits hold for a user, wherever the user speaks from, and tell exactly how long to wait. */
+/** Limits hold for a user on all connections, and give the exact wait. */
 export function describeLimits(stage: PlatformStage): void {
   describe("limits", () => {
     it("[L1] [W5] the welcome lists the rule, which holds for all tabs of a user and for no other user", async () => {

@@ -4,7 +4,7 @@ import type { PlatformStage } from "./platform-stage";
 const ALLOWED_ORIGIN = "https://play.example.org";
 const OTHER_ORIGIN = "https://evil.example.com";
 
-/** Which pages may come, and what their browsers are told. */
+/** Allowed origins, CORS and security headers. */
 export function describeOrigins(stage: PlatformStage): void {
   const ask = (path: string, init: RequestInit & { headers?: Record<string, string> } = {}) =>
     fetch(`${stage.server.http}${path}`, init);
@@ -51,9 +51,9 @@ export function describeOrigins(stage: PlatformStage): void {
         200,
         ALLOWED_ORIGIN,
       ]);
-      const stranger = await post(OTHER_ORIGIN);
-      expect([stranger.status, stranger.headers.get("Access-Control-Allow-Origin")]).toEqual([403, null]);
-      expect(await stranger.json()).toMatchObject({ code: "not_allowed" });
+      const rejected = await post(OTHER_ORIGIN);
+      expect([rejected.status, rejected.headers.get("Access-Control-Allow-Origin")]).toEqual([403, null]);
+      expect(await rejected.json()).toMatchObject({ code: "not_allowed" });
       const guest = await ask("/auth/guest", {
         method: "POST",
         body: "{}",

@@ -301,7 +301,7 @@ describe("points on their way to the boards", () => {
       expect(near.countRestores(asleep)).toBeGreaterThan(1);
       const woken = () => rooms.filter((room) => far.countRestores(room) > 1).length;
       await eventually(() => woken() > 90, "rooms to be woken by what they owe", 20_000);
-      // Under way in vain: what comes now waits for its turn.
+      // A batch is in flight in vain: later points wait.
       let awards = 1;
       for (; awards < 5; awards += 1) {
         await round();
@@ -326,7 +326,7 @@ describe("points on their way to the boards", () => {
       console.log(
         `100 rooms, ${woken()} of which had slept: ${triesAway} tries while the worker was away, ${tries.length} after, at most ${busiest} in a second`,
       );
-      // A room asks for two things: its points, and who is where.
+      // A room has two effects: its points, and its presence.
       expect(triesAway).toBeLessThan(100 * 2 * 12);
       expect(busiest).toBeLessThan(130);
     });
@@ -349,7 +349,7 @@ describe("points on their way to the boards", () => {
     }
     const before = proxy.connectedAt.length;
     for (const line of proxy.connections) line.destroy();
-    await eventually(() => proxy.connectedAt.length > before, "it to be asked again");
+    await eventually(() => proxy.connectedAt.length > before, "the batch to be sent again");
   }
 
   async function aside(...args: string[]): Promise<{ code: number; out: string; err: string }> {

@@ -7,7 +7,7 @@ import type { PlatformStage } from "./platform-stage";
 import { freshSeed, type Random, randomFrom } from "./random";
 import { eventually, pause } from "./waiting";
 
-/** What the issue asks for in full takes minutes: `npm run test:recovery`. */
+/** The full run takes minutes: `npm run test:recovery`. */
 const isFullRun = process.env.RECOVERY === "whole";
 const CUTS = isFullRun ? 500 : 100;
 const CUT_ACTIONS = isFullRun ? 1_000 : 100;
@@ -34,7 +34,7 @@ export function describeRecovery(stage: PlatformStage): void {
     const people = ["ann", "bob"].map((user) => new LibraryClient(stage, stage.server.host, room, user));
     await Promise.all(people.map((one) => one.room.joined()));
     await people[0]?.say("good night");
-    // Asked for now, sums are not asked for in the night.
+    // Requested now, checksums are not requested while it is quiet.
     for (const one of people) expect(await one.verify()).toEqual([]);
     sleepers = { room, people, since: Date.now() };
   });
@@ -57,14 +57,14 @@ export function describeRecovery(stage: PlatformStage): void {
     await visitor.room.joined();
     return visitor;
   }
-  /** Whoever waits is at their page again soon, as most people are: else each cut would take longer than the one before. */
+  /** A waiting client's page becomes visible soon, as is usual: otherwise each cut would take longer than the one before. */
   function retryQuickly(visitor: LibraryClient): void {
     visitor.room.on("status", ({ is }) => {
       if (is === "waiting") setTimeout(() => visitor.room.retryNow(), random.below(200));
     });
   }
 
-  /** Everybody stands where the room stands, with the room's state, and has been told its story and no other. */
+  /** All clients are at the room's number, with its state, and received its history and no other. */
   async function expectRecovered(room: string, all: readonly LibraryClient[]) {
     const epoch = String(all[0]?.room.position.epoch);
     const historian = await stage.readHistory(room, epoch, await stage.mintToken({ sub: "historian" }));
@@ -194,7 +194,7 @@ export function describeRecovery(stage: PlatformStage): void {
       two.room.join();
       await two.room.joined();
       await pause(GRACE_MS + 500);
-      expect(heard(), "nobody heard of it").toEqual(["joined"]);
+      expect(heard(), "no event was sent").toEqual(["joined"]);
       const leftAt = Date.now();
       two.leave();
       await eventually(() => heard().length === 2, "ann's leaving", LONG_MS);
@@ -210,7 +210,7 @@ export function describeRecovery(stage: PlatformStage): void {
       const [ann, bob] = people as [LibraryClient, LibraryClient];
       expect((await ann.say("good morning")).outcome.is).toBe("done");
       await eventually(() => stage.countRestores(room) > restored || restored > 1, "it did sleep, and woke");
-      await eventually(() => bob.seq === ann.seq, "bob heard it");
+      await eventually(() => bob.seq === ann.seq, "bob received it");
       expect(people.map((one) => one.room.counts)).toMatchObject([
         { connections: 1, fresh: 1 },
         { connections: 1, fresh: 1 },
@@ -245,7 +245,7 @@ export function describeRecovery(stage: PlatformStage): void {
       clients.push(bob);
       await bob.room.joined();
       await bob.say();
-      await eventually(() => ann.seq === bob.seq, "ann heard it");
+      await eventually(() => ann.seq === bob.seq, "ann received it");
       retryQuickly(ann);
       await pause(2_000);
       proxy.cutAny(["reset"]);
@@ -254,14 +254,14 @@ export function describeRecovery(stage: PlatformStage): void {
         "back after the quiet",
         LONG_MS,
       );
-      expect(ann.room.counts.fresh, "who is up to date resumes, however long it was quiet").toBe(1);
+      expect(ann.room.counts.fresh, "a client that is up to date resumes after any quiet time").toBe(1);
 
       proxy.isRefusing = true;
       proxy.cutAny(["reset"]);
       const away = [bob.say(), bob.say()];
       await Promise.all(away);
       await pause(1_700);
-      // The newest frame is always there; those before it are let go when it comes.
+      // The newest frame is always there; those before it are dropped when it comes.
       await bob.say();
       proxy.isRefusing = false;
       await eventually(() => ann.seq === bob.seq && ann.isLive, "back from beyond the window", LONG_MS);
@@ -295,14 +295,14 @@ export function describeRecovery(stage: PlatformStage): void {
       const newer = await stage.joinAsMember(room, "dan");
       expect(newer.slices.chat).toMatchObject({ lines: 3 });
       expect(newer.slices).toHaveProperty("wave");
-      // An event that older pages have never heard of.
+      // An event that older pages do not know.
       await newer.expectEvent(newer.do("wave", "wave", {}));
-      // What the feature's own errand is answered by whoever the release says.
+      // The release's own handler answers the feature's effect.
       const isAnswer = ({ f, n }: { f: string; n: string }) => f === "wave" && n === "answered";
       await eventually(() => newer.events.some(isAnswer), "the wave is answered");
       expect(newer.events.find(isAnswer)?.d).toEqual({ by: `main/${room} {"waves":1} on` });
       expect((await ann.say("still here")).outcome.is).toBe("done");
-      await eventually(() => bob.seq === ann.seq, "bob heard it");
+      await eventually(() => bob.seq === ann.seq, "bob received it");
       expect(bob.room.state.chat.messages.at(-1)).toMatchObject({ text: "still here" });
       proxy.cutAny(["reset"]);
       await eventually(

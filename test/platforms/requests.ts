@@ -8,14 +8,14 @@ import { ERROR_CODES } from "./wire";
 export function describeRequests(stage: PlatformStage): void {
   describe("requests", () => {
     it("[H] GET of a room that does not exist is 404, and it still does not afterwards", async () => {
-      const room = stage.makeRoomName("nobody");
+      const room = stage.makeRoomName("absent");
       for (let time = 0; time < 3; time += 1) {
         const answer = await stage.getRoom(room);
         expect(answer.status).toBe(404);
         expect(answer.body).toMatchObject({ code: expect.any(String), message: expect.any(String) });
       }
       const first = await stage.joinAsMember(room, "ann");
-      expect((await first.waitForWelcome()).seq, "whoever comes is the first").toBe(1);
+      expect((await first.waitForWelcome()).seq, "the next user is the first").toBe(1);
     });
 
     it("[H] GET of a room returns its summary", async () => {
@@ -105,7 +105,7 @@ export function describeRequests(stage: PlatformStage): void {
           await stage.mintToken({ sub: "h", role: "host", rooms: ["main/other"] }),
           [401, 403],
         ],
-        ["nobody", undefined, [401]],
+        ["no token", undefined, [401]],
         ["garbage", "garbage", [401]],
       ];
       for (const [who, token, statuses] of refused) {
@@ -163,11 +163,11 @@ export function describeRequests(stage: PlatformStage): void {
 
     it("[A4] a refused POST to a room that was never opened leaves nothing behind", async () => {
       const room = stage.makeRoomName("unopened");
-      const stranger = await stage.mintToken({ sub: "ann" });
+      const player = await stage.mintToken({ sub: "ann" });
       expect(
-        (await stage.postAction(room, { id: "x", f: "chat", a: "say", d: { text: "x" } }, stranger)).status,
+        (await stage.postAction(room, { id: "x", f: "chat", a: "say", d: { text: "x" } }, player)).status,
       ).toBe(403);
-      expect(stage.countRestores(room), "and wakes nobody").toBe(0);
+      expect(stage.countRestores(room), "and wakes no room").toBe(0);
       expect((await stage.getRoom(room)).status).toBe(404);
     });
 

@@ -6,7 +6,7 @@ import type { Frame, Welcome } from "./wire";
 
 /** A client that was away gets exactly what it missed, in order, or a fresh snapshot. */
 export function describeResuming(stage: PlatformStage): void {
-  /** A room with a story: single events, and frames of several. */
+  /** A room with a history: single events, and frames of several. */
   async function makeRoomWithHistory(): Promise<{
     room: string;
     ann: PartyClient;
@@ -21,7 +21,7 @@ export function describeResuming(stage: PlatformStage): void {
         Array.from({ length: 12 }, (_, line) => ann.expectEvent(ann.say(`together ${round} ${line}`))),
       );
     }
-    // Another tab of the same user: its coming is no event, so that the story stands still while it is resumed.
+    // Another tab of the same user: its coming is no event, so that the history stands still while it is resumed.
     return { room, ann, token: await stage.mintToken({ sub: "ann" }), epoch: String(ann.epoch) };
   }
 
@@ -52,7 +52,7 @@ export function describeResuming(stage: PlatformStage): void {
         const missed = Array.from({ length: newest - since }, (_, index) => all.get(since + 1 + index));
         expect(client.events, `since ${since}`).toEqual(missed);
         expect(client.violations).toEqual([]);
-        // Cut off, not closed: this story is not about how a room says goodbye to fifty tabs of one user.
+        // Cut off, not closed: this test is not about closing fifty tabs of one user.
         client.socket.terminate();
       }
     });

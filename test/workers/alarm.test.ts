@@ -12,7 +12,7 @@ const { idleMs, leaveGraceMs } = read.config.room;
 
 const readAlarm = (room: string) => runInRoom(room, ({ storage }) => storage.getAlarm());
 const fireAlarm = (room: string) => runDurableObjectAlarm(objectOf(room));
-/** A second time for the same alarm, as a platform does that saw the first one fail. */
+/** Runs the same alarm a second time, as a platform does after a failure. */
 const fireAlarmAgain = (room: string) => runInDurableObject(objectOf(room), (instance) => instance.alarm?.());
 
 // Tests and rooms share one clock here; the timers stay real.
@@ -27,7 +27,7 @@ const failing = () => {
   throw new Error("It fails.");
 };
 
-/** Two who are in a room, one of whom has just gone: the room knows, and waits for the grace. */
+/** A room of two, one of whom has just gone: the room waits for the grace. */
 async function openDesertedRoom() {
   const room = makeRoomName();
   const ann = await SocketClient.join(room, { name: "Ann" });

@@ -232,7 +232,7 @@ describe("a ban in a room", () => {
       { writes: [write] },
     );
     const { forwardSocket } = await import("../../src/edge/forward");
-    const hello = {
+    const ticket = {
       conn: "c".repeat(16),
       user: "eve",
       name: "Eve",
@@ -241,7 +241,7 @@ describe("a ban in a room", () => {
       expiresAt: Date.now() + 60_000,
       tab: "t".repeat(16),
     };
-    const { webSocket } = await objectOf(room).fetch(forwardSocket("main", room, hello));
+    const { webSocket } = await objectOf(room).fetch(forwardSocket("main", room, ticket));
     if (!webSocket) throw new Error("not a socket");
     expect(await new SocketClient(webSocket).waitForBye()).toMatchObject({ code: 4403 });
   });
@@ -260,7 +260,7 @@ describe("a ban that was lifted", () => {
       );
     for (const one of [set, lift, set]) await write(one);
     expect(await (await joinRoom(room, "lena")).waitForWelcome()).toMatchObject({ t: "welcome" });
-    // Nor where the end was heard of first.
+    // Nor where the end arrived first.
     for (const one of [lift, set]) await write({ ...one, user: "mara" });
     expect(await (await joinRoom(room, "mara")).waitForWelcome()).toMatchObject({ t: "welcome" });
     await write({ ...set, at: 30 });
@@ -329,7 +329,7 @@ function presenceOf(user: string, at: number) {
 }
 
 describe("the address of a banned guest", () => {
-  // The pool's own worker has the limits of addresses off, since nobody tells it one.
+  // The pool's own worker has the limits of addresses off, since its requests have none.
   const limited = { ...env, GUEST_LIMIT: "60/900" } as unknown as CloudflareEnv;
   const { worker } = serve({ kinds: [main] });
   const ask = (path: string, address: string, init: RequestInit = {}) =>
@@ -382,7 +382,7 @@ describe("the address of a banned guest", () => {
       expect(Number(refused.body.retryAfterMs)).toBeGreaterThan(800_000);
       expect((await opened("192.0.2.10")).status).toBe(200);
       const stays = await joins(address, room, String(friend.body.token));
-      expect(await stays.waitForWelcome(), "who was a guest already still is").toMatchObject({
+      expect(await stays.waitForWelcome(), "an existing guest still gets in").toMatchObject({
         t: "welcome",
       });
     },
@@ -414,7 +414,7 @@ describe("the address of a banned guest", () => {
     expect(frames.some((text) => /\\"user\\":\\"guest-[^}]*\\"from\\":\\"[\w-]{16}\\"/.test(text))).toBe(
       true,
     );
-    expect(JSON.stringify(hanna.events), "and is nobody's to know").not.toContain("from");
+    expect(JSON.stringify(hanna.events), "and is in no event").not.toContain("from");
   });
 });
 
@@ -423,9 +423,9 @@ describe("a worker without the bindings", () => {
     const bare = { ...env, USERS: undefined } as unknown as CloudflareEnv;
     const { worker } = serve({ kinds: [main] });
     const headers = { Authorization: `Bearer ${admin}` };
-    const asked = await worker.fetch(new Request("http://tallyroom/v1/bans", { headers }), bare);
-    expect(asked.status).toBe(503);
-    expect(await asked.json()).toMatchObject({
+    const answer = await worker.fetch(new Request("http://tallyroom/v1/bans", { headers }), bare);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({
       code: "unavailable",
       message: expect.stringContaining("USERS"),
     });
@@ -474,7 +474,7 @@ describe("calls between platforms", () => {
     expect(await readSignedBody(request, { current: env.BATCH_SECRET }, Date.now())).toMatchObject({
       status: 401,
     });
-    expect(isRead, "nobody has us read who does not know how we sign").toBe(false);
+    expect(isRead, "an unsigned body is not read").toBe(false);
   });
 
   it("[S3] [D5] a call repeated after a newer one changes nothing: a lifted ban stays lifted", async () => {
@@ -506,9 +506,9 @@ describe("calls between platforms", () => {
     expect(await isBanned()).toBe(false);
     expect((await bans()).status).toBe(200);
     expect(await isBanned(), "replayed").toBe(false);
-    const anew = await call(false, now + 20);
-    await anew();
-    expect(await isBanned(), "banned anew").toBe(true);
+    const again = await call(false, now + 20);
+    await again();
+    expect(await isBanned(), "banned again").toBe(true);
     await lifts();
     expect(await isBanned(), "an older end").toBe(true);
     await env.DB.prepare("delete from bans").run();

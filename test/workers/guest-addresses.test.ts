@@ -5,7 +5,7 @@ import type { CloudflareEnv } from "../../src/platforms/cloudflare";
 import { serve } from "../../src/worker/serve";
 import { makeRoomName, mintToken, SocketClient } from "./socket-client";
 
-// The pool's own worker has the limits of addresses off, since nobody tells it one.
+// The pool's own worker has the limits of addresses off, since its requests have none.
 const limited = { ...env, GUEST_LIMIT: "60/900" } as unknown as CloudflareEnv;
 const { worker } = serve({ kinds: [main] });
 
@@ -33,7 +33,7 @@ async function stockpiled(address: string): Promise<string> {
 
 const host = (room: string) => mintToken({ user: "hanna", role: "host", rooms: [`main/${room}`] });
 
-/** A room with its host and a guest of this address; answers what the guest is called. */
+/** A room with its host and a guest of this address; returns the guest's id. */
 async function withTroll(room: string, address: string) {
   const hanna = await join(room, "192.0.2.99", { token: await host(room) });
   await hanna.waitForWelcome();

@@ -6,7 +6,7 @@ import { createBoardRegistry } from "../../src/services/boards/store/board-regis
 import { createApp } from "../../src/worker/app";
 import { CountedDatabase } from "./boards/database";
 
-/** A worker of its own, whose database fails or hangs when it is told to. */
+/** A worker of its own, whose database fails or hangs on demand. */
 function openWorker() {
   const counted = new CountedDatabase();
   let how: "well" | "fails" | "hangs" = "well";
@@ -59,7 +59,7 @@ function parseSamples(text: string): Map<string, number> {
       if (!sample) throw new Error(`That is no sample: ${line}`);
       expect(sample[1]).toBe(family);
       const key = `${sample[1]}${sample[2] ?? ""}`;
-      expect(found.has(key), `${key} is told once`).toBe(false);
+      expect(found.has(key), `${key} is there once`).toBe(false);
       found.set(key, Number(sample[3]));
     }
   }

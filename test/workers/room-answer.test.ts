@@ -4,12 +4,12 @@ import { SocketClient } from "./socket-client";
 
 const ROOM = "http://room/parties/main/stuck";
 const stuck = () => {
-  const asked: Request[] = [];
+  const requests: Request[] = [];
   const fetch = (request: Request) => {
-    asked.push(request);
+    requests.push(request);
     return new Promise<Response>(() => undefined);
   };
-  return { asked, fetch };
+  return { requests, fetch };
 };
 
 describe("a room that gives no answer", () => {
@@ -24,7 +24,7 @@ describe("a room that gives no answer", () => {
       message: expect.stringContaining("send it again as it was"),
       retryAfterMs: 5_000,
     });
-    expect(room.asked[0]?.signal.aborted).toBe(true);
+    expect(room.requests[0]?.signal.aborted).toBe(true);
     quiet.mockRestore();
   });
 

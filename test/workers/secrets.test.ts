@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { makeRoomName, mintToken, readAttachments, readStored, SocketClient } from "./socket-client";
 
-/** What a thief of the storage must not find: whoever has one of these is somebody else. */
+/** Secrets that must not be in storage: each would give a thief another user's identity. */
 const secrets = (...tokens: string[]) => [
   env.AUTH_SECRET,
   ...tokens.flatMap((text) => [text, String(text.split(".")[2])]),
@@ -47,7 +47,7 @@ describe("what outlives a room's sleep", () => {
   });
 });
 
-/** The runtime tells a size only of what is too large. The two bytes are the version that stands before any value. */
+/** The runtime reports a size only for values that are too large. The two bytes are the version that stands before any value. */
 function attachmentBytes(value: unknown): number {
   const tooLarge = "x".repeat(20_000);
   return 2 + readRejectedSize([value, tooLarge]) - readRejectedSize([tooLarge]);
@@ -57,8 +57,8 @@ function readRejectedSize(value: unknown): number {
   try {
     new WebSocketPair()[1].serializeAttachment(value);
   } catch (error) {
-    const told = /was (\d+) bytes/.exec(String(error))?.[1];
-    if (told !== undefined) return Number(told);
+    const size = /was (\d+) bytes/.exec(String(error))?.[1];
+    if (size !== undefined) return Number(size);
     throw error;
   }
   throw new Error("The runtime takes larger attachments than it did.");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeRoomName, mintToken, readStored, requestRoom, SocketClient } from "./socket-client";
 
-/** As whoever may do most, so that the room itself is asked and not the edge alone. */
+/** As an admin, so that requests reach the room itself and not the edge alone. */
 async function adminRequest(method: string, body?: string): Promise<RequestInit> {
   const authorization = `Bearer ${await mintToken({ user: "root", role: "admin" })}`;
   return { method, headers: { authorization }, ...(body === undefined ? {} : { body }) };
@@ -36,10 +36,10 @@ describe("a room that does not exist", () => {
 
   it("[A4] a refused socket does not create the room", async () => {
     const room = makeRoomName();
-    const stranger = await SocketClient.join(room, {
+    const refused = await SocketClient.join(room, {
       token: await mintToken({ user: "ann", rooms: ["main/other"] }),
     });
-    expect(await stranger.waitForBye()).toMatchObject({ code: 4403 });
+    expect(await refused.waitForBye()).toMatchObject({ code: 4403 });
     expect(await readStored(room)).toEqual({});
   });
 });

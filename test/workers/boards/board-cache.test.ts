@@ -34,9 +34,9 @@ function openProcess(
   let now = AT;
   const shared = new PlatformCache(api ?? (() => caches.default), () => now);
   if (deployment) shared.configure({ batchSecret: deployment });
-  const news = new Invalidations();
+  const invalidations = new Invalidations();
   const cache = new BoardCache(kind, bounds, {
-    invalidations: news,
+    invalidations,
     breaker: new CircuitBreaker(),
     platformCache: shared,
   });
@@ -50,10 +50,10 @@ function openProcess(
     cache,
     database,
     shared,
-    news: (at = now) => news.invalidate("main", at),
-    async ask({ now: at = now, ...asked }: CacheQuestion = {}) {
+    invalidate: (at = now) => invalidations.invalidate("main", at),
+    async ask({ now: at = now, ...question }: CacheQuestion = {}) {
       now = at;
-      const told = await cache.get(
+      const answer = await cache.get(
         {
           board: "main",
           key: "k",
@@ -63,13 +63,13 @@ function openProcess(
             return database.answer();
           },
           keepAlive: (work) => after.push(work),
-          ...asked,
+          ...question,
         },
         at,
       );
-      return [told.status, told.value?.points ?? null, at - told.readAt];
+      return [answer.status, answer.value?.points ?? null, at - answer.readAt];
     },
-    /** What goes on after the answers is over. */
+    /** Waits for work that goes on after the answers. */
     async settled() {
       for (let done = -1; done < after.length; ) {
         done = after.length;
@@ -89,7 +89,7 @@ describe("answers in memory", () => {
     const one = openProcess();
     const all = await Promise.all(Array.from({ length: 1_000 }, () => one.ask()));
     expect(one.database.calls).toBe(1);
-    expect(all.filter(([told]) => told === "coalesced")).toHaveLength(999);
+    expect(all.filter(([status]) => status === "coalesced")).toHaveLength(999);
     expect(await one.ask()).toEqual(["hit", 1, 0]);
   });
 
@@ -113,7 +113,7 @@ describe("answers in memory", () => {
       });
     const early = one.ask();
     await vi.waitFor(() => expect(one.database.calls).toBe(1));
-    one.news();
+    one.invalidate();
     const landEarly = land;
     const late = one.ask();
     await vi.waitFor(() => expect(one.database.calls).toBe(2));
@@ -121,7 +121,7 @@ describe("answers in memory", () => {
     expect(await late).toEqual(["miss", 2, 0]);
     landEarly(makeStanding(1));
     expect(await early).toEqual(["miss", 1, 0]);
-    // What was asked earlier and landed later does not replace it.
+    // An earlier query that answers later does not replace it.
     expect(await one.ask()).toEqual(["hit", 2, 0]);
   });
 
@@ -149,13 +149,13 @@ describe("answers in memory", () => {
   });
 
   it("the cache handles invalidations of any number of boards: a forgotten board counts as old", () => {
-    const news = new Invalidations();
-    const before = news.nextGeneration();
-    news.invalidate("first", AT);
-    for (let at = 0; at < 10_000; at += 1) news.invalidate(`board ${at}`, AT);
-    expect(news.generationOf("first")).toBeGreaterThan(before);
-    expect(news.invalidatedAt("first")).toBe(AT);
-    expect(news.nextGeneration()).toBeGreaterThan(news.generationOf("board 9999"));
+    const invalidations = new Invalidations();
+    const before = invalidations.nextGeneration();
+    invalidations.invalidate("first", AT);
+    for (let at = 0; at < 10_000; at += 1) invalidations.invalidate(`board ${at}`, AT);
+    expect(invalidations.generationOf("first")).toBeGreaterThan(before);
+    expect(invalidations.invalidatedAt("first")).toBe(AT);
+    expect(invalidations.nextGeneration()).toBeGreaterThan(invalidations.generationOf("board 9999"));
   });
 });
 
@@ -184,12 +184,12 @@ describe("while the database is away", () => {
     one.database.answer = () => new Promise(() => {});
     const startedAt = performance.now();
     const waited = () => performance.now() - startedAt;
-    const [held, absent] = await Promise.all([
-      one.ask({ now: AT + 60_000 }).then((told) => [...told, waited()]),
+    const [cached, absent] = await Promise.all([
+      one.ask({ now: AT + 60_000 }).then((answer) => [...answer, waited()]),
       one.ask({ key: "never read", now: AT + 60_000 }).catch((error) => [String(error), waited()]),
     ]);
-    expect(held).toMatchObject(["stale", 1, 60_000, expect.any(Number)]);
-    expect(Number(held[3])).toBeLessThan(2_500);
+    expect(cached).toMatchObject(["stale", 1, 60_000, expect.any(Number)]);
+    expect(Number(cached[3])).toBeLessThan(2_500);
     expect(absent[0]).toContain("no answer within 5000 ms");
     expect(Number(absent[1])).toBeLessThan(6_500);
     const later = performance.now();
@@ -208,7 +208,7 @@ describe("a request that may not query the database", () => {
     const both = await Promise.allSettled([one.ask({ admit: refuse }), one.ask()]);
     expect(both.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
     expect(one.database.calls).toBe(1);
-    // What is held needs nobody's leave, nor does what is fetched ahead of time.
+    // A cached answer needs no permission, nor does a fetch ahead of time.
     expect(await one.ask({ admit: refuse, now: AT + 40_000 })).toEqual(["hit", 1, 40_000]);
     await one.settled();
     expect(one.database.calls).toBe(2);
@@ -250,7 +250,7 @@ describe("two processes and the platform's cache", () => {
     const { a, b } = pair();
     await a.ask();
     await a.settled();
-    b.news(AT + 1_000);
+    b.invalidate(AT + 1_000);
     b.database.points = 2;
     expect(await b.ask({ now: AT + 1_000 })).toEqual(["miss", 2, 0]);
     await b.settled();

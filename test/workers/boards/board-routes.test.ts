@@ -21,14 +21,14 @@ afterEach(() => {
 function openBoardApp() {
   const board = `board-${boards}`;
   const declared = { [board]: { combine: "sum", periods: ["all", "day", "week", "season"] } } as const;
-  const book = createBoardRegistry([{ name: "main", boards: declared }]);
+  const registry = createBoardRegistry([{ name: "main", boards: declared }]);
   const counted = new CountedDatabase();
   const room = new ScoringRoom(declared);
   /** Reads of each rule that one address may have. */
   const left = { read: Number.POSITIVE_INFINITY, readMiss: Number.POSITIVE_INFINITY, live: 0 };
   const app = new Hono().route(
     "/v1/boards",
-    boardRoutes(book, async (_, __, rule) => {
+    boardRoutes(registry, async (_, __, rule) => {
       left[rule] -= 1;
       return left[rule] < 0 ? rejectHttp(429, "rate_limited", `Too many (${rule}).`) : undefined;
     }),
@@ -49,7 +49,7 @@ function openBoardApp() {
     async award(user: string, points: number) {
       const batch = room.nextBatch([entry(board, user, points, { firstAt: Date.now(), lastAt: Date.now() })]);
       await room.send(batch, Date.now());
-      await invalidateFedBoards(book, batch);
+      await invalidateFedBoards(registry, batch);
     },
   };
 }
@@ -98,8 +98,8 @@ describe("GET /v1/boards/<board>", () => {
       expect(readCacheStatus(await get(`${board}?limit=${limit}`))).toBe("tallyroom; hit");
     expect(counted.callCount).toBe(1);
     await award("ann", 1);
-    const anew = await get(board);
-    expect([readCacheStatus(anew), await anew.json()]).toMatchObject([
+    const fresh = await get(board);
+    expect([readCacheStatus(fresh), await fresh.json()]).toMatchObject([
       "tallyroom; fwd=miss",
       { entries: [{ user: "ann", points: 6 }] },
     ]);
@@ -138,7 +138,7 @@ describe("GET /v1/boards/<board>", () => {
           const response = await get(paths[(reader + at) % paths.length] ?? board);
           if (response.headers.get("Cache-Status")?.startsWith("tallyroom; hit")) hits += 1;
           await response.arrayBuffer();
-          // Nobody but the readers would come to their turn.
+          // Otherwise only the readers would run.
           if (at % 5 === 0) await pause(1);
         }
       }),
@@ -204,7 +204,7 @@ describe("GET /v1/boards/<board>", () => {
     vi.setSystemTime(AT + 29_999);
     expect((await get(board)).headers.get("Age")).toBe("29");
     expect(counted.callCount).toBe(1);
-    // Applied elsewhere: nothing here is told.
+    // Applied elsewhere: this process gets no invalidation.
     await room.apply([entry(board, "ann", 1)]);
     vi.setSystemTime(AT + 30_000);
     expect((await get(board)).headers.get("Age")).toBe("30");

@@ -299,9 +299,9 @@ describe("[Z8] a correction with an id", () => {
         };
       },
     });
-    const door = { admin: async () => ({ ok: true, user: "ada" }) } as unknown as ReturnType<GatewayOf>;
+    const gateway = { admin: async () => ({ ok: true, user: "ada" }) } as unknown as ReturnType<GatewayOf>;
     const app = correctionRoutes(
-      () => door,
+      () => gateway,
       createBoardRegistry([{ name: "main", boards: { main: board } }]),
     );
     const post = async (body: object) => {
@@ -309,9 +309,9 @@ describe("[Z8] a correction with an id", () => {
       const response = await app.request("/", init, { ...env, DB: losing });
       return { status: response.status, body: await response.json<{ message: string }>() };
     };
-    const told = await post(add("main", "lost"));
-    expect(told).toMatchObject({ status: 503, body: { code: "unavailable", retryAfterMs: 5_000 } });
-    expect(told.body.message).toMatch(
+    const answer = await post(add("main", "lost"));
+    expect(answer).toMatchObject({ status: 503, body: { code: "unavailable", retryAfterMs: 5_000 } });
+    expect(answer.body.message).toMatch(
       /may have been made, or not. Send the same request again, under the same id/,
     );
     const { id: _, ...without } = add("main", "none");

@@ -39,7 +39,7 @@ function formatRow(what: string, { calls, statements, read, written }: Figures):
   return what.padEnd(36) + cells.join("");
 }
 
-/** What the worker's own rooms ask of the database, from here on. */
+/** The calls that the worker's own rooms make to the database, from here on. */
 function countRooms(): Figures {
   const figures = { calls: 0, statements: 0, read: 0, written: 0 };
   const batch = env.DB.batch.bind(env.DB);
@@ -63,12 +63,12 @@ async function playGame(awards: number, players: number): Promise<Figures> {
   const room = makeRoomName();
   const users = Array.from({ length: players }, (_, n) => `${room}-${n}`);
   const join = async (user: string, claims: Partial<TokenClaims> = {}) => {
-    const visitor = await SocketClient.join(room, {
+    const client = await SocketClient.join(room, {
       token: await mintToken({ user, ...claims }),
       _pk: crypto.randomUUID(),
     });
-    await visitor.waitForWelcome();
-    return visitor;
+    await client.waitForWelcome();
+    return client;
   };
   await Promise.all(users.map((user) => join(user)));
   const hosts = await Promise.all(
@@ -78,11 +78,12 @@ async function playGame(awards: number, players: number): Promise<Figures> {
   for (let n = 0; n < awards; n += 1) {
     vi.setSystemTime(from + Math.floor((n * 4_900) / awards));
     hosts[n % 40]?.do(`${n}`, "scores", "award", { user: users[n % players], points: 1 });
-    // Each at its time: what was said is heard before the clock goes on.
+    // Each at its time: the room handles every message before the clock goes on.
     if (n % 10 === 9) await scheduler.wait(0);
   }
-  const told = () => hosts[0]?.events.filter(({ n, by }) => n === "scored" && by?.startsWith("host-")).length;
-  await vi.waitFor(() => expect(told()).toBe(awards), { timeout: 60_000 });
+  const countScored = () =>
+    hosts[0]?.events.filter(({ n, by }) => n === "scored" && by?.startsWith("host-")).length;
+  await vi.waitFor(() => expect(countScored()).toBe(awards), { timeout: 60_000 });
   const figures = countRooms();
   vi.setSystemTime(Date.now() + 5_000);
   expect(await runDurableObjectAlarm(objectOf(room))).toBe(true);
@@ -129,7 +130,7 @@ describe("what a batch costs", () => {
   });
 
   it("[K1] 1,000 awards to 100 players within 5 s make the calls of one award, and a hundredth of the writes of single awards", async () => {
-    // Ahead of the runtime's own clock: alarms ring when they are told to.
+    // Ahead of the runtime's own clock: the test runs the alarms.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
     const one = await playGame(1, 1);
     const thousand = await playGame(1_000, 100);

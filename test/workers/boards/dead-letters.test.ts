@@ -24,7 +24,7 @@ const many = (board: string, count: number) =>
 
 describe("[B7] a dead letter", () => {
   const boards = { mended: { combine: "sum" } } as const;
-  const book = createBoardRegistry([{ name: "main", boards }]);
+  const registry = createBoardRegistry([{ name: "main", boards }]);
   const idOf = async (room: string) =>
     (await env.DB.prepare("select id from set_aside where room = ?1").bind(room).first<number>("id")) ?? 0;
   const points = async () =>
@@ -34,12 +34,17 @@ describe("[B7] a dead letter", () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("mended", "ann", 1), { ...entry("mended", "bob", 1), points: 2.5 }]);
     const id = await idOf(room.room);
-    const asItIs = await applyDeadLetter(env.DB, book, id, undefined, AT);
+    const asItIs = await applyDeadLetter(env.DB, registry, id, undefined, AT);
     expect(asItIs).toMatchObject({ ok: false, why: "refused", message: expect.stringContaining("points") });
-    const mended = entry("mended", "bob", 2);
-    const results = await Promise.all([1, 2, 3].map(() => applyDeadLetter(env.DB, book, id, mended, AT)));
+    const corrected = entry("mended", "bob", 2);
+    const results = await Promise.all(
+      [1, 2, 3].map(() => applyDeadLetter(env.DB, registry, id, corrected, AT)),
+    );
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
-    expect(await applyDeadLetter(env.DB, book, id, mended, AT)).toMatchObject({ ok: false, why: "applied" });
+    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT)).toMatchObject({
+      ok: false,
+      why: "applied",
+    });
     expect(await points()).toEqual({ ann: 1, bob: 2 });
     expect(await findWrongSpans()).toEqual([]);
   });
@@ -48,17 +53,20 @@ describe("[B7] a dead letter", () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("other", "eve", 5)]);
     const id = await idOf(room.room);
-    expect(await applyDeadLetter(env.DB, book, id, undefined, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, registry, id, undefined, AT)).toMatchObject({
       ok: false,
       why: "refused",
     });
     await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null)").run();
-    const mended = entry("mended", "eve", 5);
-    expect(await applyDeadLetter(env.DB, book, id, mended, AT)).toMatchObject({ ok: false, why: "refused" });
+    const corrected = entry("mended", "eve", 5);
+    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT)).toMatchObject({
+      ok: false,
+      why: "refused",
+    });
     await env.DB.prepare("delete from bans where user = 'eve'").run();
-    expect(await applyDeadLetter(env.DB, book, id, mended, AT)).toMatchObject({ ok: true });
+    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT)).toMatchObject({ ok: true });
     expect(await points()).toMatchObject({ eve: 5 });
-    expect(await applyDeadLetter(env.DB, book, 999_999, undefined, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, registry, 999_999, undefined, AT)).toMatchObject({
       ok: false,
       why: "unknown",
     });

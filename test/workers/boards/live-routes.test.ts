@@ -66,14 +66,14 @@ it("[V1] an undeclared board is 404, queries the database once, and reaches no o
 it("[V1] pages of other origins may open streams as they may read boards", async () => {
   const { get } = worker({ ALLOWED_ORIGINS: "https://show.example.org" });
   const origins = ["https://show.example.org", "https://other.example.org"];
-  const told = await Promise.all(
+  const answers = await Promise.all(
     origins.map(async (origin) => {
       const response = await get("/v1/boards/main/live", { Origin: origin });
       await response.body?.cancel();
       return [response.status, response.headers.get("Access-Control-Allow-Origin")];
     }),
   );
-  expect(told).toEqual([
+  expect(answers).toEqual([
     [200, "https://show.example.org"],
     [200, null],
   ]);

@@ -8,7 +8,7 @@ import { readPage, readStanding } from "../../../src/services/boards/store/read-
 import { sweepBoards } from "../../../src/services/boards/store/retention";
 import { AT, entry } from "./database";
 
-/** Everything that is asked of D1, and how SQLite would go about each. */
+/** Every statement for D1, and SQLite's plan for it. */
 class ExplainingDatabase {
   readonly plans: { sql: string; steps: string[] }[] = [];
   readonly db: D1Database = new Proxy(env.DB, {
@@ -45,7 +45,7 @@ class ExplainingDatabase {
 
   async #explain(statement: D1PreparedStatement): Promise<void> {
     const known = this.#bound.get(statement);
-    if (!known) throw new Error("A statement that nobody prepared here.");
+    if (!known) throw new Error("A statement that was not prepared here.");
     const { results } = await env.DB.prepare(`explain query plan ${known.sql}`)
       .bind(...known.given)
       .all<{ detail: string }>();
@@ -64,7 +64,7 @@ class ExplainingDatabase {
 }
 const originals = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
 
-const book = createBoardRegistry([
+const registry = createBoardRegistry([
   {
     name: "main",
     boards: { main: { combine: "sum", periods: ["all", "day", "week", "season"], maxPerDay: 1_000 } },
@@ -83,7 +83,7 @@ const SCORES = ["scores", "s", "old", "counted"];
 const BIG = [...SCORES, "spans", "x", "span", "before", "after", "players", "receipts", "bans"];
 
 beforeAll(async () => {
-  await applyBatch(env.DB, book, batch(1), AT);
+  await applyBatch(env.DB, registry, batch(1), AT);
 });
 
 describe("the query plan in D1", () => {
@@ -104,7 +104,7 @@ describe("the query plan in D1", () => {
 
   it("a batch scans no table, and finds the few spans that need work by their partial indexes", async () => {
     const { db, ...explained } = openExplained();
-    await applyBatch(db, book, batch(2), AT);
+    await applyBatch(db, registry, batch(2), AT);
     expect(explained.count()).toBeGreaterThanOrEqual(13);
     expect(explained.scans(...BIG, "b")).toEqual([]);
     expect(explained.steps().match(/ spans USING INDEX spans_too_(full|empty) \(ranking=\?/g)).toHaveLength(

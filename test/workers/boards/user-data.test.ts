@@ -7,7 +7,7 @@ import { AT, entry, findWrongSpans, readRanking, ScoringRoom } from "./database"
 
 const users = async (board: string, period = "all") =>
   (await readRanking(board, period)).map(({ user }) => user);
-/** The tables in which a word stands, in any cell: where somebody's id or name would be found. */
+/** The tables with a word in any cell: where a user's id or name would be found. */
 async function findTablesWith(word: string): Promise<string[]> {
   const { results } = await env.DB.prepare(
     "select name from sqlite_master where type = 'table' and name not like 'sqlite_%' and name not like '_cf_%' and name <> 'd1_migrations'",
@@ -60,7 +60,7 @@ describe("[Z6] an erased person", () => {
 
   it("no span of a large board begins with an erased user", async () => {
     const room = new ScoringRoom({ wide: { combine: "sum", feeds: "kind" } });
-    // Half of them equal to the last column, so that who begins a span is told by the user id alone.
+    // Half of them equal to the last column, so that only the user id decides who begins a span.
     await room.apply(
       Array.from({ length: 4_000 }, (_, at) => entry("wide", `w${at}`, at % 2 ? 7 : at + 1, { seq: at % 3 })),
     );
@@ -97,7 +97,7 @@ describe("[Z6] an erased person", () => {
       points: 4,
       name: "Yan",
     });
-    // What began before goes on being kept out.
+    // Points from before stay out.
     await room.apply([entry("many", "yan", 100, { lastAt: AT + 2, firstAt: AT + 2 })]);
     expect((await readRanking("many")).find(({ user }) => user === "yan")?.points).toBe(4);
   });
@@ -132,10 +132,10 @@ describe("[Z5] the data of a person", () => {
     await callApi("/v1/bans/vera", { method: "PUT", body: { reason: "spam", untilMs: Date.now() + 60_000 } });
     const body = { board: "main", periods: ["all"], user: "vera", add: 2, reason: "owed" };
     await callApi("/v1/corrections", { method: "POST", body });
-    const told = await callApi("/v1/users/vera");
-    expect(told.status).toBe(200);
-    expect(told.headers.get("Cache-Control")).toBe("no-store");
-    expect(told.body).toMatchObject({
+    const answer = await callApi("/v1/users/vera");
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("Cache-Control")).toBe("no-store");
+    expect(answer.body).toMatchObject({
       user: "vera",
       name: "Vera",
       scores: [
@@ -149,7 +149,7 @@ describe("[Z5] the data of a person", () => {
       corrections: [{ board: "main", before: 5, after: 7, reason: "owed" }],
       did: { bans: [], corrections: [] },
     });
-    expect((await callApi("/v1/users/vera", { as: "player", user: "vera" })).body).toEqual(told.body);
+    expect((await callApi("/v1/users/vera", { as: "player", user: "vera" })).body).toEqual(answer.body);
     expect((await callApi("/v1/users/ada")).body).toMatchObject({
       scores: [],
       did: { bans: [{ scope: "everywhere" }], corrections: [{ board: "main", period: "all" }] },
@@ -162,7 +162,7 @@ describe("[Z5] the data of a person", () => {
       expect((await callApi("/v1/users/vera", how)).status).toBe(how.as ? 403 : 401);
       expect((await callApi("/v1/users/vera", { ...how, method: "DELETE" })).status).toBe(how.as ? 403 : 401);
     }
-    // Nobody erases themselves: who asks for it is the operator's to know.
+    // Users do not erase themselves: an operator decides.
     expect((await callApi("/v1/users/vera", { as: "player", user: "vera", method: "DELETE" })).status).toBe(
       403,
     );
