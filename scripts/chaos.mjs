@@ -1,21 +1,21 @@
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 
-const USAGE = `npm run chaos -- [--minutes M] [--platform cloudflare|partykit] [--seed S] [--players N] [--people N] [--awards N] [--blows N]
+const USAGE = `npm run chaos -- [--minutes M] [--platform cloudflare|partykit] [--seed S] [--players N] [--clients N] [--awards N] [--faults N]
   points are given out while servers are killed, stalled, restarted, cut off and out of disk; then everybody's three totals have to be one
-  --minutes M   goes on for so long; without it, until --awards and --blows are reached
+  --minutes M   goes on for so long; without it, until --awards and --faults are reached
   --platform P  on one of the two; on both, one after the other, if absent
   --seed S      the choices of an earlier run; fresh ones if absent
   --players N   who get points (200)
-  --people N    who are there all the time with our own client (12)
+  --clients N   our own clients, connected all the time (12)
   --awards N    at least so many (20000; with --minutes, 1)
-  --blows N     at least so many (30)`;
+  --faults N    at least so many (30)`;
 
 const platforms = ["cloudflare", "partykit"];
 const options = readOptions();
-const { minutes, platform, seed, players = 200, people = 12, blows = 30 } = options;
+const { minutes, platform, seed, players = 200, clients = 12, faults = 30 } = options;
 const { awards = minutes === undefined ? 20_000 : 1 } = options;
-const plan = { minutes, platform, seed, players, people, awards, blows };
+const plan = { minutes, platform, seed, players, clients, awards, faults };
 const { status } = spawnSync(
   "npx",
   ["vitest", "run", "--project", "platforms", "test/platforms/chaos.test.ts", "--disable-console-intercept"],
@@ -23,7 +23,7 @@ const { status } = spawnSync(
 );
 process.exitCode = status ?? 1;
 
-/** @returns {{ platform?: string } & Partial<Record<"minutes" | "seed" | "players" | "people" | "awards" | "blows", number>>} */
+/** @returns {{ platform?: string } & Partial<Record<"minutes" | "seed" | "players" | "clients" | "awards" | "faults", number>>} */
 function readOptions() {
   const text = { type: /** @type {const} */ ("string") };
   try {
@@ -33,9 +33,9 @@ function readOptions() {
         platform: text,
         seed: text,
         players: text,
-        people: text,
+        clients: text,
         awards: text,
-        blows: text,
+        faults: text,
         help: { type: "boolean" },
       },
     });

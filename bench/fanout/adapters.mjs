@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 /**
  * @typedef {import("./crowd.mjs").BenchClient} Person
  *
- * @typedef {object} Dialect
+ * @typedef {object} Adapter
  * @property {(room: string, person: Person) => string} path
  * @property {(person: Person) => void} opened
  * @property {(person: Person, buffer: Buffer, start: number, length: number) => boolean} head
@@ -16,7 +16,7 @@ import { randomBytes } from "node:crypto";
 
 const byte = (/** @type {string} */ character) => character.charCodeAt(0);
 
-/** One message, one delivery; it comes back as it was sent. @type {Dialect} */
+/** One message, one delivery; it comes back as it was sent. @type {Adapter} */
 export const plainAdapter = {
   path: (room) => `/parties/main/${room}`,
   opened: (person) => person.ready(),
@@ -32,13 +32,13 @@ export const plainAdapter = {
   say: (text) => `{"text":${JSON.stringify(text)}}`,
 };
 
-/** The same at the address where partyserver finds a room of a given class. @param {string} party @returns {Dialect} */
+/** The same at the address where partyserver finds a room of a given class. @param {string} party @returns {Adapter} */
 export const partyAdapter = (party) => ({
   ...plainAdapter,
   path: (room, person) => `/parties/${party}/${room}?_pk=${tabOf(person)}`,
 });
 
-/** engine.io 4 and socket.io 5, as far as an echo room needs them. @type {Dialect} */
+/** engine.io 4 and socket.io 5, as far as an echo room needs them. @type {Adapter} */
 export const socketioAdapter = {
   path: (room) => `/socket.io/?EIO=4&transport=websocket&room=${room}`,
   opened() {},
@@ -85,7 +85,7 @@ function frameSeq(buffer, start) {
   }
 }
 
-/** Frames of numbered events. The number says how many deliveries a frame makes. @type {Dialect} */
+/** Frames of numbered events. The number says how many deliveries a frame makes. @type {Adapter} */
 export const framedAdapter = {
   ...plainAdapter,
   opened(person) {
@@ -125,7 +125,7 @@ function readFrame(person, frame) {
 /** A reader says what it has seen at least every 256 KiB; one read of 64 KiB may still come on top of this. */
 const SEEN_EVERY_BYTES = 192 * 1024;
 
-/** Tallyroom's own, as docs/protocol.md has it. @type {Dialect} */
+/** Tallyroom's own, as docs/protocol.md has it. @type {Adapter} */
 export const tallyroomAdapter = {
   ...framedAdapter,
   path: (room, person) => `/parties/main/${room}?_pk=${tabOf(person)}`,

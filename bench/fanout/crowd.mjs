@@ -43,9 +43,9 @@ export class Room {
 /** One visitor: a socket, what came over it, and for an observer whether it was all there and in order. */
 export class BenchClient {
   wire = new Wire({
-    opened: () => this.crowd.dialect.opened(this),
-    head: (buffer, start, length) => this.crowd.dialect.head(this, buffer, start, length),
-    text: (text) => this.crowd.dialect.text(this, text),
+    opened: () => this.crowd.adapter.opened(this),
+    head: (buffer, start, length) => this.crowd.adapter.head(this, buffer, start, length),
+    text: (text) => this.crowd.adapter.text(this, text),
     ended: (why) => this.#ended(why),
   });
   /** Settled while connecting. */
@@ -82,7 +82,7 @@ export class BenchClient {
     return new Promise((resolve, reject) => {
       this.ready = () => resolve(undefined);
       this.#refused = reject;
-      this.wire.connect(port, this.crowd.dialect.path(this.room.name, this));
+      this.wire.connect(port, this.crowd.adapter.path(this.room.name, this));
     });
   }
 
@@ -132,11 +132,11 @@ export class Crowd {
   /** @type {(sentAt: number) => void} */ onHeard = () => {};
 
   /**
-   * @param {import("./adapters.mjs").Dialect} dialect
+   * @param {import("./adapters.mjs").Adapter} adapter
    * @param {import("./scenarios.mjs").Scenario} scenario
    */
-  constructor(dialect, scenario) {
-    this.dialect = dialect;
+  constructor(adapter, scenario) {
+    this.adapter = adapter;
     this.scenario = scenario;
     const run = Date.now().toString(36);
     const talkEvery = scenario.people / scenario.talkers;

@@ -61,7 +61,7 @@ export class Harness {
       dataDir.remove();
       throw error;
     });
-    const crowd = new Crowd(this.subject.dialect, this.scenario);
+    const crowd = new Crowd(this.subject.adapter, this.scenario);
     this.#up = { server, crowd, dataDir };
     await crowd.connect(server.port).catch((error) => {
       throw new Error(

@@ -12,7 +12,7 @@ const TEXT_LENGTH = 100;
 const LOOK_EVERY_MS = 100;
 /** With this much undelivered the subject has lost, and sending more would only fill its memory. */
 const MAX_BACKLOG_MS = 1500;
-/** A subject that is not done by then is started anew. */
+/** A subject that is not done by then is started again. */
 const DRAIN_TIMEOUT_MS = 8000;
 
 /**
@@ -49,7 +49,7 @@ export async function sampleTalk(crowd, server, { rate, warmMs, windowMs, seed }
   const tooMuch = Math.max((offered * MAX_BACKLOG_MS) / 1000, 20 * fanout(crowd.scenario));
   const meter = openMeter(crowd);
   const lag = monitorEventLoopDelay({ resolution: 1 });
-  const breather = openThrottle();
+  const throttle = openThrottle();
   const began = performance.now();
   const latencies = recordLatencies(crowd, began + warmMs, messages.atMs.length);
   /** @type {{ at: number, backlog: number }[]} */
@@ -72,7 +72,7 @@ export async function sampleTalk(crowd, server, { rate, warmMs, windowMs, seed }
       backlogs.push({ at: now, backlog });
       gaveUp = backlog > tooMuch;
     }
-    breather.take();
+    throttle.take();
     await turn();
   }
   const last = takeReading(crowd, server);
@@ -106,7 +106,7 @@ function sendDue(crowd, talkers) {
     person.sentCount++;
     person.room.sent++;
     const head = `${talker}:${person.sentCount}:${performance.now().toFixed(3)}:`;
-    const frame = frameOf(crowd.dialect.say(head.padEnd(TEXT_LENGTH, "x"), `${talker}-${person.sentCount}`));
+    const frame = frameOf(crowd.adapter.say(head.padEnd(TEXT_LENGTH, "x"), `${talker}-${person.sentCount}`));
     const frames = speaking.get(person);
     if (frames === undefined) speaking.set(person, [frame]);
     else frames.push(frame);

@@ -79,7 +79,7 @@ export async function fanoutBench(args) {
 async function takeTurn(scenarioName, subjectName, turn, result, options, interrupted) {
   const scenario = /** @type {import("./scenarios.mjs").Scenario} */ (scenarios[scenarioName]);
   const subject = /** @type {import("./subjects.mjs").Subject} */ (subjects[subjectName]);
-  const stand = new Harness(subject, scenario, { throughProxy: options.throughProxy, seed: 1 + turn });
+  const harness = new Harness(subject, scenario, { throughProxy: options.throughProxy, seed: 1 + turn });
   const say = (/** @type {string} */ text) =>
     console.error(`turn ${turn + 1} (${scenarioName}) ${subject.title}: ${text}`);
   try {
@@ -87,7 +87,7 @@ async function takeTurn(scenarioName, subjectName, turn, result, options, interr
     for (const [n, { rate }] of scenario.fixed.entries()) {
       if (interrupted()) return;
       const warmMs = n === 0 ? options.newcomerWarmMs : options.fixed.warmMs;
-      const sample = await stand.sample({ rate, ...options.fixed, warmMs });
+      const sample = await harness.sample({ rate, ...options.fixed, warmMs });
       const samples = result.fixed.get(rate) ?? [];
       result.fixed.set(rate, [...samples, sample]);
       say(`${rate} messages a second: ${inShort(sample)}`);
@@ -100,7 +100,7 @@ async function takeTurn(scenarioName, subjectName, turn, result, options, interr
     const top = await findMaxRate(
       async (rate) => {
         if (interrupted()) throw new Error("interrupted");
-        const sample = await stand.sample({ rate, ...options.probe });
+        const sample = await harness.sample({ rate, ...options.probe });
         say(`${Math.round(rate)} messages a second: ${inShort(sample)}`);
         return sample;
       },
@@ -112,7 +112,7 @@ async function takeTurn(scenarioName, subjectName, turn, result, options, interr
     result.errors.push(text);
     say(text);
   } finally {
-    await stand.tearDown();
+    await harness.tearDown();
   }
 }
 
@@ -182,7 +182,7 @@ function readOptions(args) {
     fixedOnly: values["fixed-only"],
     throughProxy: values["through-proxy"],
     json: values.json,
-    // What an engine compiles and how far its heap grows at first is not what a message costs.
+    // Compiling and the first growth of the heap are not the cost of a message.
     newcomerWarmMs: quick ? 500 : 15_000,
     fixed: quick ? { warmMs: 500, windowMs: 2000 } : { warmMs: 5000, windowMs: 5000 },
     pairs: quick ? 2 : 6 * turns,

@@ -13,7 +13,7 @@ const cache = join(root, ".cache", "bench");
 /**
  * @typedef {object} Subject
  * @property {string} title
- * @property {import("./adapters.mjs").Dialect} dialect
+ * @property {import("./adapters.mjs").Adapter} adapter
  * @property {boolean} [peers] needs bench/peers installed
  * @property {(port: number, dataDir: string) => Omit<import("./server.mjs").ServerRecipe, "port">} recipe
  */
@@ -22,7 +22,7 @@ const cache = join(root, ".cache", "bench");
 export const subjects = {
   ours: {
     title: "Tallyroom on workerd",
-    dialect: tallyroomAdapter,
+    adapter: tallyroomAdapter,
     recipe: (port, dataDir) => ({
       command: [process.execPath, join("scripts", "dev-cloudflare.mjs")],
       cwd: root,
@@ -43,29 +43,29 @@ export const subjects = {
       },
     }),
   },
-  naive: { title: "naive room on workerd", dialect: partyAdapter("naive"), recipe: naiveRecipe },
-  stored: { title: "naive room, stores first", dialect: partyAdapter("stored"), recipe: naiveRecipe },
+  naive: { title: "naive room on workerd", adapter: partyAdapter("naive"), recipe: naiveRecipe },
+  stored: { title: "naive room, stores first", adapter: partyAdapter("stored"), recipe: naiveRecipe },
   socketio: {
     title: "Socket.IO on Node",
-    dialect: socketioAdapter,
+    adapter: socketioAdapter,
     peers: true,
     recipe: (port) => nodePeer(port, ["socketio.mjs"]),
   },
   ws: {
     title: "ws on Node",
-    dialect: plainAdapter,
+    adapter: plainAdapter,
     peers: true,
     recipe: (port) => nodePeer(port, ["ws.mjs"]),
   },
   "ws-framed": {
     title: "ws on Node, frames like ours",
-    dialect: framedAdapter,
+    adapter: framedAdapter,
     peers: true,
     recipe: (port) => nodePeer(port, ["ws.mjs", "--framed"]),
   },
   bun: {
     title: "Bun's publish",
-    dialect: plainAdapter,
+    adapter: plainAdapter,
     peers: true,
     recipe: (port) => ({ command: [bunBinary(), "bun.mjs"], cwd: peers, env: { PORT: String(port) } }),
   },

@@ -24,38 +24,38 @@ export async function playersBench(args) {
   if (![...counts, awards].every((value) => Number.isInteger(value) && value > 0)) throw new Error(usage);
   const { Room } = await importTypeScript("src/room/room.ts");
   const { main } = await importTypeScript("src/kinds/main.ts");
-  const parts = { Room, kind: { ...main, rules: { ...main.rules, "scores.award": null } } };
+  const modules = { Room, kind: { ...main, rules: { ...main.rules, "scores.award": null } } };
   // The engine compiles and grows its heap first.
-  await measure(parts, 1_000, 5_000);
+  await measure(modules, 1_000, 5_000);
   console.log(
     "| players | heap at rest | award p50 | p99 | p99.9 | snapshot | its values | its KiB | restore |",
   );
   console.log("|---|---|---|---|---|---|---|---|---|");
-  for (const players of counts) console.log(row(await measure(parts, players, awards)));
+  for (const players of counts) console.log(row(await measure(modules, players, awards)));
 }
 
 /**
- * @param {{ Room: any, kind: any }} parts
+ * @param {{ Room: any, kind: any }} modules
  * @param {number} players
  * @param {number} awards
  */
 async function measure({ Room, kind }, players, awards) {
-  const world = new World();
+  const host = new CountingHost();
   const name = { kind: "main", id: "bench" };
   let now = 1_790_000_000_000;
   collect();
   const before = process.memoryUsage().heapUsed;
-  const room = await Room.open(world, kind, name, settings, [], now);
+  const room = await Room.open(host, kind, name, settings, [], now);
   const act = (/** @type {string} */ id, /** @type {string} */ user) => {
     const action = { id, f: "scores", a: "award", d: { user, points: 1 } };
     const answer = room.act(action, { user: "host", name: "Host", role: "host", askedAt: now }, now);
-    if (!answer.ok && answer.refused.code !== "unknown_user") throw new Error(JSON.stringify(answer));
+    if (!answer.ok && answer.rejection.code !== "unknown_user") throw new Error(JSON.stringify(answer));
   };
-  const { memory } = room.parts;
+  const { state } = room.context;
   for (let player = 0; player < players; player++) {
     const user = `player-${player}`;
     const stands = { total: player % 1_000, tie: 0, seq: 1 };
-    memory.slices.foldPrivate("scores", {
+    state.slices.foldPrivate("scores", {
       n: "added",
       d: { board: "main", user, name: user, stands },
       at: now,
@@ -63,25 +63,25 @@ async function measure({ Room, kind }, players, awards) {
   }
   const round = async (
     /** @type {number} */ count,
-    /** @type {(ms: number, isSnapshot: boolean) => void} */ told,
+    /** @type {(ms: number, isSnapshot: boolean) => void} */ onAward,
   ) => {
     for (let n = 0; n < count; n++) {
       now += 200;
-      const snapshots = world.snapshots.length;
+      const snapshots = host.snapshots.length;
       const from = processorMs();
       act(`${n}-${now}`, `player-${Math.floor(Math.random() * players)}`);
-      told(processorMs() - from, world.snapshots.length > snapshots);
+      onAward(processorMs() - from, host.snapshots.length > snapshots);
       if (n % 50 === 0) {
         room.alarm(now);
-        for (const { call } of world.asked.splice(0))
-          room.answered(call, { ok: true, answer: { applied: true, refused: [] } }, now);
+        for (const { call } of host.calls.splice(0))
+          room.effectAnswered(call, { ok: true, answer: { applied: true, refused: [] } }, now);
       }
       await undefined;
     }
   };
-  // The first snapshot stores everybody.
+  // The first snapshot stores every player.
   await round(1_100, () => {});
-  world.snapshots = [];
+  host.snapshots = [];
   /** @type {number[]} */
   const all = [];
   /** @type {number[]} */
@@ -91,11 +91,11 @@ async function measure({ Room, kind }, players, awards) {
     if (isSnapshot) withSnapshot.push(ms);
   });
   collect();
-  const heap = process.memoryUsage().heapUsed - before - world.bytes();
+  const heap = process.memoryUsage().heapUsed - before - host.bytes();
   const from = processorMs();
-  await Room.open(world, kind, name, settings, [], now);
+  await Room.open(host, kind, name, settings, [], now);
   const restore = processorMs() - from;
-  return { players, heap, all: all.sort(ascending), withSnapshot, snapshots: world.snapshots, restore };
+  return { players, heap, all: all.sort(ascending), withSnapshot, snapshots: host.snapshots, restore };
 }
 
 /** @param {Awaited<ReturnType<typeof measure>>} measured */
@@ -118,25 +118,26 @@ function row({ players, heap, all, withSnapshot, snapshots, restore }) {
   return `| ${cells.join(" | ")} |`;
 }
 
-/** Of this process: what others do on this machine is not in it. */
+/** Processor time of this process alone. */
 function processorMs() {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
 }
 
-class World {
-  /** @type {{ call: string, ask: any }[]} */
-  asked = [];
+/** A host whose storage only counts. */
+class CountingHost {
+  /** @type {{ call: string, name: string, request: any }[]} */
+  calls = [];
   /** @type {{ values: number, chars: number }[]} */
   snapshots = [];
   #values = new Map();
   #open = { values: 0, chars: 0 };
-  chance = Math.random;
+  random = Math.random;
   #ids = 0;
 
   freshId = () => `id-${++this.#ids}`;
   wake = () => {};
-  errand = (/** @type {any} */ asked) => void this.asked.push(asked);
+  runEffect = (/** @type {any} */ call) => void this.calls.push(call);
   report = (/** @type {string} */ problem, /** @type {unknown} */ error) => {
     throw new Error(problem, { cause: error });
   };
@@ -179,7 +180,7 @@ class World {
     sync: async () => {},
   };
 
-  /** About what the texts in it take; other processes' in a deployment. */
+  /** About the size of the stored texts, which are not in a room's process in a deployment. */
   bytes() {
     let bytes = 0;
     for (const value of this.#values.values()) if (typeof value === "string") bytes += value.length;

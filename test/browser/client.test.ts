@@ -45,7 +45,7 @@ describe("/tallyroom.js in a browser", () => {
     await page.addScriptTag({ url: "/tallyroom.js" });
     return page;
   }
-  const somebody = () => browser.newContext({ bypassCSP: true });
+  const openContext = () => browser.newContext({ bypassCSP: true });
   const enter = (page: Page, name: string) =>
     page.evaluate((id) => {
       globalThis.room = tallyroom.joinRoom({ kind: "main", room: id, name: "Ann" });
@@ -53,7 +53,7 @@ describe("/tallyroom.js in a browser", () => {
   const user = (page: Page) => page.evaluate(async () => (await room.joined()).you?.user);
 
   test("[P1] a browser's first two tabs, opened at once, are one guest; a third later too", async () => {
-    const context = await somebody();
+    const context = await openContext();
     const pages = await Promise.all([blank(context), blank(context)]);
     await Promise.all(pages.map((page) => enter(page, "tabs")));
     const [one, two] = await Promise.all(pages.map(user));
@@ -64,8 +64,8 @@ describe("/tallyroom.js in a browser", () => {
     expect(await third.evaluate(() => room.state.presence.count)).toBe(1);
   });
 
-  test("a page that has no network at first keeps what it was asked, and says it as soon as there is one", async () => {
-    const context = await somebody();
+  test("a page without network at first keeps its actions, and sends them as soon as there is one", async () => {
+    const context = await openContext();
     const page = await blank(context);
     await context.setOffline(true);
     await enter(page, "offline");
@@ -76,8 +76,8 @@ describe("/tallyroom.js in a browser", () => {
     expect(await said).toMatchObject({ n: "said", d: { text: "At last" } });
   });
 
-  test("where storage is forbidden somebody comes in all the same", async () => {
-    const context = await somebody();
+  test("a user can join although the browser forbids storage", async () => {
+    const context = await openContext();
     await context.addInitScript(() => {
       const get = () => {
         throw new DOMException("No.", "SecurityError");
@@ -91,9 +91,9 @@ describe("/tallyroom.js in a browser", () => {
     expect(await user(page)).toMatch(/^guest-/);
   });
 
-  test("a machine whose clock is days wrong is told the room's time, and is the same guest again", async () => {
+  test("a machine whose clock is days wrong shows the room's time, and is the same guest again", async () => {
     const aheadMs = 8 * 86_400_000;
-    const context = await somebody();
+    const context = await openContext();
     await context.addInitScript((ms) => {
       const now = Date.now.bind(Date);
       Date.now = () => now() + ms;
@@ -108,8 +108,8 @@ describe("/tallyroom.js in a browser", () => {
     expect(await user(page)).toBe(before);
   });
 
-  test("who has left holds no socket, however early", async () => {
-    const page = await blank(await somebody());
+  test("a client that left at any moment has no socket", async () => {
+    const page = await blank(await openContext());
     const open = new Set<unknown>();
     page.on("websocket", (socket) => {
       open.add(socket);

@@ -29,14 +29,14 @@ describe("the page of routes", () => {
     { width: 1280, scheme: "light" },
     { width: 1280, scheme: "dark" },
   ] as const)(
-    "[C7] fits $width pixels, $scheme, and asks nobody but its own origin",
+    "[C7] fits $width pixels, $scheme, and loads from its own origin alone",
     async ({ width, scheme }) => {
       const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme: scheme });
       const page = await context.newPage();
       const problems: string[] = [];
-      const asked: string[] = [];
+      const requested: string[] = [];
       page.on("console", (message) => problems.push(message.text()));
-      page.on("request", (request) => asked.push(request.url()));
+      page.on("request", (request) => requested.push(request.url()));
       await page.goto(`${server.http}/docs`);
       await page.getByRole("heading", { name: "The HTTP interface" }).waitFor();
       expect(new URL(page.url()).pathname).toBe("/v1/docs");
@@ -54,7 +54,7 @@ describe("the page of routes", () => {
         .click();
       await page.locator("#readBoard").getByRole("link", { name: "Ranked" }).click();
       expect(new URL(page.url()).hash).toBe("#shape-Ranked");
-      expect(asked.filter((url) => !url.startsWith(server.http) && !url.startsWith("data:"))).toEqual([]);
+      expect(requested.filter((url) => !url.startsWith(server.http) && !url.startsWith("data:"))).toEqual([]);
       expect(problems).toEqual([]);
       await context.close();
     },

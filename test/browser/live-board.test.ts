@@ -44,7 +44,7 @@ describe("EventSource in a browser", () => {
     expect(response.status).toBe(200);
   }
 
-  test("hears the board and its changes on both origins, and goes on by itself after the server was killed", async () => {
+  test("EventSource receives the board and its changes on both origins, and reconnects by itself after the server was killed", async () => {
     await award("ann", 5);
     const pages = await Promise.all(
       [worker, rooms].map(async (server) => {

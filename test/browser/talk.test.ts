@@ -26,7 +26,7 @@ describe.each(platforms)("the page on $name", ({ start }) => {
   const problems: string[] = [];
 
   beforeAll(async () => {
-    // Servers build the pages only where there are none; this is about the ones that stand in `web/` now.
+    // Servers build the pages only where there are none; this is about the current ones in `web/`.
     await buildPages();
     server = await start({ env });
     browser = await chromium.launch({
@@ -43,7 +43,7 @@ describe.each(platforms)("the page on $name", ({ start }) => {
     expect(problems.splice(0)).toEqual([]);
   });
 
-  /** Somebody with a browser of their own. */
+  /** A user with a browser of their own. */
   async function person(): Promise<Page> {
     const page = await (await browser.newContext({ locale: "en-GB" })).newPage();
     page.on("pageerror", ({ message }) => problems.push(message));
@@ -110,7 +110,7 @@ describe.each(platforms)("the page on $name", ({ start }) => {
     await people(bob, 2);
   });
 
-  test("a refusal stands at the message with its wait, and the message can be sent again", async () => {
+  test("the page shows a refusal and its wait at the message, and the message can be sent again", async () => {
     const ann = await join("refusal", "Ann");
     const bob = await join("refusal", "Bob");
     for (const text of ["One", "Two", "Three"]) {
@@ -130,7 +130,7 @@ describe.each(platforms)("the page on $name", ({ start }) => {
     await taken(ann, "Four").waitFor();
   });
 
-  test("a link leads to its room, and leaving it leads to the door", async () => {
+  test("a link leads to its room, and leaving it leads to the start page", async () => {
     const page = await person();
     await page.goto(`${server.http}/?room=linked`);
     await page.getByRole("heading", { name: "Join linked" }).waitFor();
@@ -170,7 +170,7 @@ describe.each(platforms)("the page on $name", ({ start }) => {
     await taken(ann, "By a plain script").waitFor();
   });
 
-  test("what is written while the server is gone is sent when it is back", async () => {
+  test("a message written while the server is gone is sent when it is back", async () => {
     const ann = await join("outage", "Ann");
     const bob = await join("outage", "Bob");
     await server.kill9();

@@ -8,7 +8,7 @@ import type { Json } from "./wire";
 /** Actions and their answers, the order of events, and what a state is. */
 export function describeActions(stage: PlatformStage): void {
   describe("talking", () => {
-    it("[F2] what one says all hear, with its number, its author and the author's operation", async () => {
+    it("[F2] every client receives a message with its number, its author and the author's operation", async () => {
       const room = stage.makeRoomName("chat");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob");
@@ -50,7 +50,7 @@ export function describeActions(stage: PlatformStage): void {
       }
       for (const [index] of names.entries()) {
         const own = first?.filter((event) => event.by === `user-${index}`).map((event) => event.d.text);
-        expect(own, "and each speaker's lines in the order of speaking").toEqual(
+        expect(own, "and each user's lines in the order of sending").toEqual(
           Array.from({ length: 10 }, (_, line) => `${index}: ${line}`),
         );
       }
@@ -109,7 +109,7 @@ export function describeActions(stage: PlatformStage): void {
       }
     });
 
-    it("[F1] `verify` amid chatter is about a number, and right for it", async () => {
+    it("[F1] the answer to `verify` amid chatter names a number and is right for it", async () => {
       const room = stage.makeRoomName("verify");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob");
@@ -121,7 +121,7 @@ export function describeActions(stage: PlatformStage): void {
       await talk;
     });
 
-    it("[O1] an action resent is acknowledged with its number and happens once", async () => {
+    it("[O1] an action that is sent again is acknowledged with its number and happens once", async () => {
       const room = stage.makeRoomName("resend");
       const ann = await stage.joinAsMember(room, "ann");
       const first = await ann.expectEvent(ann.say("once", "the id"));
@@ -157,7 +157,7 @@ export function describeActions(stage: PlatformStage): void {
       expect(ann.events.filter((one) => one.n === "said")).toHaveLength(1);
     });
 
-    it("[O1] the same id with other content is a duplicate; by another user it is another action", async () => {
+    it("[O1] the same id with other content is a duplicate; from another user it is another action", async () => {
       const room = stage.makeRoomName("ids");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob");
@@ -170,14 +170,14 @@ export function describeActions(stage: PlatformStage): void {
       ]);
     });
 
-    it("[O2] a refusal is not kept: the same id is judged anew", async () => {
+    it("[O2] the room does not keep a refusal: it judges the same id again", async () => {
       const room = stage.makeRoomName("anew");
       const ann = await stage.joinAsMember(room, "ann");
       expect(await ann.expectNack(ann.say("", "again"))).toMatchObject({ code: "bad_data" });
       expect((await ann.expectEvent(ann.say("now", "again"))).d.text).toBe("now");
     });
 
-    it("[E2] what is refused says why, and moves no number", async () => {
+    it("[E2] a refusal says why, and advances no number", async () => {
       const room = stage.makeRoomName("refused");
       const ann = await stage.joinAsMember(room, "ann");
       const before = (await ann.expectEvent(ann.say("before"))).seq;
@@ -253,7 +253,7 @@ export function describeActions(stage: PlatformStage): void {
       });
     });
 
-    it("[W5] the welcome tells every limit", async () => {
+    it("[W5] the welcome lists every limit", async () => {
       const ann = await stage.joinAsMember(stage.makeRoomName("limits"), "ann");
       const { limits, features } = await ann.waitForWelcome();
       expect(limits).toMatchObject({

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PlatformStage } from "./platform-stage";
 import { eventually } from "./waiting";
 
-/** Longer than it takes an idle room to be evicted: the alarm finds nobody awake, and has to bring the room to life. */
+/** Longer than it takes an idle room to be evicted: the alarm has to wake the room. */
 export const ALARM_ENV = { IDLE_MS: "14000", LEAVE_GRACE_MS: "2000" };
 
 export interface AlarmRooms {
@@ -30,7 +30,7 @@ export async function setAlarms(stage: PlatformStage): Promise<AlarmRooms> {
 
 export function describeAlarms(stage: PlatformStage, rooms: () => AlarmRooms): void {
   describe("alarms", () => {
-    it("[F1] a room with anything stored always has an alarm: it comes to life again though nobody touches it", async () => {
+    it("[F1] a room with anything stored always has an alarm: it wakes without a request", async () => {
       const { storedRooms: stored, untouchedRoom: never } = rooms();
       for (const room of stored) {
         await eventually(() => stage.countRestores(room) >= 2, `${room} woken by its alarm`, 40_000);

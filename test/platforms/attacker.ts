@@ -5,7 +5,7 @@ import { ERROR_CODES } from "./wire";
 
 const CHUNK_SIZE = 40;
 
-/** Sends its messages in chunks, each followed by a line of its own: what has no answer by then gets none. */
+/** Sends its messages in chunks, each followed by a line of its own: a message without an answer by then gets none. */
 export class Attacker {
   rejectionCount = 0;
   readonly unanswered: string[] = [];
@@ -28,7 +28,7 @@ export class Attacker {
     this.client?.close();
   }
 
-  /** Gives how many of them were dealt with: the one that got a bye is the last. */
+  /** Returns how many of them were handled: the one that got a bye is the last. */
   private async sendChunk(items: readonly HostileMessage[]): Promise<number> {
     const client = await this.getClient();
     const before = this.readNacks(client);

@@ -4,7 +4,7 @@ import { freePort } from "../support/ports";
 import { OPEN_ENV, PlatformStage } from "./platform-stage";
 import { pause } from "./waiting";
 
-/** What a ban everywhere may take from its answer to the last connection's `bye`. */
+/** The longest time from the answer of a ban everywhere to the last connection's `bye`. */
 const REACHES_WITHIN_MS = 5_000;
 /** Many times what the suite's partysocket waits before it tries again. */
 const LOOP_MS = 1_500;
@@ -45,7 +45,7 @@ describe("two platforms that share a worker", () => {
     });
   const lift = (user: string) =>
     near.fetch(`/v1/bans/${user}`, { method: "DELETE", headers: { authorization: `Bearer ${admin}` } });
-  /** Comes in, or is told why not. */
+  /** Joins, or is refused with a reason. */
   const tries = async (stage: PlatformStage, room: string, user: string, known?: string) => {
     const token = known ?? (await stage.mintToken({ sub: user, name: user }));
     const client = stage.join({ room, token, resume: true });
@@ -61,7 +61,7 @@ describe("two platforms that share a worker", () => {
     return tokens.hits;
   };
 
-  it("[D5] a ban everywhere ends all that somebody has open within 5 s, keeps them out, and lets them in once lifted", async () => {
+  it("[D5] a ban everywhere closes all connections of a user within 5 s and keeps them out until it is lifted", async () => {
     const rooms = [near.makeRoomName("ban"), near.makeRoomName("ban")];
     const token = await near.mintToken({ sub: "bob", name: "bob" });
     const open = await Promise.all(
@@ -78,14 +78,14 @@ describe("two platforms that share a worker", () => {
     const elsewhere = near.makeRoomName("ban");
     for (const stage of both) {
       for (const room of [...rooms, elsewhere]) expect(await tries(stage, room, "bob"), room).toBe(4403);
-      // The very token that was found good a moment ago: that it is known helps nobody.
+      // The very token that was found good a moment ago: the token cache must not let it in.
       const before = await hitsOf(stage);
       for (const room of [...rooms, elsewhere]) expect(await tries(stage, room, "bob", token)).toBe(4403);
       expect(await hitsOf(stage)).toBe(before + 3);
     }
     await pause(LOOP_MS);
     for (const client of open) {
-      expect(client.byes, "whoever heeds `bye` does not come back by itself").toHaveLength(1);
+      expect(client.byes, "a client that follows `bye` does not come back by itself").toHaveLength(1);
       expect(client.welcomes).toHaveLength(1);
     }
     await bystander.waitFor(
@@ -101,7 +101,7 @@ describe("two platforms that share a worker", () => {
 
   for (const stage of both) {
     describe(stage.platform.name, () => {
-      it("[D5] a ban in a room holds after the room was closed and made anew, and in no other room", async () => {
+      it("[D5] a ban in a room holds after the room was closed and opened again, and in no other room", async () => {
         const room = stage.makeRoomName("ban");
         const host = await stage.joinAsHost(room);
         await host.expectEvent(
@@ -109,7 +109,7 @@ describe("two platforms that share a worker", () => {
         );
         expect(await tries(stage, room, "dora")).toBe(4403);
         const { epoch } = host;
-        // Closing waits for what the room owes, and so does whoever comes under its name.
+        // Closing waits for the room's pending effects, and so does a join under its name.
         const token = await stage.mintToken({ sub: "hana", role: "host", rooms: [`main/${room}`] });
         const closed = await stage.fetch(`/parties/main/${room}`, {
           method: "DELETE",
@@ -118,7 +118,7 @@ describe("two platforms that share a worker", () => {
         expect(closed.status).toBe(200);
         await host.waitForBye();
         const again = stage.join({ room, token, resume: true });
-        await again.waitFor(() => again.welcomes.at(-1)?.epoch, "a welcome in the room made anew");
+        await again.waitFor(() => again.welcomes.at(-1)?.epoch, "a welcome in the new room");
         expect(again.epoch).not.toBe(epoch);
         expect(await tries(stage, room, "dora")).toBe(4403);
         expect(await tries(stage, stage.makeRoomName("ban"), "dora")).toBe("welcome");
@@ -132,7 +132,7 @@ describe("two platforms that share a worker", () => {
         expect(came, "as soon as the database knows").toBe("welcome");
       });
 
-      it("[D2] [D1] whoever is kicked stays out and does not come back in a loop; the muted are told how long", async () => {
+      it("[D2] [D1] a kicked user stays out and does not reconnect in a loop; the refusal tells a muted user how long", async () => {
         const room = stage.makeRoomName("kick");
         const host = await stage.joinAsHost(room);
         const heedful = await stage.joinAsMember(room, "bob", { resume: true });
@@ -151,12 +151,12 @@ describe("two platforms that share a worker", () => {
         await pause(LOOP_MS);
         expect(heedful.byes).toHaveLength(1);
         expect(heedful.closes, "it has closed its side, once").toHaveLength(1);
-        expect(heedless.welcomes, "who comes back all the same is not let in").toHaveLength(1);
+        expect(heedless.welcomes, "a client that comes back all the same is not let in").toHaveLength(1);
         const { body } = await stage.getRoom(room);
         expect(body).toMatchObject({ users: 1, connections: 1 });
       });
 
-      it("[N1] [N2] [N3] words are masked, names that look alike are told apart, and guests are marked", async () => {
+      it("[N1] [N2] [N3] the room masks words, tells names that look alike apart, and marks guests", async () => {
         const room = stage.makeRoomName("names");
         const ann = await stage.joinAsMember(room, "ann", { claims: { name: "Ann" } });
         const other = await stage.joinAsMember(room, "other", { claims: { name: "\u0410nn" } });
@@ -173,7 +173,7 @@ describe("two platforms that share a worker", () => {
         expect(presence.members.other).not.toHaveProperty("guest");
       });
 
-      it("[T8] [E1] whoever's token has ended does not come back in a loop", async () => {
+      it("[T8] [E1] a client whose token has ended does not reconnect in a loop", async () => {
         const room = stage.makeRoomName("end");
         const token = await stage.mintToken({ sub: "eva" }, { expiresIn: 3 });
         const eva = stage.join({ room, token, resume: true });
@@ -184,7 +184,7 @@ describe("two platforms that share a worker", () => {
         expect(eva.welcomes).toHaveLength(1);
       });
 
-      it("[D4] nobody bans an equal, and only an admin bans everywhere, which holds on the other platform too", async () => {
+      it("[D4] a user cannot ban an equal, and only an admin bans everywhere, which holds on the other platform too", async () => {
         const room = stage.makeRoomName("rank");
         const host = await stage.joinAsHost(room);
         await stage.joinAsHost(room, "otto");
@@ -214,7 +214,7 @@ describe("two platforms that share a worker", () => {
     });
   }
 
-  it("[D5] with the worker away the last known answer holds, and nobody else is kept out", async () => {
+  it("[D5] with the worker away the last known answer applies, and no other user is kept out", async () => {
     const room = far.makeRoomName("away");
     await ban("gil");
     expect(await tries(far, room, "gil")).toBe(4403);

@@ -83,7 +83,7 @@ describe("boards through the cache", () => {
       const room = stage.makeRoomName("award");
       const user = `winner-${stage.platform.name}`;
       await stage.joinAsMember(room, user);
-      // It is held: what is told next has to be newer than that.
+      // It is cached: the next answer has to be newer than that.
       await read(near.server);
       expect((await read(near.server)).cache).toContain("; hit");
       await award(stage, room, user, 7);
@@ -100,7 +100,7 @@ describe("boards through the cache", () => {
     });
   }
 
-  it("[C7] rooms' own origin on PartyKit tells what the worker does, live streams too", async () => {
+  it("[C7] the rooms' own origin on PartyKit answers as the worker does, live streams too", async () => {
     const paths = ["main?limit=3", "main/users/nobody", "main?limit=0", ""];
     for (const path of paths) {
       const [here, there] = await Promise.all(
@@ -123,7 +123,7 @@ describe("boards through the cache", () => {
     expect((await far.fetch("/v1/batches", { method: "POST" })).status, "signed, there as here").toBe(401);
   });
 
-  it("[C4] a worker in other processes than room and batch tells it within the age that a board may have, and never older", async () => {
+  it("[C4] a worker in other processes than room and batch serves the award within the age that a board may have, and never an older board", async () => {
     const room = near.makeRoomName("elsewhere");
     await near.joinAsMember(room, "elsa");
     await read(other);
@@ -197,7 +197,7 @@ describe("boards through the cache", () => {
     expect(hits / reads).toBeGreaterThanOrEqual(0.95);
   }, 180_000);
 
-  it("[C4] with D1 failing boards are told stale and marked until it is back; what nobody has read is 503; nobody waits", async () => {
+  it("[C4] with D1 failing the worker serves boards stale and marked until it is back; a board that was never read is 503; no request waits", async () => {
     const room = near.makeRoomName("away");
     await near.joinAsMember(room, "otto");
     await award(near, room, "otto", 5);

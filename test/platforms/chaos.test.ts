@@ -4,18 +4,18 @@ import { formatReport } from "./chaos/report";
 import { type ChaosPlan, ChaosRun } from "./chaos/run";
 import { freshSeed } from "./random";
 
-/** `npm run chaos` hands over what it was asked for; without it, this is the short form of each test run. */
+/** `npm run chaos` passes its options; without it, this is the short form of each test run. */
 const givenPlan = JSON.parse(process.env.CHAOS ?? "{}") as Partial<ChaosPlan>;
-const SHORT_PLAN = { players: 30, people: 4, awards: 1_000, blows: 8 };
+const SHORT_PLAN = { players: 30, clients: 4, awards: 1_000, faults: 8 };
 const platforms =
   givenPlan.platform === undefined ? (["cloudflare", "partykit"] as const) : [givenPlan.platform];
 const STARTING_AND_SETTLING_MS = 900_000;
 /** On a machine that has much else to do. */
 const AWARD_MS = 100;
 
-describe("points, whatever is killed, stalled, cut, refused or full meanwhile", () => {
+describe("points while servers are killed, stalled, cut off, refused or out of disk", () => {
   it.each(platforms)(
-    "[R1] on %s: acknowledged = the room's = the database's, for every player",
+    "[R1] on %s the acknowledged points, the room's and the database's are equal for every player",
     async (platform) => {
       const plan: ChaosPlan = { seed: freshSeed(), ...SHORT_PLAN, ...givenPlan, platform };
       const startedAt = Date.now();
@@ -25,13 +25,13 @@ describe("points, whatever is killed, stalled, cut, refused or full meanwhile", 
       try {
         await run.deployment.start();
         await run.run();
-        const faults = await run.findViolations();
+        const violations = await run.findViolations();
         const sums = await run.readTotals();
         console.log(await formatReport(run, sums, startedAt));
         expect(sums.differing, again).toEqual([]);
-        expect(faults.slice(0, 20), again).toEqual([]);
+        expect(violations.slice(0, 20), again).toEqual([]);
         expect(run.sentCount).toBeGreaterThanOrEqual(plan.awards);
-        if (plan.minutes === undefined) expect(run.schedule.faultCount).toBeGreaterThanOrEqual(plan.blows);
+        if (plan.minutes === undefined) expect(run.schedule.faultCount).toBeGreaterThanOrEqual(plan.faults);
         expect(run.deployment.lostResponses, "answers lost after D1 committed").toBeGreaterThan(0);
       } catch (error) {
         if (process.env.CHAOS_LOG) appendFileSync(process.env.CHAOS_LOG, run.deployment.log);

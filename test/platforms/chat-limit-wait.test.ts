@@ -6,11 +6,11 @@ import { pause } from "./waiting";
 
 const stages = [partykit, cloudflare].map((platform) => new PlatformStage(platform));
 const MINUTE_MS = 60_000;
-/** How exact the wait has to be, beyond the time that the question itself took. */
+/** How exact the wait has to be, beyond the time of the request itself. */
 const EXACT_MS = 50;
 
 beforeAll(async () => {
-  // As it is when nobody sets anything.
+  // As it is by default.
   for (const stage of stages) await stage.start({ ...OPEN_ENV, CHAT_LIMIT: undefined });
 }, 180_000);
 afterAll(() => Promise.all(stages.map((stage) => stage.stop())), 30_000);

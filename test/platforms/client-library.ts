@@ -17,7 +17,7 @@ export function describeClientLibrary(stage: PlatformStage): void {
     const join = (room: string, name: string, storage = store()) =>
       joinRoom({ host: stage.server.http, kind: "main", room, name, storage, WebSocket }).joined();
 
-    it("[T7] joins as a guest, talks, and is the same guest the next time", async () => {
+    it("[T7] the client joins as a guest, talks, and is the same guest the next time", async () => {
       const room = stage.makeRoomName("library");
       const storage = store();
       const [ann, bob] = await Promise.all([join(room, "Ann", storage), join(room, "Bob")]);
@@ -39,7 +39,7 @@ export function describeClientLibrary(stage: PlatformStage): void {
       for (const client of [bob, again]) client.leave();
     });
 
-    it("[T8] renews a token before it ends, and neither it nor anybody else notices", async () => {
+    it("[T8] the client renews a token before it ends, without a gap for any user", async () => {
       const room = stage.makeRoomName("library-renewal");
       const options = { host: stage.server.http, kind: "main", room, WebSocket } as const;
       let asked = 0;
@@ -67,7 +67,7 @@ export function describeClientLibrary(stage: PlatformStage): void {
       for (const client of [ann, bob]) client.leave();
     });
 
-    it("[T1] joins with a token, and hears why when that is bad", async () => {
+    it("[T1] the client joins with a token, and learns why when that is refused", async () => {
       const room = stage.makeRoomName("library-token");
       const options = { host: stage.server.http, kind: "main", room, WebSocket } as const;
       const ann = await joinRoom({

@@ -9,10 +9,10 @@ import type { Json } from "./wire";
 
 const ROUNDS = 4;
 
-/** Short, so that alarms ring in the middle of everything; and nobody without a token. */
+/** Short, so that alarms ring in the middle of everything; and no guests. */
 export const SHORT_IDLE_ENV = { IDLE_MS: "3000", GUESTS: "off" };
 
-/** The newest of what one has said and was told to be done. */
+/** The newest acknowledged lines of a user. */
 interface AckedLine {
   id: string;
   text: string;
@@ -25,12 +25,12 @@ interface PostedLine {
   text: string;
 }
 
-/** `kill -9` of the whole server: what anybody had seen is there afterwards. */
+/** `kill -9` of the whole server: everything that a client had seen is there afterwards. */
 export function describeCrashes(stage: PlatformStage): void {
   describe("kill -9", () => {
     const random = randomFrom(freshSeed());
 
-    it(`[F1] amid chatter, ${ROUNDS} times: whatever any client had seen is there, numbers go on, nobody has left (SEED=${random.seed})`, async () => {
+    it(`[F1] amid chatter, ${ROUNDS} times: everything that a client had seen is there, numbers go on, no member has left (SEED=${random.seed})`, async () => {
       const room = stage.makeRoomName("crash");
       const hostToken = await stage.mintToken({ sub: "hana", role: "host", rooms: ["main/*"] });
       const people = await Promise.all(
@@ -109,7 +109,7 @@ export function describeCrashes(stage: PlatformStage): void {
       expectStatesMatchFold(history, people);
     }, 120_000);
 
-    it("[F1] nothing stored is too large, whatever people send: a room full of the largest lines is restored", async () => {
+    it("[F1] no stored value is too large: a room full of the largest lines is restored", async () => {
       const room = stage.makeRoomName("large");
       const people = await Promise.all(
         Array.from({ length: 30 }, (_, index) => stage.joinAsMember(room, `user-${index}`)),
@@ -137,7 +137,7 @@ export function describeCrashes(stage: PlatformStage): void {
   });
 }
 
-/** Events are kept so short a time that after each snapshot what follows is written over what was let go. */
+/** Events are kept so short a time that after each snapshot what follows is written over released records. */
 export const SHORT_RECOVERY_ENV = { RECOVERY_MS: "500", IDLE_MS: "60000" };
 
 const KILLS = 3;
@@ -146,7 +146,7 @@ const LINES = 600;
 
 /** The same in a room whose records lie in any order. */
 export function describeCrashesInOldRoom(stage: PlatformStage): void {
-  it(`[F1] kill -9 in a room that writes over what it let go, ${KILLS} times: all that was said is there, in order, and numbers go on`, async () => {
+  it(`[F1] kill -9 in a room that writes over released records, ${KILLS} times: all messages are there, in order, and numbers go on`, async () => {
     const room = stage.makeRoomName("late");
     const ann = await stage.joinAsMember(room, "ann", { resume: true });
     const heard: { text: string; seq: number }[] = [];
@@ -172,7 +172,7 @@ export function describeCrashesInOldRoom(stage: PlatformStage): void {
       expect(told.length).toBeGreaterThan(90);
       expect(told.map(({ id, text }) => ({ text, seq: id }))).toEqual(heard.slice(-told.length));
       const cut = messages.filter(({ text }) => text.startsWith(`${kill}, cut off`)).map(({ text }) => text);
-      expect(new Set(cut).size, "what was cut off is said once").toBe(5);
+      expect(new Set(cut).size, "a line that was cut off is there once").toBe(5);
       const { sums, own } = await late.verify();
       expect(own).toEqual(sums);
       late.close();
@@ -230,7 +230,7 @@ async function postLine(
   await pause(random.below(60));
 }
 
-/** Each welcome's state and each checksum against the fold of the room's story up to its number. */
+/** Each welcome's state and each checksum against the fold of the room's history up to its number. */
 function expectStatesMatchFold(history: readonly ReadEvent[], people: readonly PartyClient[]): void {
   const states = new Map<number, unknown>();
   const sums = new Map<number, unknown>();
@@ -242,7 +242,7 @@ function expectStatesMatchFold(history: readonly ReadEvent[], people: readonly P
       sums.set(checksum.seq, checksum.sums);
     }
   }
-  expect(sums.size, "checksums were asked for amid it all").toBeGreaterThan(0);
+  expect(sums.size, "checksums were requested meanwhile").toBeGreaterThan(0);
   let folded: Record<string, Json> = foldAll([]);
   for (const event of history) {
     folded = foldEvent(folded, event);
@@ -255,7 +255,7 @@ function expectStatesMatchFold(history: readonly ReadEvent[], people: readonly P
   }
 }
 
-/** Several who go on, each in turn, until they are told to stop. */
+/** Several clients that go on, each in turn, until the test stops them. */
 class BackgroundLoops {
   private isRunning = true;
   private readonly loops: Promise<void>[] = [];

@@ -19,7 +19,7 @@ const QUIET_MS = 2_000;
 
 export function describeCrowds(stage: PlatformStage): void {
   describe("one person", () => {
-    it("[L4] [L6] sends through a thousand bare guests what one address may, and no more", async () => {
+    it("[L4] [L6] one person sends through a thousand bare guests what one address may, and no more", async () => {
       const room = stage.makeRoomName("guests");
       const token = await stage.mintToken({ sub: "watch" });
       const watch = stage.openRaw({ room, query: `_pk=watch&token=${token}` });
@@ -46,39 +46,39 @@ export function describeCrowds(stage: PlatformStage): void {
         `${stage.platform.name}: of ${GUESTS} guests ${welcome} were let in, and ${accepted} of their lines were`,
       );
       expect(welcome + refused).toBe(GUESTS);
-      // Where the object was too slow for a moment, those it let in and nobody waited for are fewer.
+      // Where the object was too slow for a moment, fewer are let in: some calls are given up.
       expect(welcome).toBeLessThanOrEqual(60);
       expect(welcome).toBeGreaterThan(30);
-      // Where the platform tells addresses, their windows are one; else each guest's is their own.
+      // Where the platform reports addresses, their windows are one; else each guest's is their own.
       expect(accepted).toBe(stage.platform.capabilities.reportsClientIp ? 10 : 3 * welcome);
       expect((await stage.getRoom(room)).status).toBe(200);
     }, 120_000);
 
-    it("[M6] who sends as fast as it can is told so and closed, and the others hardly notice", async () => {
+    it("[M6] the room closes a client that sends as fast as it can, says why, and hardly slows the others", async () => {
       const room = stage.makeRoomName("flood");
-      const speakers = await Promise.all(["ann", "bob", "cat"].map((user) => stage.joinAsMember(room, user)));
+      const talkers = await Promise.all(["ann", "bob", "cat"].map((user) => stage.joinAsMember(room, user)));
       const reader = await stage.joinAsMember(room, "reader");
-      await measureDelays(speakers, reader, 500);
+      await measureDelays(talkers, reader, 500);
 
       // Time is noise on a machine that others share: one clean run of three is enough, for a flood that hurts does so always.
-      let told = "";
+      let summary = "";
       let isCalm = false;
       for (let attempt = 0; attempt < 3 && !isCalm; attempt += 1) {
-        const quiet = p99(await measureDelays(speakers, reader, QUIET_MS));
+        const quiet = p99(await measureDelays(talkers, reader, QUIET_MS));
         const token = await stage.mintToken({ sub: `flooder-${attempt}` });
         const flooder = startFlooder(
           `ws://${stage.server.host}/parties/main/${room}?_pk=flood&v=1&token=${token}`,
         );
-        const loud = p99(await measureDelays(speakers, reader, FLOOD_MS));
+        const loud = p99(await measureDelays(talkers, reader, FLOOD_MS));
         const did = await flooder.stop();
-        told = `p99 ${quiet} ms quiet, ${loud} ms while ${did.sent} messages were sent in ${FLOOD_MS} ms; ${did.connects} connects, byes ${JSON.stringify(did.byes)}`;
-        console.log(`${stage.platform.name}: ${told}`);
+        summary = `p99 ${quiet} ms quiet, ${loud} ms while ${did.sent} messages were sent in ${FLOOD_MS} ms; ${did.connects} connects, byes ${JSON.stringify(did.byes)}`;
+        console.log(`${stage.platform.name}: ${summary}`);
         expect(did.sent).toBeGreaterThan(1_500);
-        expect(did.byes["4429"], told).toBeGreaterThanOrEqual(1);
+        expect(did.byes["4429"], summary).toBeGreaterThanOrEqual(1);
         expect(did.firstPauseMs).toBeGreaterThanOrEqual(10_000);
         isCalm = loud <= Math.max(50, 2 * quiet);
       }
-      expect(isCalm, told).toBe(true);
+      expect(isCalm, summary).toBe(true);
     }, 120_000);
 
     // Where the platform answers pings itself, a room never hears of them.
@@ -105,16 +105,16 @@ export function describeCrowds(stage: PlatformStage): void {
   });
 }
 
-/** How long a line takes from one who speaks to one who reads, again and again. `typing` would be a signal: this is durable. */
-async function measureDelays(speakers: PartyClient[], reader: PartyClient, forMs: number): Promise<number[]> {
+/** How long a change takes from its sender to a reader, again and again. `typing` would be a signal: this is durable. */
+async function measureDelays(talkers: PartyClient[], reader: PartyClient, forMs: number): Promise<number[]> {
   const took: number[] = [];
   const run = crypto.randomUUID();
   const until = performance.now() + forMs;
   for (let nth = 0; performance.now() < until; nth += 1) {
-    const speaker = speakers[nth % speakers.length] as PartyClient;
+    const talker = talkers[nth % talkers.length] as PartyClient;
     const startedAt = performance.now();
     const id = `${run}-${nth}`;
-    void speaker.do("presence", "set", { data: nth }, id);
+    void talker.do("presence", "set", { data: nth }, id);
     await reader.waitFor(() => reader.events.findLast((event) => event.op === id), "a change");
     took.push(performance.now() - startedAt);
     await pause(15);

@@ -20,16 +20,16 @@ async function listeners(): Promise<number> {
   return Number(/^tallyroom_live_listeners (\d+)$/m.exec(text)?.[1]);
 }
 
-it("[V4] who reads nothing is sent away, however much the network on the way takes for them; who reads comes back", async () => {
-  const deaf = connect(server.port, "127.0.0.1");
-  deaf.on("error", () => undefined);
-  deaf.pause();
-  deaf.write(
+it("[V4] the stream of a listener that reads nothing ends, however much the network buffers; a listener that reads comes back", async () => {
+  const socket = connect(server.port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.pause();
+  socket.write(
     `GET /v1/boards/main/live HTTP/1.1\r\nHost: ${server.host}\r\nAccept: text/event-stream\r\n\r\n`,
   );
-  await eventually(async () => (await listeners()) === 1, "the one who reads nothing");
+  await eventually(async () => (await listeners()) === 1, "the listener that reads nothing");
   const startedAt = Date.now();
-  await eventually(async () => (await listeners()) === 0, "nobody listens any more", 60_000);
+  await eventually(async () => (await listeners()) === 0, "no listener is left", 60_000);
   console.log(`sent away after ${Date.now() - startedAt} ms`);
   const reader = new LiveListener(`${server.http}/v1/boards/main/live`);
   try {
@@ -40,6 +40,6 @@ it("[V4] who reads nothing is sent away, however much the network on the way tak
     expect([reader.violations, reader.rejectedStatuses]).toEqual([[], []]);
   } finally {
     reader.leave();
-    deaf.destroy();
+    socket.destroy();
   }
 }, 150_000);

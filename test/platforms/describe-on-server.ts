@@ -2,25 +2,25 @@ import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
 import type { Platform } from "../support/platforms";
 import { type Env, OPEN_ENV, PlatformStage } from "./platform-stage";
 
-/** One server of a platform, and stories that share it, one after the other. */
+/** One server of a platform, and tests that share it, one after the other. */
 export function describeOnServer(
   platform: Platform,
   about: string,
   env: Env,
-  stories: (stage: PlatformStage) => void,
+  tests: (stage: PlatformStage) => void,
 ): void {
   describe(about, () => {
     const stage = new PlatformStage(platform);
     beforeAll(() => stage.start({ ...OPEN_ENV, ...env }), 90_000);
     afterAll(() => stage.stop(), 30_000);
     afterEach(() => {
-      expect(stage.closeClients(), "what clients had to complain of").toEqual([]);
+      expect(stage.closeClients(), "the breaches that clients noted").toEqual([]);
     });
-    stories(stage);
+    tests(stage);
   });
 }
 
-/** Stories told in two parts, with others in between. */
+/** Tests in two parts, with others in between. */
 export interface InterleavedStories<T> {
   prepare(stage: PlatformStage): Promise<T>;
   before(stage: PlatformStage, laidOut: () => T): void;
@@ -28,7 +28,7 @@ export interface InterleavedStories<T> {
   after(stage: PlatformStage, laidOut: () => T): void;
 }
 
-/** A server on which what was laid out has the time that the stories in between take; nobody leaves until the last has ended. */
+/** A server on which the first part waits while the tests in between run; no client leaves until the last has ended. */
 export function describeInterleaved<T>(
   platform: Platform,
   about: string,
@@ -45,7 +45,7 @@ export function describeInterleaved<T>(
     afterAll(async () => {
       const faults = stage.closeClients();
       await stage.stop();
-      expect(faults, "what clients had to complain of").toEqual([]);
+      expect(faults, "the breaches that clients noted").toEqual([]);
     }, 30_000);
     const getPrepared = () => {
       if (prepared === undefined) {

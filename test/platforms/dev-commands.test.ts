@@ -65,7 +65,7 @@ describe.each([
     },
   );
 
-  it("names a busy port before it starts anything", async () => {
+  it("the command names a busy port before it starts anything", async () => {
     const chosen = await ports();
     const name = portVariables.at(-1) ?? "";
     const other = createServer().listen(Number(chosen[name]), "127.0.0.1");
@@ -76,14 +76,14 @@ describe.each([
     expect(output).toMatch(new RegExp(`^Port ${chosen[name]}, .* is busy: .*${name}\\.\n$`));
   });
 
-  it("names a variable that makes no sense", async () => {
+  it("the command names a variable with an invalid value", async () => {
     const { code, output } = await runScript(script, { ...(await ports()), IDLE_MS: "often" }).exited;
     expect(code).toBe(1);
     expect(output).toMatch(/^IDLE_MS must be .*\.\n$/);
   });
 });
 
-it("npm run dev stops the rest and says so when one server ends by itself", async () => {
+it("npm run dev stops the other server and says so when one ends by itself", async () => {
   const chosen = { ROOMS_PORT: String(await freePort()), SCOREBOARD_PORT: String(await freePort()) };
   const { exited, ready } = runScript("dev.mjs", chosen);
   await ready();

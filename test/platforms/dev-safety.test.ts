@@ -69,7 +69,7 @@ const UPGRADE = {
   "Sec-WebSocket-Version": "13",
 };
 
-/** Holds for every listener of a command: nobody else reaches it, it is no inspector, and pages of others are refused. */
+/** Holds for every listener of a command: no other machine reaches it, it is no inspector, and pages of other origins are refused. */
 async function expectOnlyThisMachine(pid: number): Promise<void> {
   const listeners = listenersOf(pid);
   expect(listeners.map(({ address }) => address)).toEqual(listeners.map(() => "127.0.0.1"));
@@ -116,7 +116,7 @@ describe.each([
 ])(
   "$name",
   ({ script, portVariables, states }) => {
-    it("is reached from this machine alone, holds its state alone, and ends when that is deleted", async () => {
+    it("the command is reached from this machine alone, locks its state folder, and ends when that is deleted", async () => {
       const chosen = await ports(portVariables);
       const first = run(script, chosen);
       await first.ready();
@@ -130,7 +130,7 @@ describe.each([
         expect((await ask(port, "/play.js")).status).toBe(200);
         expect((await ask(port, "/play.js.map")).status).toBe(404);
       }
-      // The trigger's own address: boards that are kept no longer are cleared away on one machine, too.
+      // The trigger's own address: retention runs in development, too.
       const upkeep = await ask(own.at(-1) ?? 0, UPKEEP_PATH);
       expect(upkeep.status, upkeep.text).toBe(200);
       for (const state of states) expect(existsSync(join(dataDir, state, "logs"))).toBe(false);
@@ -150,7 +150,7 @@ describe.each([
       expect(output).toMatch(/The state folder .* was deleted or replaced while it ran/);
     });
 
-    it("ends with a sentence when a runtime dies, and starts again without the files of rooms that do not exist", async () => {
+    it("the command ends with a sentence when a runtime dies, and starts again without the files of rooms that do not exist", async () => {
       const chosen = await ports(portVariables);
       const port = Number(Object.values(chosen)[0]);
       const first = run(script, chosen);
@@ -191,7 +191,7 @@ function roomFiles(): string[] {
 }
 
 describe("npx partykit dev", () => {
-  it("by itself listens nowhere, and names the command to start", async () => {
+  it("partykit by itself listens nowhere, and names the command to start", async () => {
     const port = await freePort();
     const bare = run("../node_modules/partykit/dist/bin.mjs", {}, [
       "dev",
@@ -205,7 +205,7 @@ describe("npx partykit dev", () => {
     expect((await ask(port, "/health")).status).toBe(0);
   });
 
-  it("as `npm install` links it is reached from this machine alone, and holds its state alone", async () => {
+  it("partykit as `npm install` links it is reached from this machine alone, and locks its state folder", async () => {
     const port = await freePort();
     const args = ["dev", "--port", String(port), "--persist", dataDir, "--disable-request-cf-fetch"];
     // Run through the link, as npx does.

@@ -7,11 +7,11 @@ import { describeIpLimits, IP_LIMITS_ENV } from "./ip-limits";
 import { describeEndingToken, describeIssuerTokens, joinWithEndingToken } from "./issuer-tokens";
 import { describeOrigins } from "./origins";
 
-/** The edge of each platform, over the wire: whose tokens are good, which pages may come, and what an address may. */
+/** The edge of each platform, over the wire: valid tokens, allowed origins, and the limits of an address. */
 function describeEdge(platform: Platform): void {
   describe(platform.name, () => {
     const issuer = new KeyServer();
-    // Tokens end while rooms sleep: the other stories are told meanwhile.
+    // Tokens end while rooms sleep: the other tests run meanwhile.
     describeInterleaved(
       platform,
       "with an issuer's keys",

@@ -43,7 +43,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What the worker makes of an error: nothing else of it matters. */
+/** The part of an error that the worker reads. */
 function classifyError(error: unknown) {
   return { isOutOfStep: isOutOfStep(error), problem: describeContentProblem(error) };
 }
@@ -69,7 +69,7 @@ async function runCall(db: D1, { statements }: Call): Promise<Call["outcome"] | 
 
 describe("the database of the simulation, and D1", () => {
   it.each([6, 10, 12, freshRunSeed])(
-    "answer every call of a story alike, and hold the same after it (seed %i)",
+    "both answer every call of a scenario alike, and hold the same rows after it (seed %i)",
     async (seed) => {
       const { DB: db } = proxy.env;
       await resetDatabase(db);

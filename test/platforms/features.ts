@@ -6,7 +6,7 @@ import { ERROR_CODES, type Json } from "./wire";
 /** What the features of the kind `main` promise beyond an action and its event. */
 export function describeFeatures(stage: PlatformStage): void {
   describe("features", () => {
-    it("[P] chat.remove is the author's and the host's", async () => {
+    it("[P] only the author and a host may chat.remove", async () => {
       const room = stage.makeRoomName("remove");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob");
@@ -24,7 +24,7 @@ export function describeFeatures(stage: PlatformStage): void {
       );
     });
 
-    it("[P3] presence.set shows to all and to those who come later; what is left out stays", async () => {
+    it("[P3] presence.set reaches all members and later ones; fields that are left out stay", async () => {
       const room = stage.makeRoomName("status");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob");
@@ -46,7 +46,7 @@ export function describeFeatures(stage: PlatformStage): void {
       expect(members.bob).toEqual({ name: "bob", role: "player", since: expect.any(Number) });
     });
 
-    it("[P2] of more than 200 members the first 200 are listed, all are counted, and the count is told at most once a second", async () => {
+    it("[P2] the room lists the first 200 of more than 200 members, counts all, and sends the count at most once a second", async () => {
       const room = stage.makeRoomName("crowd");
       const ann = await stage.joinAsMember(room, "ann");
       const startedAt = Date.now();
@@ -66,7 +66,7 @@ export function describeFeatures(stage: PlatformStage): void {
       expect(own).toEqual(sums);
     }, 30_000);
 
-    it("[F5] typing is a signal: others see it, it has no number, and nobody later hears of it", async () => {
+    it("[F5] typing is a signal: others see it, it has no number, and it is not replayed", async () => {
       const room = stage.makeRoomName("typing");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob");
@@ -80,7 +80,7 @@ export function describeFeatures(stage: PlatformStage): void {
       expect((await late.waitForWelcome()).seq).toBe(before + 1);
     });
 
-    it("[F5] a refused signal is told about at most once a second", async () => {
+    it("[F5] the room reports refused signals at most once a second", async () => {
       const ann = await stage.joinAsMember(stage.makeRoomName("signals"), "ann");
       const startedAt = Date.now();
       for (let nth = 0; nth < 60; nth += 1) {

@@ -30,7 +30,7 @@ export function foldEvent(slices: Slices, event: ReadEvent): Slices {
   return { ...slices, [event.f]: feature.reduce(before as never, event as never) as Json };
 }
 
-/** The fold of a room's whole story, from nothing. */
+/** The fold of a room's whole history, from nothing. */
 export function foldAll(events: readonly ReadEvent[]): Slices {
   const empty = Object.fromEntries(
     Object.entries(FEATURES).map(([name, { initial }]) => [name, initial() as Json]),

@@ -4,10 +4,10 @@ import { readFilesUnder } from "./stored-bytes";
 import { mintUnsignedToken } from "./tokens";
 import { eventually, pause } from "./waiting";
 
-/** A runtime's own word for a socket that was cut off, which no code of ours sees. */
+/** A runtime's own message about a socket that was cut off, which no code of ours sees. */
 const IGNORED_LOG = /Network connection lost|disconnected: worker_do_not_log/;
 
-/** Whoever claims to be somebody else is refused, or is harmless. */
+/** A client that claims another identity is refused, or harmless. */
 export function describeForgeries(stage: PlatformStage): void {
   const root = { user: "root", name: "Root", role: "admin" };
   const hello = Buffer.from(
@@ -65,7 +65,7 @@ export function describeForgeries(stage: PlatformStage): void {
       expect(ann.byes).toEqual([]);
     });
 
-    it("[A5] sixty sockets with one `_pk` at once leave one connection a user, and a room that works", async () => {
+    it("[A5] sixty sockets with one `_pk` at once leave one connection per user, and a room that works", async () => {
       const room = stage.makeRoomName("claim");
       const watch = await stage.joinAsMember(room, "watch");
       const token = await stage.mintToken({ sub: "ann" });
@@ -84,7 +84,7 @@ export function describeForgeries(stage: PlatformStage): void {
       expect(watch.events.filter((event) => event.n === "joined")).toHaveLength(1);
     });
 
-    it("[A6] forged identity headers on a socket change nothing: with a token, without one, without a good one", async () => {
+    it("[A6] forged identity headers on a socket change nothing: with a token, without one, with an invalid one", async () => {
       const room = stage.makeRoomName("forged");
       const ann = stage.openRaw({
         room,
@@ -148,7 +148,7 @@ export function describeForgeries(stage: PlatformStage): void {
       });
     });
 
-    it("[T2] [T6] tokens that are not good are refused before the room is touched", async () => {
+    it("[T2] [T6] the edge refuses invalid tokens before it calls the room", async () => {
       const key = "another secret, which is also 32 bytes long and more";
       const ann = { sub: "ann", name: "Ann" };
       const good = await stage.mintToken(ann);
@@ -214,10 +214,10 @@ export function describeForgeries(stage: PlatformStage): void {
   });
 }
 
-/** Last on a server: what all the stories before it have left behind. */
+/** Last on a server: what all the tests before it have left behind. */
 export function describeLeftovers(stage: PlatformStage): void {
   describe("what is left behind", () => {
-    it("no token is found in the log or in anything stored, while what was said is", async () => {
+    it("the log and the storage hold the messages, and no token", async () => {
       const room = stage.makeRoomName("secrets");
       const marker = `a line that has to be found ${room}`;
       const bare = stage.joinBare(room);
@@ -240,7 +240,7 @@ export function describeLeftovers(stage: PlatformStage): void {
       }
     });
 
-    it("[E2] the log tells of no error that nobody caught", () => {
+    it("[E2] the log has no uncaught error", () => {
       const bad = stage.log
         .split("\n")
         .filter((line) =>
@@ -251,7 +251,7 @@ export function describeLeftovers(stage: PlatformStage): void {
   });
 }
 
-/** A signature is no other text's; its parts, since a stored value may be cut at any byte. */
+/** A signature is unique; its parts, since a stored value may be cut at any byte. */
 function toTokenParts(token: string): string[] {
   const signature = token.split(".")[2] ?? "";
   return signature.length < 30 ? [] : [signature.slice(0, 14), signature.slice(14, 28), signature.slice(-14)];

@@ -7,7 +7,7 @@ import { signToken } from "../../src/identity/token";
 import { type Server, startCloudflare, startPartyKit } from "../support/servers";
 
 /** [C7] The rooms' origin on PartyKit, which has no boards, and the worker that has them, each a process of its own. */
-describe("[C7] what is the worker's, asked at the rooms' origin", () => {
+describe("[C7] the worker's routes at the rooms' origin", () => {
   const secrets = { AUTH_SECRET: generateSecret(), BATCH_SECRET: generateSecret() };
   let worker: Server;
   let rooms: Server;
@@ -31,7 +31,7 @@ describe("[C7] what is the worker's, asked at the rooms' origin", () => {
     return { Authorization: `Bearer ${token}` };
   };
 
-  it("is answered as the worker answers: boards, their headers, refusals, the document and its page", async () => {
+  it("GET is answered as the worker answers: boards, their headers, refusals, the document and its page", async () => {
     for (const path of [
       "/v1/boards",
       "/v1/boards/main",
@@ -53,7 +53,7 @@ describe("[C7] what is the worker's, asked at the rooms' origin", () => {
     expect((await ask("/docs.css")).status, "and the page's styles are served here").toBe(200);
   });
 
-  it("is changed by it too, with a token and a body", async () => {
+  it("other methods are forwarded too, with a token and a body", async () => {
     const body = JSON.stringify({ reason: "spam" });
     expect((await ask("/v1/bans/eve", { method: "PUT", body })).status).toBe(401);
     expect((await ask("/v1/bans/eve", { method: "PUT", body, headers: await admin() })).status).toBe(200);
@@ -68,17 +68,17 @@ describe("[C7] what is the worker's, asked at the rooms' origin", () => {
     });
   });
 
-  it("is told once to a page of an allowed origin, and refused to a stranger's that brings a token", async () => {
+  it("CORS headers come once to a page of an allowed origin, and a page of another origin with a token is refused", async () => {
     const local = "http://localhost:3000";
     const read = await ask("/v1/boards", { headers: { Origin: local } });
     expect([read.status, read.headers.get("Access-Control-Allow-Origin")]).toEqual([200, local]);
-    const asked = { Origin: local, "Access-Control-Request-Method": "PUT" };
-    expect((await ask("/v1/bans/eve", { method: "OPTIONS", headers: asked })).status).toBe(204);
+    const preflight = { Origin: local, "Access-Control-Request-Method": "PUT" };
+    expect((await ask("/v1/bans/eve", { method: "OPTIONS", headers: preflight })).status).toBe(204);
     const strange = { Origin: "https://stranger.example.org", ...(await admin()) };
     expect((await ask("/v1/bans", { headers: strange })).status).toBe(403);
   });
 
-  it("is 502 with a time to come back while the worker is away, and there again when it is back", async () => {
+  it("the answer is 502 with a time to come back while the worker is away, and normal again when it is back", async () => {
     await worker.stop();
     const away = await ask("/v1/boards/main");
     expect([away.status, away.headers.get("Retry-After")]).toEqual([502, "2"]);
@@ -97,7 +97,7 @@ describe("[C7] a rooms' origin", () => {
     other?.close();
   });
 
-  it("that was not told where the worker is says so with 503; one that was told its own address says that", async () => {
+  it("an origin without the worker's URL says so with 503; one that has its own URL there says that", async () => {
     rooms = await startPartyKit();
     const unset = await fetch(`${rooms.http}/v1/boards`);
     expect(unset.status).toBe(503);
@@ -111,7 +111,7 @@ describe("[C7] a rooms' origin", () => {
     expect(await round.json()).toMatchObject({ message: expect.stringContaining("leads back") });
   }, 120_000);
 
-  it("hands on no cookie, nor a header that poses as the platform's or another origin's", async () => {
+  it("an origin forwards no cookie, nor a header that poses as the platform's or another origin's", async () => {
     const heard: Record<string, unknown>[] = [];
     other = createServer((request, response) => {
       heard.push(request.headers);

@@ -4,7 +4,7 @@ import type { Random } from "./random";
 export type Treatment = "refused" | "any" | "signal";
 
 export interface HostileMessage {
-  /** For the report, should it be treated otherwise. */
+  /** For the report, if it is handled otherwise. */
   about: string;
   treatment: Treatment;
   data: string | Uint8Array;
@@ -187,7 +187,7 @@ const SIGNAL_MAKERS: Record<string, Maker> = {
   }),
 };
 
-/** Nothing that a well-meaning client sends, so many of each treatment, in an order that the seed tells. */
+/** Nothing that a well-meaning client sends, so many of each treatment, in an order that follows from the seed. */
 export function makeHostileMessages(
   random: Random,
   counts: Record<Treatment, number>,

@@ -12,12 +12,12 @@ const OVERSIZE = 120;
 /** So many that none of them earns the thousand refusals in ten seconds that would keep them out (M6), however fast the machine. */
 const ATTACKERS = 16;
 
-/** What nobody well-meaning sends: it is refused with a code, and nobody else notices. */
+/** Hostile messages: the room refuses them with a code, and other users do not notice. */
 export function describeHostile(stage: PlatformStage): void {
   const seed = freshSeed();
 
   describe("hostile", () => {
-    it(`[M1] [M3] [M4] ${COUNTS.refused} hostile messages: each gets a nack or a bye with its code, and nobody else notices (SEED=${seed})`, async () => {
+    it(`[M1] [M3] [M4] ${COUNTS.refused} hostile messages: each gets a nack or a bye with its code, and other users do not notice (SEED=${seed})`, async () => {
       const room = stage.makeRoomName("hostile");
       const watch = await stage.joinAsMember(room, "watch");
       const elsewhere = await stage.joinAsMember(stage.makeRoomName("elsewhere"), "watch");
@@ -30,9 +30,10 @@ export function describeHostile(stage: PlatformStage): void {
       await Promise.all(
         attackers.map((attacker, index) => attacker.run(items.filter((_, nth) => nth % ATTACKERS === index))),
       );
-      expect(attackers.flatMap((attacker) => attacker.unanswered).slice(0, 20), "what got no answer").toEqual(
-        [],
-      );
+      expect(
+        attackers.flatMap((attacker) => attacker.unanswered).slice(0, 20),
+        "messages without an answer",
+      ).toEqual([]);
       const refusals = attackers.reduce((sum, attacker) => sum + attacker.rejectionCount, 0);
       expect(refusals).toBeGreaterThanOrEqual(10_000);
 
@@ -49,7 +50,7 @@ export function describeHostile(stage: PlatformStage): void {
       expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
     }, 120_000);
 
-    it("[M6] one who was closed for asking too much comes back and goes on", async () => {
+    it("[M6] a client that was closed for sending too much comes back and goes on", async () => {
       const room = stage.makeRoomName("flood");
       const watch = await stage.joinAsMember(room, "watch");
       const loud = await stage.joinAsMember(room, "loud", { resume: true });
@@ -69,7 +70,7 @@ export function describeHostile(stage: PlatformStage): void {
       expect(watch.byes).toEqual([]);
     }, 40_000);
 
-    it("[W1] before the welcome: what comes at once is judged like what comes later", async () => {
+    it("[W1] the room judges messages before the welcome like later ones", async () => {
       const room = stage.makeRoomName("early");
       const token = await stage.mintToken({ sub: "ann" });
       const early = stage.openRaw({ room, query: `_pk=early&token=${token}` });
@@ -85,7 +86,7 @@ export function describeHostile(stage: PlatformStage): void {
       expect(early.checksums).toHaveLength(1);
     });
 
-    it("[A3] [A4] addresses that make no sense are refused with a bye or a status, and no room comes of them", async () => {
+    it("[A3] [A4] invalid URLs are refused with a bye or a status, and open no room", async () => {
       const room = stage.makeRoomName("address");
       const long = "x".repeat(20_000);
       const queries = [
@@ -144,7 +145,7 @@ export function describeHostile(stage: PlatformStage): void {
       }
     });
 
-    it("[M4] what breaks the protocol below ends that socket alone", async () => {
+    it("[M4] a violation of the WebSocket protocol closes that socket alone", async () => {
       const room = stage.makeRoomName("broken");
       const watch = await stage.joinAsMember(room, "watch");
       const token = await stage.mintToken({ sub: "mallory" });
@@ -198,7 +199,7 @@ function uint32(value: number): Buffer {
   return bytes;
 }
 
-/** A handshake, then whatever bytes: gives all that came back until the socket ended or had nothing to say for a while. */
+/** A handshake, then any bytes: returns all that came back until the socket ended or had nothing to say for a while. */
 async function sendRawBytes(
   stage: PlatformStage,
   room: string,

@@ -22,7 +22,7 @@ export function describeIpLimits(stage: PlatformStage): void {
   const admin = async () => `Bearer ${await stage.mintToken({ sub: "root", role: "admin" })}`;
 
   describe("an address", () => {
-    it("[L6] has a number of guests, told with rule, limit and the exact wait; who comes back is no new one", async () => {
+    it("[L6] an address has a limit of guests, refused with rule, limit and the exact wait; a returning guest does not count", async () => {
       const room = stage.makeRoomName("guests");
       const startedAt = Date.now();
       const tabs = ["one", "two", "three", "four"].map((name) => `the tab of guest number ${name}`);
@@ -43,13 +43,13 @@ export function describeIpLimits(stage: PlatformStage): void {
         info: { rule: "guest", limit: { count: 5, perMs: 4_000 } },
       });
       expect(Number(http.headers.get("Retry-After"))).toBe(Math.ceil(Number(body.retryAfterMs) / 1000));
-      // The wait is the wait, and asking has not lengthened it.
+      // The wait is exact, and a refused request has not lengthened it.
       await pause(Number(body.retryAfterMs) + 30);
       await guest(room).waitForWelcome();
       expect(Date.now() - startedAt).toBeGreaterThanOrEqual(4_000);
     }, 20_000);
 
-    it("[L6] has a number of reads", async () => {
+    it("[L6] an address has a limit of reads", async () => {
       const room = stage.makeRoomName("reads");
       const answers: number[] = [];
       for (let n = 0; n < 20; n++) answers.push((await stage.getRoom(room)).status);
@@ -61,8 +61,8 @@ export function describeIpLimits(stage: PlatformStage): void {
       expect((await stage.getRoom(room)).status).toBe(404);
     }, 20_000);
 
-    it("[L6] has a number of new rooms: those that exist stay open, and a refused one does not come to be", async () => {
-      // Windows of the stories before are over.
+    it("[L6] an address has a limit of new rooms: existing rooms stay open, and a refused one is not created", async () => {
+      // Windows of the tests before are over.
       await pause(4_100);
       const token = await stage.mintToken({ sub: "builder" });
       const join = (room: string) => stage.openRaw({ room, query: `_pk=b&token=${token}` });
@@ -89,8 +89,8 @@ export function describeIpLimits(stage: PlatformStage): void {
       expect(opened.status, "an admin is not counted").toBe(200);
     }, 30_000);
 
-    it("[L6] that brings bad tokens is not listened to for a while, but for who is known to be good", async () => {
-      // Windows of the story before are over.
+    it("[L6] an address that sends bad tokens is refused for a while, except for users with a token known to be valid", async () => {
+      // Windows of the test before are over.
       await pause(4_100);
       const room = stage.makeRoomName("guessing");
       const good = await stage.mintToken({ sub: "ann" });
@@ -104,12 +104,12 @@ export function describeIpLimits(stage: PlatformStage): void {
       expect(refused.reason).toMatch(/failedToken: 4 in 30 s/);
       await join(good).waitForWelcome();
       const fresh = await stage.mintToken({ sub: "bob" });
-      expect((await join(fresh).waitForBye()).code, "nobody can tell a guess from a token yet").toBe(4429);
+      expect((await join(fresh).waitForBye()).code, "an unverified token counts as a guess").toBe(4429);
       const posted = await stage.postAction(room, {}, "bad.third.token");
       expect([posted.status, posted.body.code]).toEqual([429, "rate_limited"]);
     }, 20_000);
 
-    it("[L6] is remembered over a kill -9", async () => {
+    it("[L6] an address's windows survive a kill -9", async () => {
       const room = stage.makeRoomName("guessing");
       const join = () => stage.openRaw({ room, query: "_pk=g&token=bad.fourth.token" });
       const before = await join().waitForBye();
@@ -124,7 +124,7 @@ export function describeIpLimits(stage: PlatformStage): void {
       } else expect(after.code, "only since the restart took longer").toBe(4401);
     }, 90_000);
 
-    it("[L6] is kept and told nowhere as it is, in no log and in nothing stored", async () => {
+    it("[L6] an address is in no log and in no storage in plain form", async () => {
       const seen = ["198.51.100.77", "2001:db8:77:78::9"];
       const room = stage.makeRoomName("seen");
       for (const [nth, address] of seen.entries()) {
@@ -149,7 +149,7 @@ export function describeIpLimits(stage: PlatformStage): void {
     }, 20_000);
 
     it.runIf(stage.platform.capabilities.reportsClientIp)(
-      "[L7] opens no more new rooms from forty /64s of one /48 than a network may, and others are not kept out",
+      "[L7] forty /64s of one /48 open no more new rooms than a network may, and others are not kept out",
       async () => {
         const token = await stage.mintToken({ sub: "wanderer" });
         const answers = async (address: (nth: number) => string) => {
@@ -177,7 +177,7 @@ export function describeIpLimits(stage: PlatformStage): void {
       30_000,
     );
 
-    it("[L6] cannot be claimed by whoever asks, nor its object be reached", async () => {
+    it("[L6] a client cannot claim an address, nor reach its object", async () => {
       const room = stage.makeRoomName("claimed");
       // Not CF-Connecting-IP: Cloudflare writes it itself, and wrangler's stand-in takes it as it comes.
       const claims = ["X-Forwarded-For", "X-Real-IP", "True-Client-IP", "Forwarded", "X-Client-IP"];
@@ -185,7 +185,7 @@ export function describeIpLimits(stage: PlatformStage): void {
       let refused: RawClient | undefined;
       for (let n = 0; n < 70 && !refused; n++) {
         const headers = Object.fromEntries(claims.map((name) => [name, `203.0.113.${n}`]));
-        // One and the same guest: for new ones, or for a token, another rule may have a longer wait to tell.
+        // One and the same guest: for new ones, or for a token, another rule may have a longer wait.
         const client = stage.openRaw({ room, query: "_pk=whoever-claims-addresses", headers });
         await client.waitFor(() => client.byes[0] ?? client.welcomes[0], "an answer");
         const [bye] = client.byes;

@@ -28,7 +28,7 @@ export async function joinWithEndingToken(stage: PlatformStage): Promise<EndingT
 /** Told last. */
 export function describeEndingToken(_: PlatformStage, prepared: () => EndingToken): void {
   describe("a token that ends", () => {
-    it("[T8] ends a connection although its room sleeps, and who was told does not come back in a loop", async () => {
+    it("[T8] the end of a token closes a connection although its room sleeps, and the client does not reconnect in a loop", async () => {
       const { client, endsAt } = prepared();
       const bye = await client.waitForBye(SLEEPS_AFTER_S * 1000 + 30_000);
       expect(bye).toMatchObject({ code: 4401 });
@@ -60,7 +60,7 @@ export function describeIssuerTokens(stage: PlatformStage, issuer: KeyServer): v
     const enter = async (given: string, room = stage.makeRoomName("keys")) =>
       stage.openRaw({ room, query: `_pk=a-tab-of-an-issuer-s-user&token=${given}` });
 
-    it("[T11] are told to come back while the key server is down, and let in when it is there", async () => {
+    it("[T11] users are told to come back while the key server is down, and let in when it is there", async () => {
       const ann = await token(first, { name: "Ann" });
       const refused = await (await enter(ann)).waitForBye();
       expect(refused.code, "not 4401, after which nobody comes back").toBe(1012);
@@ -75,7 +75,7 @@ export function describeIssuerTokens(stage: PlatformStage, issuer: KeyServer): v
       expect((await stage.fetch("/health")).body).toMatchObject({ ok: true });
     }, 30_000);
 
-    it("[T11] are good by a key that is new, and by the old one too", async () => {
+    it("[T11] tokens are valid with a new key, and with the old one too", async () => {
       const second = await issuer.addKey("second", "ES256");
       expect((await (await enter(await token(second, { sub: "bob" }))).waitForWelcome()).you.user).toBe(
         "bob",
@@ -83,7 +83,7 @@ export function describeIssuerTokens(stage: PlatformStage, issuer: KeyServer): v
       expect((await (await enter(await token(first, { sub: "cat" }))).waitForWelcome()).you.user).toBe("cat");
     });
 
-    it("[T9] of another issuer, audience or algorithm are refused for good", async () => {
+    it("[T9] tokens of another issuer, audience or algorithm are refused for good", async () => {
       for (const claims of [{ iss: "https://other.test/" }, { aud: "others" }, { aud: undefined }]) {
         const bye = await (await enter(await token(first, claims))).waitForBye();
         expect(bye, JSON.stringify(claims)).toMatchObject({ code: 4401 });
@@ -93,7 +93,7 @@ export function describeIssuerTokens(stage: PlatformStage, issuer: KeyServer): v
       expect((await (await enter(await token(forged))).waitForBye()).code).toBe(4401);
     });
 
-    it("[T10] may be from a clock a minute ahead", async () => {
+    it("[T10] tokens may come from a clock a minute ahead", async () => {
       const second = Math.floor(Date.now() / 1000);
       const ahead = await token(first, { sub: "early", nbf: second + 55, iat: second + 55 });
       expect((await (await enter(ahead)).waitForWelcome()).you.user).toBe("early");
@@ -101,7 +101,7 @@ export function describeIssuerTokens(stage: PlatformStage, issuer: KeyServer): v
       expect((await (await enter(further)).waitForBye()).code).toBe(4401);
     });
 
-    it("[T11] hold while the key server is slow or down again", async () => {
+    it("[T11] tokens stay valid while the key server is slow or down again", async () => {
       issuer.behaviour = "silent";
       expect((await (await enter(await token(first, { sub: "dan" }))).waitForWelcome()).you.user).toBe("dan");
       await issuer.stop();
@@ -110,7 +110,7 @@ export function describeIssuerTokens(stage: PlatformStage, issuer: KeyServer): v
       await issuer.start();
     });
 
-    it("are looked at once: the next time their digest is enough, and that is counted", async () => {
+    it("tokens are verified once: the next time their digest is enough, and that is counted", async () => {
       const again = await token(first, { sub: "fay" });
       const tokensOf = async () => (await stage.fetch("/health")).body.tokens as { hits: number };
       await (await enter(again)).waitForWelcome();
@@ -119,7 +119,7 @@ export function describeIssuerTokens(stage: PlatformStage, issuer: KeyServer): v
       expect((await tokensOf()).hits).toBe(hits + 1);
     });
 
-    it("[T8] that end close their connection 4401, no sooner and hardly later", async () => {
+    it("[T8] the end of a token closes its connection with 4401, no sooner and hardly later", async () => {
       const exp = Math.floor(Date.now() / 1000) + 3;
       const client = await enter(await token(first, { sub: "gus", exp }));
       await client.waitForWelcome();
@@ -130,7 +130,7 @@ export function describeIssuerTokens(stage: PlatformStage, issuer: KeyServer): v
       expect((await (await enter(await token(first, { sub: "gus", exp }))).waitForBye()).code).toBe(4401);
     }, 20_000);
 
-    it("[T8] are renewed by a second socket of the same tab, without a gap", async () => {
+    it("[T8] a second socket of the same tab renews a token without a gap", async () => {
       const room = stage.makeRoomName("renewal");
       const speaker = await stage.joinAsMember(room, "speaker");
       const tab = "_pk=one-tab-with-two-tokens-1";

@@ -74,7 +74,7 @@ export function describeJoining(stage: PlatformStage): void {
       expect(longAgain.you.user).toBe(long.you.user);
     });
 
-    it("[T1] [W1] a token says who one is, and a newcomer's own `joined` is in the state of the welcome", async () => {
+    it("[T1] [W1] a token names its user, and a new member's own `joined` is in the state of the welcome", async () => {
       const room = stage.makeRoomName("token");
       const token = await stage.mintToken({ sub: "ann", name: "Ann Åberg" });
       const client = await stage.joinAsGuest(room, { token });
@@ -98,7 +98,7 @@ export function describeJoining(stage: PlatformStage): void {
       expect(client.welcomes).toHaveLength(1);
     });
 
-    it("[T3] a host leads the rooms that the token names and is nobody elsewhere", async () => {
+    it("[T3] a host leads the rooms that the token names and has no role elsewhere", async () => {
       const room = stage.makeRoomName("led");
       const host = await stage.joinAsHost(room);
       expect(host.you.role).toBe("host");
@@ -115,7 +115,7 @@ export function describeJoining(stage: PlatformStage): void {
     });
 
     it("[P1] others see who joins and, after the grace, who left", async () => {
-      const room = stage.makeRoomName("door");
+      const room = stage.makeRoomName("leaving");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob");
       const joined = await ann.waitFor(() => ann.events.find((event) => event.n === "joined"), "a joined");
@@ -130,7 +130,7 @@ export function describeJoining(stage: PlatformStage): void {
       expect(ann.slices.presence).toMatchObject({ count: 1 });
     });
 
-    it("[P1] a second tab counts once, and its closing is nobody's leaving", async () => {
+    it("[P1] a second tab counts once, and closing it sends no `left`", async () => {
       const room = stage.makeRoomName("tabs");
       const watch = await stage.joinAsMember(room, "watch");
       const one = await stage.joinAsMember(room, "ann");
@@ -148,11 +148,11 @@ export function describeJoining(stage: PlatformStage): void {
       await watch.waitForSeq(said.seq);
       two.close();
       await watch.waitFor(() => watch.events.find((event) => event.n === "left"), "a left");
-      const told = watch.events.filter((event) => event.f === "presence").map((event) => event.n);
-      expect(told, "one coming and one going").toEqual(["joined", "left"]);
+      const changes = watch.events.filter((event) => event.f === "presence").map((event) => event.n);
+      expect(changes, "one join and one leave").toEqual(["joined", "left"]);
     });
 
-    it("[P1] somebody who is back within the grace never left", async () => {
+    it("[P1] a user who is back within the grace never left", async () => {
       const room = stage.makeRoomName("grace");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob", {
@@ -171,7 +171,7 @@ export function describeJoining(stage: PlatformStage): void {
       ]);
     });
 
-    it("[T8] [A5] a newer socket of the same user and tab replaces the older, resumes, and is no coming or going", async () => {
+    it("[T8] [A5] a newer socket of the same user and tab replaces the older, resumes, and sends no `joined` or `left`", async () => {
       const room = stage.makeRoomName("renew");
       const tab = "one and the same tab of ann";
       const watch = await stage.joinAsMember(room, "watch");
@@ -188,7 +188,7 @@ export function describeJoining(stage: PlatformStage): void {
       expect((await stage.getRoom(room)).body).toMatchObject({ users: 2, connections: 2 });
     });
 
-    it("[T8] a connection whose token has ended is closed 4401", async () => {
+    it("[T8] the room closes a connection whose token has ended with 4401", async () => {
       const room = stage.makeRoomName("ended");
       const token = await stage.mintToken({ sub: "ann" }, { expiresIn: 2 });
       const client = stage.openRaw({ room, query: `_pk=ann&token=${token}` });
@@ -218,7 +218,7 @@ export function describeJoining(stage: PlatformStage): void {
       expect(close.code).toBe(bye.code);
     });
 
-    it("[T1] names that objects are born with are names like others", async () => {
+    it("[T1] names of built-in object properties are names like others", async () => {
       const room = stage.makeRoomName("names");
       const names = [
         "__proto__",
@@ -243,7 +243,7 @@ export function describeJoining(stage: PlatformStage): void {
       expect(canonical(late.slices.chat as Json)).toContain('"by __proto__"');
     });
 
-    it("[A1] [A2] a version that is not spoken, a kind or an id that is none: told and closed", async () => {
+    it("[A1] [A2] the edge closes a socket with an unknown version, kind or id, and says why", async () => {
       const room = stage.makeRoomName("address");
       for (const [query, kind, id, codes] of [
         ["v=2", "main", room, [4400]],
@@ -287,7 +287,7 @@ export function describeJoining(stage: PlatformStage): void {
 /** Where guests are off. */
 export function describeWithoutGuests(stage: PlatformStage): void {
   describe("without guests", () => {
-    it("[T5] a bare partysocket is refused, and nobody is made a guest", async () => {
+    it("[T5] a bare partysocket is refused, and no guest is made", async () => {
       const room = stage.makeRoomName("bare");
       const bare = stage.openRaw({ room, query: "_pk=a-tab-name-of-some-length" });
       expect((await bare.waitForBye()).code).toBe(4401);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PlatformStage } from "./platform-stage";
 import { pause } from "./waiting";
 
-/** What the server of these stories is started with. */
+/** The environment of these tests' server. */
 export const TIGHT_LIMITS_ENV = {
   CHAT_LIMIT: "3/6",
   ACTION_LIMIT: "50/1",
@@ -10,10 +10,10 @@ export const TIGHT_LIMITS_ENV = {
   LEAVE_GRACE_MS: "1000",
 };
 
-/** Limits hold for a user, wherever the user speaks from, and tell exactly how long to wait. */
+/** Limits hold for a user on all connections, and give the exact wait. */
 export function describeLimits(stage: PlatformStage): void {
   describe("limits", () => {
-    it("[L1] [W5] the rule is told in the welcome, and holds for all tabs of a user and for no other user", async () => {
+    it("[L1] [W5] the welcome lists the rule, which holds for all tabs of a user and for no other user", async () => {
       const room = stage.makeRoomName("limit");
       const one = await stage.joinAsMember(room, "ann");
       const two = await stage.joinAsMember(room, "ann");
@@ -32,7 +32,7 @@ export function describeLimits(stage: PlatformStage): void {
       expect((await three.expectNack(three.say("4"))).code, "also on a new connection").toBe("rate_limited");
     });
 
-    it("[L1] the wait that is told is the wait, and a refused action does not lengthen it", async () => {
+    it("[L1] the wait in a refusal is exact, and a refused action does not lengthen it", async () => {
       const ann = await stage.joinAsMember(stage.makeRoomName("limit"), "ann");
       const startedAt = Date.now();
       for (const text of ["1", "2", "3"]) {
@@ -50,7 +50,7 @@ export function describeLimits(stage: PlatformStage): void {
       expect(Date.now() - startedAt).toBeGreaterThanOrEqual(6000);
     }, 20_000);
 
-    it("[L1] [D1] [D2] [D3] what was spent or decided before a kill -9 is spent and decided after it", async () => {
+    it("[L1] [D1] [D2] [D3] windows, mutes, kicks and bans from before a kill -9 hold after it", async () => {
       const room = stage.makeRoomName("limit");
       const host = await stage.joinAsHost(room);
       const moderate = (a: string, user: string) => host.expectEvent(host.do("moderation", a, { user }));
@@ -85,7 +85,7 @@ export function describeLimits(stage: PlatformStage): void {
       if (Date.now() - kickedAt < 55_000) expect(await turnedAway("carl")).toBe(4403);
     }, 90_000);
 
-    it("[L2] a connection that asks too much is told so, and the others are not", async () => {
+    it("[L2] the room refuses a connection that sends too much, and no other", async () => {
       const room = stage.makeRoomName("flood");
       const calm = await stage.joinAsMember(room, "calm");
       const loud = stage.openRaw({ room, query: `_pk=loud&token=${await stage.mintToken({ sub: "loud" })}` });
@@ -112,7 +112,7 @@ export function describeLimits(stage: PlatformStage): void {
       await again.expectEvent(again.say("calmer now"));
     });
 
-    it("[L3] a full room closes newcomers, but no other tab of a member, and lets in again when there is space", async () => {
+    it("[L3] a full room closes new users but no other tab of a member, and lets users in again when there is space", async () => {
       const room = stage.makeRoomName("full");
       const members = await Promise.all(["a", "b", "c", "d"].map((user) => stage.joinAsMember(room, user)));
       const refused = stage.openRaw({ room, query: `_pk=e&token=${await stage.mintToken({ sub: "e" })}` });
@@ -125,7 +125,7 @@ export function describeLimits(stage: PlatformStage): void {
       expect((await stage.joinAsMember(room, "e")).you.user).toBe("e");
     });
 
-    it("[L3] a member has at most 256 connections: one more is told to come back", async () => {
+    it("[L3] a member has at most 256 connections: the room tells one more to come back", async () => {
       const room = stage.makeRoomName("tabs");
       const token = await stage.mintToken({ sub: "ann" });
       const tabs = Array.from({ length: 256 }, (_, nth) =>

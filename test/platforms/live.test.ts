@@ -10,14 +10,14 @@ import { eventually, pause } from "./waiting";
 
 const LISTENERS = 200;
 const PLAYERS = 20;
-/** Every listener is cut off about once in the time that the story takes. */
+/** Every listener is cut off about once in the time of the test. */
 const CUTS = 150;
 const AWARDS = 120;
 const AWARD_EVERY_MS = 60;
 /** An object that has nothing to do is taken out of memory after some ten seconds. */
 const SLEEP_WAIT_MS = 15_000;
 
-/** Rooms of both platforms feed one board, which the worker tells live. */
+/** Rooms of both platforms feed one board, which the worker streams live. */
 describe("live boards", () => {
   const far = new PlatformStage(partykit);
   const near = new PlatformStage(cloudflare);
@@ -64,7 +64,7 @@ describe("live boards", () => {
 
   const seed = freshSeed();
   it.each(both.map((stage) => [stage.platform.name, stage] as const))(
-    `[V2] [V3] [V6] ${LISTENERS} listeners to rooms on %s, cut off ${CUTS} times, end on the board as it is read; with nobody left it sleeps (seed ${seed})`,
+    `[V2] [V3] [V6] ${LISTENERS} listeners to rooms on %s, cut off ${CUTS} times, end on the board as it is read; without listeners the object sleeps (seed ${seed})`,
     async (name, stage) => {
       const random = randomFrom(seed);
       const proxy = await new CuttingProxy({ port: near.server.port, random }).start();
@@ -92,7 +92,7 @@ describe("live boards", () => {
           return cuts;
         })();
         for (let at = 0; at < AWARDS; at += 1) {
-          // Everybody once, and then whoever it falls upon.
+          // Every listener once, and then random ones.
           await award(stage, room, users[at] ?? random.pick(users), 1 + random.below(50));
           await pause(AWARD_EVERY_MS);
         }
@@ -124,7 +124,7 @@ describe("live boards", () => {
         await proxy.stop();
       }
 
-      // Words to the many who left are how it learns that they did.
+      // Writes to listeners that left are how it learns that they did.
       await eventually(
         async () => {
           await award(stage, room, users[0] as string, 1);
@@ -141,7 +141,9 @@ describe("live boards", () => {
         await pause(500);
       }
       await eventually(async () => (await fresh(board)).version > version + 2, "what others award meanwhile");
-      expect(await looks(), "with nobody there it asks for nothing, whatever is awarded").toBe(before.looks);
+      expect(await looks(), "without listeners it makes no query, though points are awarded").toBe(
+        before.looks,
+      );
       await pause(SLEEP_WAIT_MS);
       expect(await looks()).toBe(before.looks);
       const late = new LiveListener(`${near.server.http}/v1/boards/${board}/live`);

@@ -4,13 +4,13 @@ import type { PlatformStage } from "./platform-stage";
 const ALLOWED_ORIGIN = "https://play.example.org";
 const OTHER_ORIGIN = "https://evil.example.com";
 
-/** Which pages may come, and what their browsers are told. */
+/** Allowed origins, CORS and security headers. */
 export function describeOrigins(stage: PlatformStage): void {
   const ask = (path: string, init: RequestInit & { headers?: Record<string, string> } = {}) =>
     fetch(`${stage.server.http}${path}`, init);
 
   describe("pages of other origins", () => {
-    it("[X1] may open sockets where they are allowed, and are told 4403 where not", async () => {
+    it("[X1] pages of allowed origins may open sockets; others get 4403", async () => {
       const room = stage.makeRoomName("origin");
       const token = await stage.mintToken({ sub: "ann" });
       const from = (origin: string) =>
@@ -36,7 +36,7 @@ export function describeOrigins(stage: PlatformStage): void {
       }
     });
 
-    it("[X2] may act over HTTP where they are allowed, and read what is public from anywhere but a browser", async () => {
+    it("[X2] pages of allowed origins may act over HTTP; others may only read, without CORS headers", async () => {
       const room = stage.makeRoomName("origin");
       const token = await stage.mintToken({ sub: "root", role: "admin" });
       const body = JSON.stringify({ id: "1", f: "chat", a: "say", d: { text: "hi" } });
@@ -51,9 +51,9 @@ export function describeOrigins(stage: PlatformStage): void {
         200,
         ALLOWED_ORIGIN,
       ]);
-      const stranger = await post(OTHER_ORIGIN);
-      expect([stranger.status, stranger.headers.get("Access-Control-Allow-Origin")]).toEqual([403, null]);
-      expect(await stranger.json()).toMatchObject({ code: "not_allowed" });
+      const rejected = await post(OTHER_ORIGIN);
+      expect([rejected.status, rejected.headers.get("Access-Control-Allow-Origin")]).toEqual([403, null]);
+      expect(await rejected.json()).toMatchObject({ code: "not_allowed" });
       const guest = await ask("/auth/guest", {
         method: "POST",
         body: "{}",
@@ -64,7 +64,7 @@ export function describeOrigins(stage: PlatformStage): void {
       expect([read.status, read.headers.get("Access-Control-Allow-Origin")]).toEqual([200, null]);
     });
 
-    it("[X3] are answered beforehand, if they ask", async () => {
+    it("[X3] a preflight request is answered", async () => {
       const preflight = (path: string, origin: string) =>
         ask(path, {
           method: "OPTIONS",
@@ -89,7 +89,7 @@ export function describeOrigins(stage: PlatformStage): void {
     });
   });
 
-  it("[X4] every answer says how it is to be taken", async () => {
+  it("[X4] every answer has the security headers", async () => {
     const room = stage.makeRoomName("headers");
     await stage.joinAsMember(room, "ann");
     const answers = await Promise.all([

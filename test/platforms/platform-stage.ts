@@ -6,7 +6,7 @@ import { type JoinOptions, PartyClient, RawClient, type RawOptions } from "./soc
 import { AUTH_SECRET, type Claims, mintToken, type Signing } from "./tokens";
 import type { Json } from "./wire";
 
-/** Every limit off and every restore told: a story that is about a limit sets it. */
+/** Every limit off and every restore logged: a test of a limit sets it. */
 export const OPEN_ENV: Record<string, string> = {
   AUTH_SECRET,
   GUESTS: "on",
@@ -20,7 +20,7 @@ export const OPEN_ENV: Record<string, string> = {
   READ_LIMIT: "0",
 };
 
-/** Undefined: not set at all, also where the stories set it otherwise. */
+/** Undefined: not set at all, also where the tests set it otherwise. */
 export type Env = Record<string, string | undefined>;
 
 let rooms = 0;
@@ -31,7 +31,7 @@ export interface HttpAnswer {
   text: string;
 }
 
-/** A running platform, and those who are on it. */
+/** A running platform and its clients. */
 export class PlatformStage {
   readonly platform: Platform;
   /** Every token that was ever used on this stage: none of them may be found anywhere afterwards. */
@@ -51,7 +51,7 @@ export class PlatformStage {
     return this.running;
   }
 
-  /** `port`: where it has to be, because others were told. */
+  /** `port`: where it has to be, because other servers know it. */
   async start(env: Env, port?: number): Promise<void> {
     const set = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined);
     this.running = await this.platform.start(Object.fromEntries(set), port);
@@ -67,18 +67,18 @@ export class PlatformStage {
     await this.server.kill9();
   }
 
-  /** Another life on the same port and state. */
+  /** A restart on the same port and state. */
   async restart(other: { env?: Record<string, string>; main?: string } = {}): Promise<void> {
     this.earlierLogs += this.server.log();
     this.running = await this.server.restart(other);
   }
 
-  /** Everything that the server has printed, in all its lives. */
+  /** Everything that the server has printed over all starts. */
   get log(): string {
     return this.earlierLogs + this.server.log();
   }
 
-  /** A room nobody has been in. */
+  /** A room that was never opened. */
   makeRoomName(about = "room"): string {
     rooms += 1;
     return `${about}-${process.pid}-${rooms}`;
@@ -127,7 +127,7 @@ export class PlatformStage {
     return this.track(new RawClient(this.server.host, options));
   }
 
-  /** Everything that happened in a room from event `since` on, as somebody is told who resumes there. */
+  /** Everything that happened in a room from event `since` on, as a client that resumes there receives it. */
   async readHistory(room: string, epoch: string, token: string, since = 0): Promise<RawClient> {
     const client = this.openRaw({
       room,
@@ -135,7 +135,7 @@ export class PlatformStage {
     });
     client.seq = since;
     const welcome = await client.waitForWelcome();
-    expect(welcome.resumed, "the room's whole story can be had").toBe(true);
+    expect(welcome.resumed, "the room's whole history is there").toBe(true);
     await client.waitForSeq(welcome.seq);
     return client;
   }
@@ -168,18 +168,18 @@ export class PlatformStage {
     try {
       body = JSON.parse(text) as HttpAnswer["body"];
     } catch {
-      // Not every refusal is ours: a story that expects JSON finds none in `body`.
+      // Not every refusal is ours: a test that expects JSON finds none in `body`.
     }
     return { status: response.status, body, text };
   }
 
-  /** How often a room has come to life, as the server tells with DEBUG_ROOMS. */
+  /** How often a room was restored, as the server logs with DEBUG_ROOMS. */
   countRestores(room: string, kind = "main"): number {
     const line = new RegExp(`restored ${kind}/${room.replaceAll(".", "\\.")}(?![\\w.-])`, "g");
     return this.log.match(line)?.length ?? 0;
   }
 
-  /** Everybody leaves; what any of them had to complain of fails the story. */
+  /** All clients leave; a breach that any of them noted fails the test. */
   closeClients(): string[] {
     const clients = this.clients;
     this.clients = [];

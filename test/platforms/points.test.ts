@@ -73,7 +73,7 @@ describe("points on their way to the boards", () => {
   ])("%s", (name, stage) => {
     const person = (who: string) => `${who}-${name}-${process.pid}`;
 
-    it("[K4] a player banned between scoring and flush gets nothing, the others do, and the room is told, though the first answer was lost", async () => {
+    it("[K4] a player banned between scoring and flush gets nothing, the others do, and the room learns of it, though the first answer was lost", async () => {
       const [ann, bob] = [person("ann"), person("bob")];
       const room = stage.makeRoomName("banned");
       const host = await stage.joinAsHost(room);
@@ -103,7 +103,7 @@ describe("points on their way to the boards", () => {
       expect(host.events.filter(({ n }) => n === "refused")).toHaveLength(1);
     });
 
-    it("[K7] [B8] a room that is cleaned up and made anew goes on where nothing collides: a receipt a life", async () => {
+    it("[K7] [B8] a room that is cleaned up and opened again has a receipt of its own epoch, so its batches do not collide", async () => {
       const ann = person("again");
       const room = stage.makeRoomName("again");
       const epochs = new Set<string | undefined>();
@@ -131,7 +131,7 @@ describe("points on their way to the boards", () => {
       );
     });
 
-    it("[B5] [T3] who leads one room, and who opened one as a guest, put no point on a board that is not theirs", async () => {
+    it("[B5] [T3] a host of one room and a guest who opened one put no points on a board that is not theirs", async () => {
       const [ann, room, other] = [person("thief"), stage.makeRoomName("mine"), stage.makeRoomName("theirs")];
       const host = await stage.joinAsHost(room, ann);
       await stage.joinAsHost(other, person("owner"));
@@ -172,7 +172,7 @@ describe("points on their way to the boards", () => {
       }
     });
 
-    it("[R1] points are on their way when their room is closed, and who comes at the same moment meets a room of its own", async () => {
+    it("[R1] a closing room still delivers its points, and a user who joins at the same moment gets a new room", async () => {
       const ann = person("closing");
       const room = stage.makeRoomName("closing");
       let sum = 0;
@@ -206,7 +206,7 @@ describe("points on their way to the boards", () => {
     });
   });
 
-  it("[B7] one poisoned entry among 200 is set aside, told by /health, mended and applied once by `npm run aside`", async () => {
+  it("[B7] one poisoned entry among 200 becomes a dead letter, shows in /health, and is corrected and applied once by `npm run dead-letters`", async () => {
     const at = Date.now();
     const names = Array.from({ length: 200 }, (_, n) => `poison-${process.pid}-${n}`);
     const entry = (user: string, points: number) => ({
@@ -267,7 +267,7 @@ describe("points on their way to the boards", () => {
     });
   });
 
-  it("[S2] a batch that is forged puts no point anywhere", async () => {
+  it("[S2] a forged batch adds no points", async () => {
     const at = Date.now();
     const user = `forger-${process.pid}`;
     const entries = [{ board: "main", user, name: user, points: 9, firstAt: at, lastAt: at, seq: 1 }];
@@ -282,7 +282,7 @@ describe("points on their way to the boards", () => {
     expect(await onBoard(user)).toBeUndefined();
   });
 
-  describe("of rooms that sleep", () => {
+  describe("points of rooms that sleep", () => {
     /** Longer than it takes an idle room to be evicted: its alarm has to bring it to life. */
     const SLEEPY = { FLUSH_MS: "14000", IDLE_MS: "60000" };
 
@@ -291,7 +291,7 @@ describe("points on their way to the boards", () => {
       await far.restart({ env: SLEEPY });
     }, 120_000);
 
-    it("[K1] [R2] [R4] are sent when they are due; with the worker away a hundred rooms owe and keep time, and once it is back all arrives, in no storm", async () => {
+    it("[K1] [R2] [R4] sleeping rooms send points when they are due; with the worker away a hundred rooms keep theirs and their timers, and once it is back all arrive without a burst", async () => {
       const users = Array.from({ length: 100 }, (_, n) => `crowd-${process.pid}-${n}`);
       const rooms = users.map(() => far.makeRoomName("away"));
       const members = await Promise.all(rooms.map((room, n) => far.joinAsMember(room, users[n] as string)));
@@ -310,7 +310,7 @@ describe("points on their way to the boards", () => {
       expect(near.countRestores(asleep)).toBeGreaterThan(1);
       const woken = () => rooms.filter((room) => far.countRestores(room) > 1).length;
       await eventually(() => woken() > 90, "rooms to be woken by what they owe", 20_000);
-      // Under way in vain: what comes now waits for its turn.
+      // A batch is in flight in vain: later points wait.
       let awards = 1;
       for (; awards < 5; awards += 1) {
         await round();
@@ -335,7 +335,7 @@ describe("points on their way to the boards", () => {
       console.log(
         `100 rooms, ${woken()} of which had slept: ${triesAway} tries while the worker was away, ${tries.length} after, at most ${busiest} in a second`,
       );
-      // A room asks for two things: its points, and who is where.
+      // A room has two effects: its points, and its presence.
       expect(triesAway).toBeLessThan(100 * 2 * 12);
       expect(busiest).toBeLessThan(130);
     });
@@ -358,7 +358,7 @@ describe("points on their way to the boards", () => {
     }
     const before = proxy.connectedAt.length;
     for (const line of proxy.connections) line.destroy();
-    await eventually(() => proxy.connectedAt.length > before, "it to be asked again");
+    await eventually(() => proxy.connectedAt.length > before, "the batch to be sent again");
   }
 
   async function aside(...args: string[]): Promise<{ code: number; out: string; err: string }> {

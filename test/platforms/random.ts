@@ -1,4 +1,4 @@
-/** Chance that can be had again: mulberry32 from a seed that the test prints. */
+/** Repeatable randomness: mulberry32 from a seed that the test prints. */
 export interface Random {
   readonly seed: number;
   /** In [0, 1). */

@@ -7,7 +7,7 @@ import type { PlatformStage } from "./platform-stage";
 import { freshSeed, type Random, randomFrom } from "./random";
 import { eventually, pause } from "./waiting";
 
-/** What the issue asks for in full takes minutes: `npm run test:recovery`. */
+/** The full run takes minutes: `npm run test:recovery`. */
 const isFullRun = process.env.RECOVERY === "whole";
 const CUTS = isFullRun ? 500 : 100;
 const CUT_ACTIONS = isFullRun ? 1_000 : 100;
@@ -34,7 +34,7 @@ export function describeRecovery(stage: PlatformStage): void {
     const people = ["ann", "bob"].map((user) => new LibraryClient(stage, stage.server.host, room, user));
     await Promise.all(people.map((one) => one.room.joined()));
     await people[0]?.say("good night");
-    // Asked for now, sums are not asked for in the night.
+    // Requested now, checksums are not requested while it is quiet.
     for (const one of people) expect(await one.verify()).toEqual([]);
     sleepers = { room, people, since: Date.now() };
   });
@@ -49,7 +49,7 @@ export function describeRecovery(stage: PlatformStage): void {
 
   async function open(seed: number, delayMs = 10): Promise<void> {
     random = randomFrom(seed);
-    proxy = await new CuttingProxy({ port: stage.server.port, random, delayMs, deafMs: 400 }).start();
+    proxy = await new CuttingProxy({ port: stage.server.port, random, delayMs, halfOpenMs: 400 }).start();
   }
   async function join(room: string, user: string, tab?: string): Promise<LibraryClient> {
     const visitor = new LibraryClient(stage, proxy.host, room, user, tab);
@@ -57,14 +57,14 @@ export function describeRecovery(stage: PlatformStage): void {
     await visitor.room.joined();
     return visitor;
   }
-  /** Whoever waits is at their page again soon, as most people are: else each cut would take longer than the one before. */
+  /** A waiting client's page becomes visible soon, as is usual: otherwise each cut would take longer than the one before. */
   function retryQuickly(visitor: LibraryClient): void {
     visitor.room.on("status", ({ is }) => {
       if (is === "waiting") setTimeout(() => visitor.room.retryNow(), random.below(200));
     });
   }
 
-  /** Everybody stands where the room stands, with the room's state, and has been told its story and no other. */
+  /** All clients are at the room's number, with its state, and received its history and no other. */
   async function expectRecovered(room: string, all: readonly LibraryClient[]) {
     const epoch = String(all[0]?.room.position.epoch);
     const historian = await stage.readHistory(room, epoch, await stage.mintToken({ sub: "historian" }));
@@ -84,7 +84,7 @@ export function describeRecovery(stage: PlatformStage): void {
 
   describe("recovery", () => {
     it.each(SEEDS)(
-      `[W3] [O1] of 20 clients through ${CUTS} cuts under chatter: each is told the room's events, each once, in order (SEED=%i)`,
+      `[W3] [O1] each of 20 clients receives the room's events once and in order through ${CUTS} cuts under chatter (SEED=%i)`,
       async (seed) => {
         await open(seed, 20);
         const room = stage.makeRoomName("cuts");
@@ -122,7 +122,7 @@ export function describeRecovery(stage: PlatformStage): void {
       isFullRun ? 300_000 : 90_000,
     );
 
-    it("[W4] works ten times in a row on one client, without a snapshot", async () => {
+    it("[W4] one client resumes ten times in a row without a snapshot", async () => {
       await open(freshSeed());
       const room = stage.makeRoomName("ten");
       const ann = await join(room, "ann");
@@ -149,7 +149,7 @@ export function describeRecovery(stage: PlatformStage): void {
     }, 90_000);
 
     it(
-      `[O1] does what was asked just before a cut once, and tells so, ${CUT_ACTIONS} times over`,
+      `[O1] an action sent just before a cut is done once and acknowledged, ${CUT_ACTIONS} times over`,
       async () => {
         await open(freshSeed(), 4);
         const room = stage.makeRoomName("cut");
@@ -163,7 +163,7 @@ export function describeRecovery(stage: PlatformStage): void {
               const said = one.say();
               await pause(random.below(16));
               const line = random.pick(proxy.connections.length > 0 ? proxy.connections : [undefined]);
-              if (line) proxy.cut(line, random.pick(["reset", "deaf server", "torn"] as const));
+              if (line) proxy.cut(line, random.pick(["reset", "half-open server", "torn"] as const));
               expect((await said).outcome.is).toBe("done");
             }
           }),
@@ -174,7 +174,7 @@ export function describeRecovery(stage: PlatformStage): void {
       isFullRun ? 300_000 : 90_000,
     );
 
-    it("[P1] two tabs of one user count once; closing one changes nothing; back within the grace, nobody hears of it; both closed: `left` after it", async () => {
+    it("[P1] two tabs of one user count once; closing one changes nothing; closing both and returning within the grace changes nothing; after the grace `left` is sent", async () => {
       await open(freshSeed());
       const room = stage.makeRoomName("tabs");
       const eve = await join(room, "eve");
@@ -194,7 +194,7 @@ export function describeRecovery(stage: PlatformStage): void {
       two.room.join();
       await two.room.joined();
       await pause(GRACE_MS + 500);
-      expect(heard(), "nobody heard of it").toEqual(["joined"]);
+      expect(heard(), "no event was sent").toEqual(["joined"]);
       const leftAt = Date.now();
       two.leave();
       await eventually(() => heard().length === 2, "ann's leaving", LONG_MS);
@@ -203,14 +203,14 @@ export function describeRecovery(stage: PlatformStage): void {
       expect(await count()).toBe(1);
     }, 60_000);
 
-    it("[W4] works after hibernation, which nobody notices", async () => {
+    it("[W4] a client resumes after hibernation without noticing it", async () => {
       const { room, people, since } = sleepers;
       await pause(since + ASLEEP_MS - Date.now());
       const restored = stage.countRestores(room);
       const [ann, bob] = people as [LibraryClient, LibraryClient];
       expect((await ann.say("good morning")).outcome.is).toBe("done");
       await eventually(() => stage.countRestores(room) > restored || restored > 1, "it did sleep, and woke");
-      await eventually(() => bob.seq === ann.seq, "bob heard it");
+      await eventually(() => bob.seq === ann.seq, "bob received it");
       expect(people.map((one) => one.room.counts)).toMatchObject([
         { connections: 1, fresh: 1 },
         { connections: 1, fresh: 1 },
@@ -218,7 +218,7 @@ export function describeRecovery(stage: PlatformStage): void {
       expect(await bob.verify()).toEqual([]);
     }, 60_000);
 
-    it("[F1] [P1] works after `kill -9`: nobody has left, nobody needs a snapshot, what was asked meanwhile is done once", async () => {
+    it("[F1] [P1] clients resume after `kill -9`: no member has left, no client needs a snapshot, and actions sent meanwhile are done once", async () => {
       await open(freshSeed());
       const room = stage.makeRoomName("killed");
       const people = await Promise.all(Array.from({ length: 8 }, (_, n) => join(room, `user-${n}`)));
@@ -236,7 +236,7 @@ export function describeRecovery(stage: PlatformStage): void {
       expect(people.map((one) => one.room.counts.fresh)).toEqual(people.map(() => 1));
     }, 120_000);
 
-    it("[W4] works after a spell of quiet longer than any window; from beyond the window it is one snapshot, and no gap", async () => {
+    it("[W4] a client resumes after a quiet longer than any window; from beyond the window it gets one snapshot, and no gap", async () => {
       await stage.restart({ env: { RECOVERY_MS: "1500" } });
       await open(freshSeed());
       const room = stage.makeRoomName("window");
@@ -245,7 +245,7 @@ export function describeRecovery(stage: PlatformStage): void {
       clients.push(bob);
       await bob.room.joined();
       await bob.say();
-      await eventually(() => ann.seq === bob.seq, "ann heard it");
+      await eventually(() => ann.seq === bob.seq, "ann received it");
       retryQuickly(ann);
       await pause(2_000);
       proxy.cutAny(["reset"]);
@@ -254,14 +254,14 @@ export function describeRecovery(stage: PlatformStage): void {
         "back after the quiet",
         LONG_MS,
       );
-      expect(ann.room.counts.fresh, "who is up to date resumes, however long it was quiet").toBe(1);
+      expect(ann.room.counts.fresh, "a client that is up to date resumes after any quiet time").toBe(1);
 
       proxy.isRefusing = true;
       proxy.cutAny(["reset"]);
       const away = [bob.say(), bob.say()];
       await Promise.all(away);
       await pause(1_700);
-      // The newest frame is always there; those before it are let go when it comes.
+      // The newest frame is always there; those before it are dropped when it comes.
       await bob.say();
       proxy.isRefusing = false;
       await eventually(() => ann.seq === bob.seq && ann.isLive, "back from beyond the window", LONG_MS);
@@ -272,7 +272,7 @@ export function describeRecovery(stage: PlatformStage): void {
       for (const one of [ann, bob]) expect(await one.verify()).toEqual([]);
     }, 120_000);
 
-    it("[W4] works over newer code that knows more events, with a changed reducer and its migration: one snapshot each", async () => {
+    it("[W4] clients of newer code with more events, a changed reducer and its migration get one snapshot each", async () => {
       await open(freshSeed());
       const room = stage.makeRoomName("release");
       const people = await Promise.all(["ann", "bob", "cat"].map((user) => join(room, user)));
@@ -295,14 +295,14 @@ export function describeRecovery(stage: PlatformStage): void {
       const newer = await stage.joinAsMember(room, "dan");
       expect(newer.slices.chat).toMatchObject({ lines: 3 });
       expect(newer.slices).toHaveProperty("wave");
-      // An event that older pages have never heard of.
+      // An event that older pages do not know.
       await newer.expectEvent(newer.do("wave", "wave", {}));
-      // What the feature's own errand is answered by whoever the release says.
+      // The release's own handler answers the feature's effect.
       const isAnswer = ({ f, n }: { f: string; n: string }) => f === "wave" && n === "answered";
       await eventually(() => newer.events.some(isAnswer), "the wave is answered");
       expect(newer.events.find(isAnswer)?.d).toEqual({ by: `main/${room} {"waves":1} on` });
       expect((await ann.say("still here")).outcome.is).toBe("done");
-      await eventually(() => bob.seq === ann.seq, "bob heard it");
+      await eventually(() => bob.seq === ann.seq, "bob received it");
       expect(bob.room.state.chat.messages.at(-1)).toMatchObject({ text: "still here" });
       proxy.cutAny(["reset"]);
       await eventually(
@@ -315,7 +315,7 @@ export function describeRecovery(stage: PlatformStage): void {
     }, 120_000);
 
     it.runIf(isFullRun)(
-      "[P1] of a restart at 1,000 members: no `left`, no snapshot, and the busiest 250 ms hold at most a tenth",
+      "[P1] a restart at 1,000 members makes no `left` and no snapshot, and the busiest 250 ms have at most a tenth of the reconnects",
       async () => {
         await stage.restart({ env: { RECOVERY_MS: "120000", LEAVE_GRACE_MS: "5000", MAX_USERS: "1000" } });
         await open(freshSeed(), 0);

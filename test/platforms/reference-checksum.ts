@@ -1,6 +1,6 @@
 import type { Json } from "./wire";
 
-// RFC 8785 and CRC-32 once more, by another hand than src/protocol/checksum.ts: two that agree are two that read the same text.
+// RFC 8785 and CRC-32 once more, written independently of src/protocol/checksum.ts: two that agree have read the specification alike.
 
 /** The canonical JSON of a value: members sorted by UTF-16 code units, numbers and strings as ECMAScript writes them. */
 export function canonical(value: Json): string {

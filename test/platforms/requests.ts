@@ -8,17 +8,17 @@ import { ERROR_CODES } from "./wire";
 export function describeRequests(stage: PlatformStage): void {
   describe("requests", () => {
     it("[H] GET of a room that does not exist is 404, and it still does not afterwards", async () => {
-      const room = stage.makeRoomName("nobody");
+      const room = stage.makeRoomName("absent");
       for (let time = 0; time < 3; time += 1) {
         const answer = await stage.getRoom(room);
         expect(answer.status).toBe(404);
         expect(answer.body).toMatchObject({ code: expect.any(String), message: expect.any(String) });
       }
       const first = await stage.joinAsMember(room, "ann");
-      expect((await first.waitForWelcome()).seq, "whoever comes is the first").toBe(1);
+      expect((await first.waitForWelcome()).seq, "the next user is the first").toBe(1);
     });
 
-    it("[H] GET of a room tells its summary", async () => {
+    it("[H] GET of a room returns its summary", async () => {
       const room = stage.makeRoomName("summary");
       const startedAt = Date.now();
       const ann = await stage.joinAsMember(room, "ann");
@@ -91,7 +91,7 @@ export function describeRequests(stage: PlatformStage): void {
       expect(other.body.code).toBe("duplicate");
     });
 
-    it("[H] POST by an admin is good in any room; by a player, a stranger or nobody it is refused", async () => {
+    it("[H] POST by an admin works in any room; a player, a host of another room and a caller without a token are refused", async () => {
       const room = stage.makeRoomName("post");
       const ann = await stage.joinAsMember(room, "ann");
       const action = (id: string) => ({ id, f: "chat", a: "say", d: { text: id } });
@@ -105,7 +105,7 @@ export function describeRequests(stage: PlatformStage): void {
           await stage.mintToken({ sub: "h", role: "host", rooms: ["main/other"] }),
           [401, 403],
         ],
-        ["nobody", undefined, [401]],
+        ["no token", undefined, [401]],
         ["garbage", "garbage", [401]],
       ];
       for (const [who, token, statuses] of refused) {
@@ -121,7 +121,7 @@ export function describeRequests(stage: PlatformStage): void {
       expect(next.seq).toBe(ann.seq);
     });
 
-    it("[E2] [H1] a POST that makes no sense is refused with a code, and changes nothing", async () => {
+    it("[E2] [H1] an invalid POST is refused with a code, and changes nothing", async () => {
       const room = stage.makeRoomName("post");
       const ann = await stage.joinAsMember(room, "ann");
       const token = await stage.mintToken({ sub: "hana", role: "host", rooms: ["main/*"] });
@@ -161,17 +161,17 @@ export function describeRequests(stage: PlatformStage): void {
       expect((await stage.getRoom(room)).body.seq).toBe(before);
     });
 
-    it("[A4] a POST to a room that nobody opened leaves nothing behind when it is refused", async () => {
+    it("[A4] a refused POST to a room that was never opened leaves nothing behind", async () => {
       const room = stage.makeRoomName("unopened");
-      const stranger = await stage.mintToken({ sub: "ann" });
+      const player = await stage.mintToken({ sub: "ann" });
       expect(
-        (await stage.postAction(room, { id: "x", f: "chat", a: "say", d: { text: "x" } }, stranger)).status,
+        (await stage.postAction(room, { id: "x", f: "chat", a: "say", d: { text: "x" } }, player)).status,
       ).toBe(403);
-      expect(stage.countRestores(room), "and wakes nobody").toBe(0);
+      expect(stage.countRestores(room), "and wakes no room").toBe(0);
       expect((await stage.getRoom(room)).status).toBe(404);
     });
 
-    it("[H] DELETE by its host closes a room: everybody is told, nothing of it stays, and who comes then begins anew", async () => {
+    it("[H] DELETE by its host closes a room: all members are told, nothing of it stays, and the next user opens a new room", async () => {
       const room = stage.makeRoomName("closed");
       const ann = await stage.joinAsMember(room, "ann");
       await ann.expectEvent(ann.say("a line that must not stay"));
@@ -193,7 +193,7 @@ export function describeRequests(stage: PlatformStage): void {
       expect(await next.waitForWelcome()).toMatchObject({ seq: 1, state: { chat: { messages: [] } } });
     });
 
-    it("[H2] an admin drains a room: everybody is told when to come back, each their own time, and nobody has left", async () => {
+    it("[H2] an admin drains a room: each member is told a time of their own to come back, and no member has left", async () => {
       const room = stage.makeRoomName("drained");
       const people = await Promise.all(["ann", "bob", "cat"].map((user) => stage.joinAsMember(room, user)));
       const { epoch } = await stage.getRoom(room).then(({ body }) => body);
@@ -239,7 +239,7 @@ export function describeRequests(stage: PlatformStage): void {
       expect((await stage.getRoom(room)).body.users).toBe(3);
     }, 60_000);
 
-    it("[H] methods that mean nothing here are refused", async () => {
+    it("[H] other methods are refused", async () => {
       const room = stage.makeRoomName("methods");
       await stage.joinAsMember(room, "ann");
       for (const method of ["PUT", "PATCH"]) {

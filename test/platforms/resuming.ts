@@ -6,7 +6,7 @@ import type { Frame, Welcome } from "./wire";
 
 /** A client that was away gets exactly what it missed, in order, or a fresh snapshot. */
 export function describeResuming(stage: PlatformStage): void {
-  /** A room with a story: single events, and frames of several. */
+  /** A room with a history: single events, and frames of several. */
   async function makeRoomWithHistory(): Promise<{
     room: string;
     ann: PartyClient;
@@ -21,7 +21,7 @@ export function describeResuming(stage: PlatformStage): void {
         Array.from({ length: 12 }, (_, line) => ann.expectEvent(ann.say(`together ${round} ${line}`))),
       );
     }
-    // Another tab of the same user: its coming is no event, so that the story stands still while it is resumed.
+    // Another tab of the same user: its coming is no event, so that the history stands still while it is resumed.
     return { room, ann, token: await stage.mintToken({ sub: "ann" }), epoch: String(ann.epoch) };
   }
 
@@ -36,7 +36,7 @@ export function describeResuming(stage: PlatformStage): void {
   }
 
   describe("resuming", () => {
-    it("[W3] from every number, also from the middle of a frame: exactly the events after it, and no state", async () => {
+    it("[W3] a client that resumes from any number, also from the middle of a frame, gets exactly the events after it, and no state", async () => {
       const story = await makeRoomWithHistory();
       const { ann } = story;
       const newest = ann.seq;
@@ -52,12 +52,12 @@ export function describeResuming(stage: PlatformStage): void {
         const missed = Array.from({ length: newest - since }, (_, index) => all.get(since + 1 + index));
         expect(client.events, `since ${since}`).toEqual(missed);
         expect(client.violations).toEqual([]);
-        // Cut off, not closed: this story is not about how a room says goodbye to fifty tabs of one user.
+        // Cut off, not closed: this test is not about closing fifty tabs of one user.
         client.socket.terminate();
       }
     });
 
-    it("[W3] one who resumes folds to the same state", async () => {
+    it("[W3] a client that resumes folds to the same state", async () => {
       const story = await makeRoomWithHistory();
       const { ann } = story;
       const away = stage.join({ room: story.room, token: story.token, resume: true });
@@ -75,7 +75,7 @@ export function describeResuming(stage: PlatformStage): void {
       expect(own).toEqual(sums);
     });
 
-    it("[W3] the replay is out before anything live, and nothing is missing or double", async () => {
+    it("[W3] the replay is sent before anything live, and nothing is missing or double", async () => {
       const story = await makeRoomWithHistory();
       const { ann } = story;
       let talking = true;
@@ -99,7 +99,7 @@ export function describeResuming(stage: PlatformStage): void {
       await talk;
     });
 
-    it("[W4] too far ahead or of another epoch: a snapshot; no number at all: refused", async () => {
+    it("[W4] a number too far ahead or of another epoch gets a snapshot; an invalid number is refused", async () => {
       const story = await makeRoomWithHistory();
       const newest = story.ann.seq;
       const cases: [Partial<typeof story>, number | string][] = [
@@ -127,7 +127,7 @@ export function describeResuming(stage: PlatformStage): void {
       }
     });
 
-    it("[W4] being up to date resumes with nothing in between, again and again", async () => {
+    it("[W4] a client that is up to date resumes without events, again and again", async () => {
       const story = await makeRoomWithHistory();
       const away = stage.join({ room: story.room, token: story.token, resume: true });
       await away.waitForWelcome();
@@ -141,7 +141,7 @@ export function describeResuming(stage: PlatformStage): void {
       expect(away.events.map((event) => event.d.text)).toEqual(["and on"]);
     });
 
-    it("[O1] what was not answered before a break is answered after it, once", async () => {
+    it("[O1] an action that was not answered before a break is answered after it, once", async () => {
       const room = stage.makeRoomName("break");
       const watch = await stage.joinAsMember(room, "watch");
       const ann = await stage.joinAsMember(room, "ann", { resume: true, tab: "ann's tab, which is long" });

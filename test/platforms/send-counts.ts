@@ -8,7 +8,7 @@ export function describeSendCounts(stage: PlatformStage): void {
     messages.filter((message): message is Frame => message.t === "frame");
 
   describe("work", () => {
-    it("[F4] a burst of 1,000 actions within a second costs at most 250 sends a peer, and each is answered", async () => {
+    it("[F4] a burst of 1,000 actions within a second costs at most 250 sends per peer, and each is answered", async () => {
       const room = stage.makeRoomName("burst");
       const watch = await stage.joinAsMember(room, "watch");
       const people = await Promise.all(
@@ -31,7 +31,7 @@ export function describeSendCounts(stage: PlatformStage): void {
       expect(watch.events.filter((event) => event.n === "said")).toHaveLength(1000);
     }, 30_000);
 
-    it("[F4] an action in a quiet room is sent at once, alone in its frame; what follows shares the next", async () => {
+    it("[F4] an action in a quiet room is sent at once, alone in its frame; later ones share the next", async () => {
       const room = stage.makeRoomName("quiet");
       const ann = await stage.joinAsMember(room, "ann");
       const bob = await stage.joinAsMember(room, "bob");

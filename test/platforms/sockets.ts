@@ -12,12 +12,12 @@ export interface JoinOptions {
   tab?: string;
   /** Tells the room where it stopped whenever it reconnects, and sends again what was not answered. */
   resume?: boolean;
-  /** Where somebody else stopped, and what they had folded by then. */
+  /** Where another client stopped, and its state by then. */
   from?: { epoch: string; since: number; slices?: Slices };
 }
 
 export interface RawOptions {
-  /** What stands after the question mark. */
+  /** The query string. */
   query?: string;
   path?: string;
   room?: string;
@@ -26,7 +26,7 @@ export interface RawOptions {
   options?: ClientOptions;
 }
 
-/** Compression would cost processor time on our side of the wire; one story asks for it by name. */
+/** Compression would cost processor time on our side of the wire; one test asks for it. */
 export class UncompressedWebSocket extends WebSocket {
   constructor(url: string, protocols?: string | string[]) {
     super(url, protocols, { perMessageDeflate: false });

@@ -22,7 +22,7 @@ const DEFAULT_ENV = { LEAVE_GRACE_MS: "1500" };
 /** Everything a client may rely on, over the wire, against the real server of one platform. Titles cite docs/protocol.md. */
 export function describePlatform(platform: Platform): void {
   describe(platform.name, () => {
-    // Who reads nothing is closed after half a minute, and rooms fall asleep: the other stories are told meanwhile.
+    // Clients that read nothing are closed after half a minute, and rooms fall asleep: the other tests run meanwhile.
     describeInterleaved(
       platform,
       "while nobody reads",

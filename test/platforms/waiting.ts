@@ -1,4 +1,4 @@
-/** Looks again until it is so; for what no message tells. */
+/** Polls until the condition holds, for changes that no message reports. */
 export async function eventually<T>(
   read: () => Promise<T | undefined | false> | T | undefined | false,
   what: string,

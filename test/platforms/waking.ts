@@ -4,12 +4,12 @@ import type { PartyClient, RawClient } from "./sockets";
 import { eventually, pause } from "./waiting";
 
 /**
- * A grace longer than sleep takes to come, so that its alarm finds nobody awake; a short recovery time shows that being up
+ * A grace longer than sleep takes to come, so that its alarm has to wake the room; a short recovery time shows that being up
  * to date needs none.
  */
 export const SLEEP_ENV = { LEAVE_GRACE_MS: "13000", RECOVERY_MS: "1000" };
 
-/** Both runtimes evict an idle object after some ten seconds; nothing tells from outside when, and looking would wake it. */
+/** Both runtimes evict an idle object after some ten seconds; the moment is not visible outside, and a request would wake it. */
 const SLEEP_MS = 14_000;
 
 /** What a server prints comes a moment after what it sends. */
@@ -32,7 +32,7 @@ export interface SleepingRooms {
 
 const toTabName = (user: string) => `the one tab of ${user}, 20 characters`;
 
-/** A room that a kill cut off, one that its last member has left to its alarm, and some in which everybody sits still. */
+/** A room that a kill cut off, one that its last member has left to its alarm, and some in which all users are idle. */
 export async function prepareSleepingRooms(stage: PlatformStage): Promise<SleepingRooms> {
   const cut = stage.makeRoomName("cut");
   const ann = await stage.joinAsMember(cut, "ann", { tab: toTabName("ann"), resume: true });
@@ -77,12 +77,12 @@ export async function prepareSleepingRooms(stage: PlatformStage): Promise<Sleepi
 function readRoom(client: RawClient): { room: string; epoch: string } {
   const [welcome] = client.welcomes;
   if (!welcome) {
-    throw new Error("nobody has been let in");
+    throw new Error("no client has been welcomed");
   }
   return { room: welcome.room.id, epoch: welcome.epoch };
 }
 
-/** Two who said something and then sit still. */
+/** Two users who sent something and then idle. */
 async function makeQuietRoom(stage: PlatformStage, about: string): Promise<SleepingRoom> {
   const room = stage.makeRoomName(about);
   const ann = await stage.joinAsMember(room, "ann", { tab: toTabName("ann"), resume: true });
@@ -92,10 +92,10 @@ async function makeQuietRoom(stage: PlatformStage, about: string): Promise<Sleep
   return { room, ann, bob, restoreCount: 0 };
 }
 
-/** Right after the restart: a room that nobody has touched since. */
+/** Right after the restart: a room without a request since. */
 export function describeFirstWake(stage: PlatformStage, getRooms: () => SleepingRooms): void {
   describe("waking up", () => {
-    it("[W1] first connections at once see one restored room", async () => {
+    it("[W1] the first connections, made at once, see one restored room", async () => {
       const { room, epoch } = getRooms().twice;
       const before = stage.countRestores(room);
       const five = await Promise.all(["a", "b", "c", "d", "e"].map((user) => stage.joinAsMember(room, user)));
@@ -121,15 +121,15 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       await pause(quietSince + SLEEP_MS - Date.now());
       const slept = asleep.get(about);
       if (!slept) {
-        throw new Error(`nobody was put to sleep under ${about}`);
+        throw new Error(`no room was put to sleep under ${about}`);
       }
       if (untouched) {
-        expect(stage.countRestores(slept.room), "nobody has woken it").toBe(slept.restoreCount);
+        expect(stage.countRestores(slept.room), "no request has woken it").toBe(slept.restoreCount);
       }
       return slept;
     }
 
-    // Its grace takes its time, which the stories in between have a use for.
+    // Its grace takes its time, which the tests in between use.
     beforeAll(async () => {
       const { bob } = await afterSleep("closing");
       bob.close();
@@ -177,7 +177,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       expect(ann.events.filter((event) => event.n === "left")).toEqual([]);
     }, 40_000);
 
-    it("[M2] a `ping` is answered in sleep, and wakes nobody where the platform answers it", async () => {
+    it("[M2] a sleeping room answers a `ping`, and is not woken where the platform answers it", async () => {
       const { room, ann, restoreCount: restores } = await afterSleep("ping");
       ann.send("ping");
       await ann.waitFor(() => ann.pongCount === 1, "a pong");
@@ -207,7 +207,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       ]);
     }, 40_000);
 
-    it("[W1] first connections at once to a sleeping room see it, and those who slept in it", async () => {
+    it("[W1] the first connections to a sleeping room, made at once, see it and its members", async () => {
       const { room, ann, bob, restoreCount: restores } = await afterSleep("two");
       const [cyd, dan] = await Promise.all([
         stage.joinAsMember(room, "cyd"),
@@ -221,7 +221,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       expect(await countRestoresSince(stage, room, restores), "it did sleep, and woke once").toBe(1);
     }, 40_000);
 
-    it("[P1] who goes while the room sleeps is said to have left after the grace", async () => {
+    it("[P1] a member who disconnects while the room sleeps is reported as left after the grace", async () => {
       const { ann } = await afterSleep("closing", false);
       const left = await ann.waitFor(
         () => ann.events.find((event) => event.n === "left"),
@@ -245,7 +245,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       expect((await stage.getRoom(room)).body).toMatchObject({ users: 2, connections: 2 });
     }, 40_000);
 
-    it("[W4] being up to date resumes, however long it was quiet", async () => {
+    it("[W4] a client that is up to date resumes after any quiet time", async () => {
       const { room, ann } = getRooms().rooms.get("away") as SleepingRoom;
       // Bob's leaving is the last that happened.
       await ann.waitFor(() => ann.events.at(-1)?.n === "left", "bob's left", 30_000);
@@ -257,7 +257,7 @@ export function describeWaking(stage: PlatformStage, getRooms: () => SleepingRoo
       expect(await back.waitForWelcome()).toMatchObject({ resumed: true, seq: ann.seq });
     }, 40_000);
 
-    it("[P1] [T5] who was not back in time after a kill is said to have left, and who was is not", async () => {
+    it("[P1] [T5] a member who was not back in time after a kill is reported as left, and one who was is not", async () => {
       const { ann, bare, guest, killedAt } = getRooms().cut;
       const left = await ann.waitFor(
         () => ann.events.find((event) => event.n === "left"),

@@ -1,4 +1,4 @@
-/** Who is banned of what, the plain way: the word that was given last holds, in whatever order words arrive. */
+/** A plain model of bans: the newest decision holds, in any order of arrival. */
 export class BanModel {
   readonly #decisions = new Map<string, { at: number; untilMs: number | undefined; isLifted: boolean }>();
 
@@ -19,7 +19,7 @@ export class BanModel {
     );
   }
 
-  /** In a room, for whatever reason. */
+  /** In a room, by its own ban or one everywhere. */
   isBanned(user: string, room: string, now: number): boolean {
     return this.isBannedFrom("everywhere", user, now) || this.isBannedFrom(room, user, now);
   }

@@ -8,8 +8,8 @@ const project = join(here, "../..");
 const GLOBALS = ["Date", "setTimeout", "clearTimeout", "console", "crypto", "Math", "Response"];
 
 /**
- * The simulator and the code it runs, in one file: the caps of `limits.ts` made settable, the platform's globals those of the
- * simulation, and whatever else a mutant changes.
+ * The simulator and the code it runs, in one file: the constants of `limits.ts` made settable, the platform's globals those of the
+ * simulation, and a mutant's changes.
  * @param {string} outfile
  * @param {{ file: string, find: string, put: string }[]} changes
  */

@@ -6,12 +6,12 @@ import type { RoomObject } from "./room-object";
 /** The only user whose token is for all rooms: any other admin is one for some rooms. */
 export const ADMIN_EVERYWHERE = "1";
 
-/** What the edge would say of their token. */
+/** What the edge would know from their token. */
 export function reachOf(user: string): { allRooms?: true } {
   return user === ADMIN_EVERYWHERE ? { allRooms: true } : {};
 }
 
-/** Somebody's tab on a room, whichever code it speaks by. */
+/** A user's tab on a room: a `Page` with the real session, or a `Tab` that speaks the wire itself. */
 export interface Client {
   readonly object: RoomObject;
   readonly user: string;
@@ -23,23 +23,23 @@ export interface Client {
   readonly seq: number;
   /** Welcome, and it has all that it missed. */
   readonly isOnline: boolean;
-  /** Wants to be in the room; told for good that it may not be. */
+  /** Wants to be in the room, and was not refused for good. */
   readonly isWanted: boolean;
   endedBy: number | undefined;
-  /** Says nothing of what it has read. */
+  /** Sends no `seen`. */
   isSilent: boolean;
-  /** What it asked for and was told nothing of. */
+  /** Its actions without an answer. */
   readonly unanswered: readonly string[];
 
-  /** Opens a socket, be there one already or not; what it is let in with is good for so long. */
+  /** Opens a socket, also beside another; its token is valid for so long. */
   connect(expiresInMs?: number): void;
   join(): void;
   leave(): void;
-  /** Asks for something, and means it to be done once. */
+  /** Sends an action that has to be done once. */
   do(f: string, a: string, d: Json): void;
-  /** Any text, as far as its code would say it. */
+  /** Sends any text that its code would send. */
   send(text: string): void;
-  /** What it holds is the fold of the log at its number. */
+  /** Checks that its state is the fold of the log at its number. */
   checkState(): void;
   /** Faults have stopped. */
   stopFaults(): void;

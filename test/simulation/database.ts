@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import initSqlJs, { type Database, type Statement as Prepared } from "sql.js";
 
 const engine = await initSqlJs();
-/** A database as it is shipped, made once: every story begins with a copy. */
+/** A database as it is shipped, made once: every scenario begins with a copy. */
 const emptyDatabase = createDatabase();
 
 function createDatabase(): Uint8Array {
@@ -17,7 +17,7 @@ function createDatabase(): Uint8Array {
 
 type Value = number | string | null;
 export type Row = Record<string, Value | Uint8Array>;
-/** One call of the worker's, and what came of it: to be made again on another engine. */
+/** One call of the worker's and its result: to be repeated on another engine. */
 export interface Call {
   statements: { sql: string; given: readonly Value[] }[];
   /** Of each statement, or what the engine said. */
@@ -26,7 +26,7 @@ export interface Call {
 
 /** What the worker's statements ask of D1, in process: the shipped migrations in SQLite itself, one transaction a batch. */
 export class SimulatedDatabase {
-  /** Every call so far, where somebody wants them. */
+  /** Every call so far, if a test records them. */
   calls: Call[] | undefined;
   readonly #sqlite: Database = new engine.Database(emptyDatabase);
   /** A statement is compiled once. */
@@ -40,7 +40,7 @@ export class SimulatedDatabase {
     return this.run(statements).map((results) => ({ results, success: true }));
   }
 
-  /** For whoever looks on: nobody is told of it. */
+  /** For checks: not recorded as a call. */
   rows(sql: string): Row[] {
     return this.#rows(sql, []);
   }

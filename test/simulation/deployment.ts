@@ -11,25 +11,25 @@ import type { SimulationModule } from "./simulation-module";
 import { Tab } from "./tab";
 import { START, VirtualClock } from "./virtual-clock";
 
-/** A whole deployment in one process: rooms, people at their tabs, and what goes wrong between them. */
+/** A whole deployment in one process: rooms, users at their tabs, and faults between them. */
 export class Deployment {
   readonly clock = new VirtualClock();
   readonly objects: readonly RoomObject[];
   readonly clients: Client[] = [];
-  readonly counts = { joins: 0, messages: 0, records: 0, alarms: 0, errands: 0, byes: 0 };
-  /** What went wrong, by its sort. */
+  readonly counts = { joins: 0, messages: 0, records: 0, alarms: 0, effects: 0, byes: 0 };
+  /** Faults by sort. */
   readonly faultCounts: Record<string, number> = {};
-  /** So long are the next handshakes kept back on their way, as by a proxy that has stalled. */
+  /** Delays of the next handshakes, as by a proxy that has stalled. */
   readonly heldBackMs: number[] = [];
-  /** What becomes of these users' next socket beside another: the room hears of it when it has been given up. */
+  /** The fate of these users' next second socket: it reaches the room when the client has given it up. */
   readonly secondSocketFaults = new Map<string, "breaks unheard" | "comes late">();
-  /** Until then every call of the outside is made once more, late. */
+  /** Until then every service call is repeated late. */
   repeatsCallsUntil = 0;
   readonly services = new SimulatedServices(this);
-  /** While these are on, things go wrong. */
+  /** Whether faults are injected. */
   injectsFaults = true;
   firstBreach: Breach | undefined;
-  /** Of the step that is being made: what it draws is its own, whatever was left out before it. */
+  /** The random source of the current step: its draws do not depend on the steps before it. */
   random: Random;
   #ids = 0;
 
@@ -88,50 +88,50 @@ export class Deployment {
   }
 
   drawNetMs(): number {
-    const { plan, random: chance, injectsFaults: faults } = this;
+    const { plan, random, injectsFaults: faults } = this;
     if (plan.netMs === 0 || !faults) return 1;
-    const ms = chance.below(plan.netMs + 1);
-    if (chance.below(30) > 0) return ms;
+    const ms = random.below(plan.netMs + 1);
+    if (random.below(30) > 0) return ms;
     this.countFault("message late");
     return 3 * ms;
   }
 
   drawDiskMs(): number {
-    const { plan, random: chance, injectsFaults: faults } = this;
+    const { plan, random, injectsFaults: faults } = this;
     if (plan.diskMs === 0 || !faults) return 0;
-    const ms = chance.below(plan.diskMs + 1);
-    if (chance.below(50) > 0) return ms;
+    const ms = random.below(plan.diskMs + 1);
+    if (random.below(50) > 0) return ms;
     this.countFault("write late");
     return 10 * ms;
   }
 
-  /** Somebody of the few that there are; `undefined` where nobody is as wanted. */
-  pickClient(chance: Random, which: (client: Client) => boolean = () => true): Client | undefined {
+  /** One of the clients that match; `undefined` if none does. */
+  pickClient(random: Random, which: (client: Client) => boolean = () => true): Client | undefined {
     const those = this.clients.filter(which);
-    return those.length === 0 ? undefined : chance.pick(those);
+    return those.length === 0 ? undefined : random.pick(those);
   }
 
-  /** One that may say any text. */
-  pickTab(chance: Random, which: (tab: Tab) => boolean = () => true): Tab | undefined {
+  /** One that may send any text. */
+  pickTab(random: Random, which: (tab: Tab) => boolean = () => true): Tab | undefined {
     const those = this.clients.filter((client): client is Tab => client instanceof Tab && which(client));
-    return those.length === 0 ? undefined : chance.pick(those);
+    return those.length === 0 ? undefined : random.pick(those);
   }
 
-  pickPage(chance: Random): Page | undefined {
+  pickPage(random: Random): Page | undefined {
     const those = this.clients.filter((client) => client instanceof Page);
-    return those.length === 0 ? undefined : chance.pick(those);
+    return those.length === 0 ? undefined : random.pick(those);
   }
 
-  /** With the code that is served by now: the room's may be another. */
-  newClient(object: RoomObject, user: string, tab: string, role: Client["role"], chance: Random): Client {
+  /** With the code that is served now; the room's may be another. */
+  newClient(object: RoomObject, user: string, tab: string, role: Client["role"], random: Random): Client {
     const { plan } = this;
     const { kind } = object.process;
-    const skewMs = chance.below(1_000_000) - 500_000;
+    const skewMs = random.below(1_000_000) - 500_000;
     const made =
-      chance.next() < plan.pages
+      random.next() < plan.pages
         ? new Page(this, object, user, tab, role, kind, skewMs)
         : new Tab(this, object, user, tab, role, kind);
-    if (made instanceof Tab) made.isOld = chance.below(3) === 0;
+    if (made instanceof Tab) made.isOld = random.below(3) === 0;
     this.clients.push(made);
     return made;
   }

@@ -16,7 +16,7 @@ export interface DoneAction {
   answer: string | undefined;
 }
 
-/** One life of a room as its durable records tell it, folded from nothing and never from a snapshot. */
+/** One epoch of a room by its durable records, folded from nothing and never from a snapshot. */
 export class EpochHistory {
   readonly events: NumberedEvent[] = [];
   /** The state at each number. */
@@ -33,7 +33,7 @@ export class EpochHistory {
   /** How often each was accepted. */
   readonly acceptCounts = new Map<string, number>();
   readonly stamps = new Map<string, number[]>();
-  /** How often each action of somebody's made events, by (user, id). */
+  /** How often each user's action made events, by (user, id). */
   readonly eventCounts = new Map<string, number>();
   n = 0;
   at = 0;
@@ -49,7 +49,8 @@ export class EpochHistory {
     public openedByGuest = false,
   ) {
     this.states.push(Object.fromEntries(kind.features.map(({ name, shared }) => [name, shared.initial()])));
-    for (const { name, private: hidden } of kind.features) this.privateStates.set(name, hidden?.initial());
+    for (const { name, private: privateSlice } of kind.features)
+      this.privateStates.set(name, privateSlice?.initial());
     this.#folds.push({ from: 0, versions: readVersions(kind) });
   }
 
@@ -67,8 +68,8 @@ export class EpochHistory {
   }
 
   privateView(feature: string, user: string): unknown {
-    const { private: hidden } = this.kind.features.find(({ name }) => name === feature) ?? {};
-    return hidden?.viewFor?.(this.state[feature], this.privateStates.get(feature), user);
+    const { private: privateSlice } = this.kind.features.find(({ name }) => name === feature) ?? {};
+    return privateSlice?.viewFor?.(this.state[feature], this.privateStates.get(feature), user);
   }
 
   /** `snapshot`: the record that the newest snapshot reaches up to, should other code go on from it. */
@@ -86,9 +87,9 @@ export class EpochHistory {
       this.#fold({ ...event, seq: this.seq + 1, at: record.at }, renewedKind, snapshot);
     this.#seqAtRecord[record.n] = record.seq;
     for (const [f, n, d, by, at] of record.p ?? []) {
-      const hidden = this.kind.features.find(({ name }) => name === f)?.private;
+      const privateSlice = this.kind.features.find(({ name }) => name === f)?.private;
       const event = { n, d: JSON.parse(d), at, ...(by == null ? {} : { by }) };
-      if (hidden) this.privateStates.set(f, hidden.reduce(this.privateStates.get(f), event));
+      if (privateSlice) this.privateStates.set(f, privateSlice.reduce(this.privateStates.get(f), event));
     }
     for (const change of record.m ?? []) {
       if ("number" in change) this.members.set(change.user, change);
@@ -139,16 +140,16 @@ export class EpochHistory {
     this.eventCounts.set(key, (this.eventCounts.get(key) ?? 0) + 1);
   }
 
-  /** Other code goes on with what this one left: it takes the snapshot over, and folds by itself what came after. */
+  /** Other code goes on from here: it takes the snapshot over, and folds later records by itself. */
   #renew(kind: Kind, snapshot: number | undefined): Slices {
     const from = snapshot === undefined ? 0 : (this.#seqAtRecord[snapshot] ?? 0);
     const before = this.versionsAt(from);
     const state: Record<string, unknown> = {};
     for (const { name, version, shared } of kind.features) {
-      const held = this.states[from]?.[name];
+      const stored = this.states[from]?.[name];
       const old = before[name];
       if (snapshot === undefined || old === undefined) state[name] = shared.initial();
-      else state[name] = old !== version && shared.migrate ? shared.migrate(held, old) : held;
+      else state[name] = old !== version && shared.migrate ? shared.migrate(stored, old) : stored;
       for (const event of this.events.slice(from))
         if (event.f === name) state[name] = shared.reduce(state[name], event);
     }
@@ -162,7 +163,7 @@ function readVersions({ features }: Kind): Readonly<Record<string, string>> {
   return Object.fromEntries(features.map(({ name, version }) => [name, version]));
 }
 
-/** What is durable in one object, told by its disk. Everything that anybody sees is held against this. */
+/** What is durable in one object, reported by its disk. Everything that a client sees is compared with this. */
 export class DurableHistory implements DiskWatcher {
   readonly epochs = new Map<string, EpochHistory>();
   current: EpochHistory | undefined;
@@ -178,7 +179,7 @@ export class DurableHistory implements DiskWatcher {
     private readonly kind: () => Kind,
     private readonly on: {
       recorded(life: EpochHistory, record: FrameRecord): void;
-      /** A pointer was written: what it does not reach is to be gone with it. */
+      /** A pointer was written: the same commit has to delete what it does not reach. */
       pointed(): void;
       breach(breach: unknown): void;
     },

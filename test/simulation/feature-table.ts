@@ -5,7 +5,7 @@ const tables = new WeakMap<Kind, FeatureTable>();
 
 /** What a page of that release knows of the features. */
 export function toFeatureTable(kind: Kind): FeatureTable {
-  const held =
+  const table =
     tables.get(kind) ??
     Object.fromEntries(
       kind.features.map(({ name, version, shared }) => [
@@ -17,6 +17,6 @@ export function toFeatureTable(kind: Kind): FeatureTable {
         },
       ]),
     );
-  tables.set(kind, held);
-  return held;
+  tables.set(kind, table);
+  return table;
 }

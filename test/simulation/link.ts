@@ -9,14 +9,14 @@ export interface LinkEnd {
   onClosed(code?: number): void;
 }
 
-/** How long a platform may take to find out that nobody is at the other end. */
+/** How long a platform may take to find out that the other end is gone. */
 const MAX_NOTICE_MS = 120_000;
 
-/** One connection between a tab and a room: in order both ways, late by as much as the net pleases, until it is cut. */
+/** One connection between a tab and a room: in order both ways, delayed by the network, until it is cut. */
 export class Link {
   socket: ServerSocket | undefined;
   isClosed = false;
-  /** What would arrive later than this does not: each way breaks for itself. */
+  /** Nothing arrives later than this: each way breaks for itself. */
   #upUntil = Number.POSITIVE_INFINITY;
   #downUntil = Number.POSITIVE_INFINITY;
   /** The other end reads nothing while this is set: texts wait on the way. */
@@ -32,7 +32,7 @@ export class Link {
     private readonly end: LinkEnd,
   ) {}
 
-  open(hello: Omit<JoinTicket, "conn">, conn: string): void {
+  open(ticket: Omit<JoinTicket, "conn">, conn: string): void {
     this.deployment.counts.joins++;
     const heldBackMs = this.deployment.heldBackMs.shift();
     if (heldBackMs !== undefined) {
@@ -43,15 +43,15 @@ export class Link {
     this.#deliverUp(async () => {
       const { process } = this.object;
       // Guests of an address come into rooms that exist: who opened a room is not what they test.
-      if (hello.from !== undefined && !process.runtime.has("room")) return this.end.onClosed();
+      if (ticket.from !== undefined && !process.runtime.has("room")) return this.end.onClosed();
       this.deployment.trace(
-        () => `  ${conn} ${hello.user} joins ${this.object.name} from ${hello.since ?? "nowhere"}`,
+        () => `  ${conn} ${ticket.user} joins ${this.object.name} from ${ticket.since ?? "nowhere"}`,
       );
-      const socket = new ServerSocket(conn, hello.user, process, this);
+      const socket = new ServerSocket(conn, ticket.user, process, this);
       this.socket = socket;
       process.sockets.add(socket);
       if (this.#isCut) this.deployment.clock.in(this.deployment.plan.noticeMs, () => socket.onGone());
-      await process.deliver((host) => host.join(process.createPeer(socket), { ...hello, conn }));
+      await process.deliver((host) => host.join(process.createPeer(socket), { ...ticket, conn }));
     });
   }
 
@@ -80,7 +80,7 @@ export class Link {
     });
   }
 
-  /** The room closes it: the client hears of it after all that was sent, and answers. */
+  /** The room closes it: the client learns of it after all that was sent, and answers. */
   closeFromRoom(code: number, _reason: string): void {
     this.#deliverDown(() => {
       this.end.onClosed(code);
@@ -95,27 +95,27 @@ export class Link {
     this.isClosed = true;
   }
 
-  /** What is on its way is lost. Each end finds out when it does, the room's perhaps never. */
+  /** Messages in flight are lost. Each end finds out in its own time, the room's perhaps never. */
   cut(): void {
     if (this.#isCut) return;
-    const { clock, random: chance, plan, injectsFaults: faults } = this.deployment;
-    // Of what is on its way some may still arrive; of what is said from now on nothing.
-    this.#upUntil = clock.now + (chance.below(2) ? chance.below(plan.netMs + 1) : -1);
-    this.#downUntil = clock.now + (chance.below(2) ? chance.below(plan.netMs + 1) : -1);
-    const isHalfOpen = faults && chance.below(6) === 0;
+    const { clock, random, plan, injectsFaults: faults } = this.deployment;
+    // Messages in flight may still arrive; later ones do not.
+    this.#upUntil = clock.now + (random.below(2) ? random.below(plan.netMs + 1) : -1);
+    this.#downUntil = clock.now + (random.below(2) ? random.below(plan.netMs + 1) : -1);
+    const isHalfOpen = faults && random.below(6) === 0;
     if (isHalfOpen) this.deployment.countFault("half-open at the client");
     else {
-      clock.in(chance.below(plan.noticeMs + 1), () => {
+      clock.in(random.below(plan.noticeMs + 1), () => {
         this.isClosed = true;
         this.end.onClosed();
       });
     }
-    const isSilent = faults && chance.below(4) === 0;
+    const isSilent = faults && random.below(4) === 0;
     if (isSilent) this.deployment.countFault("half-open at the room");
-    clock.in(chance.below(isSilent ? MAX_NOTICE_MS : plan.noticeMs + 1), () => this.socket?.onGone());
+    clock.in(random.below(isSilent ? MAX_NOTICE_MS : plan.noticeMs + 1), () => this.socket?.onGone());
   }
 
-  /** A second socket's handshake is on its way when the client hears that it broke, or lets it go; and arrives. */
+  /** A second socket's handshake is on its way when the client hears that it broke, or closes it; and arrives. */
   #injectSecondSocketFault(): void {
     const { clock, secondSocketFaults: seconds, injectsFaults: faults } = this.deployment;
     const isSecond = [...this.object.process.sockets].some(

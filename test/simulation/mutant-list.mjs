@@ -9,7 +9,7 @@ const of = (
 
 export const mutants = [
   {
-    what: "snapshot what has just begun",
+    what: "snapshot the frame that has just begun",
     changes: [
       {
         file: "src/room/commit/committer.ts",
@@ -42,7 +42,7 @@ export const mutants = [
     "sendChanged();",
   ),
   of(
-    "look at a room with its frame open",
+    "read a room with an open frame",
     "room/room",
     "this.#committer.readClock(now);\n    this.#committer.flush();\n    const { state: memory, delivery }",
     "this.#committer.readClock(now);\n    const { state, delivery }",
@@ -96,19 +96,19 @@ export const mutants = [
     "return maxUsers;",
   ),
   of(
-    "let a new guest of an address speak whose guest was muted",
+    "let a new guest speak after a mute at the address",
     "features/moderation/ip-holds",
     'return guest && findHold(situation, ["mute", "ban"], guest);',
     "return guest && findHold(situation, [], guest);",
   ),
   of(
-    "let a new guest in whose address was closed",
+    "let a new guest join from a closed address",
     "features/moderation/ip-holds",
     'const hold = findHold(situation, ["kick", "ban"], newcomer);',
     "const hold = findHold(situation, [], newcomer);",
   ),
   {
-    what: "hold what is done about a guest against all of the address",
+    what: "apply a guest's penalty to all of the address",
     changes: [
       {
         file: "src/features/moderation/ip-holds.ts",
@@ -123,7 +123,7 @@ export const mutants = [
     ],
   },
   of(
-    "forget who was new when a mute is made again",
+    "forget the exempt guests when a mute is repeated",
     "features/moderation/ip-holds",
     'if (before) return [{ n: "held", d: { ...before, untilMs } }];',
     "",
@@ -135,7 +135,7 @@ export const mutants = [
     "",
   ),
   of(
-    "leave an id to an event that does not tell it",
+    "leave an id to an event without it",
     "room/commit/open-frame",
     "if (by !== user || seq === undefined || answer !== undefined) this.#isReconstructible = false;",
     "if (seq === undefined || answer !== undefined) this.#isReconstructible = false;",
@@ -221,14 +221,14 @@ export const mutants = [
   ),
   of("point at no snapshot", "room/storage/journal", "this.head.snapshot = { n: memory.n, chunks };", ""),
   of(
-    "drop records that recovery wants",
+    "drop records that recovery needs",
     "room/storage/journal",
     "const keepFrom = log.oldestRecord ?? memory.n + 1;",
     "const keepFrom = (log.oldestRecord ?? memory.n + 1) + 1;",
   ),
   of("leave old records in storage", "room/storage/key-pool", "else this.#deletable.push(key);", ""),
   of(
-    "write over a record that recovery wants",
+    "write over a record that recovery needs",
     "room/storage/journal",
     "this.keys.release(keepFrom - this.head.first)",
     "this.keys.release(keepFrom - this.head.first + 1)",
@@ -270,7 +270,7 @@ export const mutants = [
     "if (value === undefined) {",
   ),
   of(
-    "drop a pack with what is live in it",
+    "drop a pack with live parts",
     "room/storage/snapshot-parts",
     "if (part?.pack !== number || lines.has(name)) continue;",
     "if (part) continue;",
@@ -336,13 +336,13 @@ export const mutants = [
     'const outcome = timer === "t1" ? undefined : feature?.onTimer?.(kernel.contextFor(feature), timer);',
   ),
   of(
-    "say goodbye to one who has another tab",
+    "report a user with another tab as left",
     "room/inbound/membership",
     "if (!member || kernel.delivery.ofUser(user).size > 0) return;\n    this.changeMember({ ...member, leavesAt: this.#leavesAt() });",
     "if (!member) return;\n    this.changeMember({ ...member, leavesAt: this.#leavesAt() });",
   ),
   of(
-    "give nobody a grace after a crash",
+    "give members no grace after a crash",
     "room/storage/restore",
     "const leavesAt = now + Math.max(RESTART_GRACE_MS, parts.settings.leaveGraceMs);",
     "const leavesAt = Number.POSITIVE_INFINITY;",
@@ -360,12 +360,7 @@ export const mutants = [
     "if (isBehind) delivery.pause(connection, since + 1, now);",
   ),
   of("resume from before new code", "room/inbound/membership", "since >= journal.head.floor", "since >= 0"),
-  of(
-    "resume whatever is missing",
-    "room/inbound/membership",
-    "(since === memory.seq || log.reaches(since))",
-    "true",
-  ),
+  of("resume with a gap", "room/inbound/membership", "(since === memory.seq || log.reaches(since))", "true"),
   of(
     "keep a state that was encoded for another number",
     "room/delivery/welcome",
@@ -379,26 +374,26 @@ export const mutants = [
     "if (unreadBytes <= PAUSE_BYTES * 99) {",
   ),
   of(
-    "drop what wakes a room that cannot be read",
+    "drop the message that wakes an unreadable room",
     "platforms/room-host",
     "() => closeWithRetry(peer, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS),",
     "() => undefined,",
   ),
   of("go on after a write that failed", "room/storage/journal", "this.host.broken();", ""),
   of(
-    "forget an errand that failed",
+    "forget an effect that failed",
     "room/commit/effects",
     "this.#store(name, { failures, at });",
     "this.#store(name, null);",
   ),
   of(
-    "let whoever is banned stay",
+    "let a banned user stay",
     "room/commit/committer",
     "for (const ending of disconnect) this.on.ends(ending);",
     "",
   ),
   of(
-    "tell what a write that failed has lost",
+    "reveal what a failed write has lost",
     "room/commit/committer",
     'if (this.context.journal.isBroken) throw new Error("A write failed, and nothing of it may be told.");',
     "",
@@ -411,7 +406,7 @@ export const mutants = [
     "if (room) return;",
   ),
   of(
-    "tell the database of no ban",
+    "report no ban to the database",
     "features/moderation/decide",
     'disconnect: [{ user, ...bannedClose(scope, why) }],\n          effects: ["bans"],',
     "disconnect: [{ user, ...bannedClose(scope, why) }],",
@@ -435,7 +430,7 @@ export const mutants = [
     "",
   ),
   of(
-    "forget whom a batch refused",
+    "forget the banned players of a batch",
     "services/boards/store/apply-statements",
     "set n = excluded.n, refused = excluded.refused,",
     "set n = excluded.n, refused = '[]',",
@@ -459,13 +454,13 @@ export const mutants = [
     "set n = receipts.n,",
   ),
   of(
-    "keep those out whose ban is over",
+    "keep users out after their ban",
     "services/boards/store/change-sql",
     "(until_ms is null or until_ms > ${now})",
     "(until_ms is null or until_ms > 1)",
   ),
   of(
-    "take a ban from one room for one from all",
+    "treat a room's ban as one everywhere",
     "services/boards/store/change-sql",
     "exists (select 1 from bans where scope = ${room} and ${inForce})",
     "exists (select 1 from bans where (1 or scope = ${room}) and ${inForce})",
@@ -477,7 +472,7 @@ export const mutants = [
     "periodKey(period, from + 900_000,",
   ),
   of(
-    "let the newest game stand for the best",
+    "store the newest game as the best",
     "services/boards/store/change-sql",
     " when 'best' then (new.score, new.tie, new.at, new.seq) < (old.score, old.tie, old.reached_at, old.reached_seq)",
     "when 'best' then new.last_at >= old.last_at",
@@ -489,19 +484,19 @@ export const mutants = [
     "when combine = 'sum' then score",
   ),
   of(
-    "forget what a day has had",
+    "forget the points of a day",
     "services/boards/store/change-sql",
     " coalesce(place.turn * counted.score, 0) as had",
     "0 as had",
   ),
   of(
-    "count nobody into a span",
+    "count no player into a span",
     "services/boards/store/apply-statements",
     'c limit 1\n)\ngroup by span.ranking, ${qualifiedKey("span")}\nhaving sum(move.players) <> 0',
     "having sum(move.players) < 0",
   ),
   of(
-    "let an older word of a ban win",
+    "let an older decision on a ban win",
     "services/bans/store",
     "set: { reason, by, at, untilMs },\n      setWhere: lte(bans.at, at),",
     "set: { reason, by, at, untilMs },",
@@ -514,13 +509,13 @@ export const mutants = [
   ),
   of("send again into another life", "client/session/outbox", "first.epoch !== epoch || this", "this"),
   of(
-    "tell what was sent as never sent",
+    "report a sent action as never sent",
     "client/session/outbox",
     "entry.firstSend ? UNKNOWN_OUTCOME : TIMEOUT",
     "TIMEOUT",
   ),
   of(
-    "tell what was sent as not done, on leaving",
+    "report a sent action as not done on leaving",
     "client/session/outbox",
     'isSent ? UNKNOWN_OUTCOME : toRejection("unavailable", reason)',
     'toRejection(isSent ? "unavailable" : "unavailable", reason)',
@@ -538,37 +533,37 @@ export const mutants = [
     "this.#pending.remove(id);\n    this.onSettled(id, outcome);",
   ),
   of(
-    "take another's event for one's own",
+    "take another user's event for its own",
     "client/session/session",
     "if (event.by !== undefined && event.by === this.#you?.user)",
     "if (onEvent.op !== undefined)",
   ),
   of(
-    "keep the state of before where a new one comes",
+    "keep the old state when a new one comes",
     "client/session/session",
     "this.#slices.reset(welcome.state ?? {});",
     "",
   ),
   of(
-    "be ended by one's own late handshake",
+    "be replaced by its own late handshake",
     "client/session/connection",
     "close.code === closeCodes.replaced && this.#isReplacedByStale(now)",
     "close.code === closeCodes.replaced && now < 0",
   ),
   of(
-    "forget what was on its way on leaving",
+    "forget handshakes in flight on leaving",
     "client/session/connection",
     'if (this.#phase.is === "connecting") this.#staleHandshakes.push(this.#phase.askedAt);',
     "",
   ),
   of(
-    "never look whether the other side is there",
+    "never probe a silent connection",
     "client/session/connection",
     "else if (now >= phase.pingAt) this.#ping(phase, now, PONG_TIMEOUT_MS);",
     "else if (now >= phase.pingAt) phase.pingAt = now + this.#pingMs;",
   ),
   of(
-    "turn the room's clock round",
+    "invert the clock offset",
     "client/session/room-clock",
     "offset: (t1 - t0 + t2 - now) / 2",
     "offset: (t0 - t1 + now - t2) / 2",
@@ -580,13 +575,13 @@ export const mutants = [
     "",
   ),
   of(
-    "forget the second socket that was let go",
+    "forget the second socket that was closed",
     "client/session/connection",
     "this.#staleHandshakes.push(this.#second.askedAt);",
     "",
   ),
   of(
-    "pay what is owed before the frame",
+    "flush deferred replies before the frame",
     "room/delivery/delivery",
     "this.on.caughtUp(connection);\n        return;",
     "this.flushDeferred(connection);\n        this.on.caughtUp(connection);\n        return;",
@@ -604,19 +599,19 @@ export const mutants = [
     "const lifted = { by, at: 0, reason: null, untilMs: LIFTED };",
   ),
   of(
-    "take who says it again to have read what is gone",
+    "count a repeated `seen` as read past the log",
     "room/delivery/delivery",
     "if (read >= committed || this.log.reaches(read)) connection.markRead",
     "connection.markRead",
   ),
   of(
-    "take who says less than before to say it again",
+    "count a smaller `seen` as a repeated one",
     "room/delivery/delivery",
     "const read = Math.min(seq, connection.cursor ?? committed);",
     "const read = Math.max(connection.markSeen, Math.min(seq, connection.cursor ?? committed));",
   ),
   of(
-    "take who says it again to have read the answers after that",
+    "count a repeated `seen` as read past later answers",
     "room/delivery/unread-bytes",
     "this.#buckets[0].at <= position",
     "this.#buckets[0].at >= 0",
@@ -646,7 +641,7 @@ export const mutants = [
     "Math.max(0, now - this.#expiredAt)",
   ),
   of(
-    "stay ahead for life",
+    "never catch up with the machine's clock",
     "room/time/clock",
     "const caughtUp = Math.floor((machine - this.#lead.since) * (1 - CATCH_UP_SPEED));",
     "const caughtUp = 0;",
@@ -658,19 +653,19 @@ export const mutants = [
     "return this.kernel.now;",
   ),
   of(
-    "tell nobody of a card that they were dealt",
+    "send a dealt card to no player",
     "room/commit/committer",
     "frame.touchPrivateView(name, someone);",
     "void someone;",
   ),
   of(
-    "answer again with the number of today",
+    "repeat an answer with the current number",
     "room/inbound/actions",
     "isRepeat: true, seq: before.seq,",
     "isRepeat: true, seq: kernel.state.seq,",
   ),
   of(
-    "pause for ever after an errand that failed",
+    "pause for ever after an effect that failed",
     "room/commit/effects",
     "this.#store(name, { failures, at });",
     "this.#store(name, { failures, at: at + 1e12 });",

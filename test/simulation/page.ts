@@ -12,19 +12,19 @@ import { OutcomeChecker } from "./outcome-checker";
 import type { RoomObject } from "./room-object";
 import { WakeTimer } from "./wake-timer";
 
-/** A page that somebody has open: the real session, on a clock of its own, over sockets that break. */
+/** An open page: the real session, on a clock of its own, over sockets that break. */
 export class Page implements Client {
   endedBy: number | undefined;
   isWanted = true;
   isSilent = false;
   session: Session;
   readonly #links = new Map<number, Link>();
-  /** Asked for by the session and not closed by it. */
+  /** Opened by the session and not closed by it. */
   readonly #wanted = new Set<number>();
   readonly #outcomes: OutcomeChecker;
   #kind: Kind;
   #loadCount = 0;
-  /** The newest number that its reader was told of. */
+  /** The newest number that its reader has received. */
   #lastSeq = 0;
   #tokenLifeMs: number;
   readonly #wakeTimer: WakeTimer;
@@ -68,7 +68,7 @@ export class Page implements Client {
     return this.#outcomes.open;
   }
 
-  /** Whether it asked for the action of that id. */
+  /** Whether it sent the action of that id. */
   hasAsked(id: string): boolean {
     return this.#outcomes.hasAsked(id);
   }
@@ -91,7 +91,7 @@ export class Page implements Client {
 
   do(f: string, a: string, d: Json): void {
     this.#run((now) => {
-      // What cannot even be sent settles before its id is told.
+      // An action that cannot be sent settles before its id is known.
       const early = this.#outcomes.begin();
       early(this.session.do({ f, a, d }, now), `${f}.${a}`);
     });
@@ -103,12 +103,12 @@ export class Page implements Client {
     else if (t === "sig") this.#run((now) => this.session.signal(String(f), String(n), d ?? {}, now));
   }
 
-  /** Somebody looks at it again. */
+  /** The page becomes visible. */
   reconnect(): void {
     this.#run((now) => this.session.reconnect(now));
   }
 
-  /** Whatever code is served by now, and nothing of what was known. */
+  /** A reload: the code that is served now, and no state. */
   reload(kind: Kind): void {
     this.#run(() => this.session.stop());
     this.#kind = kind;
@@ -121,7 +121,7 @@ export class Page implements Client {
     const life = session.epoch === undefined ? undefined : object.truth.epochs.get(session.epoch);
     const state = life?.states[session.seq];
     if (!life || !state)
-      return this.deployment.reportBreach(2, `${user} holds ${session.seq}, which nobody stored`);
+      return this.deployment.reportBreach(2, `${user} holds ${session.seq}, which is not stored`);
     const versions = life.versionsAt(session.seq);
     for (const { name, version } of this.#kind.features) {
       if (versions[name] !== version) continue;
@@ -162,7 +162,7 @@ export class Page implements Client {
   #createSession(): Session {
     this.#loadCount++;
     this.#lastSeq = 0;
-    // The same for every user: ids are told apart by user, not by how unlikely they are.
+    // The same for every user: ids differ by user, not by how unlikely they are.
     const prefix = `p-${this.tab}-${this.#loadCount}`;
     const session: Session = new Session(
       {
@@ -177,13 +177,16 @@ export class Page implements Client {
       {
         onEvent: ({ seq, at }) => {
           if (seq !== this.#lastSeq + 1)
-            this.deployment.reportBreach(9, `the page of ${this.user} is told ${seq} after ${this.#lastSeq}`);
+            this.deployment.reportBreach(
+              9,
+              `the page of ${this.user} receives ${seq} after ${this.#lastSeq}`,
+            );
           this.#lastSeq = seq;
           const stored = this.object.truth.epochs.get(session.epoch ?? "")?.events[seq - 1];
           if (stored?.at !== at)
             this.deployment.reportBreach(
               2,
-              `the page of ${this.user} is told ${seq} of ${at}, stored ${stored?.at}`,
+              `the page of ${this.user} receives ${seq} of ${at}, stored ${stored?.at}`,
             );
         },
         onSignal: () => {},
@@ -204,7 +207,7 @@ export class Page implements Client {
     return session;
   }
 
-  /** A token is had for it, which takes its time, and then a socket. */
+  /** Fetches a token, which takes time, and then opens a socket. */
   #openSocket(session: Session, link: number, anew: boolean): void {
     const { deployment, user, role, object } = this;
     // Each load of a page is a tab of its own to the room.

@@ -2,11 +2,11 @@ import type { RoomSettings } from "../../src/room/settings";
 import { type Random, randomFrom } from "../platforms/random";
 import { settings } from "../support/room-settings";
 
-/** What one seed makes of the world: drawn anew for each, so that every run is lopsided in a way of its own. */
+/** The settings of one seed, drawn for each, so that every run is biased in its own way. */
 export interface Plan {
   seed: number;
   settings: RoomSettings;
-  /** Caps of `protocol/limits.ts` made small, so that a short run reaches them. */
+  /** Limits of `protocol/limits.ts` made small, so that a short run reaches them. */
   limits: Readonly<Record<string, number>>;
   /** How often a move is made, against its own weight. */
   weights: Readonly<Record<string, number>>;
@@ -14,7 +14,7 @@ export interface Plan {
   people: number;
   /** So many of the tabs are pages that run the real session. */
   pages: number;
-  /** As on PartyKit: a room that failed is made anew in the same process, and its sockets are sent away. */
+  /** As on PartyKit: a room that failed is opened again in the same process, and its sockets are closed. */
   abandonsInPlace: boolean;
   /** The platform answers pings itself, without waking the room. */
   answersPings: boolean;
@@ -25,13 +25,13 @@ export interface Plan {
   alarmsLateMs: number;
   /** Machines' clocks are wrong by up to so much, either way. */
   skewMs: number;
-  /** And they are set wrong by up to so much for a while, and right again; absent in older stories. */
+  /** And they are set wrong by up to so much for a while, and right again; absent in older scenarios. */
   stepMs?: number;
   /** Players are guests, so that a room may be opened by one. */
   hasGuests: boolean;
-  /** Most characters that may be on their way to a reader and not read. */
+  /** The most characters that may be in flight to a reader and unread. */
   mostUnread: number;
-  /** And so many more to one that says that it has read and has not. */
+  /** And so many more to a reader that lies about what it has read. */
   mostUnproven?: number;
 }
 

@@ -1,6 +1,6 @@
 import type { Random } from "../platforms/random";
 
-/** Whose clock, timers and chance a piece of the platform runs on. */
+/** The clock, timers and randomness that a piece of the platform runs on. */
 export interface Machine {
   readonly now: number;
   readonly random: Random;
@@ -10,7 +10,7 @@ export interface Machine {
 
 /**
  * What the platform's code finds as its globals: the bundler puts these in the place of the real ones, so that `RoomHost`
- * runs as it is, on the clock, the timers and the chance of whichever simulated process is running.
+ * runs as it is, on the clock, the timers and the randomness of the running simulated process.
  */
 let running: Machine | undefined;
 

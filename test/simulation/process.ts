@@ -37,7 +37,7 @@ export class Process implements Machine {
   /** Time of the last thing that woke it. */
   lastActiveAt = 0;
   storage: Storage | undefined;
-  /** The last time that a room was to come to life here, its disk could not be read. */
+  /** The last attempt to open a room here could not read its disk. */
   hasReadFailed = false;
   #host: RoomHost | undefined;
   #timers = new Set<() => void>();
@@ -67,7 +67,7 @@ export class Process implements Machine {
     return this.#timers.size > 0;
   }
 
-  /** Something reaches the object. It is done when nothing of it is left to run. */
+  /** An event reaches the object. The call ends when nothing of it is left to run. */
   async deliver(work: (host: RoomHost) => unknown): Promise<void> {
     if (this.isDead) return;
     this.lastActiveAt = this.deployment.clock.now;
@@ -101,7 +101,7 @@ export class Process implements Machine {
     return this.isAwake && !this.hasTimers && this.runtime.pendingTurns === 0;
   }
 
-  /** Its room failed, and the platform can only send everybody away: whoever comes next finds a new one. */
+  /** Its room failed, and the platform can only close all sockets: the next join opens a new room. */
   restartInPlace(): void {
     this.room = undefined;
     for (const socket of [...this.sockets]) {
@@ -123,8 +123,8 @@ export class Process implements Machine {
   }
 
   setTimeout(run: () => void, ms: number): () => void {
-    const { clock, random: chance, plan, injectsFaults: faults } = this.deployment;
-    const late = faults && chance.below(20) === 0 ? chance.below(plan.timersLateMs + 1) : 0;
+    const { clock, random, plan, injectsFaults: faults } = this.deployment;
+    const late = faults && random.below(20) === 0 ? random.below(plan.timersLateMs + 1) : 0;
     if (late > 0) this.deployment.countFault("timer late");
     const call = clock.in(Math.ceil(ms) + late, () => {
       this.#timers.delete(cancel);
@@ -160,7 +160,7 @@ export class Process implements Machine {
   }
 
   #createHost(): RoomHost {
-    const { plan, services: outside } = this.deployment;
+    const { plan, services } = this.deployment;
     this.deployment.trace(() => `  ${this.object.name} comes to life`);
     this.storage = this.runtime.ports.storage;
     const host: RoomHostOptions = {
@@ -174,9 +174,9 @@ export class Process implements Machine {
           .map((socket) => ({ peer: this.createPeer(socket), note: readNote(socket) })),
       effectHandlers: {
         "debt/pay": (_, ask) => runEffect(this, async () => (ask as { owed: number }).owed),
-        "scores/batch": ({ id }, ask) => runEffect(this, (isGhost) => outside.applyBatch(id, ask, isGhost)),
-        "moderation/places": ({ id }, ask) => runEffect(this, () => outside.reportPresence(id, ask)),
-        "moderation/bans": ({ id }, ask) => runEffect(this, () => outside.writeBans(id, ask)),
+        "scores/batch": ({ id }, ask) => runEffect(this, (isGhost) => services.applyBatch(id, ask, isGhost)),
+        "moderation/places": ({ id }, ask) => runEffect(this, () => services.reportPresence(id, ask)),
+        "moderation/bans": ({ id }, ask) => runEffect(this, () => services.writeBans(id, ask)),
       },
       filter: englishFilter,
       abandon: () => this.object.onAbandoned(this),

@@ -4,7 +4,7 @@ import type { Deployment } from "./deployment";
 import { DurableHistory } from "./durable-history";
 import { Process } from "./process";
 
-/** A Durable Object as its platform keeps it: one process at a time that may write, one alarm, and those that do not know yet. */
+/** A Durable Object as its platform keeps it: one process at a time that may write, one alarm, and old processes that do not know yet. */
 export class RoomObject {
   readonly truth: DurableHistory;
   process: Process;
@@ -33,9 +33,9 @@ export class RoomObject {
       },
       breach: (breach) => deployment.reportError(breach),
     });
-    const world = new MemoryRuntime(deployment.random.below(2 ** 31));
-    world.watcher = this.truth;
-    this.process = new Process(deployment, this, world, kind, 0);
+    const runtime = new MemoryRuntime(deployment.random.below(2 ** 31));
+    runtime.watcher = this.truth;
+    this.process = new Process(deployment, this, runtime, kind, 0);
   }
 
   get name(): string {
@@ -44,12 +44,12 @@ export class RoomObject {
 
   /** A process has done something: what it issued becomes durable when the disk has had its time. */
   onTurn(process: Process): void {
-    const { runtime: world } = process;
+    const { runtime } = process;
     if (process !== this.process) return;
-    if (world.isDying) return this.crash(0);
-    if (world.hasRejectedWrite) this.#reset(process);
+    if (runtime.isDying) return this.crash(0);
+    if (runtime.hasRejectedWrite) this.#reset(process);
     for (const part of this.deployment.parts) part.onTurn?.(this.deployment, this);
-    if (world.pendingTurns === 0) return this.makeDurable();
+    if (runtime.pendingTurns === 0) return this.makeDurable();
     if (this.#cancelSettle) return;
     const ms = this.deployment.drawDiskMs();
     if (ms === 0) return this.makeDurable();
@@ -65,7 +65,7 @@ export class RoomObject {
     this.#watchAlarm();
   }
 
-  /** The process dies with all that had not left. Some of what it wrote may be durable all the same. */
+  /** The process dies with all held sends. Some of its writes may be durable all the same. */
   crash(durableTurns: number, skewMs = this.process.skewMs): void {
     const { process } = this;
     process.runtime.crash(durableTurns);
@@ -73,15 +73,15 @@ export class RoomObject {
     process.die();
   }
 
-  /** The platform itself makes an object anew whose write failed, in its own time. */
+  /** The platform itself restarts an object whose write failed, in its own time. */
   #reset(process: Process): void {
-    const { clock, random: chance } = this.deployment;
-    clock.in(chance.below(50), () => {
-      if (process === this.process) this.crash(chance.below(process.runtime.pendingTurns + 1));
+    const { clock, random } = this.deployment;
+    clock.in(random.below(50), () => {
+      if (process === this.process) this.crash(random.below(process.runtime.pendingTurns + 1));
     });
   }
 
-  /** The room failed and wants to be made anew. */
+  /** The room failed and asks to be restarted. */
   onAbandoned(process: Process): void {
     this.deployment.trace(() => `  ${this.name} is abandoned`);
     if (process !== this.process) {
@@ -108,7 +108,7 @@ export class RoomObject {
     superseded.die();
   }
 
-  /** Its machine's clock is set, and with it the platform's alarm. Who sets it back looks at the room soon after. */
+  /** Its machine's clock is set, and with it the platform's alarm. A check of the room follows soon after it is set back. */
   setClock(skewMs: number): void {
     const back = this.process.skewMs - skewMs;
     this.process.skewMs = skewMs;
@@ -120,36 +120,36 @@ export class RoomObject {
 
   #comesSoon(back: number): void {
     this.skews.push({ at: this.deployment.clock.now, skewMs: this.process.skewMs });
-    // What a room had set by a clock that was far ahead rings when that time has come, or when somebody wakes it.
+    // What a room had set by a clock that was far ahead runs when that time has come, or when a message wakes the room.
     if (back > 60_000) this.deployment.clock.in(1_000, () => this.fireAlarm(true));
   }
 
-  #replace(world: MemoryRuntime, kind: Kind, skewMs: number): void {
+  #replace(runtime: MemoryRuntime, kind: Kind, skewMs: number): void {
     const back = this.process.skewMs - skewMs;
     this.#cancelSettle?.();
     this.#cancelSettle = undefined;
-    this.process = new Process(this.deployment, this, world, kind, skewMs);
+    this.process = new Process(this.deployment, this, runtime, kind, skewMs);
     this.#watchAlarm();
     this.#comesSoon(back);
   }
 
   /** The platform's one alarm: it may come late, and twice. */
   #watchAlarm(): void {
-    const { clock, random: chance, plan, injectsFaults: faults } = this.deployment;
+    const { clock, random, plan, injectsFaults: faults } = this.deployment;
     const at = this.process.runtime.durableAlarmAt;
     if (this.process.runtime.isAlarmRunning || at === this.#alarm?.at) return;
     this.#alarm?.cancel();
     this.#alarm = undefined;
     if (at === null) return;
-    const late = faults && chance.below(8) === 0 ? chance.below(plan.alarmsLateMs + 1) : 0;
+    const late = faults && random.below(8) === 0 ? random.below(plan.alarmsLateMs + 1) : 0;
     if (late > 0) this.deployment.countFault("alarm late");
     const cancel = clock.at(at - this.process.skewMs + late, () => this.fireAlarm());
     this.#alarm = { at, cancel };
   }
 
   /** As platforms do for a handler that threw: soon, and not for ever. */
-  #retry({ runtime: world }: Process): void {
-    const at = world.durableAlarmAt;
+  #retry({ runtime }: Process): void {
+    const at = runtime.durableAlarmAt;
     this.#alarm?.cancel();
     this.#alarm = undefined;
     if (at === null || ++this.#retries > 6) return;
@@ -161,7 +161,7 @@ export class RoomObject {
     const { process, deployment } = this;
     deployment.trace(() => `  the alarm of ${this.name}${isDoubled ? " again" : ""}`);
     deployment.counts.alarms++;
-    // One that comes again leaves that which is to come.
+    // An alarm that comes again leaves the next one set.
     if (!isDoubled) this.#alarm = undefined;
     if (deployment.clock.now - this.#rings.since > 60_000) {
       this.#rings = { since: deployment.clock.now, count: 0 };
@@ -176,7 +176,7 @@ export class RoomObject {
         await host.alarm();
       } catch (error) {
         threw = !isDoubled && process === this.process;
-        // Before anybody looks: what its handler left undone the platform has not forgotten.
+        // Before any check: the platform has not forgotten an alarm whose handler failed.
         if (threw) process.runtime.failAlarm(dueAt);
         throw error;
       }

@@ -10,7 +10,7 @@ import type { Move } from "./simulation-module";
 
 export interface Step {
   move: string;
-  /** What it draws comes from this alone, so that it is the same whatever is left out before it. */
+  /** The seed of its draws, so that they are the same when earlier steps are left out. */
   chance: number;
   /** Time that passes before it. */
   waitMs: number;
@@ -25,8 +25,8 @@ export interface ScenarioOutcome {
   at: number;
   simulatedMs: number;
   counts: Deployment["counts"];
-  /** What went wrong, by its sort. */
-  went: Deployment["faultCounts"];
+  /** Faults by sort. */
+  faultCounts: Deployment["faultCounts"];
 }
 
 const moves = new Map<string, Move>(
@@ -35,10 +35,10 @@ const moves = new Map<string, Move>(
   ),
 );
 
-/** A whole story follows from its seed. */
+/** A whole scenario follows from its seed. */
 export function generateScenario(seed: number, count: number): Scenario {
   const plan = drawPlan(seed, [...moves.keys()]);
-  const chance = randomFrom(seed ^ 0x5eed5eed);
+  const random = randomFrom(seed ^ 0x5eed5eed);
   let total = 0;
   const weighed = [...moves].map(([name, { weight }]) => {
     const own = weight * (plan.weights[name] ?? 1);
@@ -46,27 +46,27 @@ export function generateScenario(seed: number, count: number): Scenario {
     return [name, own, total] as const;
   });
   const steps = Array.from({ length: count }, () => {
-    const drawn = chance.next() * total;
+    const drawn = random.next() * total;
     const [move] = weighed.find(([, , upTo]) => drawn < upTo) ?? ["nothing"];
-    const longest = chance.pick([2, 2, 2, 20, 20, 100, 500, 500, 5_000, 20_000, 130_000]);
-    return { move, chance: chance.below(2 ** 31), waitMs: chance.below(longest) };
+    const longest = random.pick([2, 2, 2, 20, 20, 100, 500, 500, 5_000, 20_000, 130_000]);
+    return { move, chance: random.below(2 ** 31), waitMs: random.below(longest) };
   });
   return { plan, steps };
 }
 
-/** Somebody looks at the database of a story. */
+/** Observes the database of a scenario. */
 interface DatabaseObserver {
   onBegin(database: SimulatedDatabase): void;
   onEnd(database: SimulatedDatabase): void;
 }
 
-/** Every call that a story makes of its database, and what it leaves there. */
+/** Every call that a scenario makes to its database, and what it leaves there. */
 export async function recordCalls(
-  story: Scenario,
+  scenario: Scenario,
 ): Promise<{ calls: Call[]; tables: Record<string, Row[]> }> {
   const calls: Call[] = [];
   const tables: Record<string, Row[]> = {};
-  await playScenario(story, undefined, {
+  await playScenario(scenario, undefined, {
     onBegin: (database) => {
       database.calls = calls;
     },
@@ -88,7 +88,7 @@ export const TABLES = {
   set_aside: "select * from set_aside order by id",
 } as const;
 
-/** Plays a story to its end: its steps, then time without faults for everything to settle, then time for everybody to be gone. */
+/** Plays a scenario to its end: its steps, then time without faults to settle, then time for all users to leave. */
 export async function playScenario(
   { plan, steps }: Scenario,
   tell?: (line: string) => void,
@@ -112,10 +112,10 @@ export async function playScenario(
   } catch (error) {
     deployment.reportError(error);
   }
-  const { firstBreach: failure, clock, counts, faultCounts: went, services: outside } = deployment;
-  watch?.onEnd(outside.database);
-  outside.database.close();
-  return { breach: failure, at, simulatedMs: clock.now - from, counts, went };
+  const { firstBreach: failure, clock, counts, faultCounts, services } = deployment;
+  watch?.onEnd(services.database);
+  services.database.close();
+  return { breach: failure, at, simulatedMs: clock.now - from, counts, faultCounts };
 }
 
 async function settleAndCheck(deployment: Deployment): Promise<void> {
@@ -136,12 +136,12 @@ async function settleAndCheck(deployment: Deployment): Promise<void> {
   deployment.heldBackMs.length = 0;
   for (const client of deployment.clients) client.stopFaults();
   const { idleMs } = deployment.plan.settings;
-  // A room that crashed unseen finds out who is gone at its next alarm; a socket that was cut without a word takes minutes.
+  // A room that crashed unseen finds out who is gone at its next alarm; a socket that was cut silently takes minutes.
   for (let left = slow * (idleMs + 220_000); left > 0 && !deployment.isOver; left -= 60_000)
     await deployment.advance(60_000);
-  // What a room still owes explains much of what the others would find.
-  const inOrder = [effects, ...modules.filter((part) => part !== effects)];
-  for (const part of inOrder) if (!deployment.isOver) await part.checkSettled?.(deployment);
+  // A room's pending effects explain much of what the other modules would find.
+  const inOrder = [effects, ...modules.filter((module) => module !== effects)];
+  for (const module of inOrder) if (!deployment.isOver) await module.checkSettled?.(deployment);
   if (deployment.isOver) return;
   deployment.trace(() => "everybody leaves");
   for (const client of deployment.clients) client.leave();
@@ -149,5 +149,5 @@ async function settleAndCheck(deployment: Deployment): Promise<void> {
   // An alarm that was set while the clock was ahead rings when the right clock comes to that time, if nobody comes before.
   for (const ms of stepMs > 0 ? [stepMs, idleMs, idleMs] : [])
     if (!deployment.isOver) await deployment.advance(ms);
-  for (const part of modules) if (!deployment.isOver) await part.checkEnded?.(deployment);
+  for (const module of modules) if (!deployment.isOver) await module.checkEnded?.(deployment);
 }

@@ -9,14 +9,14 @@ import type { Deployment } from "./deployment";
 import { boards } from "./kinds";
 
 const DAY_MS = 86_400_000;
-/** 21 September 2026, when every story begins, is a Monday. */
+/** 21 September 2026, when every scenario begins, is a Monday. */
 const A_MONDAY = Date.UTC(2026, 8, 21);
 
-/** What the database has to hold, the plain way: each batch once, without those who were banned by then. */
+/** A plain model of the database: each batch once, without players who were banned by then. */
 export class ScoreboardModel {
   readonly #receipts = new Map<string, { n: number; refused: string[] }>();
   readonly #rankings = new Map<string, BoardModel>();
-  /** Lives of rooms: whether their batches say that a guest opened them. */
+  /** Epochs of rooms: whether their batches say that a guest opened them. */
   readonly #ofGuests = new Map<string, boolean>();
   /** On the board `main` of the kind. */
   #onKind = 0;
@@ -31,9 +31,9 @@ export class ScoreboardModel {
   ) {}
 
   /** A batch was handed to the worker, however often; this is its answer. */
-  checkBatch(ask: Json, told: Json, isGhost: boolean): void {
+  checkBatch(ask: Json, answered: Json, isGhost: boolean): void {
     const batch = ask as unknown as Batch;
-    const answer = told as unknown as BatchAnswer;
+    const answer = answered as unknown as BatchAnswer;
     const key = `${batch.room}\0${batch.epoch}`;
     const receipt = this.#receipts.get(key) ?? { n: 0, refused: [] };
     const { n } = batch;
@@ -66,30 +66,30 @@ export class ScoreboardModel {
 
   /** All that rooms gave is counted or forfeited, once, and every ranking is what the plain rules make of it. */
   checkEnded(): void {
-    const owed = this.#sumOwed();
-    for (const key of new Set([...owed.keys(), ...this.#counted.keys(), ...this.#forfeited.keys()])) {
+    const expected = this.#sumExpected();
+    for (const key of new Set([...expected.keys(), ...this.#counted.keys(), ...this.#forfeited.keys()])) {
       const settled = (this.#counted.get(key) ?? 0) + (this.#forfeited.get(key) ?? 0);
-      if (settled !== (owed.get(key) ?? 0))
-        this.#reportBreach(`${key} has ${settled} in batches, and was given ${owed.get(key) ?? 0}`);
+      if (settled !== (expected.get(key) ?? 0))
+        this.#reportBreach(`${key} has ${settled} in batches, and was given ${expected.get(key) ?? 0}`);
     }
     for (const [key, model] of this.#rankings) this.#checkRanking(key, model);
     const wrong = this.database.rows(WRONG_SPANS);
     if (wrong.length > 0) this.#reportBreach(`a span is miscounted: ${JSON.stringify(wrong[0])}`);
   }
 
-  /** Only of the boards that add up: what the others owe is a game, not a sum. */
-  #sumOwed(): Map<string, number> {
-    const owed = new Map<string, number>();
+  /** Only of the boards that add up: on the others an entry is a game, not a sum. */
+  #sumExpected(): Map<string, number> {
+    const expected = new Map<string, number>();
     for (const { truth } of this.deployment.objects) {
-      for (const { privateStates: hidden } of truth.epochs.values()) {
-        const { standings: all } = hidden.get("scores") as PrivateState;
+      for (const { privateStates: state } of truth.epochs.values()) {
+        const { standings: all } = state.get("scores") as PrivateState;
         for (const { board, user, total } of standings.rows(all)) {
           if (boards[board as keyof typeof boards].combine !== "sum") continue;
-          addTo(owed, `${board} of ${user}`, total);
+          addTo(expected, `${board} of ${user}`, total);
         }
       }
     }
-    return owed;
+    return expected;
   }
 
   #applyBatch({ room, entries, ownOnly }: Batch): string[] {
@@ -121,14 +121,14 @@ export class ScoreboardModel {
 
   #getRanking(name: string, board: string, period: string): BoardModel {
     const key = `${board}\0${period}`;
-    const held = this.#rankings.get(key) ?? new BoardModel(boards[name as keyof typeof boards]);
-    this.#rankings.set(key, held);
-    return held;
+    const ranking = this.#rankings.get(key) ?? new BoardModel(boards[name as keyof typeof boards]);
+    this.#rankings.set(key, ranking);
+    return ranking;
   }
 
-  #checkRejected(told: readonly string[], meant: readonly string[]): void {
-    if ([...told].sort().join("\0") !== [...meant].sort().join("\0"))
-      this.#reportBreach(`${JSON.stringify(told)} are told to be banned; ${JSON.stringify(meant)} are`);
+  #checkRejected(answered: readonly string[], meant: readonly string[]): void {
+    if ([...answered].sort().join("\0") !== [...meant].sort().join("\0"))
+      this.#reportBreach(`${JSON.stringify(answered)} are reported as banned; ${JSON.stringify(meant)} are`);
   }
 
   #checkSums(): void {

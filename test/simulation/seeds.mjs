@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
 
 /** @typedef {{ seed: number, invariant: number, what: string }} Found */
-/** @typedef {{ seeds: number, steps: number, simulatedMs: number, counts: Record<string, number>, went: Record<string, number> }} Total */
+/** @typedef {{ seeds: number, steps: number, simulatedMs: number, counts: Record<string, number>, faultCounts: Record<string, number> }} Total */
 
-/** So many seeds a worker is given at once. */
+/** The number of seeds that a worker gets at once. */
 const SEEDS_PER_TASK = 20;
 
 /**
@@ -14,7 +14,7 @@ const SEEDS_PER_TASK = 20;
 export async function playSeeds({ file, from, count, steps, jobs, seconds, tell }) {
   const endsAt = Date.now() + seconds * 1000;
   /** @type {Total} */
-  const total = { seeds: 0, steps: 0, simulatedMs: 0, counts: {}, went: {} };
+  const total = { seeds: 0, steps: 0, simulatedMs: 0, counts: {}, faultCounts: {} };
   let next = from;
   /** @type {Found | undefined} */
   let found;
@@ -48,10 +48,11 @@ export async function playSeeds({ file, from, count, steps, jobs, seconds, tell 
  * @param {Total} total
  * @param {Total} some
  */
-function add(total, { seeds, steps, simulatedMs, counts, went }) {
+function add(total, { seeds, steps, simulatedMs, counts, faultCounts }) {
   total.seeds += seeds;
   total.steps += steps;
   total.simulatedMs += simulatedMs;
   for (const [name, count] of Object.entries(counts)) total.counts[name] = (total.counts[name] ?? 0) + count;
-  for (const [sort, count] of Object.entries(went)) total.went[sort] = (total.went[sort] ?? 0) + count;
+  for (const [sort, count] of Object.entries(faultCounts))
+    total.faultCounts[sort] = (total.faultCounts[sort] ?? 0) + count;
 }

@@ -12,7 +12,7 @@ export class ServerSocket implements PlatformConnection {
   isGone = false;
   /** When the platform last answered a ping for the room. */
   pongedAt: number | undefined;
-  /** What has left the gate, held against the truth. */
+  /** Checks what has left the gate against the durable history. */
   readonly stream: StreamChecker;
 
   constructor(
@@ -50,7 +50,7 @@ export class ServerSocket implements PlatformConnection {
     this.state = JSON.parse(JSON.stringify(note));
   }
 
-  /** The connection is cut, with nobody told at this end. */
+  /** The connection is cut without a notice at this end. */
   cut(): void {
     this.isOpen = false;
     this.isGone = true;

@@ -5,14 +5,14 @@ import { parseArgs } from "node:util";
 import { bundle } from "./bundle.mjs";
 import { playSeeds } from "./seeds.mjs";
 
-const USAGE = `npm run simulate -- [--seeds N] [--seed S] [--steps K] [--jobs J] [--for seconds] [--trace] [--story file]
+const USAGE = `npm run simulate -- [--seeds N] [--seed S] [--steps K] [--jobs J] [--for seconds] [--trace] [--scenario file]
   --seeds N   so many seeds, from S on (100)
   --seed S    where to begin; a fresh one if absent
   --steps K   moves a seed (300)
   --jobs J    threads that play seeds side by side (one a core)
   --for T     no new seed after T seconds
   --trace     every step on a line, of one seed
-  --story F   plays a story that a failing run left`;
+  --scenario F  plays a scenario that a failing run left`;
 
 const { values } = parseArgs({
   options: {
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     steps: { type: "string", default: "300" },
     jobs: { type: "string", default: String(availableParallelism()) },
     for: { type: "string", default: "0" },
-    story: { type: "string" },
+    scenario: { type: "string" },
     trace: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -33,21 +33,21 @@ if (values.help) {
 
 const folder = ".cache/simulation";
 mkdirSync(folder, { recursive: true });
-// Its own, so that two runs side by side do not take each other's code away.
+// A file of its own, so that two runs side by side do not delete each other's code.
 const bundled = `${folder}/simulate-${process.pid}.mjs`;
 const file = pathToFileURL(bundled).href;
 await bundle(bundled);
 process.on("exit", () => rmSync(bundled, { force: true }));
 const { generateScenario, invariants, playScenario, shrink } = await import(file);
-// Whoever looks at the beginning of a trace closes the pipe: quietly, and not as a run without a breach.
+// `head` on a trace closes the pipe: exit quietly, and not as a run without a breach.
 process.stdout.on("error", (/** @type {NodeJS.ErrnoException} */ error) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(141);
 });
 const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
 
-if (values.story !== undefined) {
-  const { breach } = await playScenario(JSON.parse(readFileSync(values.story, "utf8")), print);
+if (values.scenario !== undefined) {
+  const { breach } = await playScenario(JSON.parse(readFileSync(values.scenario, "utf8")), print);
   finish(breach);
 }
 
@@ -68,7 +68,7 @@ const { total, found } = await playSeeds({
   steps,
   jobs: Math.max(1, parseWholeNumber("jobs", values.jobs)),
   seconds: parseWholeNumber("for", values.for) || Number.POSITIVE_INFINITY,
-  // A long run tells how far it has come.
+  // A long run reports its progress.
   tell(soFar) {
     if (Date.now() - toldAt < 60_000) return;
     toldAt = Date.now();
@@ -83,7 +83,7 @@ print(
   `${formatNumber(total.seeds)} seeds from ${from}, ${formatNumber(total.steps)} steps, ${formatNumber(hours)} simulated hours in ${seconds.toFixed(1)} s (${((user + system) / 1e6).toFixed(0)} s of processor): ${formatNumber((hours * 3600) / seconds)} times real time. No breach.`,
 );
 print(`  ${formatCounts(total.counts)}`);
-print(`  faults: ${formatCounts(total.went)}`);
+print(`  faults: ${formatCounts(total.faultCounts)}`);
 
 /** @param {{ seed: number, invariant: number, what: string }} breach */
 async function showBreach(breach) {
@@ -97,7 +97,7 @@ async function showBreach(breach) {
   print(`${shrunk.steps.length} of ${steps} steps are enough:\n`);
   await playScenario(shrunk, print);
   print(
-    `\nAgain:  npm run simulate -- --seed ${seed} --seeds 1 --steps ${steps}\nShort:  npm run simulate -- --story ${left}`,
+    `\nAgain:  npm run simulate -- --seed ${seed} --seeds 1 --steps ${steps}\nShort:  npm run simulate -- --scenario ${left}`,
   );
   finish(breach);
 }

@@ -10,7 +10,7 @@ import { type Machine, runIn } from "./platform-globals";
 import { ScoreboardModel } from "./scoreboard-model";
 import { ObjectEnded, SimulatedUsers } from "./simulated-users";
 
-/** The worker and its database: what rooms reach by their errands. Its own clock is right. */
+/** The worker and its database, which rooms reach by their effects. Its own clock is right. */
 export class SimulatedServices implements Machine {
   readonly database = new SimulatedDatabase();
   readonly bans = new BanModel();
@@ -47,7 +47,7 @@ export class SimulatedServices implements Machine {
     return this.deployment.clock.in(ms, run);
   }
 
-  /** Points, by the worker's own statements; `isGhost`: from a call that nobody waits for any more. */
+  /** Points, by the worker's own statements; `isGhost`: from a call whose caller no longer waits. */
   applyBatch(id: string, ask: Json, isGhost: boolean): Promise<Json> {
     return runIn(this, async () => {
       const answer = await this.#sink({ kind: "main", id }, ask, new AbortController().signal);
@@ -64,7 +64,7 @@ export class SimulatedServices implements Machine {
     return runIn(this, () => this.#banService.applyWrites({ kind: "main", id }, ask));
   }
 
-  /** An admin's, over HTTP, who may never hear how it went. */
+  /** An admin's call over HTTP, whose answer may be lost. */
   async banOverHttp(user: string, untilMs: number | null): Promise<void> {
     const ban = { user, by: "root", at: this.now, reason: null, untilMs };
     await this.#unheard(() => this.#banService.setBan(ban));

@@ -6,10 +6,10 @@ import type { Deployment } from "./deployment";
 import { type Response as Answer, runIn } from "./platform-globals";
 import type { SimulatedServices } from "./simulated-services";
 
-/** When an object that ended looks what became of its writes, and how often it looks again. */
+/** When a restarted object checks its unfinished writes, and how often it checks again. */
 const LOOK_MS = 15_000;
 const LOOK_AGAIN_MS = 5_000;
-/** A room that has not heard is told again after this. */
+/** A room that did not receive a notification gets it again after this. */
 const TELL_AGAIN_MS = 2_500;
 
 /** What a caller sees when the object ends during its call. */
@@ -30,7 +30,7 @@ export class SimulatedUsers {
 
   constructor(
     private readonly deployment: Deployment,
-    private readonly outside: SimulatedServices,
+    private readonly services: SimulatedServices,
     private readonly d1: ConstructorParameters<typeof UserBans>[1],
   ) {
     this.#bans = this.#begin();
@@ -47,16 +47,16 @@ export class SimulatedUsers {
 
   /** What an instance that begins now, and the one that is there, answer: what the database holds. */
   async settled(): Promise<void> {
-    const { outside, deployment } = this;
-    await runIn(outside, async () => {
-      const all = outside.bans.all;
+    const { services, deployment } = this;
+    await runIn(services, async () => {
+      const all = services.bans.all;
       for (const [which, bans] of [
         ["the object", this.#bans],
         ["its next instance", this.#begin()],
       ] as const) {
         for (const { scope, user } of all) {
           const { bans: found } = await bans.find([user], [scope]);
-          if (found.length > 0 !== outside.bans.isBannedFrom(scope, user, outside.now))
+          if (found.length > 0 !== services.bans.isBannedFrom(scope, user, services.now))
             deployment.reportBreach(23, `${which} holds ${JSON.stringify(found)} of ${user} in ${scope}`);
         }
       }
@@ -97,7 +97,7 @@ export class SimulatedUsers {
 
   async #write({ isLifted, role: _, ...ban }: BanWrite) {
     const { scope, user, by, at } = ban;
-    const { deployment, outside, d1 } = this;
+    const { deployment, services, d1 } = this;
     const fate = deployment.injectsFaults
       ? deployment.random.pick(["done", "done", "done", "ends before", "ends after"])
       : "done";
@@ -106,11 +106,11 @@ export class SimulatedUsers {
     const isDone = await bans.write(scope, user, async () => {
       if (fate === "ends before") this.#end();
       const stood = isLifted ? await liftBan(d1, scope, user, { by, at }) : await putBan(d1, ban);
-      outside.bans.record(scope, user, { at, untilMs: ban.untilMs ?? undefined, isLifted });
+      services.bans.record(scope, user, { at, untilMs: ban.untilMs ?? undefined, isLifted });
       if (fate === "ends after") this.#end();
       return stood === true;
     });
-    return { isRefused: false, askedAt: outside.now, isLifted: isDone, addresses: [] };
+    return { isRefused: false, askedAt: services.now, isLifted: isDone, addresses: [] };
   }
 
   #end(): never {
@@ -124,7 +124,7 @@ export class SimulatedUsers {
     if (this.#looks) return;
     this.#looks = true;
     this.deployment.clock.in(ms, () =>
-      runIn(this.outside, async () => {
+      runIn(this.services, async () => {
         this.#looks = false;
         for (const user of await this.#bans.resolve()) this.#notifyRooms(user);
         if (Number.isFinite(await this.#bans.resolveAt())) this.#lookIn(LOOK_AGAIN_MS);
@@ -141,7 +141,7 @@ export class SimulatedUsers {
     const object = deployment.objects.find(({ id }) => place === `cloudflare:main/${id}`);
     deployment.clock.in(1 + deployment.drawNetMs(), async () => {
       if (!object?.process.runtime.has("room")) return;
-      const { askedAt, bans } = await runIn(this.outside, () => this.#bans.find([user], [EVERYWHERE]));
+      const { askedAt, bans } = await runIn(this.services, () => this.#bans.find([user], [EVERYWHERE]));
       const { process } = object;
       const word = { askedAt, user, bans: bans.map(() => ({ scope: "everywhere" })) };
       let isTold = false;

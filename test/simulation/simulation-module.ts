@@ -5,13 +5,13 @@ import type { EpochHistory } from "./durable-history";
 import type { RoomObject } from "./room-object";
 
 export interface Move {
-  /** Against the others'. */
+  /** Relative to the other moves. */
   weight: number;
-  /** Does it, or nothing where there is nothing to do it to. */
-  run(deployment: Deployment, chance: Random): void | Promise<void>;
+  /** Makes the move; does nothing if it has no target. */
+  run(deployment: Deployment, random: Random): void | Promise<void>;
 }
 
-/** What joins the simulation: the moves of a feature, an object or a port, and what has to hold of it, in one file. */
+/** One part of the simulation: the moves of a feature, an object or a port, and its checks. */
 export interface SimulationModule {
   name: string;
   moves: Readonly<Record<string, Move>>;
@@ -21,12 +21,12 @@ export interface SimulationModule {
   onHead?(deployment: Deployment, object: RoomObject): void;
   /** The process that may write has done something. */
   onTurn?(deployment: Deployment, object: RoomObject): void;
-  /** An alarm was heard to its end. */
+  /** An alarm's handler has ended. */
   onAlarm?(deployment: Deployment, object: RoomObject): void;
   /** All that was written is durable. */
   onStored?(deployment: Deployment, object: RoomObject): void;
   /** Faults have stopped, and there was time for everything. */
   checkSettled?(deployment: Deployment): void | Promise<void>;
-  /** Everybody has gone, and there was time for that too. */
+  /** All users have left, and there was time for that too. */
   checkEnded?(deployment: Deployment): void | Promise<void>;
 }

@@ -2,18 +2,18 @@ import type { Down, Frame, Json, Welcome } from "../../src/protocol/messages";
 import { canonicalText, checksumOf, type EpochHistory } from "./durable-history";
 import type { ServerSocket } from "./server-socket";
 
-/** What one socket has been told, text by text as it leaves the gate, held against what is durable at that moment. */
+/** Checks every text that one socket receives, as it leaves the gate, against what is durable at that moment. */
 export class StreamChecker {
   seq = 0;
   bytes = 0;
   #at = 0;
   #epoch: EpochHistory | undefined;
   #hasBye = false;
-  /** Where each number ends, in bytes, of all that the room has said to it, be it through the gate or not. */
+  /** Where each number ends, in bytes, of all that the room has sent to it, through the gate or not. */
   #endOffsets: { seq: number; bytes: number }[] = [];
   #queued = { seq: 0, bytes: 0 };
   #readBytes = 0;
-  /** What its reader has in hand, whatever they say. */
+  /** What its reader has really received. */
   #arrivedBytes = 0;
 
   constructor(private readonly socket: ServerSocket) {}
@@ -23,8 +23,8 @@ export class StreamChecker {
   }
 
   /**
-   * The room has said it; the gate may hold it. Whoever tells meanwhile how far they have read is taken to have read this
-   * too where it has no number of its own: a room knows nothing of its gate.
+   * The room has sent it; the gate may hold it. A reader that sends `seen` meanwhile counts as having read this too if
+   * it has no number of its own: a room does not know its gate.
    */
   onQueued(text: string): void {
     if (text === "pong") return;
@@ -39,7 +39,7 @@ export class StreamChecker {
   onSent(text: string): void {
     if (text === "pong") return;
     const message = JSON.parse(text) as Down;
-    // The first message, of whatever size, is nobody's pause.
+    // The first message of any size pauses no reader.
     if (message.t !== "welcome") this.bytes += text.length;
     if (this.#hasBye) this.#reportBreach(9, `${message.t} after bye`);
     if (!this.#epoch && message.t !== "welcome" && message.t !== "bye")
@@ -61,7 +61,7 @@ export class StreamChecker {
         if (!state)
           return this.#reportBreach(2, `checksums at ${message.seq}, durable up to ${this.#epoch?.seq}`);
         if (message.seq !== this.seq)
-          this.#reportBreach(9, `checksums at ${message.seq}, told up to ${this.seq}`);
+          this.#reportBreach(9, `checksums at ${message.seq}, received up to ${this.seq}`);
         for (const [feature, sum] of Object.entries(message.sums)) {
           if (sum !== checksumOf(state[feature]))
             this.#reportBreach(3, `the checksum of ${feature} at ${message.seq}`);
@@ -86,14 +86,14 @@ export class StreamChecker {
     const away = this.bytes - this.#arrivedBytes;
     const { mostUnproven = Number.POSITIVE_INFINITY } = this.socket.process.deployment.plan;
     if (away > mostUnread + mostUnproven + text.length)
-      this.#reportBreach(17, `${away} characters sent, which its reader has not, whatever it says`);
+      this.#reportBreach(17, `${away} characters sent that its reader does not have`);
   }
 
   arrived(text: string): void {
     if (text !== "pong" && !text.startsWith('{"t":"welcome"')) this.#arrivedBytes += text.length;
   }
 
-  /** The client's word has arrived that it has read so far. */
+  /** The client's `seen` has arrived. */
   onSeen(seq: number): void {
     const upTo = Math.min(seq, this.seq);
     while (this.#endOffsets.length > 1 && (this.#endOffsets[1]?.seq ?? Number.POSITIVE_INFINITY) <= upTo)
@@ -139,7 +139,7 @@ export class StreamChecker {
         if (canonicalText(state?.[feature]) !== canonicalText(slice)) {
           this.#reportBreach(
             3,
-            `${feature} at ${seq} is told as ${canonicalText(state?.[feature])}, and is ${canonicalText(slice)}`,
+            `${feature} at ${seq} is sent as ${canonicalText(state?.[feature])}, and is ${canonicalText(slice)}`,
           );
         }
       }
@@ -148,7 +148,7 @@ export class StreamChecker {
     for (const [feature, slice] of Object.entries(mine ?? {})) this.#checkPrivateView(feature, slice);
   }
 
-  /** The number up to which a welcome leaves it told. */
+  /** The number up to which a welcome brings the client. */
   #seqAfterWelcome({ resumed, seq }: Pick<Welcome, "resumed" | "seq">): number {
     return resumed ? (this.socket.link.since?.seq ?? 0) : seq;
   }
@@ -165,20 +165,20 @@ export class StreamChecker {
       if (at !== then || JSON.stringify(event) !== JSON.stringify(stored)) {
         this.#reportBreach(
           3,
-          `number ${number} is told as ${JSON.stringify(event)}, and is ${JSON.stringify(stored)}`,
+          `number ${number} is sent as ${JSON.stringify(event)}, and is ${JSON.stringify(stored)}`,
         );
       }
     });
     this.seq = seq;
   }
 
-  #checkPrivateView(feature: string, told: Json): void {
+  #checkPrivateView(feature: string, shown: Json): void {
     if (this.#location.isSuperseded) return;
     const truth = this.#epoch?.privateView(feature, this.socket.user);
-    if (canonicalText(told) !== canonicalText(truth)) {
+    if (canonicalText(shown) !== canonicalText(truth)) {
       this.#reportBreach(
         10,
-        `${this.socket.user} is shown ${canonicalText(told)} of ${feature}, and has ${canonicalText(truth)}`,
+        `${this.socket.user} is shown ${canonicalText(shown)} of ${feature}, and has ${canonicalText(truth)}`,
       );
     }
   }

@@ -8,15 +8,15 @@ import { canonicalText } from "./durable-history";
 import { Link } from "./link";
 import type { RoomObject } from "./room-object";
 
-interface AskedAction {
+interface SentAction {
   text: string;
-  /** When it was first sent, and in which life of the room. */
+  /** When it was first sent, and in which epoch of the room. */
   sentAt?: number;
   epoch?: string;
   outcome?: string;
 }
 
-/** Somebody's tab, which does as the protocol tells clients to: it folds, resumes, sends again, says what it has read, and comes back. */
+/** A tab that follows the protocol by itself: it folds, resumes, sends again, sends `seen`, and comes back. */
 export class Tab implements Client {
   link: Link | undefined;
   slices: Record<string, unknown> = {};
@@ -25,7 +25,7 @@ export class Tab implements Client {
   isWelcomed = false;
   isWanted = true;
   endedBy: number | undefined;
-  readonly actions = new Map<string, AskedAction>();
+  readonly actions = new Map<string, SentAction>();
   isSilent = false;
   /** It knows of no marks. */
   isOld = false;
@@ -34,7 +34,7 @@ export class Tab implements Client {
   #lastMessageAt = 0;
   #frames = 0;
   #isReconnecting = false;
-  /** Sockets that a newer one was opened beside: let go once that is welcome. */
+  /** Sockets beside which a newer one was opened: closed once that is welcomed. */
   #older: Link[] = [];
 
   constructor(
@@ -64,8 +64,8 @@ export class Tab implements Client {
     const expiresAt = Math.floor(deployment.clock.now) + expiresInMs;
     const resume = since ? { epoch: since.epoch, since: since.seq } : {};
     const guest = role === "player" && deployment.plan.hasGuests;
-    const hello = { user, name: user, role, ...reachOf(user), guest, expiresAt, tab, ...resume };
-    link.open(hello, deployment.freshId());
+    const ticket = { user, name: user, role, ...reachOf(user), guest, expiresAt, tab, ...resume };
+    link.open(ticket, deployment.freshId());
     deployment.clock.in(PING_MS, () => this.#ping(link));
   }
 
@@ -86,12 +86,12 @@ export class Tab implements Client {
 
   do(f: string, a: string, d: Json): void {
     const id = `p-${this.deployment.freshId()}`;
-    const asked: AskedAction = { text: JSON.stringify({ t: "do", id, f, a, d }) };
-    this.actions.set(id, asked);
-    if (this.isOnline) this.#send(asked);
+    const action: SentAction = { text: JSON.stringify({ t: "do", id, f, a, d }) };
+    this.actions.set(id, action);
+    if (this.isOnline) this.#send(action);
   }
 
-  /** Says it before it was greeted, and thus not knowing in which life of the room. */
+  /** Sends it before the welcome, and so without knowing the room's epoch. */
   doBeforeWelcome(f: string, a: string, d: Json): void {
     const id = `e-${this.deployment.freshId()}`;
     this.link?.sendUp(JSON.stringify({ t: "do", id, f, a, d }));
@@ -115,7 +115,7 @@ export class Tab implements Client {
     const life = this.epoch === undefined ? undefined : this.object.truth.epochs.get(this.epoch);
     const state = life?.states[this.seq];
     if (!life || !state)
-      return this.deployment.reportBreach(2, `${this.user} holds ${this.seq}, which nobody stored`);
+      return this.deployment.reportBreach(2, `${this.user} holds ${this.seq}, which is not stored`);
     for (const { name, version } of this.kind.features) {
       if (this.#versions[name] !== version) continue;
       if (canonicalText(this.slices[name]) !== canonicalText(state[name])) {
@@ -127,10 +127,10 @@ export class Tab implements Client {
     }
   }
 
-  #send(asked: AskedAction): void {
-    asked.sentAt ??= this.deployment.clock.now;
-    asked.epoch ??= this.epoch ?? "";
-    this.link?.sendUp(asked.text);
+  #send(action: SentAction): void {
+    action.sentAt ??= this.deployment.clock.now;
+    action.epoch ??= this.epoch ?? "";
+    this.link?.sendUp(action.text);
   }
 
   #onText(text: string): void {
@@ -173,12 +173,12 @@ export class Tab implements Client {
     this.isWelcomed = true;
     this.#closeOlder();
     this.checkState();
-    for (const asked of this.actions.values()) {
-      if (asked.outcome !== undefined) continue;
-      const age = this.deployment.clock.now - (asked.sentAt ?? this.deployment.clock.now);
-      if (asked.sentAt === undefined || (isSame && asked.epoch === epoch && age < RESEND_MS / 2))
-        this.#send(asked);
-      else asked.outcome = "unknown";
+    for (const action of this.actions.values()) {
+      if (action.outcome !== undefined) continue;
+      const age = this.deployment.clock.now - (action.sentAt ?? this.deployment.clock.now);
+      if (action.sentAt === undefined || (isSame && action.epoch === epoch && age < RESEND_MS / 2))
+        this.#send(action);
+      else action.outcome = "unknown";
     }
   }
 
@@ -194,8 +194,8 @@ export class Tab implements Client {
   }
 
   #settle(id: string, outcome: string): void {
-    const asked = this.actions.get(id);
-    if (asked) asked.outcome ??= outcome;
+    const action = this.actions.get(id);
+    if (action) action.outcome ??= outcome;
   }
 
   #onBye({ code, retryAfterMs = 1_000 }: Bye): void {
@@ -226,8 +226,8 @@ export class Tab implements Client {
   #reconnectLater(afterMs: number): void {
     if (this.#isReconnecting) return;
     this.#isReconnecting = true;
-    const { clock, random: chance } = this.deployment;
-    clock.in(afterMs + chance.below(1_000), () => {
+    const { clock, random } = this.deployment;
+    clock.in(afterMs + random.below(1_000), () => {
       this.#isReconnecting = false;
       if (this.isWanted && this.endedBy === undefined && (!this.link || this.link.isClosed)) this.connect();
     });

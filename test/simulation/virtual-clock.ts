@@ -7,13 +7,13 @@ interface ScheduledCall {
 /** Shortly before a midnight: points of two days are the rule. */
 export const START = Date.UTC(2026, 8, 21, 23, 52);
 
-/** The one clock of a simulated world. Nothing happens in it but what stands here, in the order of its time. */
+/** The one clock of a simulation. Nothing happens but the calls scheduled here, in the order of their time. */
 export class VirtualClock {
   now = START;
   #heap: ScheduledCall[] = [];
   #order = 0;
 
-  /** Answers how to call it off. */
+  /** Returns how to cancel it. */
   at(time: number, run: () => void | Promise<void>): () => void {
     const due: ScheduledCall = { at: Math.max(time, this.now), order: this.#order++, run };
     this.#push(due);
@@ -26,7 +26,7 @@ export class VirtualClock {
     return this.at(this.now + ms, run);
   }
 
-  /** Lets time pass, and what is due meanwhile happen; stops where `isOver` says so. */
+  /** Lets time pass and runs due calls; stops where `isOver` says so. */
   async advance(ms: number, isOver: () => boolean): Promise<void> {
     const until = this.now + ms;
     for (let next = this.#heap[0]; next && next.at <= until && !isOver(); next = this.#heap[0]) {

@@ -1,9 +1,9 @@
 import type { Deployment } from "./deployment";
 
-/** Who wants to be called again and again at one moment would hang a page. */
+/** A caller that asks again and again for the same moment would hang a page. */
 const MAX_CALLS_AT_ONCE = 1_000;
 
-/** One timer at a time: one that rings too early only looks again, which is cheaper than a new one each time. */
+/** One timer at a time: one that fires too early only checks again, which is cheaper than a new one each time. */
 export class WakeTimer {
   #at = Number.POSITIVE_INFINITY;
   #calls = { at: 0, count: 0 };

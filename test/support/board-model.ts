@@ -1,6 +1,6 @@
 import type { BatchEntry } from "../../src/protocol/batch";
 
-/** What a board comes to by the rules of docs/protocol.md (B4–B6), written the plain way: every entry kept, every ranking sorted. */
+/** What a board comes to by the rules of docs/protocol.md (B4–B6), written plainly: every entry kept, every ranking sorted. */
 export interface ModelRules {
   combine: "sum" | "best" | "last";
   order?: "highest" | "lowest";
@@ -16,7 +16,7 @@ export interface RankedEntry {
   reachedSeq: number;
 }
 
-/** One ranking. Batches are told in the order in which they were applied. */
+/** One ranking. Batches come in the order in which they were applied. */
 export class BoardModel {
   readonly #entries = new Map<string, RankedEntry>();
   readonly #pointsPerDay = new Map<string, number>();
@@ -32,7 +32,7 @@ export class BoardModel {
     const inOrder = [...entries].sort((a, b) => a.lastAt - b.lastAt || a.seq - b.seq);
     for (const entry of inOrder) this.#applyEntry(entry);
     if (this.rules.combine !== "sum") return;
-    // A batch that comes to nothing for a player moves nobody.
+    // A batch of 0 for a player moves no entry.
     for (const [user, placed] of this.#entries) {
       const was = before.get(user);
       if ((was?.points ?? 0) !== placed.points) continue;

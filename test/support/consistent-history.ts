@@ -1,15 +1,15 @@
 import { expect } from "vitest";
 import type { NumberedEvent } from "../../src/protocol/messages";
 
-/** What one reader has been told, from its first state on. */
+/** The events that one reader received, from its first state on. */
 export interface ReadHistory {
   who: string;
   events: readonly NumberedEvent[];
 }
 
 /**
- * The one story that all of them were told: no event is missing or twice in anybody's part of it, all parts are of one
- * order, and whatever two were told they were told alike. Answers it, by number.
+ * The one history that all readers received: no reader misses an event or has one twice, all are in one order, and
+ * readers agree on every event. Returns the history, by number.
  */
 export function mergeHistories(readers: readonly ReadHistory[]): Map<number, NumberedEvent> {
   const history = new Map<number, NumberedEvent>();
@@ -18,11 +18,11 @@ export function mergeHistories(readers: readonly ReadHistory[]): Map<number, Num
   for (const { who, events } of readers) {
     const first = events[0]?.seq ?? 0;
     for (const [index, event] of events.entries()) {
-      if (event.seq !== first + index) violations.push(`${who} was told ${event.seq} for ${first + index}`);
+      if (event.seq !== first + index) violations.push(`${who} received ${event.seq} for ${first + index}`);
       const known = history.get(event.seq);
       if (!known) history.set(event.seq, event);
       else if (JSON.stringify(known) !== JSON.stringify(event)) {
-        violations.push(`${who} was told another ${event.seq}: ${JSON.stringify([known, event])}`);
+        violations.push(`${who} received another ${event.seq}: ${JSON.stringify([known, event])}`);
       }
     }
   }
@@ -30,7 +30,7 @@ export function mergeHistories(readers: readonly ReadHistory[]): Map<number, Num
   return history;
 }
 
-/** Who asked for what, and how it ended by the one promise that was made. */
+/** An action of a user, and the outcome that its promise reported. */
 export interface SettledAction {
   user: string;
   id: string;
@@ -38,7 +38,7 @@ export interface SettledAction {
   outcome: { is: "done" | "refused" | "unknown"; seq?: number };
 }
 
-/** Every promise is true: what it says is done was done once and under that number, and what it says was refused was not. */
+/** Checks every promise: a resolved action was done once and under that number, a refused one was not done. */
 export function expectOutcomesTrue(
   actions: readonly SettledAction[],
   history: ReadonlyMap<number, NumberedEvent>,

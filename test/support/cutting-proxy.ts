@@ -3,13 +3,13 @@ import type { Random } from "../platforms/random";
 
 /**
  * How a connection is ended, or made to seem alive:
- * - `reset` both sides at once, with what is under way lost;
+ * - `reset` both sides at once, with bytes in flight lost;
  * - `fin` both sides in order, after what was read so far has gone out;
- * - `deaf client`: the server is reset, the client is told nothing and speaks into a void;
- * - `deaf server`: the client is reset, the server keeps a socket that nobody holds;
+ * - `half-open client`: the server is reset, the client does not notice and sends into the void;
+ * - `half-open server`: the client is reset, the server keeps a socket without a client;
  * - `torn`: half of the next piece goes out, then a reset, in the middle of a message as likely as not.
  */
-export const cuts = ["reset", "fin", "deaf client", "deaf server", "torn"] as const;
+export const cuts = ["reset", "fin", "half-open client", "half-open server", "torn"] as const;
 export type Cut = (typeof cuts)[number];
 
 /** Of the two ways through a connection. */
@@ -21,24 +21,24 @@ export interface CuttingProxyOptions {
   random: Random;
   /** Each piece is kept back for up to so long, in order; 0 is not at all. */
   delayMs?: number;
-  /** How long a `deaf` side is left in its belief before it is reset, too. */
-  deafMs?: number;
-  /** Is shown each piece before it goes on, and may do something to its connection first. */
+  /** How long a half-open side stays open before it is reset, too. */
+  halfOpenMs?: number;
+  /** Sees each piece before it goes on, and may act on its connection first. */
   onChunk?: (line: ProxiedConnection, way: Direction, piece: Buffer) => void;
 }
 
 /**
- * Stands between clients and a server and knows nothing of what they say: bytes in, bytes out, until it is told to cut,
- * to stall or to refuse. Everything it does by chance follows from its seed.
+ * A proxy between clients and a server that does not read their messages: bytes in, bytes out, until a test makes it cut,
+ * stall or refuse. All its random choices follow from its seed.
  */
 export class CuttingProxy {
   readonly #server: Server;
   readonly #connections = new Set<ProxiedConnection>();
-  /** How often it cut, by way of cutting. */
+  /** The number of cuts, by kind. */
   readonly counts = new Map<Cut, number>();
-  /** Comers are reset at once, as where nobody listens. */
+  /** New connections are reset at once, as on a closed port. */
   isRefusing = false;
-  /** When each connection was asked for. */
+  /** When each connection came. */
   readonly connectedAt: number[] = [];
   #port = 0;
 
@@ -64,7 +64,7 @@ export class CuttingProxy {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  /** What a client takes for the server. */
+  /** The address that clients use as the server's. */
   get host(): string {
     return `127.0.0.1:${this.#port}`;
   }
@@ -79,7 +79,7 @@ export class CuttingProxy {
     line.cut(how);
   }
 
-  /** One of them, in one of the ways. Answers whether there was any. */
+  /** Cuts one of them in one of the ways. Returns whether there was any. */
   cutAny(ways: readonly Cut[] = cuts): boolean {
     const { random } = this.options;
     const { connections: lines } = this;
@@ -100,19 +100,19 @@ export class CuttingProxy {
   }
 }
 
-/** One connection through the proxy: two sockets and what is under way between them. */
+/** One connection through the proxy: two sockets and the bytes in flight between them. */
 export class ProxiedConnection {
   readonly #server: Socket;
   readonly #pipes: Readonly<Record<Direction, Pipe>>;
-  readonly #deafMs: number;
+  readonly #halfOpenMs: number;
   #state: "whole" | "cut" | "torn" | "over" = "whole";
 
   constructor(
     readonly client: Socket,
-    { port, random, delayMs = 0, deafMs = 500, onChunk: sees }: CuttingProxyOptions,
+    { port, random, delayMs = 0, halfOpenMs = 500, onChunk: sees }: CuttingProxyOptions,
     private readonly onEnd: () => void,
   ) {
-    this.#deafMs = deafMs;
+    this.#halfOpenMs = halfOpenMs;
     this.#server = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
     const pipe = (from: Socket, to: Socket, way: Direction) => {
       if (sees) from.on("data", (piece: Buffer) => this.isIntact && sees(this, way, piece));
@@ -137,7 +137,7 @@ export class ProxiedConnection {
     return this.#state === "whole";
   }
 
-  /** Nothing passes that way until it is let go; TCP would call it a slow network. */
+  /** Nothing passes that way until it is released, as on a slow network. */
   stall(direction: Direction): void {
     this.#pipes[direction].stall();
   }
@@ -157,13 +157,13 @@ export class ProxiedConnection {
         this.#pipes.down.finish();
         this.#destroyLater();
         return;
-      case "deaf client":
+      case "half-open client":
         this.#state = "cut";
         this.#dropPending();
         this.#server.resetAndDestroy();
         this.#destroyLater();
         return;
-      case "deaf server":
+      case "half-open server":
         this.#state = "cut";
         this.#dropPending();
         this.client.resetAndDestroy();
@@ -186,7 +186,7 @@ export class ProxiedConnection {
     this.onEnd();
   }
 
-  /** Answers whether this piece is the one to be torn. */
+  /** Returns whether this piece is the one to be torn. */
   #takeTear(): boolean {
     if (this.#state !== "torn") return false;
     setImmediate(() => this.destroy());
@@ -198,12 +198,12 @@ export class ProxiedConnection {
     this.#pipes.down.drop();
   }
 
-  /** Whoever was left to believe in it learns the truth in the end. */
+  /** A half-open side is reset in the end. */
   #destroyLater(): void {
-    setTimeout(() => this.destroy(), this.#deafMs).unref();
+    setTimeout(() => this.destroy(), this.#halfOpenMs).unref();
   }
 
-  /** One side went by itself: the other follows, unless it is to believe that nothing happened. */
+  /** One side closed by itself: the other follows, unless it is to stay half-open. */
   #onPeerClosed(other: Socket): void {
     if (this.#state !== "whole") return;
     this.#state = "cut";
@@ -213,7 +213,7 @@ export class ProxiedConnection {
   }
 }
 
-/** Bytes from one socket to another, in order, each piece as late as it is told to be. */
+/** Bytes from one socket to another, in order, each piece after its delay. */
 class Pipe {
   #waiting: { dueAt: number; piece: Buffer | "end" }[] = [];
   #timer: NodeJS.Timeout | undefined;

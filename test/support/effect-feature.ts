@@ -8,7 +8,7 @@ export interface DebtState {
 
 const unlimited = { maxBytes: 1_000, rate: { count: 1_000_000, perMs: 1_000 } };
 
-/** A feature that owes the outside world, pays by an errand, and throws where it is told to. */
+/** A feature with a debt that it pays by an effect; its code throws where a test says so. */
 export function debtFeature(failing = new Set<"ask" | "answered" | "ending">()) {
   const failIf = (where: "ask" | "answered" | "ending") => {
     if (failing.has(where)) throw new Error(`secret-detail in ${where}`);

@@ -1,9 +1,9 @@
-/** What is to happen on a simulated clock, earliest first; what is due at one time happens in the order it was put down. */
+/** Events on a simulated clock, earliest first; those of one time happen in the order they were added. */
 export class EventQueue {
   readonly #events: { at: number; n: number; step: () => void }[] = [];
   #count = 0;
 
-  /** A time that is past is as good as now. */
+  /** A time in the past counts as now. */
   add(at: number, run: () => void): void {
     const entry = { at, n: this.#count++, step: run };
     let low = 0;

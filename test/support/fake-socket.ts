@@ -1,6 +1,6 @@
 import type { Down, Welcome, WireEvent } from "../../src/protocol/messages";
 
-/** A browser's socket with the room's side in the test's hand. One class a story, since it is the class that is handed in. */
+/** A browser's socket with the room's side in the test's hand. One class for each test, since the client takes the class. */
 export function fakeSockets() {
   const sockets: FakeSocket[] = [];
 
@@ -23,7 +23,7 @@ export function fakeSockets() {
       this.sent.push(text);
     }
 
-    /** As asked of a browser: the close itself is told later. */
+    /** As a browser's `close`: the event comes later. */
     close(): void {
       this.readyState = FakeSocket.CLOSED;
     }
@@ -69,7 +69,7 @@ export function fakeSockets() {
       this.hear({ t: "frame", seq: this.seq, at: Date.now(), e });
     }
 
-    /** The actions that were asked for. */
+    /** The actions that were sent. */
     get asked(): { id: string; f: string; a: string; d: unknown }[] {
       return this.sent.flatMap((text) => (text.includes('"t":"do"') ? [JSON.parse(text)] : []));
     }
@@ -78,7 +78,7 @@ export function fakeSockets() {
   return {
     WebSocket: FakeSocket,
     sockets,
-    /** The socket of that number, once it has been asked for: partysocket takes its time. */
+    /** The socket of that number, once it has been opened: partysocket takes its time. */
     async socket(index = 0): Promise<FakeSocket> {
       for (let turns = 0; sockets.length <= index; turns++) {
         if (turns > 500) throw new Error(`Socket ${index} was never opened.`);

@@ -1,5 +1,5 @@
-// A client that sends as fast as its socket takes, in a process of its own so that it slows nobody's clock but the
-// server's. Told `bye`, it goes on sending as long as its socket is open, and comes back as soon as partysocket would that
+// A client that sends as fast as its socket takes, in a process of its own so that it slows no clock but the
+// server's. After a `bye` it goes on sending as long as its socket is open, and comes back as soon as partysocket would that
 // takes no notice of it. The second argument says what it sends. `stop` on standard input ends it.
 import { WebSocket } from "ws";
 
@@ -20,10 +20,10 @@ function connect() {
   socket.on("message", (data) => {
     const text = String(data);
     if (text === "pong") return;
-    const told = JSON.parse(text);
-    if (told.t !== "bye") return;
-    stats.byes[told.code] = (stats.byes[told.code] ?? 0) + 1;
-    stats.firstPauseMs ||= told.retryAfterMs ?? 0;
+    const message = JSON.parse(text);
+    if (message.t !== "bye") return;
+    stats.byes[message.code] = (stats.byes[message.code] ?? 0) + 1;
+    stats.firstPauseMs ||= message.retryAfterMs ?? 0;
   });
   socket.on("error", () => undefined);
   socket.on("close", () => setTimeout(connect, RETRY_MS));

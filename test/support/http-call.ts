@@ -9,7 +9,7 @@ export interface HttpRequest {
 }
 
 /**
- * One call that is over when its time is, whatever the server, the network or a decoder does. Not `fetch`: in Node 20 a signal
+ * One call that ends at its deadline even if the server, the network or a decoder hangs. Not `fetch`: in Node 20 a signal
  * that ends a compressed answer in the moment between its last byte and its decoding leaves `text()` pending for ever.
  */
 export function sendHttp(

@@ -13,11 +13,11 @@ interface SigningKey {
 }
 type Behaviour = "well" | "slow" | "silent" | "failing" | "garbage" | "moved";
 
-/** An issuer with its key server: real keys, real HTTP on loopback, and moods. */
+/** An issuer with its key server: real keys, real HTTP on loopback, and faults. */
 export class KeyServer {
   behaviour: Behaviour = "well";
   slowMs = 400;
-  /** How often it was asked. */
+  /** The number of requests. */
   requestCount = 0;
   /** What it publishes. */
   keys: JWK[] = [];
@@ -59,7 +59,7 @@ export class KeyServer {
     return { AUTH_JWKS_URL: this.url, AUTH_ISSUER: ISSUER, AUTH_AUDIENCE: AUDIENCE };
   }
 
-  /** A new pair, published at once unless told otherwise. */
+  /** A new pair, published at once by default. */
   async addKey(kid: string, alg = "ES256", more: JWK | { publish: false } = {}): Promise<SigningKey> {
     const pair = await generateKeyPair(alg, { extractable: true });
     if (!("publish" in more)) {
@@ -73,7 +73,7 @@ export class KeyServer {
   }
 }
 
-/** A token of this issuer's, good for an hour from `now`, unless the claims say otherwise; `undefined` leaves one out. */
+/** A token of this issuer's, valid for an hour from `now` by default; `undefined` leaves one out. */
 export async function signIssuerToken(
   { privateKey, kid, alg }: SigningKey,
   claims: Record<string, unknown> = {},

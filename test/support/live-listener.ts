@@ -2,8 +2,8 @@ import { get, type IncomingMessage } from "node:http";
 import { foldChange, type LiveChange, type LiveTop } from "../../src/protocol/live";
 
 /**
- * Listens to a board as a browser's EventSource does, over a connection of its own: comes back after each break with the id that it
- * heard last, when it was told to, and folds what it is told.
+ * Listens to a board as a browser's EventSource does, over a connection of its own: comes back after each break with the last id,
+ * after the `retry` time, and folds what it receives.
  */
 export class LiveListener {
   top: LiveTop | undefined;
@@ -12,7 +12,7 @@ export class LiveListener {
   /** How often it has come, and how often it was answered with anything but a stream. */
   connectCount = 0;
   rejectedStatuses: number[] = [];
-  /** What made no sense: a change of a board that was never told. */
+  /** Protocol errors: a change of a board that was never sent. */
   readonly violations: string[] = [];
   #retryMs = 3_000;
   #response: IncomingMessage | undefined;
@@ -21,7 +21,7 @@ export class LiveListener {
 
   constructor(
     private readonly url: string,
-    /** The longest that it waits, whatever it is told: a test has no time. */
+    /** The longest wait, for any `retry`: a test has no time. */
     private readonly maxRetryMs = 300,
   ) {
     this.#connect();

@@ -1,6 +1,6 @@
 import type { Batch, BatchAnswer, BatchEntry } from "../../src/protocol/batch";
 
-/** What the scoreboard promises a room, and nothing more: receipts, refusals kept with them, sums. */
+/** The scoreboard as rooms see it: receipts with their refusals, and sums. */
 export class MemoryBoards {
   readonly receipts = new Map<string, { n: number; refused: string[]; closed: boolean }>();
   readonly banned = new Set<string>();
@@ -8,7 +8,7 @@ export class MemoryBoards {
   readonly calls: Batch[] = [];
   readonly applied: Batch[] = [];
   readonly entries: BatchEntry[] = [];
-  /** Under way at one time, by room: never more than one. */
+  /** Calls in flight at one time, by room: never more than one. */
   readonly contents = new Map<string, string>();
 
   apply(json: unknown): BatchAnswer {

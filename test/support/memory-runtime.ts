@@ -2,11 +2,11 @@ import { deserialize, serialize } from "node:v8";
 import type { EffectCall, HostPorts, Peer, SocketNote, Storage, WordFilter } from "../../src/room/ports";
 import { randomFrom } from "../platforms/random";
 
-/** What PartyKit's objects bear: more in a value, a key or a call is refused, and a refused write kills the room. */
+/** The limits of PartyKit's objects: more in a value, a key or a call is refused, and a refused write kills the room. */
 const MAX_VALUE_BYTES = 131_072;
 const MAX_KEY_BYTES = 2_048;
 const MAX_KEYS = 128;
-/** Of an attachment's 512 bytes the platform needs the rest. */
+/** The platform needs the rest of an attachment's 512 bytes. */
 export const MAX_NOTE_BYTES = 250;
 
 /** Something issued and not yet done. What is issued in one turn becomes durable together, as without an `await` between. */
@@ -17,7 +17,7 @@ type Pending = { turn: number } & (
   | { is: "refused" }
 );
 
-/** Told of what becomes durable, in that order. */
+/** Notified of every durable write, in order. */
 export interface DiskWatcher {
   put(key: string, value: () => unknown): void;
   delete(key: string): void;
@@ -39,9 +39,9 @@ export class MemoryRuntime {
   /** The largest value ever put, in bytes as the platform counts them. */
   largest = { bytes: 0, key: "" };
   readonly reports: { problem: string; error: unknown }[] = [];
-  /** What rooms asked of the outside, in order, since the gate let it go. It stays asked when the process dies. */
+  /** The effects that left the gate, in order. They stay when the process dies. */
   readonly startedEffects: EffectCall[] = [];
-  /** How often an instance was told that it is broken. */
+  /** How often an instance reported itself broken. */
   brokenCount = 0;
   filter: WordFilter | undefined;
   readonly random;
@@ -73,7 +73,7 @@ export class MemoryRuntime {
     this.random = randomFrom(seed);
   }
 
-  /** What a new instance of a room is given, each time it is asked for: the instance before it is dead, and its touch an error. */
+  /** What a new instance of a room is given, each time: the instance before it is dead, and any use of its ports an error. */
   get ports(): HostPorts {
     const life = ++this.#life;
     this.timerAt = undefined;
@@ -117,7 +117,7 @@ export class MemoryRuntime {
     else go();
   }
 
-  /** Makes the first so many turns durable, all of them if not told, and lets go what waited for them alone. */
+  /** Makes the first so many turns durable, all of them by default, and releases what waited for them alone. */
   makeDurable(turns = Number.POSITIVE_INFINITY): void {
     if (this.#isSuperseded) return;
     for (const pending of this.#takeTurns(turns)) {
@@ -133,7 +133,7 @@ export class MemoryRuntime {
     if (this.#alarm === null) this.#diskAlarm = null;
   }
 
-  /** The process dies. Some turns may have become durable without anybody having been told. */
+  /** The process dies. Some turns may have become durable though no peer was told. */
   crash(durableTurns = 0): void {
     for (const pending of this.#takeTurns(durableTurns)) if (pending.is === "write") pending.toDisk();
     this.#pending = [];
@@ -161,7 +161,7 @@ export class MemoryRuntime {
     return new Set(this.#pending.map(({ turn }) => turn)).size;
   }
 
-  /** As `getAlarm` tells it. */
+  /** As `getAlarm` returns it. */
   get alarmAt(): number | null {
     return this.#alarm;
   }
@@ -200,8 +200,8 @@ export class MemoryRuntime {
   }
 
   /**
-   * The process dies at a moment within a turn: after so many more writes, sends and calls none has any effect. Whatever
-   * of that turn was written before is lost with it, since one turn commits as a whole.
+   * The process dies at a moment within a turn: after so many more writes, sends and calls none has any effect. Writes
+   * earlier in that turn are lost with it, since one turn commits as a whole.
    */
   dieAfter(calls: number): void {
     this.#callsLeft = calls;
@@ -211,7 +211,7 @@ export class MemoryRuntime {
     return this.#callsLeft < 0 || this.#hasDiedReading;
   }
 
-  /** Counts a touch of the world; answers whether there is nobody left to do it. */
+  /** Counts a use of the ports; returns whether the process is dead by then. */
   #isCallLost(): boolean {
     this.callCount++;
     return --this.#callsLeft < 0;
@@ -224,7 +224,7 @@ export class MemoryRuntime {
   supersede(durableTurns = 0): MemoryRuntime {
     const isWaiting = this.#pending.length > 0;
     for (const pending of this.#takeTurns(durableTurns)) if (pending.is === "write") pending.toDisk();
-    // Of what became durable it was not told: the gate stays shut for all that waits behind it.
+    // It does not learn what became durable: the gate stays shut for all that waits behind it.
     if (isWaiting) this.#pending.unshift({ turn: 0, is: "refused" });
     const next = new MemoryRuntime(this.random.below(2 ** 31));
     next.now = this.now;
@@ -260,7 +260,7 @@ export class MemoryRuntime {
     return this.#isSuperseded;
   }
 
-  /** The alarm that the platform would ring, whatever happens to this instance. */
+  /** The durable alarm, which the platform would run even if this instance dies. */
   get durableAlarmAt(): number | null {
     return this.#diskAlarm;
   }
@@ -284,7 +284,7 @@ export class MemoryRuntime {
   #takeTurns(turns: number): Pending[] {
     const wanted = [...new Set(this.#pending.map(({ turn }) => turn))].slice(0, turns);
     const last = wanted.at(-1) ?? Number.NEGATIVE_INFINITY;
-    // A turn of which one write is refused comes to nothing as a whole: it is one commit.
+    // A turn of which one write is refused has no effect as a whole: it is one commit.
     const refused = this.#pending.find(({ is }) => is === "refused")?.turn ?? Number.POSITIVE_INFINITY;
     const count = this.#pending.findIndex(({ turn }) => turn > last || turn >= refused);
     return this.#pending.splice(0, count < 0 ? this.#pending.length : count);
@@ -293,7 +293,7 @@ export class MemoryRuntime {
   #write(toMemory: () => void, toDisk: () => void): Promise<void> {
     if (this.#failures.count > 0) {
       this.#failures.count--;
-      // Refused before it was issued: the gate knows nothing of it.
+      // Refused before it was issued: the gate does not know of it.
       if (this.#failures.how === "throwing") {
         this.thrownCount++;
         throw new Error("The disk refused.");
@@ -364,7 +364,7 @@ export class MemoryRuntime {
     return this.#write(into(this.#visible), into(this.#disk));
   }
 
-  /** Nothing that anybody outside sees: the process may die before it without a difference. */
+  /** Not visible outside: the process may die before it without a difference. */
   #synced(): Promise<void> {
     if (!this.#pending.some(({ is }) => is !== "held")) return Promise.resolve();
     return new Promise((release) => this.#pending.push({ turn: this.#turn, is: "held", release }));
@@ -399,7 +399,7 @@ export class MemoryRuntime {
   }
 }
 
-/** A socket in memory: what it was sent and told, once that had left the gate, and its note. */
+/** A socket in memory: its messages and its close, once they had left the gate, and its note. */
 export class MemoryPeer implements Peer {
   readonly texts: string[] = [];
   readonly closes: { code: number; reason: string }[] = [];

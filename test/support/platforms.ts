@@ -1,11 +1,11 @@
 import { type Server, startCloudflare, startPartyKit } from "./servers";
 
 /**
- * What differs from platform to platform, as each declares it. The stories ask for these and never for a name, so
- * that a platform which learns something changes one word here, and a new platform is one more entry.
+ * What differs from platform to platform, as each declares it. Tests ask for these and never for a name, so
+ * that a platform with a new capability changes one word here, and a new platform is one more entry.
  */
 export interface Capabilities {
-  /** A `ping` is answered by the platform itself: it wakes nobody. */
+  /** The platform itself answers a `ping`, without waking the room. */
   automaticPong: boolean;
   /** permessage-deflate is agreed upon with a client that offers it. */
   compression: boolean;

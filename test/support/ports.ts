@@ -9,7 +9,7 @@ const LAST = 32_000;
 
 const allocated = new Set<number>();
 
-/** A port that nobody listens on, and that this process has given to nobody else. */
+/** A free port that this process has not handed out before. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));

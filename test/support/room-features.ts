@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Json } from "../../src/protocol/messages";
 import { defineFeature, refuse } from "../../src/room/api/feature";
 
-/** Which code of the lab's throws while this is set: what a story breaks and mends. */
+/** The parts of the lab's code that throw while they are set here. */
 export type FailurePoint =
   | "decide"
   | "reduce"
@@ -27,8 +27,8 @@ export interface LabPrivateState {
 const unlimited = { maxBytes: 16_000, rate: { count: 1_000_000, perMs: 1_000 } };
 
 /**
- * A feature with one of everything that a kernel has to bear: numbers, private cards, timers, answers without events,
- * events of any size and count, urgency, signals, and code that throws when told to.
+ * A feature with one of everything that a room has to handle: numbers, private cards, timers, answers without events,
+ * events of any size and count, urgency, signals, and code that throws when a test says so.
  */
 export function labFeature({
   version = "1",

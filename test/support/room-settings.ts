@@ -1,6 +1,6 @@
 import type { RoomSettings } from "../../src/room/settings";
 
-/** The usual settings, with nobody kept from talking. */
+/** The usual settings, without limits on talking. */
 export const settings: RoomSettings = {
   idleMs: 900_000,
   recoveryMs: 120_000,

@@ -41,9 +41,9 @@ export interface TabOptions {
   askedAt?: number;
   /** Of a guest: since when, as the token says. */
   openedAt?: number;
-  /** Where it comes from, as the edge tells it. */
+  /** Its address, as the edge passes it. */
   from?: string;
-  /** One of a crowd that nobody will ask: see `MemoryPeer.forgets`. */
+  /** One of a crowd that no test reads: see `MemoryPeer.keepsLastOnly`. */
   keepsLastOnly?: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface StageOptions {
   filter?: WordFilter;
 }
 
-/** One room in a memory world, with people at their tabs. Time passes only when a story says so. */
+/** One room in memory, with users at their tabs. Time passes only when a test says so. */
 export class RoomStage {
   readonly runtime: MemoryRuntime;
   room!: Room;
@@ -62,7 +62,7 @@ export class RoomStage {
   readonly settings: RoomSettings;
   readonly tabs: RoomTab[] = [];
   readonly httpAnswers: { id: string; answer: HttpActionResult }[] = [];
-  /** Off, what a turn wrote stays pending until the story settles it. */
+  /** When off, a turn's writes stay pending until the test settles them. */
   isAutoDurable = true;
   /** Tabs say `seen` as a browser does, unless they are among these. */
   readonly deaf = new Set<RoomTab>();
@@ -101,7 +101,7 @@ export class RoomStage {
     return this.wake();
   }
 
-  /** The process dies, and every socket with it; some turns may be durable though nobody was told. */
+  /** The process dies, and every socket with it; some turns may be durable though no peer was told. */
   async crash(durableTurns = 0): Promise<Room> {
     this.die(durableTurns);
     return this.wake();
@@ -118,7 +118,7 @@ export class RoomStage {
     return this.connect(tab, options);
   }
 
-  /** The same tab again, as the same person and from where it stopped reading, unless told otherwise. */
+  /** The same tab again, as the same person and from where it stopped reading, by default. */
   rejoin(tab: RoomTab, options: TabOptions = {}): RoomTab {
     const { epoch, seq, welcomes } = tab.read();
     const { name, role } = welcomes.at(-1)?.you ?? {};
@@ -183,7 +183,7 @@ export class RoomStage {
     this.turn(() => this.room.receive(tab.peer.id, text, this.now));
   }
 
-  /** An action; answers its id. */
+  /** Sends an action and returns its id. */
   do(tab: RoomTab, f: string, a: string, d: Json = {}, id = `op${++this.#ids}`): string {
     this.send(tab, { t: "do", id, f, a, d });
     return id;
@@ -224,7 +224,7 @@ export class RoomStage {
     return answer;
   }
 
-  /** The outside has done an errand, or has not. Whoever lives now hears of it, whoever asked. */
+  /** An effect's handler has succeeded or failed. The living instance gets the result, whichever instance made the call. */
   answerEffect({ call }: EffectCall, answer: Json): void {
     this.turn(() => this.room.effectAnswered(call, { ok: true, answer }, this.now));
   }
@@ -233,7 +233,7 @@ export class RoomStage {
     this.turn(() => this.room.effectAnswered(call, { ok: false }, this.now));
   }
 
-  /** Time passes, and what is due meanwhile happens: the frame's timer, the alarm. */
+  /** Time passes and due events happen: the frame's timer, the alarm. */
   advance(ms: number): void {
     const until = this.now + ms;
     for (let happened = 0; ; happened++) {
@@ -271,7 +271,7 @@ export class RoomStage {
     this.#sendDueSeen();
   }
 
-  /** No tab has anything to complain of, and nothing was reported. */
+  /** No tab has noted a breach, and nothing was reported. */
   expectNoViolations(): void {
     for (const tab of this.tabs.filter(({ peer }) => !peer.keepsLastOnly)) {
       expect(tab.violations, `${tab.user} of seed ${this.runtime.seed}`).toEqual([]);
@@ -292,7 +292,7 @@ export class RoomStage {
   #checkAlarm(): void {
     if (this.runtime.isDying || this.runtime.value("room") === undefined) return;
     const { alarmAt, seed } = this.runtime;
-    if (alarmAt === null) throw new Error(`Something is stored and no alarm is set (seed ${seed}).`);
+    if (alarmAt === null) throw new Error(`The room has stored data and no alarm (seed ${seed}).`);
     if (alarmAt > this.now + this.settings.idleMs)
       throw new Error(`The alarm is too far ahead (seed ${seed}).`);
   }

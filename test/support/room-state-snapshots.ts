@@ -42,7 +42,7 @@ export function actRandomly(stage: RoomStage, tabs: RoomTab[]): void {
   }
 }
 
-/** All that outlives the process, as one text. Stamps that have aged out are nobody's business. */
+/** All that outlives the process, as one text. Stamps that have aged out do not count. */
 export async function readRestoredState(stage: RoomStage): Promise<string> {
   const { state: memory, log } = await restore(
     stage.runtime.copy().ports,

@@ -18,7 +18,7 @@ type ReceivedFrame = Pick<Frame, "seq" | "at" | "e"> & { s: WireSignal[] };
 
 /**
  * A browser's tab, over all its connections: it folds what it reads with the reducers that the room runs, and notes every
- * breach of the stream's rules. It reads when it is asked about, so that a crowd of them costs nothing.
+ * breach of the stream's rules. It reads only when a test asks it, so that a crowd of them costs nothing.
  */
 export class RoomTab {
   slices: Slices = {};
@@ -69,7 +69,7 @@ export class RoomTab {
     this.#hasBye = false;
   }
 
-  /** Reads what has come; answers itself, so that `tab.read().seq` is what it knows now. */
+  /** Reads what has come and returns itself, so that `tab.read().seq` is what it knows now. */
   read(): this {
     const { texts } = this.peer;
     while (this.#readTo < texts.length) {
@@ -192,7 +192,7 @@ export class RoomTab {
   }
 }
 
-/** Everybody is sent the same texts: each is parsed, and held to the schema, once. */
+/** All tabs get the same texts: each is parsed, and checked against the schema, once. */
 const parsedTexts = new Map<string, Down>();
 
 function parseServerMessage(text: string): Down {

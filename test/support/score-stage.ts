@@ -29,7 +29,7 @@ export function scoreKind(boards: Boards = BOARDS, more: readonly AnyFeature[] =
 /** A room whose kind has boards, Hanna who leads it, and a scoreboard that takes what it sends. */
 export class ScoreStage {
   readonly boards = new MemoryBoards();
-  /** What the scoreboard does with a call: takes and answers, takes and is not heard, or does not take. */
+  /** What the scoreboard does with a call: applies and answers, applies without an answer, or does not apply. */
   scoreboard: "answers" | "loses" | "away" = "answers";
   #deliveredCount = 0;
 
@@ -48,7 +48,7 @@ export class ScoreStage {
     return this.room.do(tab, "scores", "award", { user, points, ...more });
   }
 
-  /** Time passes in steps, and the outside hears what is asked of it. */
+  /** Time passes in steps, and the scoreboard gets the room's effects. */
   advance(ms: number, step = 100): void {
     for (let passed = 0; passed < ms; passed += step) {
       this.room.advance(Math.min(step, ms - passed));
@@ -56,7 +56,7 @@ export class ScoreStage {
     }
   }
 
-  /** Everything that left the room since it last heard. */
+  /** The effects that left the room since the last delivery. */
   deliverEffects(): void {
     const { startedEffects: asked } = this.room.runtime;
     while (this.#deliveredCount < asked.length) {

@@ -49,7 +49,7 @@ const commands = { partykit: partykitDev, cloudflare: wranglerDev };
 /** Both take a few seconds where two cores are free, and several times that where they are not. */
 const START_MS = 90_000;
 
-/** Linux counts processor time in hundredths of a second, whatever its clock, and memory in pages. */
+/** Linux counts processor time in hundredths of a second, at any clock rate, and memory in pages. */
 const TICK_MS = 10;
 const PAGE_BYTES = 4_096;
 
@@ -62,7 +62,7 @@ export function startCloudflare(options: ServerOptions = {}): Promise<Server> {
 }
 
 async function start(kind: Kind, options: ServerOptions, isRestart = false): Promise<Server> {
-  // Both commands refuse to start without the folder of pages. `npm install` has built it, unless it was told not to.
+  // Both commands refuse to start without the folder of pages. `npm install` builds it, except with `--ignore-scripts`.
   if (!existsSync(join(PROJECT, "dist/web"))) await buildPages();
 
   const env = { AUTH_SECRET: generateSecret(), BATCH_SECRET: generateSecret(), GUESTS: "on", ...options.env };
@@ -125,7 +125,7 @@ async function waitUntilReady(server: Server, group: ProcessGroup): Promise<void
       ? `did not answer within ${START_MS / 1_000} s: ${last}; there are ${running?.join(", ")}`
       : `ended ${ended}`;
   await group.kill();
-  throw new Error(`${server.kind} on port ${server.port} ${what}. It said:\n${server.log()}`);
+  throw new Error(`${server.kind} on port ${server.port} ${what}. Its output:\n${server.log()}`);
 }
 
 function sumGroup(group: number, field: "residentPages" | "cpuTicks"): number {
@@ -135,7 +135,7 @@ function sumGroup(group: number, field: "residentPages" | "cpuTicks"): number {
   return members.reduce((total, member) => total + member[field], 0);
 }
 
-/** Made when the first server wants it. Servers themselves go with this process, however it ends; so does what they wrote. */
+/** Made when the first server needs it. Servers themselves go with this process, however it ends; so does what they wrote. */
 let scratchRoot: string | undefined;
 
 function makeScratchFolder(kind: Kind): string {

@@ -12,11 +12,11 @@ import { RoomTab } from "./room-tab";
 interface SocketPair {
   tab: RoomTab;
   read: number;
-  /** Nothing passes any more, and neither side has been told. */
+  /** Nothing passes any more, and neither side knows. */
   isDead: boolean;
 }
 
-/** What a client is given of a feature on the server's side of the house. */
+/** The client's part of a feature, taken from the server's. */
 export function toFeatureTable(kind: Kind): Record<string, AnyFeatureState> {
   return Object.fromEntries(
     kind.features.map(({ name, version, shared }: AnyFeature) => [
@@ -26,11 +26,11 @@ export function toFeatureTable(kind: Kind): Record<string, AnyFeatureState> {
   );
 }
 
-/** A session with the real room on the other end. What either says travels when the story pumps. */
+/** A session with the real room on the other end. Messages travel when the test delivers them. */
 export class SessionClient {
   readonly session: Session;
   readonly events: NumberedEvent[] = [];
-  /** The life of the room that each of them belongs to. */
+  /** The room's epoch of each of them. */
   readonly epochs: (string | undefined)[] = [];
   readonly signals: WireSignal[] = [];
   readonly outcomes = new Map<string, Outcome[]>();
@@ -44,9 +44,9 @@ export class SessionClient {
   freshCount = 0;
   /** The server cannot be reached. */
   isOffline = false;
-  /** How the room sees who comes. */
+  /** The join ticket that the room gets. */
   tabOptions: TabOptions = {};
-  /** When the token of the next socket ends, on the room's clock; or how long each lasts from when it is asked for. */
+  /** When the token of the next socket ends, on the room's clock; or how long each lasts from its request. */
   tokenEndsAt: number | undefined;
   tokenLifeMs: number | undefined;
   /** No token can be had: why. */
@@ -118,28 +118,28 @@ export class SessionClient {
     return all[0];
   }
 
-  /** How it ended, in a word. */
+  /** Its outcome, in a word. */
   outcomeCode(id: string): string | undefined {
     const outcome = this.outcome(id);
     return outcome?.is === "refused" ? outcome.refusal.code : outcome?.is;
   }
 
-  /** Everything travels, both ways, until nothing is under way. */
+  /** Delivers everything, both ways, until nothing is in flight. */
   deliverAll(): this {
     for (let turns = 0; this.#deliverOnce(); turns++) {
-      if (turns > 10_000) throw new Error("The two of them never stop talking.");
+      if (turns > 10_000) throw new Error("Session and room never stop talking.");
     }
     return this;
   }
 
-  /** So many messages of the room's reach the session, and no more. */
+  /** Delivers so many of the room's messages to the session, and no more. */
   deliverDown(count: number): void {
     for (const [link, cable] of this.#sockets) {
       for (let heard = 0; heard < count && this.#deliverNext(link, cable); heard++);
     }
   }
 
-  /** What the session has said reaches the room, the first so many of it; nothing comes back yet. */
+  /** Delivers the session's first so many messages to the room; nothing comes back yet. */
   deliverUp(count = Number.POSITIVE_INFINITY): void {
     while (count-- > 0 && this.#outgoing.length > 0) {
       const { link, text } = this.#outgoing.shift() as { link: number; text: string };
@@ -149,7 +149,7 @@ export class SessionClient {
     }
   }
 
-  /** The wire is cut; both sides are told at once. What was under way is lost. */
+  /** The connection is cut; both sides know at once. Messages in flight are lost. */
   cut(): void {
     this.#outgoing.length = 0;
     for (const [link, { tab }] of [...this.#sockets]) {
@@ -159,13 +159,13 @@ export class SessionClient {
     }
   }
 
-  /** The wire is cut, and nobody is told. */
+  /** The connection is cut, and neither side knows. */
   halfOpen(): void {
     this.#outgoing.length = 0;
     for (const cable of this.#sockets.values()) cable.isDead = true;
   }
 
-  /** The server died: only this side is told. */
+  /** The server died: only the client learns of it. */
   loseServer(): void {
     this.#outgoing.length = 0;
     for (const link of [...this.#sockets.keys()]) {
@@ -207,7 +207,7 @@ export class SessionClient {
     if (this.isOffline) return this.session.onClosed(link, { code: 1006, reason: "" }, this.now);
     const tab = new RoomTab(this.user, `tab-${this.user}`, this.stage.kind);
     this.stage.tabs.push(tab);
-    // What it has read is the session's to say.
+    // The session sends `seen` itself.
     this.stage.deaf.add(tab);
     this.#sockets.set(link, { tab, read: 0, isDead: false });
     this.stage.connect(tab, {
@@ -247,12 +247,12 @@ export class SessionClient {
   }
 }
 
-/** Time passes for the room and for everybody in it, and what is due meanwhile happens. */
+/** Time passes for the room and its clients, and due events happen. */
 export function advance(stage: RoomStage, clients: readonly SessionClient[], ms: number): void {
   const until = stage.now + ms;
   for (let steps = 0; ; steps++) {
     if (steps > 100_000) throw new Error(`Time does not pass (seed ${stage.runtime.seed}).`);
-    for (const visitor of clients) visitor.deliverAll();
+    for (const client of clients) client.deliverAll();
     const wakes = clients.map(({ wakeAt }) => wakeAt);
     const { timerAt, alarmAt } = stage.runtime;
     const isOver = stage.room.isOver;
@@ -262,8 +262,8 @@ export function advance(stage: RoomStage, clients: readonly SessionClient[], ms:
     const next = Math.max(stage.now, Math.min(room, ...wakes));
     if (next > until) break;
     stage.advance(next - stage.now);
-    for (const visitor of clients) if (visitor.wakeAt <= stage.now) visitor.tick();
+    for (const client of clients) if (client.wakeAt <= stage.now) client.tick();
   }
   stage.advance(until - stage.now);
-  for (const visitor of clients) visitor.deliverAll();
+  for (const client of clients) client.deliverAll();
 }

@@ -14,7 +14,7 @@ export interface SimulatedClientOptions {
   features?: FeatureTable;
 }
 
-/** A person at a tab: the real session, on a clock of their own, over sockets that break. */
+/** A user at a tab: the real session, on a clock of its own, over sockets that break. */
 export class SimulatedClient {
   readonly session: Session;
   readonly user: string;
@@ -26,7 +26,7 @@ export class SimulatedClient {
   fresh = 0;
   checked = 0;
   differed = 0;
-  /** When each of its sockets was asked for. */
+  /** When each of its sockets was opened. */
   readonly openedAt: number[] = [];
   readonly sockets = new Map<number, SimulatedSocket>();
   /** This machine's clock is not the room's. */
@@ -61,13 +61,13 @@ export class SimulatedClient {
     this.happen((now) => this.session.start(now));
   }
 
-  /** Asks for something; answers the id under which its outcome will stand. */
+  /** Sends an action; returns the id of its outcome. */
   do(f: string, a: string, d: unknown, id?: string): string {
-    let asked = "";
+    let sentId = "";
     this.happen((now) => {
-      asked = this.session.do({ f, a, d, ...(id === undefined ? {} : { id }) }, now);
+      sentId = this.session.do({ f, a, d, ...(id === undefined ? {} : { id }) }, now);
     });
-    return asked;
+    return sentId;
   }
 
   say(text: string, id?: string): string {
@@ -105,7 +105,7 @@ export class SimulatedClient {
     this.#sleepOn();
   }
 
-  /** One timer at a time: one that rings too early only looks again, which is cheaper than a new one each time. */
+  /** One timer at a time: one that fires too early only checks again, which is cheaper than a new one each time. */
   #sleepOn(): void {
     const wakeAt = Math.max(this.room.now, this.session.wakeAt(this.#now) - this.#skewMs);
     if (wakeAt >= this.#wakesAt) return;
@@ -152,7 +152,7 @@ export class SimulatedClient {
       },
       onFresh: () => {
         this.fresh++;
-        // What led to it was not told: from here on anew.
+        // The events before it were not sent: the history begins here.
         this.events.length = 0;
       },
       onVerified: ({ differing }) => {

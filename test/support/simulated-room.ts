@@ -16,20 +16,20 @@ export interface SimulatedRoomOptions {
   latencyMs?: readonly [least: number, most: number];
 }
 
-/** A real room and real sessions, with a network between them, on one simulated clock: hours take seconds, and a seed says all. */
+/** A real room and real sessions, with a network between them, on one simulated clock: hours take seconds, and a seed repeats a run. */
 export class SimulatedRoom {
   readonly world: MemoryRuntime;
   readonly clients: SimulatedClient[] = [];
-  /** Those that the room holds. */
+  /** The sockets that the room has. */
   readonly sockets = new Set<SimulatedSocket>();
-  /** So long are the next handshakes kept back, one after the other, as by a proxy that has stalled. */
+  /** Delays of the next handshakes, one after the other, as by a proxy that has stalled. */
   readonly heldBackMs: number[] = [];
   kind: Kind;
   #room!: Room;
   #isUp = false;
   readonly #settings: RoomSettings;
   readonly #latencyMs: readonly [number, number];
-  readonly #agenda = new EventQueue();
+  readonly #events = new EventQueue();
   #ids = 0;
 
   private constructor({ seed, kind = labKind(), latencyMs = [2, 40], settings: own }: SimulatedRoomOptions) {
@@ -87,7 +87,7 @@ export class SimulatedRoom {
   }
 
   at(at: number, step: () => void): void {
-    this.#agenda.add(at, step);
+    this.#events.add(at, step);
   }
 
   turn(work: (room: Room, now: number) => void): void {
@@ -96,19 +96,19 @@ export class SimulatedRoom {
     this.world.makeDurable();
   }
 
-  /** Time passes, and what is due meanwhile happens. */
+  /** Time passes, and due events happen. */
   run(ms: number): void {
     this.runUntil(() => false, ms);
   }
 
-  /** Until it is so; answers whether it was, within the time. */
+  /** Advances until the condition holds; returns whether it did in time. */
   runUntil(isSo: () => boolean, ms: number): boolean {
     const until = this.now + ms;
     while (!isSo()) {
       const { timerAt, alarmAt } = this.world;
       const timer = (this.#isUp ? timerAt : undefined) ?? Number.POSITIVE_INFINITY;
       const alarm = (this.#isUp ? alarmAt : undefined) ?? Number.POSITIVE_INFINITY;
-      const next = Math.min(this.#agenda.nextAt, timer, alarm);
+      const next = Math.min(this.#events.nextAt, timer, alarm);
       if (next > until) {
         this.world.now = until;
         return isSo();
@@ -116,12 +116,12 @@ export class SimulatedRoom {
       this.world.now = Math.max(this.now, next);
       if (next === timer) this.#tick();
       else if (next === alarm) this.#ring();
-      else this.#agenda.take()?.();
+      else this.#events.take()?.();
     }
     return true;
   }
 
-  /** The same for what costs something to ask: looks every so often, and not at every step. */
+  /** The same for an expensive condition: checks every so often, and not at every step. */
   waitUntil(isSo: () => boolean, ms: number): boolean {
     const until = this.now + ms;
     while (!isSo() && this.now < until) this.run(100);
@@ -136,7 +136,7 @@ export class SimulatedRoom {
     this.world.crash(this.random.below(3));
   }
 
-  /** Everything of it goes, as if its storage had been lost: whoever comes next begins another life. */
+  /** Deletes all of it, as if its storage had been lost: the next join begins a new epoch. */
   forget(): void {
     this.die();
     this.world.wipe();
@@ -144,13 +144,13 @@ export class SimulatedRoom {
 
   /** A new instance over what is stored, with the sockets that are still there. */
   async rise(): Promise<void> {
-    const held = [...this.sockets].map((peer) => ({ peer, note: peer.note }));
-    this.#room = await Room.open(this.world.ports, this.kind, ROOM_NAME, this.#settings, held, this.now);
+    const open = [...this.sockets].map((peer) => ({ peer, note: peer.note }));
+    this.#room = await Room.open(this.world.ports, this.kind, ROOM_NAME, this.#settings, open, this.now);
     this.world.makeDurable();
     this.#isUp = true;
   }
 
-  /** Memory goes, sockets stay; only a room without a timer and without a handshake under way does that. */
+  /** Memory goes, sockets stay; only a room without a timer and without a handshake in flight does that. */
   async sleep(): Promise<boolean> {
     this.world.makeDurable();
     const isBusy = this.world.timerAt !== undefined || [...this.sockets].some(({ note }) => !note);

@@ -3,7 +3,7 @@ import type { Peer, SocketNote } from "../../src/room/ports";
 import type { SimulatedClient } from "./simulated-client";
 import type { SimulatedRoom } from "./simulated-room";
 
-/** How an end of a broken connection learns of it: after so long, or (a half-open one) never by itself. */
+/** When an end of a broken connection learns of it: after so long, or (half-open) never by itself. */
 export interface BreakTimes {
   hereAfterMs: number;
   thereAfterMs: number;
@@ -11,7 +11,7 @@ export interface BreakTimes {
 
 /**
  * A socket between a client and a room, with a network in it: each way takes its time and keeps its order. When it breaks,
- * some of what is under way still arrives and the rest never does, each way for itself.
+ * some messages in flight still arrive and the rest never do, each way for itself.
  */
 export class SimulatedSocket implements Peer {
   note: SocketNote | undefined;
@@ -19,7 +19,7 @@ export class SimulatedSocket implements Peer {
   isOpenThere = false;
   #upAt = 0;
   #downAt = 0;
-  /** What would arrive later than this does not. */
+  /** Nothing arrives later than this. */
   #upUntil = Number.POSITIVE_INFINITY;
   #downUntil = Number.POSITIVE_INFINITY;
 
@@ -56,14 +56,14 @@ export class SimulatedSocket implements Peer {
 
   // ---- as the client sees it
 
-  /** The handshake goes up. Nobody there: a close comes back. */
-  open(hello: JoinTicket): void {
+  /** The handshake goes up. If the server is away, a close comes back. */
+  open(ticket: JoinTicket): void {
     this.#upAt = this.room.now + (this.room.heldBackMs.shift() ?? 0);
     this.#up(
       () => {
         this.isOpenThere = true;
         this.room.sockets.add(this);
-        this.room.turn((room, now) => room.join(this, hello, now));
+        this.room.turn((room, now) => room.join(this, ticket, now));
       },
       () => this.#down(() => this.client.parted(this, { code: 1006, reason: "" })),
     );
@@ -93,7 +93,7 @@ export class SimulatedSocket implements Peer {
     if (Number.isFinite(thereAfterMs)) room.at(room.now + thereAfterMs, () => this.#gone());
   }
 
-  /** With the process that held it. */
+  /** With the server's process. */
   lose(hereAfterMs: number): void {
     this.isOpenThere = false;
     this.break({ hereAfterMs, thereAfterMs: Number.POSITIVE_INFINITY });
@@ -106,14 +106,14 @@ export class SimulatedSocket implements Peer {
     this.room.turn((room, now) => room.left(this.id, this.note, now));
   }
 
-  #up(step: () => void, nobody?: () => void): void {
+  #up(step: () => void, onAway?: () => void): void {
     const { room } = this;
     const at = Math.max(this.#upAt, room.now + room.latency());
     this.#upAt = at;
     room.at(at, () => {
       if (at > this.#upUntil) return;
       if (room.isUp) step();
-      else nobody?.();
+      else onAway?.();
     });
   }
 

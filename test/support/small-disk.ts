@@ -10,7 +10,7 @@ const SIZE = "1g";
 export class SmallDisk {
   private constructor(readonly folder: string) {}
 
-  /** The disk, or a sentence that says why this machine gives none. */
+  /** The disk, or a sentence that says why this machine has none. */
   static mount(): SmallDisk | string {
     if (process.platform !== "linux")
       return "a disk of our own that can be full is known here for Linux alone";
@@ -26,14 +26,14 @@ export class SmallDisk {
     return new SmallDisk(folder);
   }
 
-  /** Not another page from now on. */
+  /** Accepts no more pages from now on. */
   fill(): void {
     for (let attempt = 1; ; attempt++) {
       const { blocks, bfree, bsize } = statfsSync(this.folder);
       try {
         return this.#resize(String((blocks - bfree) * bsize));
       } catch (error) {
-        // More was written while we looked.
+        // More was written meanwhile.
         if (attempt === 20) throw error;
       }
     }

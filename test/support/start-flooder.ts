@@ -5,7 +5,7 @@ export interface FloodStats {
   sent: number;
   connects: number;
   byes: Record<string, number>;
-  /** What the first `bye` asked for. */
+  /** The wait in the first `bye`. */
   firstPauseMs: number;
 }
 

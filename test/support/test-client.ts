@@ -27,7 +27,7 @@ const DEFAULT_WAIT_MS = 10_000;
 /** A client says what it has read at least every 256 KiB; this one a little sooner. */
 const SEEN_EVERY_BYTES = 200 * 1024;
 
-/** A client for tests: it keeps all it is told, folds it as a browser would, and notes every breach of the stream's rules. */
+/** A client for tests: it keeps all messages, folds them as a browser would, and notes every breach of the stream's rules. */
 export class TestClient {
   readonly messages: Message[] = [];
   readonly events: ReadEvent[] = [];
@@ -38,7 +38,7 @@ export class TestClient {
   readonly byeAts: number[] = [];
   readonly closes: { code: number; reason: string }[] = [];
   readonly checksums: { seq: number; sums: Record<string, string>; own: Record<string, string> }[] = [];
-  /** What must be empty at the end of every story. */
+  /** Must be empty at the end of every test. */
   readonly violations: string[] = [];
   slices: Record<string, Json> = {};
   seq = 0;
@@ -55,7 +55,7 @@ export class TestClient {
     this.resend = resend;
   }
 
-  // ---- what a story does
+  // ---- what a test does
 
   /** The next welcome if none came yet, else the newest. */
   async waitForWelcome(ms = DEFAULT_WAIT_MS): Promise<Welcome> {
@@ -69,7 +69,7 @@ export class TestClient {
   get you(): Welcome["you"] {
     const welcome = this.welcomes.at(-1);
     if (!welcome) {
-      throw new Error("nobody yet: no welcome has come");
+      throw new Error("no user yet: no welcome has come");
     }
     return welcome.you;
   }
@@ -113,14 +113,14 @@ export class TestClient {
     return is.nack;
   }
 
-  /** Asks for checksums: what the room says beside what this client computes for the same number. */
+  /** Requests checksums: the room's beside this client's for the same number. */
   async verify(): Promise<{ seq: number; sums: Record<string, string>; own: Record<string, string> }> {
     const before = this.checksums.length;
     this.send({ t: "verify" });
     return this.waitFor(() => this.checksums[before], "a checksum");
   }
 
-  /** Waits for what `found` finds, looking again at whatever comes in. */
+  /** Waits for what `found` finds, checking again after each message. */
   waitFor<T>(found: () => T | undefined | false, what: string, ms = DEFAULT_WAIT_MS): Promise<T> {
     return new Promise((resolve, reject) => {
       const stop = () => {
@@ -274,7 +274,7 @@ export class TestClient {
         this.violations.push("a resumed welcome carries state");
       }
     } else {
-      // Parsed anew, so that no reducer can touch the message that the story will look at.
+      // Parsed again, so that no reducer can touch the message that the test will read.
       this.slices = (JSON.parse(text) as Welcome).state ?? {};
       this.seq = welcome.seq;
     }

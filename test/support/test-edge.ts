@@ -11,7 +11,7 @@ export const OTHER_SECRET = "another secret, and just as long as that";
 export const NOW = 1_790_000_000_500;
 export const HOUR_MS = 3_600_000;
 
-/** Guests are on and the secret is set, unless a story says otherwise. */
+/** Guests are on and the secret is set, unless a test says otherwise. */
 export function readTestConfig(env: Record<string, string> = {}): Config {
   const read = readConfig({ AUTH_SECRET: SECRET, GUESTS: "on", ...env });
   if (!read.ok) throw new Error(read.problems.join(" "));
@@ -42,7 +42,7 @@ export function forgeToken(
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
-/** Claims that are good at `NOW` for an hour. */
+/** Claims that are valid at `NOW` for an hour. */
 export function makeClaims(others: Record<string, unknown> = {}): Record<string, unknown> {
   return { sub: "ann", exp: Math.floor((NOW + HOUR_MS) / 1000), ...others };
 }

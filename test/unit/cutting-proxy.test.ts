@@ -32,7 +32,7 @@ describe("a proxy that cuts", () => {
 
   async function open(options: Partial<CuttingProxyOptions> = {}): Promise<void> {
     const { port } = server.address() as AddressInfo;
-    proxy = await new CuttingProxy({ port, random: randomFrom(7), deafMs: 60_000, ...options }).start();
+    proxy = await new CuttingProxy({ port, random: randomFrom(7), halfOpenMs: 60_000, ...options }).start();
     const came = new Promise<SocketEnd>((resolve) =>
       server.once("connection", (socket) => resolve(new SocketEnd(socket))),
     );
@@ -71,7 +71,7 @@ describe("a proxy that cuts", () => {
 
   it("leaves one side in its belief: the client", async () => {
     await open();
-    proxy.cut(line, "deaf client");
+    proxy.cut(line, "half-open client");
     await eventually(() => there.ended === "reset", "the server's end");
     here.socket.write("anybody?");
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -81,7 +81,7 @@ describe("a proxy that cuts", () => {
 
   it("leaves one side in its belief: the server", async () => {
     await open();
-    proxy.cut(line, "deaf server");
+    proxy.cut(line, "half-open server");
     await eventually(() => here.ended === "reset", "the client's end");
     there.socket.write("anybody?");
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -90,8 +90,8 @@ describe("a proxy that cuts", () => {
   });
 
   it("tells the believer in the end", async () => {
-    await open({ deafMs: 30 });
-    proxy.cut(line, "deaf client");
+    await open({ halfOpenMs: 30 });
+    proxy.cut(line, "half-open client");
     await eventually(() => here.ended === "reset", "the client's end");
   });
 

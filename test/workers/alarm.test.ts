@@ -12,7 +12,7 @@ const { idleMs, leaveGraceMs } = read.config.room;
 
 const readAlarm = (room: string) => runInRoom(room, ({ storage }) => storage.getAlarm());
 const fireAlarm = (room: string) => runDurableObjectAlarm(objectOf(room));
-/** A second time for the same alarm, as a platform does that saw the first one fail. */
+/** Runs the same alarm a second time, as a platform does after a failure. */
 const fireAlarmAgain = (room: string) => runInDurableObject(objectOf(room), (instance) => instance.alarm?.());
 
 // Tests and rooms share one clock here; the timers stay real.
@@ -27,7 +27,7 @@ const failing = () => {
   throw new Error("It fails.");
 };
 
-/** Two who are in a room, one of whom has just gone: the room knows, and waits for the grace. */
+/** A room of two, one of whom has just gone: the room waits for the grace. */
 async function openDesertedRoom() {
   const room = makeRoomName();
   const ann = await SocketClient.join(room, { name: "Ann" });
@@ -39,8 +39,8 @@ async function openDesertedRoom() {
   return { room, ann, bob: you?.user };
 }
 
-describe("the alarm of a room that somebody joined", () => {
-  it("is there, and at most IDLE_MS ahead", async () => {
+describe("the alarm of a room with a member", () => {
+  it("the alarm is set, at most IDLE_MS ahead", async () => {
     const room = makeRoomName();
     expect(await readAlarm(room)).toBeNull();
     await (await SocketClient.join(room, {})).waitForWelcome();
@@ -49,7 +49,7 @@ describe("the alarm of a room that somebody joined", () => {
     expect(at).toBeLessThanOrEqual(Date.now() + idleMs);
   });
 
-  it("that rings twice, and too early, does no harm and is set again each time", async () => {
+  it("an alarm that runs twice, and too early, does no harm and is set again each time", async () => {
     const room = makeRoomName();
     const ann = await SocketClient.join(room, {});
     const { epoch } = await ann.waitForWelcome();
@@ -86,7 +86,7 @@ describe("the alarm of a room that somebody joined", () => {
     expect(await (await requestRoom(room)).json()).toMatchObject({ seq: 1 });
   });
 
-  it("[P1] that rings twice when a grace has ended tells of one leaving", async () => {
+  it("[P1] an alarm that runs twice when a grace has ended sends one `left`", async () => {
     const { room, ann, bob } = await openDesertedRoom();
     vi.setSystemTime(Date.now() + leaveGraceMs);
     expect(await fireAlarm(room)).toBe(true);
@@ -97,7 +97,7 @@ describe("the alarm of a room that somebody joined", () => {
     expect(ann.events.filter(({ n }) => n === "left").map(({ d }) => d)).toEqual([{ user: bob }]);
   });
 
-  it("that rings twice when all have been gone for IDLE_MS leaves nothing, not even an alarm", async () => {
+  it("an alarm that runs twice when the room was empty for IDLE_MS leaves nothing, not even an alarm", async () => {
     const { room, ann } = await openDesertedRoom();
     ann.socket.close(1000, "");
     await vi.waitFor(async () => {

@@ -47,7 +47,7 @@ function waitUntilKnown(user: string, room: string): Promise<void> {
 }
 
 describe("bans everywhere, over HTTP", () => {
-  it("[D6] are set, told, listed page by page and lifted", async () => {
+  it("[D6] bans are set, read, listed page by page and lifted", async () => {
     for (const user of ["u1", "u2", "u3", "ü/4 %"]) {
       const set = await callBans("PUT", `/${encodeURIComponent(user)}`, { reason: "spam" });
       expect(set).toMatchObject({ status: 200, body: { user, reason: "spam", by: "ada" } });
@@ -66,7 +66,7 @@ describe("bans everywhere, over HTTP", () => {
     expect((await callBans("GET", "")).body).toEqual({ bans: [] });
   });
 
-  it("[D6] are an admin's of the whole deployment, and of nobody else", async () => {
+  it("[D6] only an admin of the whole deployment sets bans", async () => {
     const others: TokenClaims[] = [
       { user: "hanna", role: "host", rooms: ["*/*"] },
       { user: "ann" },
@@ -85,7 +85,7 @@ describe("bans everywhere, over HTTP", () => {
     expect(await callBans("PUT", "/ada", {}), "themselves").toMatchObject({ status: 403 });
   });
 
-  it("[D6] that make no sense are refused with what is wrong", async () => {
+  it("[D6] invalid bans are refused with what is wrong", async () => {
     const wrong: [string, unknown][] = [
       ["/bob", { reason: "" }],
       ["/bob", { reason: 5 }],
@@ -108,7 +108,7 @@ describe("bans everywhere, over HTTP", () => {
     expect((await callBans("GET", "")).body).toEqual({ bans: [] });
   });
 
-  it("[D5] end live connections, refuse joining and acting, and let in again once lifted or over", async () => {
+  it("[D5] bans end live connections and refuse joining and acting until they are lifted or over", async () => {
     const room = makeRoomName();
     const bob = await joinRoom(room, "bob");
     await bob.waitForWelcome();
@@ -135,7 +135,7 @@ describe("bans everywhere, over HTTP", () => {
     });
   });
 
-  it("[D6] keep an admin for all rooms out of rooms, and from no administration: an equal could lock out everybody", async () => {
+  it("[D6] a ban keeps an admin for all rooms out of rooms, and from no administration: an equal could lock out every admin", async () => {
     const other = await mintToken({ user: "alma", role: "admin" });
     expect(await callBans("PUT", "/alma", { reason: "left us" })).toMatchObject({ status: 200 });
     const alma = await joinRoom(makeRoomName(), "alma", { role: "admin" });
@@ -147,7 +147,7 @@ describe("bans everywhere, over HTTP", () => {
     });
   });
 
-  it("[D4] are not set by an admin of some rooms, nor in a room by one who does not know that somebody is an admin elsewhere", async () => {
+  it("[D4] an admin of some rooms sets no bans, and a room's ban of a user who is an admin elsewhere is undone", async () => {
     const olga = await joinRoom(makeRoomName(), "olga", { role: "admin" });
     await olga.waitForWelcome();
     const room = makeRoomName();
@@ -168,7 +168,7 @@ describe("bans everywhere, over HTTP", () => {
     });
   });
 
-  it("[D4] spare an admin who was somewhere here a while ago", async () => {
+  it("[D4] bans spare an admin who was in a room a while ago", async () => {
     const room = makeRoomName();
     const orla = await joinRoom(room, "orla", { role: "admin" });
     await orla.waitForWelcome();
@@ -181,7 +181,7 @@ describe("bans everywhere, over HTTP", () => {
     expect(await callBans("PUT", "/orla", {})).toMatchObject({ status: 403 });
   });
 
-  it("[D4] spare an admin who is somewhere here", async () => {
+  it("[D4] bans spare an admin who is in a room", async () => {
     const room = makeRoomName();
     await (await joinRoom(room, "otto", { role: "admin" })).waitForWelcome();
     await waitUntilKnown("otto", room);
@@ -190,7 +190,7 @@ describe("bans everywhere, over HTTP", () => {
 });
 
 describe("a ban in a room", () => {
-  it("[D5] outlasts the room: cleaned up and made anew, it keeps them out, and no other room does", async () => {
+  it("[D5] the ban outlasts the room: opened again after a clean-up, it keeps the user out, and no other room does", async () => {
     const room = makeRoomName();
     const hanna = await joinRoom(room, "hanna", { role: "host", rooms: ["main/*"] });
     await hanna.waitForWelcome();
@@ -223,7 +223,7 @@ describe("a ban in a room", () => {
     expect(await (await joinRoom(room, "dora")).waitForWelcome()).toMatchObject({ t: "welcome" });
   });
 
-  it("[D5] that an edge did not know of ends the connection as soon as the room has told who came", async () => {
+  it("[D5] a ban that an edge did not know ends the connection as soon as the room has reported the join", async () => {
     const room = makeRoomName();
     // Past the edge, as one would come whose answer was older than the ban.
     const write = { n: 1, scope: "room", user: "eve", by: "hanna", at: 1, isLifted: false };
@@ -232,7 +232,7 @@ describe("a ban in a room", () => {
       { writes: [write] },
     );
     const { forwardSocket } = await import("../../src/edge/forward");
-    const hello = {
+    const ticket = {
       conn: "c".repeat(16),
       user: "eve",
       name: "Eve",
@@ -241,14 +241,14 @@ describe("a ban in a room", () => {
       expiresAt: Date.now() + 60_000,
       tab: "t".repeat(16),
     };
-    const { webSocket } = await objectOf(room).fetch(forwardSocket("main", room, hello));
+    const { webSocket } = await objectOf(room).fetch(forwardSocket("main", room, ticket));
     if (!webSocket) throw new Error("not a socket");
     expect(await new SocketClient(webSocket).waitForBye()).toMatchObject({ code: 4403 });
   });
 });
 
 describe("a ban that was lifted", () => {
-  it("[D5] is not set again by the call that set it, should that come late or twice", async () => {
+  it("[D5] a late or repeated call does not set a lifted ban again", async () => {
     const room = makeRoomName();
     const scope = "room" as const;
     const set = { n: 1, scope, user: "lena", by: "hanna", at: 10, isLifted: false };
@@ -260,7 +260,7 @@ describe("a ban that was lifted", () => {
       );
     for (const one of [set, lift, set]) await write(one);
     expect(await (await joinRoom(room, "lena")).waitForWelcome()).toMatchObject({ t: "welcome" });
-    // Nor where the end was heard of first.
+    // Nor where the end arrived first.
     for (const one of [lift, set]) await write({ ...one, user: "mara" });
     expect(await (await joinRoom(room, "mara")).waitForWelcome()).toMatchObject({ t: "welcome" });
     await write({ ...set, at: 30 });
@@ -269,7 +269,7 @@ describe("a ban that was lifted", () => {
 });
 
 describe("a user's object", () => {
-  it("[D5] knows where its user is, and nothing of that once they have left and somebody else came", async () => {
+  it("[D5] the object knows where its user is, and nothing once they have left and another user came", async () => {
     const room = makeRoomName();
     const fay = await joinRoom(room, "fay");
     await fay.waitForWelcome();
@@ -282,14 +282,14 @@ describe("a user's object", () => {
     await vi.waitFor(async () => expect(await objectOfUser("fay").listLocations("fay")).toEqual([]));
   });
 
-  it("[D5] forgets a room that is not there any more", async () => {
+  it("[D5] the object forgets a room that does not exist any more", async () => {
     const object = objectOfUser("gus");
     await object.updatePresence("cloudflare:main/never-was", presenceOf("gus", 1));
     await object.notifyRooms("gus");
     expect(await object.listLocations("gus")).toEqual([]);
   });
 
-  it("[D5] tells again later a room that could not be told, and everybody at each change", async () => {
+  it("[D5] the object retries a room that it could not notify, and notifies all rooms at each change", async () => {
     const object = objectOfUser("ida");
     // No ROOMS_URL here, so PartyKit's rooms are out of reach.
     await object.updatePresence("partykit:main/far", presenceOf("ida", 1));
@@ -305,7 +305,7 @@ describe("a user's object", () => {
     ]);
   });
 
-  it("[D5] takes no notice of a word that comes too late", async () => {
+  it("[D5] the object ignores a report that comes too late", async () => {
     const object = objectOfUser("jan");
     await object.updatePresence("cloudflare:main/x", presenceOf("jan", 10));
     await object.updatePresence("cloudflare:main/x", { at: 5, joined: [], left: ["jan"] });
@@ -314,7 +314,7 @@ describe("a user's object", () => {
     expect(await object.listLocations("jan")).toEqual([]);
   });
 
-  it("[D5] takes nobody for somebody else, whatever they are called", async () => {
+  it("[D5] the object never confuses two users, with any ids", async () => {
     const users = ["kim", "kim/", "kim%2F", "k", "\u{1f4a5}".repeat(128)];
     for (const user of users)
       await objectOfUser(user).updatePresence("cloudflare:main/x", presenceOf(user, 1));
@@ -329,7 +329,7 @@ function presenceOf(user: string, at: number) {
 }
 
 describe("the address of a banned guest", () => {
-  // The pool's own worker has the limits of addresses off, since nobody tells it one.
+  // The pool's own worker has the limits of addresses off, since its requests have none.
   const limited = { ...env, GUEST_LIMIT: "60/900" } as unknown as CloudflareEnv;
   const { worker } = serve({ kinds: [main] });
   const ask = (path: string, address: string, init: RequestInit = {}) =>
@@ -382,13 +382,13 @@ describe("the address of a banned guest", () => {
       expect(Number(refused.body.retryAfterMs)).toBeGreaterThan(800_000);
       expect((await opened("192.0.2.10")).status).toBe(200);
       const stays = await joins(address, room, String(friend.body.token));
-      expect(await stays.waitForWelcome(), "who was a guest already still is").toMatchObject({
+      expect(await stays.waitForWelcome(), "an existing guest still gets in").toMatchObject({
         t: "welcome",
       });
     },
   );
 
-  it("[D7] goes with a ban everywhere that is set in a room where the guest is not", async () => {
+  it("[D7] a ban everywhere from a room without the guest closes the address to new guests", async () => {
     const address = "192.0.2.4";
     const { body } = await opened(address);
     const user = String(body.user);
@@ -401,7 +401,7 @@ describe("the address of a banned guest", () => {
     expect(await opened(address)).toMatchObject({ status: 429, body: { code: "rate_limited" } });
   });
 
-  it("[D7] goes with a ban in a room", async () => {
+  it("[D7] a ban in a room closes the address to new guests", async () => {
     const room = makeRoomName();
     const { body } = await opened("192.0.2.3");
     const guest = await joins("192.0.2.3", room, String(body.token));
@@ -414,18 +414,18 @@ describe("the address of a banned guest", () => {
     expect(frames.some((text) => /\\"user\\":\\"guest-[^}]*\\"from\\":\\"[\w-]{16}\\"/.test(text))).toBe(
       true,
     );
-    expect(JSON.stringify(hanna.events), "and is nobody's to know").not.toContain("from");
+    expect(JSON.stringify(hanna.events), "and is in no event").not.toContain("from");
   });
 });
 
 describe("a worker without the bindings", () => {
-  it("keeps no bans, says which it lacks, and lets people in all the same", async () => {
+  it("the worker keeps no bans, says which binding is missing, and lets users in all the same", async () => {
     const bare = { ...env, USERS: undefined } as unknown as CloudflareEnv;
     const { worker } = serve({ kinds: [main] });
     const headers = { Authorization: `Bearer ${admin}` };
-    const asked = await worker.fetch(new Request("http://tallyroom/v1/bans", { headers }), bare);
-    expect(asked.status).toBe(503);
-    expect(await asked.json()).toMatchObject({
+    const answer = await worker.fetch(new Request("http://tallyroom/v1/bans", { headers }), bare);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({
       code: "unavailable",
       message: expect.stringContaining("USERS"),
     });
@@ -442,7 +442,7 @@ describe("a worker without the bindings", () => {
 });
 
 describe("calls between platforms", () => {
-  it("[S1] are taken only signed", async () => {
+  it("[S1] only signed calls are accepted", async () => {
     for (const what of ["ask", "places", "bans"]) {
       const response = await exports.default.fetch(`http://tallyroom/v1/errands/moderation/${what}`, {
         method: "POST",
@@ -474,10 +474,10 @@ describe("calls between platforms", () => {
     expect(await readSignedBody(request, { current: env.BATCH_SECRET }, Date.now())).toMatchObject({
       status: 401,
     });
-    expect(isRead, "nobody has us read who does not know how we sign").toBe(false);
+    expect(isRead, "an unsigned body is not read").toBe(false);
   });
 
-  it("[S3] [D5] made once more after a newer one change nothing: what was lifted stays lifted", async () => {
+  it("[S3] [D5] a call repeated after a newer one changes nothing: a lifted ban stays lifted", async () => {
     const call = async (isLifted: boolean, at: number) => {
       const write = { n: 1, scope: "room", user: "rita", by: "hana", at, isLifted };
       const body = JSON.stringify({ room: { kind: "main", id: "replayed" }, ask: { writes: [write] } });
@@ -506,9 +506,9 @@ describe("calls between platforms", () => {
     expect(await isBanned()).toBe(false);
     expect((await bans()).status).toBe(200);
     expect(await isBanned(), "replayed").toBe(false);
-    const anew = await call(false, now + 20);
-    await anew();
-    expect(await isBanned(), "banned anew").toBe(true);
+    const again = await call(false, now + 20);
+    await again();
+    expect(await isBanned(), "banned again").toBe(true);
     await lifts();
     expect(await isBanned(), "an older end").toBe(true);
     await env.DB.prepare("delete from bans").run();

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 
 describe("the shipped migrations", () => {
-  it("make tables that live in their keys, so that a new row is written once", async () => {
+  it("the migrations make WITHOUT ROWID tables, so that a new row is written once", async () => {
     const { results } = await env.DB.prepare(
       "select name, sql from sqlite_master where type = 'table' and name not like 'sqlite_%' and name not like '_cf_%' and name <> 'd1_migrations'",
     ).all<{ name: string; sql: string }>();

@@ -5,7 +5,7 @@ import { makeRoomName, mintToken, objectOf, requestRoom, SocketClient } from "./
 
 const MINUTE_MS = 60_000;
 
-// Ahead of the runtime's own clock: alarms ring when they are told to.
+// Ahead of the runtime's own clock: the test runs the alarms.
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60 * MINUTE_MS });
 });
@@ -31,9 +31,9 @@ async function openHall(users: readonly string[]) {
   const visitors = await Promise.all(
     users.map(async (user) => {
       const claims = await mintToken({ user });
-      const visitor = await SocketClient.join(room, { token: claims, _pk: crypto.randomUUID() });
-      await visitor.waitForWelcome();
-      return visitor;
+      const client = await SocketClient.join(room, { token: claims, _pk: crypto.randomUUID() });
+      await client.waitForWelcome();
+      return client;
     }),
   );
   const award = async (user: string) => {
@@ -49,7 +49,7 @@ async function openHall(users: readonly string[]) {
 }
 
 describe("while the database is away", () => {
-  it("[K3] [R4] a room asks less and less, and sends what gathered meanwhile in as many calls as there were quarters of an hour, not awards", async () => {
+  it("[K3] [R4] a room retries with growing pauses, and sends what gathered meanwhile in one call per quarter of an hour, not per award", async () => {
     const users = ["ann", "bob", "cat"];
     const { room, award, ring } = await openHall(users);
     const away = batch().mockRejectedValue(new Error("D1_ERROR: D1 DB is overloaded."));
@@ -74,11 +74,11 @@ describe("while the database is away", () => {
       },
       { timeout: 20_000, interval: 200 },
     );
-    // One was under way; what gathered behind it is one more, in two quarters of an hour at most.
+    // One was in flight; the points that gathered behind it are one more, in two quarters of an hour at most.
     expect(back.mock.calls.length).toBeLessThanOrEqual(3);
   }, 60_000);
 
-  it("[R2] [R5] one that never answers stops no timer; what it did after all counts once", async () => {
+  it("[R2] [R5] a database that never answers stops no timer; a batch that it applied counts once", async () => {
     const { room, visitors, award, ring } = await openHall(["dan", "eve"]);
     const [dan, eve] = visitors;
     await award("dan");

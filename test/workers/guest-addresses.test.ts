@@ -5,7 +5,7 @@ import type { CloudflareEnv } from "../../src/worker/env";
 import { serve } from "../../src/worker/serve";
 import { makeRoomName, mintToken, SocketClient } from "./socket-client";
 
-// The pool's own worker has the limits of addresses off, since nobody tells it one.
+// The pool's own worker has the limits of addresses off, since its requests have none.
 const limited = { ...env, GUEST_LIMIT: "60/900" } as unknown as CloudflareEnv;
 const { worker } = serve({ kinds: [main] });
 
@@ -33,7 +33,7 @@ async function stockpiled(address: string): Promise<string> {
 
 const host = (room: string) => mintToken({ user: "hanna", role: "host", rooms: [`main/${room}`] });
 
-/** A room with its host and a guest of this address; answers what the guest is called. */
+/** A room with its host and a guest of this address; returns the guest's id. */
 async function withTroll(room: string, address: string) {
   const hanna = await join(room, "192.0.2.99", { token: await host(room) });
   await hanna.waitForWelcome();
@@ -42,8 +42,8 @@ async function withTroll(room: string, address: string) {
   return { hanna, troll, user: you.user };
 }
 
-describe("what a room does about a guest", () => {
-  it("[D8] holds for a new tab at the address, a stockpiled token, and nobody elsewhere", async () => {
+describe("a penalty for a guest", () => {
+  it("[D8] a mute holds for a new tab at the address and a stockpiled token, and for no guest elsewhere", async () => {
     const room = makeRoomName();
     const address = "192.0.2.51";
     const stocked = await stockpiled(address);
@@ -62,7 +62,7 @@ describe("what a room does about a guest", () => {
     expect(await hanna.waitForEvent("chat", "said")).toMatchObject({ d: { text: "from elsewhere" } });
   });
 
-  it("[D8] keeps stockpiled tokens out of the room after a ban, with the time to come back", async () => {
+  it("[D8] a ban keeps stockpiled tokens out of the room, with the time to come back", async () => {
     const room = makeRoomName();
     const address = "192.0.2.53";
     const tokens = [await stockpiled(address), await stockpiled(address)];
@@ -80,7 +80,7 @@ describe("what a room does about a guest", () => {
 });
 
 describe("GET of a room", () => {
-  it("[H3] lists its members to its host and to nobody who is banned", async () => {
+  it("[H3] the answer lists the members to the host, and to no banned user", async () => {
     const room = makeRoomName();
     const address = "192.0.2.54";
     const { user } = await withTroll(room, address);

@@ -13,9 +13,9 @@ const readStored = (name: string) =>
     alarm: await storage.getAlarm(),
   }));
 
-it("[L6] an address's object counts what many ask at once, and tells the exact wait", async () => {
+it("[L6] an address's object counts many requests at once, and returns the exact wait", async () => {
   const answers = await Promise.all(Array.from({ length: 5 }, () => consume("many")));
-  // Which of them come first is nobody's to say.
+  // Their order is not defined.
   expect(answers.filter(({ ok }) => ok)).toHaveLength(3);
   const last = answers.find(({ ok }) => !ok);
   if (!last || last.ok) throw new Error("let through");

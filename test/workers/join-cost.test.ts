@@ -36,15 +36,15 @@ function rowsOf(name: string, [first]: unknown[]): number {
   return 1;
 }
 
-it("[D9] a join and its leaving ask the database nothing, and write 8 rows at most", async () => {
+it("[D9] a join and its leaving make no query of the database, and write 8 rows at most", async () => {
   const room = makeRoomName();
   const user = `user-${room}`;
   const users = env.USERS.getByName(shardOf(user));
   const places = () => users.listLocations(user);
-  // Somebody is there, the share has read its bans, and everything has come to rest.
+  // A member is there, the shard has read its bans, and nothing is in flight.
   const host = await SocketClient.join(room, {
     _pk: crypto.randomUUID(),
-    token: await mintToken({ user: "somebody" }),
+    token: await mintToken({ user: "member" }),
   });
   await host.waitForWelcome();
   await users.ask(user, `main/${room}`);
@@ -53,8 +53,8 @@ it("[D9] a join and its leaving ask the database nothing, and write 8 rows at mo
     expect(marker).toBeDefined();
   });
   await vi.waitFor(async () => {
-    const object = env.USERS.getByName(shardOf("somebody"));
-    expect(await object.listLocations("somebody")).toContain(`cloudflare:main/${room}`);
+    const object = env.USERS.getByName(shardOf("member"));
+    expect(await object.listLocations("member")).toContain(`cloudflare:main/${room}`);
   });
 
   const rows: string[] = [];
@@ -74,16 +74,16 @@ it("[D9] a join and its leaving ask the database nothing, and write 8 rows at mo
       watch(Object.getPrototypeOf(instance) as object, found, (name) => invocations.push(`${who}.${name}`));
     });
   }
-  const visitor = await SocketClient.join(room, {
+  const client = await SocketClient.join(room, {
     _pk: crypto.randomUUID(),
     token: await mintToken({ user }),
   });
-  await visitor.waitForWelcome();
+  await client.waitForWelcome();
   await vi.waitFor(async () => expect(await places()).toContain(`cloudflare:main/${room}`));
-  visitor.socket.close(1000);
+  client.socket.close(1000);
   await host.waitForEvent("presence", "left", 15_000);
   expect(queries).toBe(0);
-  // Who comes next brings the word that they went.
+  // The next join carries the report of the leave.
   const [counted, called] = [rows.length, invocations.length];
   await SocketClient.join(room, { _pk: crypto.randomUUID(), token: await mintToken({ user: "next" }) });
   await vi.waitFor(async () => expect(await places()).toEqual([]));

@@ -6,7 +6,7 @@ import { createBoardRegistry } from "../../src/services/boards/store/board-regis
 import { createApp } from "../../src/worker/app";
 import { CountedDatabase } from "./boards/database";
 
-/** A worker of its own, whose database fails or hangs when it is told to. */
+/** A worker of its own, whose database fails or hangs on demand. */
 function openWorker() {
   const counted = new CountedDatabase();
   let how: "well" | "fails" | "hangs" = "well";
@@ -59,7 +59,7 @@ function parseSamples(text: string): Map<string, number> {
       if (!sample) throw new Error(`That is no sample: ${line}`);
       expect(sample[1]).toBe(family);
       const key = `${sample[1]}${sample[2] ?? ""}`;
-      expect(found.has(key), `${key} is told once`).toBe(false);
+      expect(found.has(key), `${key} is there once`).toBe(false);
       found.set(key, Number(sample[3]));
     }
   }
@@ -67,7 +67,7 @@ function parseSamples(text: string): Map<string, number> {
 }
 
 describe("GET /metrics", () => {
-  it("is Prometheus' text, counts what was told, and never has a line more", async () => {
+  it("the answer is Prometheus' text, counts the answers, and always has the same lines", async () => {
     const { get } = openWorker();
     const scrape = async () => {
       const response = await get("/metrics");
@@ -101,7 +101,7 @@ describe("GET /metrics", () => {
 });
 
 describe("GET /health", () => {
-  it("tells in one reading that the database answers, and what waits for an operator", async () => {
+  it("the answer reports in one query that the database answers, and the number of dead letters", async () => {
     const { get } = openWorker();
     await env.DB.prepare(
       "insert into set_aside (room, epoch, n, own_only, entry, reason, at) values ('main/a', 'e', 1, 0, '{}', 'why', 1)",
@@ -119,7 +119,7 @@ describe("GET /health", () => {
     ]);
   });
 
-  it("says within seconds that the database fails or does not answer, and asks it once however many look", async () => {
+  it("the answer reports within seconds that the database fails or does not answer, and many requests make one query", async () => {
     for (const how of ["fails", "hangs"] as const) {
       const { get, is } = openWorker();
       is(how);

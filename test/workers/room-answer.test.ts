@@ -4,16 +4,16 @@ import { SocketClient } from "./socket-client";
 
 const ROOM = "http://room/parties/main/stuck";
 const stuck = () => {
-  const asked: Request[] = [];
+  const requests: Request[] = [];
   const fetch = (request: Request) => {
-    asked.push(request);
+    requests.push(request);
     return new Promise<Response>(() => undefined);
   };
-  return { asked, fetch };
+  return { requests, fetch };
 };
 
 describe("a room that gives no answer", () => {
-  it("[H3] is given up: a request is 503 with the time to come back, and the room's call is ended", async () => {
+  it("[H3] the edge gives up a request with 503 and the time to come back, and aborts the room's call", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const room = stuck();
     const answer = await callRoom(room, new Request(ROOM, { method: "POST", body: "{}" }), false, 20);
@@ -24,11 +24,11 @@ describe("a room that gives no answer", () => {
       message: expect.stringContaining("Send it again unchanged"),
       retryAfterMs: 5_000,
     });
-    expect(room.asked[0]?.signal.aborted).toBe(true);
+    expect(room.requests[0]?.signal.aborted).toBe(true);
     quiet.mockRestore();
   });
 
-  it("[H3] is given up: a socket is told 1012", async () => {
+  it("[H3] the edge closes a socket with 1012", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const { webSocket } = await callRoom(stuck(), new Request(ROOM), true, 20);
     if (!webSocket) throw new Error("not a socket");
@@ -36,7 +36,7 @@ describe("a room that gives no answer", () => {
     quiet.mockRestore();
   });
 
-  it("is answered as it answers, in time, and fails as it fails", async () => {
+  it("an answer in time is passed on, and so is a failure", async () => {
     const at = new Request(ROOM);
     const good = await callRoom({ fetch: async () => new Response("here") }, at, false, 1_000);
     expect(await good.text()).toBe("here");

@@ -2,14 +2,14 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { makeRoomName, mintToken, readAttachments, readStored, SocketClient } from "./socket-client";
 
-/** What a thief of the storage must not find: whoever has one of these is somebody else. */
+/** Secrets that must not be in storage: each would give a thief another user's identity. */
 const secrets = (...tokens: string[]) => [
   env.AUTH_SECRET,
   ...tokens.flatMap((text) => [text, String(text.split(".")[2])]),
 ];
 
 describe("what outlives a room's sleep", () => {
-  it("[T5] holds no token, nor what names a guest's tab", async () => {
+  it("[T5] an attachment holds no token, nor the name of a guest's tab", async () => {
     const room = makeRoomName();
     const tab = crypto.randomUUID();
     const brought = await mintToken({ user: "ann" });
@@ -26,7 +26,7 @@ describe("what outlives a room's sleep", () => {
     expect(found).toEqual([]);
   });
 
-  it("is at most 512 bytes a socket, whatever its user is called", async () => {
+  it("an attachment has at most 512 bytes for any user id", async () => {
     const room = `${makeRoomName()}-`.padEnd(64, "r");
     const user = "🦊".repeat(128);
     const fox = await SocketClient.join(room, {
@@ -41,13 +41,13 @@ describe("what outlives a room's sleep", () => {
     expect(attachmentBytes(paused)).toBeLessThan(512);
   });
 
-  it("is measured as the runtime measures it", () => {
+  it("the test measures an attachment as the runtime does", () => {
     expect(attachmentBytes("x".repeat(100))).toBe(2 + 2 + 100);
     expect(attachmentBytes("🦊".repeat(100))).toBeGreaterThan(400);
   });
 });
 
-/** The runtime tells a size only of what is too large. The two bytes are the version that stands before any value. */
+/** The runtime reports a size only for values that are too large. The two bytes are the version that stands before any value. */
 function attachmentBytes(value: unknown): number {
   const tooLarge = "x".repeat(20_000);
   return 2 + readRejectedSize([value, tooLarge]) - readRejectedSize([tooLarge]);
@@ -57,8 +57,8 @@ function readRejectedSize(value: unknown): number {
   try {
     new WebSocketPair()[1].serializeAttachment(value);
   } catch (error) {
-    const told = /was (\d+) bytes/.exec(String(error))?.[1];
-    if (told !== undefined) return Number(told);
+    const size = /was (\d+) bytes/.exec(String(error))?.[1];
+    if (size !== undefined) return Number(size);
     throw error;
   }
   throw new Error("The runtime takes larger attachments than it did.");

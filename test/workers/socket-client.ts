@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 
 let rooms = 0;
 
-/** A room nobody has been in; an object of another file may bear the same name. */
+/** A room that was never opened; an object of another file may have the same name. */
 export function makeRoomName(): string {
   rooms += 1;
   return `room-${crypto.randomUUID().slice(0, 8)}-${rooms}`;
@@ -22,7 +22,7 @@ export function requestRoom(room: string, init: RequestInit = {}): Promise<Respo
   return exports.default.fetch(`http://tallyroom/parties/main/${room}`, init);
 }
 
-/** One who came by way of the worker, as from outside. */
+/** A client that connects through the worker, as from outside. */
 export class SocketClient {
   readonly #messages: Message[] = [];
 
@@ -75,7 +75,7 @@ export class SocketClient {
     return this.#messages.flatMap(({ e = [] }) => e);
   }
 
-  /** Why what was asked was not done, by its id. */
+  /** The codes of refused actions, by id. */
   get refused(): Record<string, string | number | undefined> {
     const nacks = this.#messages.filter(({ t }) => t === "nack");
     return Object.fromEntries(nacks.map(({ id = "", code }) => [id, code]));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeRoomName, mintToken, readStored, requestRoom, SocketClient } from "./socket-client";
 
-/** As whoever may do most, so that the room itself is asked and not the edge alone. */
+/** As an admin, so that requests reach the room itself and not the edge alone. */
 async function adminRequest(method: string, body?: string): Promise<RequestInit> {
   const authorization = `Bearer ${await mintToken({ user: "root", role: "admin" })}`;
   return { method, headers: { authorization }, ...(body === undefined ? {} : { body }) };
@@ -10,14 +10,14 @@ async function adminRequest(method: string, body?: string): Promise<RequestInit>
 const action = (a: string, d: unknown) => JSON.stringify({ id: "x", f: "chat", a, d });
 
 describe("a room that does not exist", () => {
-  it("[H] is not made by a GET, not even by many at once", async () => {
+  it("[H] a GET does not create the room, not even many at once", async () => {
     const room = makeRoomName();
     const answers = await Promise.all([requestRoom(room), requestRoom(room), requestRoom(room)]);
     expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);
     expect(await readStored(room)).toEqual({});
   });
 
-  it("[H] is not made by a DELETE", async () => {
+  it("[H] a DELETE does not create the room", async () => {
     const room = makeRoomName();
     expect((await requestRoom(room, await adminRequest("DELETE"))).status).toBe(404);
     expect(await readStored(room)).toEqual({});
@@ -34,18 +34,18 @@ describe("a room that does not exist", () => {
     expect(await readStored(room)).toEqual({});
   });
 
-  it("[A4] is not made by a socket that is refused", async () => {
+  it("[A4] a refused socket does not create the room", async () => {
     const room = makeRoomName();
-    const stranger = await SocketClient.join(room, {
+    const refused = await SocketClient.join(room, {
       token: await mintToken({ user: "ann", rooms: ["main/other"] }),
     });
-    expect(await stranger.waitForBye()).toMatchObject({ code: 4403 });
+    expect(await refused.waitForBye()).toMatchObject({ code: 4403 });
     expect(await readStored(room)).toEqual({});
   });
 });
 
 describe("a room that was closed", () => {
-  it("[H] leaves nothing, not even its alarm", async () => {
+  it("[H] a closed room leaves nothing, not even its alarm", async () => {
     const room = makeRoomName();
     const ann = await SocketClient.join(room, {});
     await ann.waitForWelcome();

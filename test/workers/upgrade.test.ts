@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import worker from "../../src/worker/index";
 
-/** Handed over directly: the runtime makes a GET of whatever it passes on with an Upgrade. */
+/** Handed over directly: the runtime turns a forwarded request with an Upgrade into a GET. */
 it.each([
   ["POST", "/parties/main", 404],
   ["POST", "/parties/main/hall/nothing/here", 404],

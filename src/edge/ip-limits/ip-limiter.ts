@@ -39,7 +39,7 @@ export interface IpLimiterState {
 
 /**
  * Applies the limits per client address. If an object does not answer, the windows of this process decide, so that an outage keeps
- * no one out (docs/decisions/0012-limits-of-an-address.md). A rejection is remembered until its wait is over: a flood is rejected
+ * no one out (docs/decisions/0012-ip-limits.md). A rejection is remembered until its wait is over: a flood is rejected
  * from memory, and wakes no object.
  */
 export class IpLimiter {

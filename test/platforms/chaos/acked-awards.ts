@@ -1,9 +1,9 @@
-/** What was promised to each player, and what nobody could say whether it was done. */
+/** The acknowledged points of each player, and those with an unknown outcome. */
 export class AckedAwards {
   readonly #certain = new Map<string, number>();
   readonly #uncertain = new Map<string, number[]>();
   awards = 0;
-  /** Awards whose outcome nobody could tell. */
+  /** Awards with an unknown outcome. */
   unknownCount = 0;
 
   add(player: string, points: number): void {
@@ -20,7 +20,7 @@ export class AckedAwards {
     return this.#certain.get(player) ?? 0;
   }
 
-  /** Whether a total is what was acknowledged, with any of those that may have been done. */
+  /** Whether a total is what was acknowledged, plus any of the unknown awards. */
   allows(player: string, total: number): boolean {
     let totals = new Set([this.pointsOf(player)]);
     for (const points of this.#uncertain.get(player) ?? []) {

@@ -4,10 +4,10 @@ import { pause } from "../waiting";
 import type { AckedAwards } from "./acked-awards";
 
 const TIMEOUT_MS = 4_000;
-/** A room remembers what it did for two minutes: past half of that, asking again is no longer the same as asking once. */
+/** A room remembers what it did for two minutes: past half of that, sending again may count twice. */
 const RESEND_MS = 60_000;
 
-/** Somebody who awards points over HTTP and sends each award until it is acknowledged. */
+/** Awards points over HTTP and sends each award until it is acknowledged. */
 export class AwardClient {
   sentCount = 0;
   resendCount = 0;
@@ -24,7 +24,7 @@ export class AwardClient {
     const { random } = this;
     const id = `${this.name}-${this.#count++}`;
     this.sentCount++;
-    // Sent twice at once, now and then, as by a finger that slips; or given up before the answer, and sent again.
+    // Sent twice at once, now and then, as by a double click; or given up before the answer, and sent again.
     if (random.below(10) === 0) {
       this.resendCount++;
       void this.#sendAward(player, points, id).catch(() => {});
@@ -36,7 +36,7 @@ export class AwardClient {
     await this.#awardUntilAcked(player, points, id);
   }
 
-  /** The room's own total of a player: an award of nothing changes nothing, and tells it. */
+  /** The room's own total of a player: an award of 0 changes nothing and returns it. */
   async readTotal(player: string): Promise<number> {
     for (let attempt = 0; ; attempt++) {
       try {
@@ -70,7 +70,7 @@ export class AwardClient {
       body: JSON.stringify({ id, f: "scores", a: "award", d: { user, points } }),
       timeoutMs: patienceMs,
     });
-    // Too fast, or away: it is sent again, as by anybody who wants the points to count.
+    // Too fast, or the room is away: it is sent again.
     if (status >= 500 || status === 429) throw new Error(`${status} ${text}`);
     if (status !== 200) throw new RejectedError(`${status} ${text}`);
     return (JSON.parse(text) as { d?: { total?: number } }).d?.total;

@@ -13,17 +13,17 @@ export interface ActionRecord {
   seq?: number | undefined;
 }
 
-/** An answer is waited for so long; then it is asked for again under the same id, while the room is sure to remember it. */
+/** After this long without an answer the action is sent again under its id, while the room still remembers it. */
 const TIMEOUT_MS = 20_000;
 const ATTEMPTS = 3;
 
-/** Somebody with our own client, who talks, awards points if they lead the room, and notes all that they are told. */
+/** A user with our own client, who talks, awards points as a host, and records every event. */
 export class ChaosClient {
   readonly room: RoomClient<typeof main>;
   readonly actions: Promise<ActionRecord>[] = [];
-  /** Every line that they were told, and how often, since they came. */
+  /** Every line received, and how often, since the join. */
   readonly receivedLines = new Map<string, { seq: number; times: number }>();
-  /** What they have to complain of. */
+  /** Breaches of the client's promises. */
   readonly violations: string[] = [];
   awards = 0;
   #seq: number | undefined;
@@ -65,7 +65,7 @@ export class ChaosClient {
     const { random } = this;
     for (let n = 0; !isOver(); n++) {
       if (this.room.pending.length < 20) {
-        // In threes: some numbers are not for everybody's eyes, and come back as stars.
+        // In threes: the filter masks some numbers with stars.
         this.actions.push(this.#say(`${this.user} says ${n.toString(3)}`));
         if (this.isHost) void this.#award(random.pick(players), random.below(9) - 2);
       }
@@ -89,13 +89,13 @@ export class ChaosClient {
     const promise = this.#doWithRetry((id) =>
       this.room.do("scores", "award", { user, points }, { id, timeoutMs: TIMEOUT_MS }),
     );
-    const told = promise.then(({ is }): ActionRecord => {
+    const settled = promise.then(({ is }): ActionRecord => {
       if (is === "done") this.acknowledged.add(user, points);
       if (is === "unknown") this.acknowledged.addUncertain(user, points);
       return { text: `${points} to ${user}`, is };
     });
-    this.actions.push(told);
-    await told;
+    this.actions.push(settled);
+    await settled;
   }
 
   async #doWithRetry(ask: (id: string) => Promise<object>): Promise<Pick<ActionRecord, "is" | "seq">> {
@@ -107,7 +107,7 @@ export class ChaosClient {
       } catch (error) {
         const { code, message } = error as ActionError;
         if (code !== "unknown_outcome") {
-          // Nothing of what they ask is forbidden to them: only the room's absence is a reason.
+          // Every action is allowed: only the room's absence is a reason to refuse.
           if (code !== "timeout" && code !== "unavailable")
             this.violations.push(`${this.user} was refused: ${message}`);
           return { is: "refused" };
@@ -119,7 +119,7 @@ export class ChaosClient {
 
   #onEvent({ seq, f, n, by, d }: NumberedEvent): void {
     if (this.#seq !== undefined && seq !== this.#seq + 1) {
-      this.violations.push(`${this.user} was told ${seq} after ${this.#seq}`);
+      this.violations.push(`${this.user} received ${seq} after ${this.#seq}`);
     }
     this.#seq = seq;
     if (f !== "chat" || n !== "said") return;
@@ -130,9 +130,9 @@ export class ChaosClient {
   }
 }
 
-/** What is not true of what they were promised, held against what everybody was told. */
+/** Compares every promise with what all clients received. */
 export async function findViolations(clients: readonly ChaosClient[]): Promise<string[]> {
-  const violations = clients.flatMap((person) => person.violations);
+  const violations = clients.flatMap((client) => client.violations);
   const numbers = new Map<number, string>();
   for (const { user, receivedLines: heard } of clients) {
     for (const [text, { seq, times }] of heard) {
@@ -144,19 +144,19 @@ export async function findViolations(clients: readonly ChaosClient[]): Promise<s
   }
   const texts = new Map([...numbers].map(([seq, text]) => [text, seq]));
   if (texts.size !== numbers.size) violations.push("A line has two numbers.");
-  // Whoever was never given the state anew but once was told every line.
+  // A client with at most one fresh state received every line.
   const witnesses = clients.filter(({ room }) => room.counts.fresh <= 1);
   for (const { text, is, seq } of (
-    await Promise.all(clients.map((person) => person.settledActions()))
+    await Promise.all(clients.map((client) => client.settledActions()))
   ).flat()) {
     if (!text.includes(" says ")) continue;
-    const told = texts.get(text);
-    if (is === "refused" && told !== undefined) violations.push(`"${text}" was refused, and is ${told}`);
+    const actual = texts.get(text);
+    if (is === "refused" && actual !== undefined) violations.push(`"${text}" was refused, and is ${actual}`);
     if (is !== "done") continue;
-    if (seq !== undefined && told !== undefined && seq !== told)
-      violations.push(`"${text}" is ${told}, not ${seq}`);
+    if (seq !== undefined && actual !== undefined && seq !== actual)
+      violations.push(`"${text}" is ${actual}, not ${seq}`);
     for (const { user, receivedLines: heard } of witnesses) {
-      if (!heard.has(text)) violations.push(`${user} was never told "${text}"`);
+      if (!heard.has(text)) violations.push(`${user} never received "${text}"`);
     }
   }
   return violations;

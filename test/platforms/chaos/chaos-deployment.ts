@@ -29,12 +29,12 @@ const REFUSED_WRITE = /A write failed|disk is full|SQLITE_FULL/g;
 export class ChaosDeployment {
   readonly #servers = new Map<ServerRole, Server>();
   #earlierLogs = "";
-  /** What was said of servers that were started and never answered. */
+  /** Messages about servers that were started and never answered. */
   readonly failedStarts: string[] = [];
   /** Between the players and the rooms; and between the rooms and the worker, where those are two. */
   #clients: CuttingProxy | undefined;
   #link: CuttingProxy | undefined;
-  #disk: SmallDisk | string = "it was not asked for";
+  #disk: SmallDisk | string = "it was not requested";
   /** Is called once, when the next answer to a batch comes by on its way to the room. */
   #onBatchResponse: ((line: ProxiedConnection) => void) | undefined;
   readonly #batchConnections = new WeakSet<ProxiedConnection>();
@@ -71,7 +71,7 @@ export class ChaosDeployment {
     if (typeof this.#disk !== "string") this.#disk.unmount();
   }
 
-  /** What players take for the rooms. */
+  /** The proxy's address, which players use as the rooms'. */
   get host(): string {
     return this.clients.host;
   }
@@ -102,16 +102,16 @@ export class ChaosDeployment {
     await this.startAgain(part);
   }
 
-  /** In order: they are asked to stop. */
+  /** An orderly stop. */
   async restart(part: ServerRole): Promise<void> {
     await this.server(part).stop();
     await this.startAgain(part);
   }
 
-  /** Another life of what does not run any more, on the same port and state. */
+  /** Starts stopped servers again, on the same port and state. */
   async startAgain(part: ServerRole): Promise<void> {
     const before = this.server(part);
-    // Once in some hundred starts `partykit dev` says that it starts, and never listens: whoever runs it starts it again.
+    // Once in some hundred starts `partykit dev` says that it starts, and never listens: the run starts it again.
     const after = await before.restart().catch((error: Error) => {
       this.failedStarts.push(error.message);
       return before.restart();
@@ -120,7 +120,7 @@ export class ChaosDeployment {
     for (const [name, server] of this.#servers) if (server === before) this.#servers.set(name, after);
   }
 
-  /** Alive, and deaf and dumb. */
+  /** Alive, but stopped: it neither reads nor answers. */
   async stall(part: ServerRole, ms: number): Promise<void> {
     const { pid } = this.server(part);
     process.kill(-pid, "SIGSTOP");
@@ -128,7 +128,7 @@ export class ChaosDeployment {
     process.kill(-pid, "SIGCONT");
   }
 
-  /** Does something at the moment at which the worker has answered a batch and the room has not heard it. Answers whether it came. */
+  /** Acts at the moment when the worker has answered a batch and the answer has not reached the room. Returns whether it came. */
   async atBatchResponse(act: (line: ProxiedConnection) => void, withinMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
@@ -143,17 +143,17 @@ export class ChaosDeployment {
     });
   }
 
-  /** Batches that D1 had taken before and that came again: so often a blow fell between its commit and the room's hearing of it. */
+  /** Batches that D1 had applied and that came again: the faults between its commit and its answer. */
   get lostResponses(): number {
     return this.#countInLog(APPLIED_BEFORE);
   }
 
-  /** What the servers say of a disk that took nothing more. */
+  /** Writes that a full disk refused, by the servers' logs. */
   get rejectedWrites(): number {
     return this.#countInLog(REFUSED_WRITE);
   }
 
-  /** All that they have printed, in all their lives. */
+  /** Everything that they have printed over all starts. */
   get log(): string {
     return this.#earlierLogs + [...new Set(this.#servers.values())].map((server) => server.log()).join("");
   }

@@ -3,21 +3,21 @@ import { pause } from "../waiting";
 import type { ChaosDeployment } from "./chaos-deployment";
 import { type Fault, faultAfterCommit, faultsByPlatform, fullDisk } from "./faults";
 
-/** A blow between D1's commit and the room's hearing of it is not left to luck; but others may fall together with it. */
+/** The run retries a fault between D1's commit and its answer until one has hit; other faults may coincide with it. */
 const MAX_TRIES = 5;
-/** In a run for a given time, so many awards at most between two blows: they fall amid work. No longer is waited for them. */
+/** In a run for a given time, so many awards at most between two faults, so that they hit amid work. */
 const AWARDS_BETWEEN = 120;
 const BETWEEN_MS = 15_000;
-/** A room that was killed asks again within a second of being touched. */
+/** A room that was killed sends its batch again within a second of waking. */
 const RESEND_WAIT_MS = 8_000;
 
 export interface SchedulePlan {
   awards: number;
-  blows: number;
+  faults: number;
   minutes?: number;
 }
 
-/** Blows at random moments: each sort once before any comes again. */
+/** Faults at random moments: each sort once before any comes again. */
 export class FaultSchedule {
   readonly counts = new Map<string, number>();
   isOver = false;
@@ -36,25 +36,25 @@ export class FaultSchedule {
   }
 
   async run(): Promise<void> {
-    const { blows, minutes } = this.plan;
+    const { faults, minutes } = this.plan;
     const endAt = minutes === undefined ? undefined : Date.now() + minutes * 60_000;
-    const isEnough = () => (endAt === undefined ? this.faultCount >= blows : Date.now() >= endAt);
+    const isEnough = () => (endAt === undefined ? this.faultCount >= faults : Date.now() >= endAt);
     while (!isEnough()) {
       await this.#waitForWork();
       await this.#inject(this.#takeFault());
     }
     for (let tries = 0; this.deployment.lostResponses === 0 && tries < MAX_TRIES; tries++) {
       await this.#inject(faultAfterCommit[this.deployment.platform]);
-      const toldBy = Date.now() + RESEND_WAIT_MS;
-      while (this.deployment.lostResponses === 0 && Date.now() < toldBy) await pause(100);
+      const retriedBy = Date.now() + RESEND_WAIT_MS;
+      while (this.deployment.lostResponses === 0 && Date.now() < retriedBy) await pause(100);
     }
     this.isOver = true;
   }
 
   async #waitForWork(): Promise<void> {
-    const { awards, blows, minutes } = this.plan;
-    // All through the awards, on the average.
-    const most = minutes === undefined ? Math.ceil((2 * awards) / blows) : AWARDS_BETWEEN;
+    const { awards, faults, minutes } = this.plan;
+    // Spread over all awards, on average.
+    const most = minutes === undefined ? Math.ceil((2 * awards) / faults) : AWARDS_BETWEEN;
     const [until, by] = [this.awards() + this.random.below(most), Date.now() + BETWEEN_MS];
     await pause(100 + this.random.below(900));
     while (this.awards() < until && Date.now() < by) await pause(10);
@@ -76,7 +76,7 @@ export class FaultSchedule {
         this.#remaining.push(...all.splice(this.random.below(left), 1));
     }
     const next = this.#remaining.pop();
-    if (!next) throw new Error("There are no blows.");
+    if (!next) throw new Error("There are no faults.");
     return next;
   }
 }

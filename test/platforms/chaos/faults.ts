@@ -4,13 +4,13 @@ import type { Random } from "../random";
 import { pause } from "../waiting";
 import type { ChaosDeployment } from "./chaos-deployment";
 
-/** Something that happens to a deployment. Answers whether it did: a moment that is waited for need not come. */
+/** A fault of a deployment. Returns whether it happened: the moment that it waits for need not come. */
 export interface Fault {
   name: string;
   inject(on: ChaosDeployment, random: Random): Promise<boolean>;
 }
 
-/** How long a moment is waited for: batches are due every 400 ms while points are made. */
+/** How long a fault waits for its moment: batches are due every 400 ms while points are awarded. */
 const MOMENT_MS = 5_000;
 
 function alwaysInjected(name: string, inject: (on: ChaosDeployment, random: Random) => Promise<void>): Fault {
@@ -38,7 +38,7 @@ const cutClients = alwaysInjected("cut of players' connections", async ({ client
 const cutLink: Fault = {
   name: "cut between rooms and worker",
   async inject({ link }) {
-    // Whether the worker had committed before, nobody can tell.
+    // Whether the worker had committed before is unknown.
     for (let n = 0; n < 400; n++) {
       if (link?.cutAny()) return true;
       await pause(5);
@@ -71,7 +71,7 @@ const killAtResponse: Fault = {
   async inject(on) {
     const rooms = on.server("rooms");
     const came = await on.atBatchResponse((line) => {
-      // At once: what runs on in the meantime would hear it.
+      // At once: a process that runs on would receive it.
       process.kill(-rooms.pid, "SIGKILL");
       on.link?.cut(line, "reset");
     }, MOMENT_MS);
@@ -82,7 +82,7 @@ const killAtResponse: Fault = {
 
 /**
  * Where room and database are one process: as soon as the database's file shows that something was committed. The room's
- * database is far away there (`far-database`), so that it has not heard yet.
+ * database is far away there (`far-database`), so that it has no answer yet.
  */
 const killAtCommit: Fault = {
   name: "kill -9 as D1 commits",
@@ -106,7 +106,7 @@ const killAtCommit: Fault = {
   },
 };
 
-/** Nothing more can be written, by rooms and worker alike, until there is space again. */
+/** Rooms and worker can write nothing more until there is space again. */
 export const fullDisk: Fault = {
   name: "full disk",
   async inject({ disk }, random) {
@@ -120,7 +120,7 @@ export const fullDisk: Fault = {
 
 const commonFaults = [killRoomsFault, restartRooms, stallRooms, cutClients, refuseClients];
 
-/** Those in which an answer of D1's is lost for certain, or as good as. */
+/** Faults that almost certainly lose an answer of D1's. */
 export const faultAfterCommit = { cloudflare: killAtCommit, partykit: killAtResponse };
 
 export const faultsByPlatform = {

@@ -10,23 +10,23 @@ import { readStoredPoints } from "./database";
 import { FaultSchedule } from "./fault-schedule";
 
 const ROOM = "chaos";
-/** At once under way, as from several desks. */
+/** Clients that award points at the same time. */
 const AWARD_CLIENTS = 6;
-/** So many come in at once, before anything breaks. */
+/** So many players join at once, before the first fault. */
 const JOIN_CONCURRENCY = 20;
-/** A call that is given up, and the pauses after some that failed, come to so much at most. */
+/** The longest time for a call that is given up and the pauses after failed ones. */
 const SETTLE_MS = 120_000;
 
 export interface ChaosPlan {
   platform: PlatformName;
   seed: number;
   players: number;
-  /** With our own client, all through it. */
-  people: number;
-  /** At least so many, and more while blows still fall. */
+  /** Our own clients, connected all through the run. */
+  clients: number;
+  /** At least so many, and more while faults go on. */
   awards: number;
-  /** At least so many; with `minutes`, as many as come to pass within that time. */
-  blows: number;
+  /** At least so many; with `minutes`, as many as that time allows. */
+  faults: number;
   minutes?: number;
 }
 
@@ -38,7 +38,7 @@ export interface PointTotals {
   differing: [string, number, number, number][];
 }
 
-/** One room, its players, and awards that are sent until they are acknowledged, while blows fall. */
+/** One room, its players, and awards that are sent until they are acknowledged, while faults are injected. */
 export class ChaosRun {
   readonly deployment: ChaosDeployment;
   readonly ackedAwards = new AckedAwards();
@@ -56,23 +56,23 @@ export class ChaosRun {
   }
 
   async run(): Promise<void> {
-    const token = await mintToken({ sub: "desk", role: "admin" });
+    const token = await mintToken({ sub: "awarder", role: "admin" });
     const url = () => `http://${this.deployment.host}/parties/main/${ROOM}`;
     this.#awardClients = Array.from(
       { length: AWARD_CLIENTS },
-      (_, n) => new AwardClient(`desk${n}`, { url, token }, this.ackedAwards, this.#random),
+      (_, n) => new AwardClient(`awarder${n}`, { url, token }, this.ackedAwards, this.#random),
     );
     await this.#joinPlayers();
     const address = { host: this.deployment.host, room: ROOM };
     this.#clients = Array.from(
-      { length: this.plan.people },
+      { length: this.plan.clients },
       (_, n) => new ChaosClient(`person-${n}`, address, this.ackedAwards, this.#random, n % 4 === 0),
     );
     await Promise.all(this.#clients.map(({ room }) => room.joined()));
     const isOver = () => this.schedule.isOver && this.sentCount >= this.plan.awards;
     await Promise.all([
-      ...this.#awardClients.map((desk) => this.#awardUntil(desk, isOver)),
-      ...this.#clients.map((person) => person.run(isOver, this.#players)),
+      ...this.#awardClients.map((client) => this.#awardUntil(client, isOver)),
+      ...this.#clients.map((client) => client.run(isOver, this.#players)),
       this.schedule.run(),
     ]);
   }
@@ -89,33 +89,33 @@ export class ChaosRun {
     return this.#awardClients.reduce((all, { resendCount: repeats }) => all + repeats, 0);
   }
 
-  /** What is not true of what our own clients were told and promised, once it is quiet. */
+  /** What our own clients received or were promised that is not true, once the room is quiet. */
   async findViolations(): Promise<string[]> {
-    const people = this.#clients;
-    const settled = Promise.all(people.map((person) => person.settledActions()));
+    const clients = this.#clients;
+    const settled = Promise.all(clients.map((client) => client.settledActions()));
     const isTooLate = pause(SETTLE_MS).then(() => "too late");
     if ((await Promise.race([settled, isTooLate])) === "too late") {
-      const open = people.flatMap(({ user, room }) => room.pending.map(({ id }) => `${user}'s ${id}`));
+      const open = clients.flatMap(({ user, room }) => room.pending.map(({ id }) => `${user}'s ${id}`));
       return [`Not settled within ${SETTLE_MS} ms: ${open.join(", ")}`];
     }
-    const seqs = () => new Set(people.map(({ room }) => room.position.seq));
+    const seqs = () => new Set(clients.map(({ room }) => room.position.seq));
     await eventually(
-      () => people.every(({ room }) => room.status.is === "live") && seqs().size === 1,
-      "everybody at the same number",
+      () => clients.every(({ room }) => room.status.is === "live") && seqs().size === 1,
+      "all clients at the same number",
       SETTLE_MS,
     );
-    const verdicts = await Promise.all(people.map(({ room }) => room.verify()));
+    const verdicts = await Promise.all(clients.map(({ room }) => room.verify()));
     const differing = verdicts.flatMap((verdict, n) =>
       verdict.differing.map(
         (feature) => `person-${n}'s ${feature} differs from the room's at ${verdict.seq}`,
       ),
     );
-    return [...differing, ...(await findViolations(people))];
+    return [...differing, ...(await findViolations(clients))];
   }
 
-  /** What our own clients were promised, by how it ended. */
+  /** The promises of our own clients, by outcome. */
   async countOutcomes(): Promise<{ done: number; refused: number; unknown: number }> {
-    const all = (await Promise.all(this.#clients.map((person) => person.settledActions()))).flat();
+    const all = (await Promise.all(this.#clients.map((client) => client.settledActions()))).flat();
     const count = (what: string) => all.filter(({ is }) => is === what).length;
     return { done: count("done"), refused: count("refused"), unknown: count("unknown") };
   }
@@ -123,8 +123,8 @@ export class ChaosRun {
   /** By player, and added up. */
   async readTotals(): Promise<PointTotals> {
     const rooms = new Map<string, number>();
-    const [desk] = this.#awardClients;
-    for (const player of this.#players) rooms.set(player, (await desk?.readTotal(player)) ?? Number.NaN);
+    const [awarder] = this.#awardClients;
+    for (const player of this.#players) rooms.set(player, (await awarder?.readTotal(player)) ?? Number.NaN);
     let database = new Map<string, number>();
     const of = (player: string): [string, number, number, number] => [
       player,
@@ -137,7 +137,7 @@ export class ChaosRun {
         database = await readStoredPoints(this.deployment.server("worker").dataDir);
         return this.#players.map(of).every(([, , room, stored]) => room === stored);
       },
-      "the database to have it all",
+      "the database to have all points",
       SETTLE_MS,
     ).catch(() => {});
     const add = (column: 1 | 2 | 3) => this.#players.reduce((sum, player) => sum + of(player)[column], 0);
@@ -156,22 +156,22 @@ export class ChaosRun {
     await this.deployment.stop();
   }
 
-  /** Points go to whom the room knows: everybody comes in once, and has a first point before anything breaks. */
+  /** Only members can have points: every player joins once, and gets a first point before the first fault. */
   async #joinPlayers(): Promise<void> {
-    const [desk] = this.#awardClients;
+    const [awarder] = this.#awardClients;
     for (let from = 0; from < this.#players.length; from += JOIN_CONCURRENCY) {
       const some = this.#players.slice(from, from + JOIN_CONCURRENCY).map(async (player) => {
         const token = await mintToken({ sub: player, name: player });
         const seat = new PartyClient(this.deployment.host, { room: ROOM, token });
         await seat.waitForWelcome();
-        await desk?.award(player, 1);
+        await awarder?.award(player, 1);
         seat.close();
       });
       await Promise.all(some);
     }
   }
 
-  async #awardUntil(desk: AwardClient, isOver: () => boolean): Promise<void> {
-    while (!isOver()) await desk.award(this.#random.pick(this.#players), this.#random.below(20) - 4);
+  async #awardUntil(client: AwardClient, isOver: () => boolean): Promise<void> {
+    while (!isOver()) await client.award(this.#random.pick(this.#players), this.#random.below(20) - 4);
   }
 }

@@ -14,27 +14,27 @@ interface Ban {
   untilMs?: number;
 }
 
-/** Who moderates whom, and that whoever is banned is gone, stays away and scores no more. */
+/** Moderation: a banned user is gone, stays away and scores no more. */
 export const bans: SimulationModule = {
   name: "bans",
   moves: {
     mute: {
       weight: 2,
-      run: (deployment, chance) =>
-        moderate(deployment, chance, "mute", () => ({ forMs: 1 + chance.below(30_000) })),
+      run: (deployment, random) =>
+        moderate(deployment, random, "mute", () => ({ forMs: 1 + random.below(30_000) })),
     },
-    unmute: { weight: 1, run: (deployment, chance) => moderate(deployment, chance, "unmute", () => ({})) },
-    kick: { weight: 1, run: (deployment, chance) => moderate(deployment, chance, "kick", () => ({})) },
+    unmute: { weight: 1, run: (deployment, random) => moderate(deployment, random, "unmute", () => ({})) },
+    kick: { weight: 1, run: (deployment, random) => moderate(deployment, random, "kick", () => ({})) },
     ban: {
       weight: 2,
-      run: (deployment, chance) => moderate(deployment, chance, "ban", () => drawBan(deployment, chance)),
+      run: (deployment, random) => moderate(deployment, random, "ban", () => drawBan(deployment, random)),
     },
     /** By an operator, from outside every room. */
     "ban over HTTP": {
       weight: 1,
-      run(deployment, chance) {
-        const user = deployment.pickClient(chance, (client) => client.role === "player")?.user;
-        const { untilMs = null } = drawBan(deployment, chance);
+      run(deployment, random) {
+        const user = deployment.pickClient(random, (client) => client.role === "player")?.user;
+        const { untilMs = null } = drawBan(deployment, random);
         return user === undefined
           ? undefined
           : deployment.services.banOverHttp(user, untilMs as number | null);
@@ -42,33 +42,33 @@ export const bans: SimulationModule = {
     },
     "lift over HTTP": {
       weight: 1.5,
-      run(deployment, chance) {
-        const user = deployment.pickClient(chance)?.user;
+      run(deployment, random) {
+        const user = deployment.pickClient(random)?.user;
         return user === undefined ? undefined : deployment.services.liftOverHttp(user);
       },
     },
-    unban: { weight: 3, run: (deployment, chance) => moderate(deployment, chance, "unban", () => ({})) },
-    /** The ban and the points are on their way together: which of them the database sees first is nobody's to say. */
+    unban: { weight: 3, run: (deployment, random) => moderate(deployment, random, "unban", () => ({})) },
+    /** The ban and the points are on their way together: either may reach the database first. */
     "ban who has just scored": {
       weight: 3,
-      run(deployment, chance) {
-        const host = pickLeader(deployment, chance);
-        const user = host && pickOther(deployment, chance, host)?.user;
+      run(deployment, random) {
+        const host = pickLeader(deployment, random);
+        const user = host && pickOther(deployment, random, host)?.user;
         if (!host || user === undefined) return;
-        for (let n = 1 + chance.below(3); n > 0; n--)
-          host.do("scores", "award", { user, points: 1 + chance.below(9), board: "main" });
-        deployment.clock.in(chance.below(6_000), () =>
-          host.do("moderation", "ban", { user, ...drawBan(deployment, chance) }),
+        for (let n = 1 + random.below(3); n > 0; n--)
+          host.do("scores", "award", { user, points: 1 + random.below(9), board: "main" });
+        deployment.clock.in(random.below(6_000), () =>
+          host.do("moderation", "ban", { user, ...drawBan(deployment, random) }),
         );
-        // Whoever has been banned may still be given points: they are in the room's ledger, and go no further.
-        deployment.clock.in(chance.below(12_000), () =>
-          host.do("scores", "award", { user, points: 1 + chance.below(9), board: "main" }),
+        // A banned user may still be awarded points: they stay in the room's ledger, and go no further.
+        deployment.clock.in(random.below(12_000), () =>
+          host.do("scores", "award", { user, points: 1 + random.below(9), board: "main" }),
         );
       },
     },
   },
 
-  /** From the record that bans somebody on, nobody of that name holds a socket that was welcome. */
+  /** From the record of a ban on, the banned user has no socket that was welcomed. */
   onRecord(deployment, object, _, record) {
     for (const { f, n, d, by } of eventsOf(record)) {
       if (f !== "moderation" || !isOfBan(n) || (d as unknown as Ban).scope !== "everywhere") continue;
@@ -88,29 +88,29 @@ export const bans: SimulationModule = {
   },
 
   async checkSettled(deployment) {
-    const { services: outside, objects, clients } = deployment;
-    await outside.users.settled();
+    const { services, objects, clients } = deployment;
+    await services.users.settled();
     for (const object of objects) {
       for (const { user } of clients.filter((client) => client.object === object && client.isOnline)) {
         if (
-          outside.bans.isBanned(user, `main/${object.id}`, outside.now) &&
+          services.bans.isBanned(user, `main/${object.id}`, services.now) &&
           isBannedHere(object, user, deployment)
         )
           deployment.reportBreach(19, `${user} is banned from ${object.name} and came back`);
       }
     }
     for (const { id, truth } of objects) {
-      for (const user of readRoomBans(truth.current, outside.now)) {
-        if (!outside.bans.isBannedFrom(`main/${id}`, user, outside.now))
-          deployment.reportBreach(23, `${id} has banned ${user}, and the database was not told`);
+      for (const user of readRoomBans(truth.current, services.now)) {
+        if (!services.bans.isBannedFrom(`main/${id}`, user, services.now))
+          deployment.reportBreach(23, `${id} has banned ${user}, and the database does not know`);
       }
     }
-    for (const { scope, user } of outside.bans.all) {
-      const isMeant = outside.bans.isBannedFrom(scope, user, outside.now);
-      const [row] = outside.database.rows(
-        `select exists (select 1 from bans where scope = ${quoteSql(scope)} and user = ${quoteSql(user)} and (until_ms is null or until_ms > ${outside.now})) as held, ${bannedSql(quoteSql(user), quoteSql(scope), String(outside.now))} as banned`,
+    for (const { scope, user } of services.bans.all) {
+      const isMeant = services.bans.isBannedFrom(scope, user, services.now);
+      const [row] = services.database.rows(
+        `select exists (select 1 from bans where scope = ${quoteSql(scope)} and user = ${quoteSql(user)} and (until_ms is null or until_ms > ${services.now})) as stored, ${bannedSql(quoteSql(user), quoteSql(scope), String(services.now))} as banned`,
       );
-      if (Boolean(row?.held) !== isMeant)
+      if (Boolean(row?.stored) !== isMeant)
         deployment.reportBreach(
           23,
           `${user} is ${isMeant ? "" : "no longer "}banned from ${scope}, and the database holds otherwise`,
@@ -127,55 +127,55 @@ function isOfBan(n: string): boolean {
   return n === "banned" || n === "unbanned";
 }
 
-/** By the room's own records, or by a ban everywhere that every room was told of. */
+/** By the room's own records, or by a ban everywhere that every room knows. */
 function isBannedHere({ truth }: RoomObject, user: string, deployment: Deployment): boolean {
-  const { services: outside } = deployment;
-  if (outside.bans.isBannedFrom("everywhere", user, outside.now)) return true;
+  const { services } = deployment;
+  if (services.bans.isBannedFrom("everywhere", user, services.now)) return true;
   if (isAdmin(deployment, user)) return false;
-  return readRoomBans(truth.current, outside.now).includes(user);
+  return readRoomBans(truth.current, services.now).includes(user);
 }
 
-/** Whom no ban in a room holds for: a host banned them before the room knew who that was. */
+/** No ban in a room holds for an admin: a host may ban one before the room knows the role. */
 function isAdmin({ clients }: Deployment, user: string): boolean {
   return clients.some((client) => client.user === user && client.role === "admin");
 }
 
-/** Whom a room itself has banned, by its own records, and for longer than a clock may be wrong. */
+/** The users that a room itself has banned, by its own records, for longer than a clock may be wrong. */
 function readRoomBans(life: EpochHistory | undefined, now: number): string[] {
-  const hidden = life?.privateStates.get("moderation") as
+  const privateState = life?.privateStates.get("moderation") as
     | { room: readonly (readonly [string, Omit<Ban, "user">])[] }
     | undefined;
-  return (hidden?.room ?? [])
+  return (privateState?.room ?? [])
     .filter(([, { untilMs }]) => (untilMs ?? Number.POSITIVE_INFINITY) > now + 60_000)
     .map(([user]) => user);
 }
 
 function moderate(
   deployment: Deployment,
-  chance: Random,
+  random: Random,
   action: string,
   more: () => Record<string, string | number>,
 ): void {
-  const host = pickLeader(deployment, chance);
-  const user = host && pickOther(deployment, chance, host)?.user;
+  const host = pickLeader(deployment, random);
+  const user = host && pickOther(deployment, random, host)?.user;
   if (host && user !== undefined) host.do("moderation", action, { user, ...more() });
 }
 
-function drawBan(deployment: Deployment, chance: Random): Record<string, string | number> {
-  const scope = chance.pick(["room", "room", "everywhere"]);
+function drawBan(deployment: Deployment, random: Random): Record<string, string | number> {
+  const scope = random.pick(["room", "room", "everywhere"]);
   const now = Math.floor(deployment.clock.now);
-  return chance.below(2) ? { scope } : { scope, untilMs: now + 1_000 + chance.below(120_000) };
+  return random.below(2) ? { scope } : { scope, untilMs: now + 1_000 + random.below(120_000) };
 }
 
-function pickOther(deployment: Deployment, chance: Random, host: Client): Client | undefined {
+function pickOther(deployment: Deployment, random: Random, host: Client): Client | undefined {
   return deployment.pickClient(
-    chance,
+    random,
     (client) => client.object === host.object && client.user !== host.user,
   );
 }
 
-function pickLeader(deployment: Deployment, chance: Random): Client | undefined {
-  return deployment.pickClient(chance, (client) => client.role !== "player" && client.isOnline);
+function pickLeader(deployment: Deployment, random: Random): Client | undefined {
+  return deployment.pickClient(random, (client) => client.role !== "player" && client.isOnline);
 }
 
 function quoteSql(text: string): string {

@@ -3,16 +3,16 @@ import type { Process } from "../process";
 import { ObjectEnded } from "../simulated-users";
 import type { SimulationModule } from "../simulation-module";
 
-/** What only the outside can do for a room: asked again until it is answered, however it fails, and whoever asks. */
+/** Effects: a room retries each until it is answered, through every fault and across processes. */
 export const effects: SimulationModule = {
-  name: "errands",
+  name: "effects",
   moves: {
     owe: {
       weight: 5,
-      run: (deployment, chance) =>
+      run: (deployment, random) =>
         deployment
-          .pickClient(chance)
-          ?.do("debt", "owe", { n: 1 + chance.below(9), now: chance.below(3) > 0 }),
+          .pickClient(random)
+          ?.do("debt", "owe", { n: 1 + random.below(9), now: random.below(3) > 0 }),
     },
   },
 
@@ -27,23 +27,23 @@ export const effects: SimulationModule = {
 const effectFates = ["done", "done", "done", "done and silent", "not done", "late again"] as const;
 
 /**
- * What a process asks of the outside leaves by its gate; whoever is asked may be late, fail, do it without saying so, or do it
- * once more when nobody waits for it (`isGhost`).
+ * A process's effect leaves by its gate. The service may be late, fail, do it without an answer, or do it once more when
+ * no caller waits for it (`isGhost`).
  */
 export function runEffect(process: Process, work: (isGhost: boolean) => Promise<Json>): Promise<Json> {
   const { deployment, runtime: world } = process;
   return new Promise((resolve, reject) => {
     world.release(() => {
-      const { random: chance, injectsFaults: faults, clock } = deployment;
+      const { random, injectsFaults: faults, clock } = deployment;
       const isRepeated = clock.now < deployment.repeatsCallsUntil;
-      const fate = !faults ? "done" : isRepeated ? "late again" : chance.pick(effectFates);
-      const ms = faults && chance.below(5) === 0 ? chance.below(30_000) : 1 + chance.below(200);
-      deployment.counts.errands++;
-      if (fate !== "done") deployment.countFault(`errand ${fate}`);
-      else if (ms > 10_000) deployment.countFault("errand answered too late");
+      const fate = !faults ? "done" : isRepeated ? "late again" : random.pick(effectFates);
+      const ms = faults && random.below(5) === 0 ? random.below(30_000) : 1 + random.below(200);
+      deployment.counts.effects++;
+      if (fate !== "done") deployment.countFault(`effect ${fate}`);
+      else if (ms > 10_000) deployment.countFault("effect answered too late");
       if (fate === "late again")
         clock.in(
-          (isRepeated ? 20_000 : 0) + chance.below(40_000),
+          (isRepeated ? 20_000 : 0) + random.below(40_000),
           async () => void (await attempt(() => work(true))),
         );
       // It is done in an event of its own: the clock waits for that.
@@ -51,7 +51,7 @@ export function runEffect(process: Process, work: (isGhost: boolean) => Promise<
         const outcome = fate === "not done" ? undefined : await attempt(() => work(false));
         clock.in(ms, () =>
           process.deliver(() => {
-            if (outcome === undefined) reject(new Error("The outside cannot be reached."));
+            if (outcome === undefined) reject(new Error("The service cannot be reached."));
             else if (fate !== "done and silent") resolve(outcome.done);
             return Promise.resolve();
           }),
@@ -61,7 +61,7 @@ export function runEffect(process: Process, work: (isGhost: boolean) => Promise<
   });
 }
 
-/** What the outside did; nothing where it ended in the middle of it. */
+/** The service's result; undefined where it ended in the middle of it. */
 async function attempt(work: () => Promise<Json>): Promise<{ done: Json } | undefined> {
   try {
     return { done: await work() };

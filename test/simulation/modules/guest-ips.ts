@@ -8,12 +8,12 @@ import { Link } from "../link";
 import type { RoomObject } from "../room-object";
 import type { SimulationModule } from "../simulation-module";
 
-/** Clocks and frames: what is judged at one moment may be stored with the time of another. */
+/** Clocks and frames: a decision at one moment may be stored with the time of another. */
 const SLACK_MS = 5_000;
 const KICKED_MS = 60_000;
 const CLOSED_MS = 900_000;
 
-/** What one house went through: somebody there is moderated, and comes back as another guest. */
+/** The history of one house: a guest there is moderated, and comes back as another guest. */
 interface House {
   troll: string;
   life: EpochHistory | undefined;
@@ -24,15 +24,15 @@ interface House {
 }
 const houses = new WeakMap<Deployment, Map<string, House>>();
 
-/** Guests behind one address, and that what is done about one of them holds for those who are new there. */
+/** Guests behind one address: a penalty for one of them holds for new guests there. */
 export const addresses: SimulationModule = {
   name: "addresses",
   moves: {
     "moderate a guest, who comes in another tab": {
       weight: 4,
-      run(deployment, chance) {
-        const host = deployment.pickClient(chance, (one) => one.role !== "player" && one.isOnline);
-        if (host) play(deployment, chance, host);
+      run(deployment, random) {
+        const host = deployment.pickClient(random, (one) => one.role !== "player" && one.isOnline);
+        if (host) play(deployment, random, host);
       },
     },
   },
@@ -73,7 +73,7 @@ export const addresses: SimulationModule = {
   },
 };
 
-function play(deployment: Deployment, chance: Random, host: Client): void {
+function play(deployment: Deployment, random: Random, host: Client): void {
   const { clock } = deployment;
   const { object } = host;
   const address = `house${deployment.freshId()}`;
@@ -85,23 +85,23 @@ function play(deployment: Deployment, chance: Random, host: Client): void {
   const come = (name: string, openedAt?: number) =>
     new Visitor(deployment, object, address, `guest-${address}.${name}`, openedAt);
   const visitors = [come("troll"), come("sister")];
-  const [action, d] = chance.pick([
-    ["mute", { forMs: 60_000 + chance.below(600_000) }],
+  const [action, d] = random.pick([
+    ["mute", { forMs: 60_000 + random.below(600_000) }],
     ["kick", {}],
-    ["ban", { scope: chance.pick(["room", "everywhere"]) }],
+    ["ban", { scope: random.pick(["room", "everywhere"]) }],
   ] as const);
-  clock.in(2_000 + chance.below(2_000), () => host.do("moderation", action, { user: troll, ...d }));
-  if (action === "mute" && chance.below(2) === 0)
+  clock.in(2_000 + random.below(2_000), () => host.do("moderation", action, { user: troll, ...d }));
+  if (action === "mute" && random.below(2) === 0)
     clock.in(11_000, () => host.do("moderation", action, { user: troll, ...d }));
-  if (chance.below(4) === 0)
+  if (random.below(4) === 0)
     clock.in(15_000, () => host.do("moderation", action === "ban" ? "unban" : "unmute", { user: troll }));
   for (const [n, after] of [5_000, 8_000, 20_000].entries()) {
-    clock.in(after + chance.below(3_000), () => {
-      visitors.push(come(`new${n}`, chance.below(2) ? clock.now - chance.below(600_000) : undefined));
+    clock.in(after + random.below(3_000), () => {
+      visitors.push(come(`new${n}`, random.below(2) ? clock.now - random.below(600_000) : undefined));
     });
   }
   for (const after of [1_000, 13_000, 25_000, 30_000])
-    clock.in(after + chance.below(2_000), () => {
+    clock.in(after + random.below(2_000), () => {
       for (const visitor of visitors) visitor.say();
     });
   clock.in(40_000, () => {
@@ -109,7 +109,7 @@ function play(deployment: Deployment, chance: Random, host: Client): void {
   });
 }
 
-/** A guest who comes once, says what there is to say and goes; whoever is closed stays away. */
+/** A guest who comes once, sends messages and goes; one whose socket is closed stays away. */
 class Visitor {
   readonly #link: Link;
   #isWelcome = false;
@@ -129,8 +129,15 @@ class Visitor {
     });
     const expiresAt = Math.floor(deployment.clock.now) + 3_600_000;
     const opened = openedAt === undefined ? {} : { openedAt: Math.floor(openedAt) };
-    const hello = { user, name: user.slice(-20), role: "player", guest: true, expiresAt, tab: user } as const;
-    this.#link.open({ ...hello, from, ...opened }, deployment.freshId());
+    const ticket = {
+      user,
+      name: user.slice(-20),
+      role: "player",
+      guest: true,
+      expiresAt,
+      tab: user,
+    } as const;
+    this.#link.open({ ...ticket, from, ...opened }, deployment.freshId());
   }
 
   say(): void {
@@ -162,7 +169,7 @@ function houseOf(user: string): string {
   return /^guest-(.*)\./.exec(user)?.[1] ?? "";
 }
 
-/** Whether it is certain that the guest was a member when it was done: otherwise nothing holds for an address. */
+/** Whether the guest was certainly a member at the time of the penalty: otherwise none holds for the address. */
 function wasThere(
   house: House,
   events: readonly WireEvent[],

@@ -14,24 +14,24 @@ interface PostedAction {
 }
 const postedActions = new WeakMap<Deployment, PostedAction[]>();
 
-/** What is asked over HTTP. */
+/** Requests over HTTP. */
 export const http: SimulationModule = {
   name: "http",
   moves: {
     look: {
       weight: 4,
-      async run(deployment, chance) {
-        const object = chance.pick(deployment.objects);
+      async run(deployment, random) {
+        const object = random.pick(deployment.objects);
         await checkSummary(deployment, object);
-        // Again while something of what is on its way may gather.
+        // Again while events may gather in the open frame.
         for (let n = 0; n < 3; n++)
-          deployment.clock.in(1 + chance.below(30), () => checkSummary(deployment, object));
+          deployment.clock.in(1 + random.below(30), () => checkSummary(deployment, object));
       },
     },
     "look while something gathers": {
       weight: 2,
-      run(deployment, chance) {
-        const client = deployment.pickClient(chance, (one) => one.isOnline);
+      run(deployment, random) {
+        const client = deployment.pickClient(random, (one) => one.isOnline);
         if (!client) return;
         for (let n = 0; n < 4; n++) client.do("lab", "add", { n });
         for (let n = 1; n < 6; n++) deployment.clock.in(n, () => checkSummary(deployment, client.object));
@@ -39,37 +39,38 @@ export const http: SimulationModule = {
     },
     post: {
       weight: 6,
-      async run(deployment, chance) {
-        const object = chance.pick(deployment.objects);
-        const [a, d] = chance.pick<[string, Json]>([
-          ["add", { n: chance.below(9) }],
-          ["echo", { text: `e${chance.below(9)}` }],
+      async run(deployment, random) {
+        const object = random.pick(deployment.objects);
+        const [a, d] = random.pick<[string, Json]>([
+          ["add", { n: random.below(9) }],
+          ["echo", { text: `e${random.below(9)}` }],
           ["deal", { to: ["ann"] }],
         ]);
         const action = { id: `p-${deployment.freshId()}`, f: "lab", a, d };
         const epoch = object.truth.current?.epoch;
-        const asked: PostedAction = { object, action, user: "hanna", at: deployment.clock.now, epoch };
-        postedBy(deployment).push(asked);
-        await postAndCheck(deployment, asked);
+        const posted: PostedAction = { object, action, user: "hanna", at: deployment.clock.now, epoch };
+        postedBy(deployment).push(posted);
+        await postAndCheck(deployment, posted);
       },
     },
     "post again": {
       weight: 3,
-      async run(deployment, chance) {
-        const asked = postedBy(deployment).at(-1 - chance.below(3));
-        if (!asked || asked.epoch === undefined || asked.epoch !== asked.object.truth.current?.epoch) return;
-        if (deployment.clock.now - asked.at < 5_000) await postAndCheck(deployment, asked);
+      async run(deployment, random) {
+        const posted = postedBy(deployment).at(-1 - random.below(3));
+        if (!posted || posted.epoch === undefined || posted.epoch !== posted.object.truth.current?.epoch)
+          return;
+        if (deployment.clock.now - posted.at < 5_000) await postAndCheck(deployment, posted);
       },
     },
     close: {
       weight: 0.5,
-      run: (deployment, chance) => closeRoom(chance.pick(deployment.objects)),
+      run: (deployment, random) => closeRoom(random.pick(deployment.objects)),
     },
-    /** Somebody's action is done, they never hear of it, and come back to a room that begins anew. */
+    /** An action is done, its answer is lost, and its user comes back to a new epoch of the room. */
     "close while somebody is cut off": {
       weight: 1,
-      run(deployment, chance) {
-        const page = deployment.pickPage(chance);
+      run(deployment, random) {
+        const page = deployment.pickPage(random);
         const { link } = page ?? {};
         if (!page?.isOnline || !link) return;
         const { clock } = deployment;
@@ -92,14 +93,14 @@ async function closeRoom({ truth, process }: RoomObject): Promise<void> {
 }
 
 function postedBy(deployment: Deployment): PostedAction[] {
-  const held = postedActions.get(deployment) ?? [];
-  postedActions.set(deployment, held);
-  return held;
+  const actions = postedActions.get(deployment) ?? [];
+  postedActions.set(deployment, actions);
+  return actions;
 }
 
 async function checkSummary(deployment: Deployment, object: RoomObject): Promise<void> {
   const { process } = object;
-  // Nobody is woken to be told that there is no such room.
+  // A request for a room that does not exist wakes none.
   if (!process.room && !process.runtime.has("room")) return;
   await process.deliver(async (host) => {
     const { status, body } = (await host.answer({ method: "GET" })) as unknown as Answer;
@@ -120,8 +121,8 @@ async function checkSummary(deployment: Deployment, object: RoomObject): Promise
   });
 }
 
-async function postAndCheck(deployment: Deployment, asked: PostedAction): Promise<void> {
-  const { object, action, user } = asked;
+async function postAndCheck(deployment: Deployment, posted: PostedAction): Promise<void> {
+  const { object, action, user } = posted;
   const { process } = object;
   const caller = { user, name: user, role: "host" as const };
   const existed = process.runtime.has("room");
@@ -144,11 +145,11 @@ async function postAndCheck(deployment: Deployment, asked: PostedAction): Promis
           `${action.id} is answered ${seq}, which is ${JSON.stringify(life.events[seq - 1])}`,
         );
       }
-      if (asked.answer !== undefined && asked.epoch === life.epoch && asked.answer !== body) {
-        deployment.reportBreach(11, `${action.id} was answered ${asked.answer} and is ${body}`);
+      if (posted.answer !== undefined && posted.epoch === life.epoch && posted.answer !== body) {
+        deployment.reportBreach(11, `${action.id} was answered ${posted.answer} and is ${body}`);
       }
-      asked.answer = body ?? "";
-      asked.epoch = life.epoch;
+      posted.answer = body ?? "";
+      posted.epoch = life.epoch;
     });
   });
 }

@@ -6,54 +6,54 @@ export const lab: SimulationModule = {
   moves: {
     add: {
       weight: 10,
-      run: (deployment, chance) => deployment.pickClient(chance)?.do("lab", "add", { n: chance.below(9) }),
+      run: (deployment, random) => deployment.pickClient(random)?.do("lab", "add", { n: random.below(9) }),
     },
     deal: {
       weight: 6,
-      run(deployment, chance) {
+      run(deployment, random) {
         const to = [
-          deployment.pickClient(chance)?.user ?? "ann",
-          deployment.pickClient(chance)?.user ?? "bob",
+          deployment.pickClient(random)?.user ?? "ann",
+          deployment.pickClient(random)?.user ?? "bob",
         ];
-        deployment.pickClient(chance)?.do("lab", "deal", { to });
+        deployment.pickClient(random)?.do("lab", "deal", { to });
       },
     },
     ask: {
       weight: 6,
-      run: (deployment, chance) =>
+      run: (deployment, random) =>
         deployment
-          .pickClient(chance)
-          ?.do("lab", chance.pick(["peek", "nothing", "both", "urgent", "hide"]), {}),
+          .pickClient(random)
+          ?.do("lab", random.pick(["peek", "nothing", "both", "urgent", "hide"]), {}),
     },
     "be refused": {
       weight: 1,
-      run: (deployment, chance) => deployment.pickClient(chance)?.do("lab", "refused", {}),
+      run: (deployment, random) => deployment.pickClient(random)?.do("lab", "refused", {}),
     },
     "press the small": {
       weight: 3,
-      run(deployment, chance) {
-        const tab = deployment.pickClient(chance, (held) => held.isOnline);
+      run(deployment, random) {
+        const tab = deployment.pickClient(random, (one) => one.isOnline);
         for (let n = 0; n < 4; n++) tab?.do("lab", "small", { text: "x" });
       },
     },
     fill: {
       weight: 4,
-      run: (deployment, chance) =>
+      run: (deployment, random) =>
         deployment
-          .pickClient(chance, (one) => one.isOnline)
-          ?.do("lab", "many", { count: 1 + chance.below(5), chars: 1 + chance.below(500) }),
+          .pickClient(random, (one) => one.isOnline)
+          ?.do("lab", "many", { count: 1 + random.below(5), chars: 1 + random.below(500) }),
     },
     "set a timer": {
       weight: 5,
-      run: (deployment, chance) =>
-        deployment.pickClient(chance)?.do("lab", "timer", {
-          name: `t${chance.below(4)}`,
-          afterMs: chance.below(4) ? chance.below(chance.pick([100, 9_000, 120_000])) : null,
+      run: (deployment, random) =>
+        deployment.pickClient(random)?.do("lab", "timer", {
+          name: `t${random.below(4)}`,
+          afterMs: random.below(4) ? random.below(random.pick([100, 9_000, 120_000])) : null,
         }),
     },
   },
 
-  /** Nobody clears a timer that is due but who runs it, or who asks for that. */
+  /** Only running a due timer clears it, or an action that asks for that. */
   onRecord(deployment, object, life, record) {
     if (record.o) return;
     for (const { name, at } of life.cleared) {

@@ -12,25 +12,25 @@ export const machines: SimulationModule = {
   moves: {
     crash: {
       weight: 5,
-      run(deployment, chance) {
-        const object = pickObject(deployment, chance);
-        const turns = chance.below(object.process.runtime.pendingTurns + 1);
+      run(deployment, random) {
+        const object = pickObject(deployment, random);
+        const turns = random.below(object.process.runtime.pendingTurns + 1);
         deployment.trace(() => `  ${object.name} crashes with ${turns} turns durable`);
         deployment.countFault("crash");
-        object.crash(turns, drawMaybeSkew(deployment, chance));
+        object.crash(turns, drawMaybeSkew(deployment, random));
       },
     },
     "die in the middle": {
       weight: 4,
-      run(deployment, chance) {
+      run(deployment, random) {
         deployment.countFault("crash within a step");
-        pickObject(deployment, chance).process.runtime.dieAfter(chance.below(12));
+        pickObject(deployment, random).process.runtime.dieAfter(random.below(12));
       },
     },
     sleep: {
       weight: 10,
-      run(deployment, chance) {
-        const { process } = pickObject(deployment, chance);
+      run(deployment, random) {
+        const { process } = pickObject(deployment, random);
         if (isQuiet(process)) fallAsleep(deployment, process);
       },
     },
@@ -45,113 +45,113 @@ export const machines: SimulationModule = {
     },
     "wake to a disk that cannot be read": {
       weight: 3,
-      async run(deployment, chance) {
+      async run(deployment, random) {
         await deployment.advance(QUIET_MS + 5_000);
-        const object = pickObject(deployment, chance);
+        const object = pickObject(deployment, random);
         if (!isQuiet(object.process)) return;
         fallAsleep(deployment, object.process);
         deployment.countFault("read failed");
-        object.process.runtime.faultReads(chance.below(3), "failing");
-        const here = deployment.pickClient(chance, (client) => client.object === object && client.isOnline);
+        object.process.runtime.faultReads(random.below(3), "failing");
+        const here = deployment.pickClient(random, (client) => client.object === object && client.isOnline);
         here?.do("lab", "add", { n: 1 });
       },
     },
     release: {
       weight: 3,
-      run(deployment, chance) {
-        const object = pickObject(deployment, chance);
-        const turns = chance.below(object.process.runtime.pendingTurns + 1);
-        const kind = chance.pick(deployment.releases);
+      run(deployment, random) {
+        const object = pickObject(deployment, random);
+        const turns = random.below(object.process.runtime.pendingTurns + 1);
+        const kind = random.pick(deployment.releases);
         deployment.countFault(
           kind === object.process.kind ? "move to another machine" : "release of other code",
         );
-        const old = object.supersede(kind, turns, drawMaybeSkew(deployment, chance));
-        if (chance.below(2)) {
+        const old = object.supersede(kind, turns, drawMaybeSkew(deployment, random));
+        if (random.below(2)) {
           deployment.countFault("writes of an old instance fail");
-          old.runtime.failWrites(Number.POSITIVE_INFINITY, chance.pick(["rejecting", "throwing"]));
+          old.runtime.failWrites(Number.POSITIVE_INFINITY, random.pick(["rejecting", "throwing"]));
         }
-        deployment.clock.in(chance.below(chance.pick([100, 60_000])), () => object.end(old));
+        deployment.clock.in(random.below(random.pick([100, 60_000])), () => object.end(old));
       },
     },
     "fail writes": {
       weight: 3,
-      run(deployment, chance) {
+      run(deployment, random) {
         deployment.countFault("write failed");
-        const { runtime: world } = pickObject(deployment, chance).process;
-        world.failWrites(1 + chance.below(2), chance.pick(["rejecting", "throwing"]));
+        const { runtime } = pickObject(deployment, random).process;
+        runtime.failWrites(1 + random.below(2), random.pick(["rejecting", "throwing"]));
       },
     },
     "fail reads": {
       weight: 2,
-      run(deployment, chance) {
+      run(deployment, random) {
         deployment.countFault("read failed");
-        const { runtime: world } = pickObject(deployment, chance).process;
-        world.faultReads(chance.below(6), chance.pick(["failing", "dying"]));
+        const { runtime } = pickObject(deployment, random).process;
+        runtime.faultReads(random.below(6), random.pick(["failing", "dying"]));
       },
     },
     "crash and fail to read": {
       weight: 3,
-      run(deployment, chance) {
-        const object = pickObject(deployment, chance);
+      run(deployment, random) {
+        const object = pickObject(deployment, random);
         deployment.countFault("crash");
         deployment.countFault("read failed");
-        object.crash(chance.below(object.process.runtime.pendingTurns + 1));
-        object.process.runtime.faultReads(chance.below(8), chance.pick(["failing", "dying"]));
+        object.crash(random.below(object.process.runtime.pendingTurns + 1));
+        object.process.runtime.faultReads(random.below(8), random.pick(["failing", "dying"]));
       },
     },
-    /** Whatever the next alarm is to write, the disk refuses once or twice. */
+    /** The disk refuses the next writes of an alarm, once or twice. */
     "refuse the next alarm": {
       weight: 2,
-      run(deployment, chance) {
-        const object = pickObject(deployment, chance);
-        const { runtime: world, skewMs } = object.process;
-        const at = world.durableAlarmAt;
+      run(deployment, random) {
+        const object = pickObject(deployment, random);
+        const { runtime, skewMs } = object.process;
+        const at = runtime.durableAlarmAt;
         if (at === null) return;
-        if (chance.below(2) && isQuiet(object.process)) fallAsleep(deployment, object.process);
-        const count = 1 + chance.below(2);
-        const how = chance.pick(["rejecting", "throwing", "throwing"] as const);
+        if (random.below(2) && isQuiet(object.process)) fallAsleep(deployment, object.process);
+        const count = 1 + random.below(2);
+        const how = random.pick(["rejecting", "throwing", "throwing"] as const);
         deployment.clock.at(at - skewMs - 1, () => {
-          if (!deployment.injectsFaults || object.process.runtime !== world) return;
+          if (!deployment.injectsFaults || object.process.runtime !== runtime) return;
           deployment.countFault("write failed");
-          world.failWrites(count, how);
+          runtime.failWrites(count, how);
         });
       },
     },
     "ring again": {
       weight: 3,
-      run(deployment, chance) {
+      run(deployment, random) {
         deployment.countFault("alarm doubled");
-        return pickObject(deployment, chance).fireAlarm(true);
+        return pickObject(deployment, random).fireAlarm(true);
       },
     },
     "set a clock": {
       weight: 2,
-      run(deployment, chance) {
+      run(deployment, random) {
         deployment.countFault("clock set");
-        pickObject(deployment, chance).process.skewMs = drawSkew(deployment, chance);
+        pickObject(deployment, random).process.skewMs = drawSkew(deployment, random);
       },
     },
-    /** Far, either way, and right again after a while. */
+    /** The clock steps far, either way, and is right again after a while. */
     "step a clock": {
       weight: 6,
-      run(deployment, chance) {
+      run(deployment, random) {
         const { stepMs = 0 } = deployment.plan;
         if (stepMs === 0) return;
         deployment.countFault("clock stepped");
-        const object = pickObject(deployment, chance);
-        object.setClock(chance.pick([stepMs, -stepMs, chance.below(stepMs), -chance.below(stepMs)]));
-        const right = () => deployment.injectsFaults && object.setClock(drawSkew(deployment, chance));
-        deployment.clock.in(chance.below(chance.pick([500, 5_000, 60_000])), () => void right());
+        const object = pickObject(deployment, random);
+        object.setClock(random.pick([stepMs, -stepMs, random.below(stepMs), -random.below(stepMs)]));
+        const right = () => deployment.injectsFaults && object.setClock(drawSkew(deployment, random));
+        deployment.clock.in(random.below(random.pick([500, 5_000, 60_000])), () => void right());
       },
     },
   },
 
   onTurn(deployment, object) {
     const { process } = object;
-    const { runtime: world } = process;
-    if (world.hasFailingWrites || process.room === undefined || !world.has("room")) return;
-    const { alarmAt } = world;
-    // By the clock as it last had reason to read it: a machine's may be set while nobody says anything.
+    const { runtime } = process;
+    if (runtime.hasFailingWrites || process.room === undefined || !runtime.has("room")) return;
+    const { alarmAt } = runtime;
+    // By the clock as the room last read it: the machine's may be set while no message comes.
     const { clock } = process.room["context"];
     const now = clock.now - clock.aheadMs;
     if (alarmAt === null) deployment.reportBreach(6, `${object.name} stores something and has no alarm`);
@@ -160,15 +160,15 @@ export const machines: SimulationModule = {
     }
   },
 
-  /** Whatever became of the alarm, there is another: also where its room failed in it. */
+  /** After any alarm there is another, also if the room failed in its handler. */
   onAlarm(deployment, { process, name }) {
-    const { runtime: world } = process;
-    if (world.has("room") && world.alarmAt === null && !world.hasFailingWrites && !world.isSuperseded)
+    const { runtime } = process;
+    if (runtime.has("room") && runtime.alarmAt === null && !runtime.hasFailingWrites && !runtime.isSuperseded)
       deployment.reportBreach(6, `${name} stores something, and its alarm was the last`);
   },
 
   onStored(deployment, { process, truth, name }) {
-    // Where the disk could not be read nobody knows whether something is there: one alarm more is to find that out.
+    // If the disk could not be read, one more alarm is allowed to find out whether the room exists.
     if (process.hasReadFailed) return;
     const isGone = process.room?.isOver && truth.keys.size === 0 && !process.runtime.hasFailingWrites;
     if (isGone && process.runtime.durableAlarmAt !== null)
@@ -177,9 +177,9 @@ export const machines: SimulationModule = {
 
   checkSettled(deployment) {
     for (const { process, name } of deployment.objects) {
-      // A room that nobody speaks to does not read its clock: what it would say now.
+      // A room without messages does not read its clock: compute what it would say now.
       const ahead = process.room ? process.room["context"].clock.roomAt(process.now) - process.now : 0;
-      // From two days nobody catches up in a story.
+      // A lead of two days cannot be caught up within a scenario.
       if (ahead > 0 && (deployment.plan.stepMs ?? 0) <= 90_000)
         deployment.reportBreach(24, `${name} is ${ahead} ms ahead of its machine's clock`);
       if (process.hasTimers)
@@ -207,15 +207,15 @@ function fallAsleep(deployment: Deployment, process: Process): void {
   process.sleep();
 }
 
-function pickObject(deployment: Deployment, chance: Random) {
-  return chance.pick(deployment.objects);
+function pickObject(deployment: Deployment, random: Random) {
+  return random.pick(deployment.objects);
 }
 
-function drawMaybeSkew(deployment: Deployment, chance: Random): number {
-  const { process } = chance.pick(deployment.objects);
-  return chance.below(3) === 0 ? drawSkew(deployment, chance) : process.skewMs;
+function drawMaybeSkew(deployment: Deployment, random: Random): number {
+  const { process } = random.pick(deployment.objects);
+  return random.below(3) === 0 ? drawSkew(deployment, random) : process.skewMs;
 }
 
-function drawSkew({ plan }: Deployment, chance: Random): number {
-  return chance.below(2 * plan.skewMs + 1) - plan.skewMs;
+function drawSkew({ plan }: Deployment, random: Random): number {
+  return random.below(2 * plan.skewMs + 1) - plan.skewMs;
 }

@@ -1,13 +1,13 @@
 import type { SimulationModule } from "../simulation-module";
 
-/** What a net does to connections. */
+/** Faults of the network. */
 export const net: SimulationModule = {
   name: "net",
   moves: {
     cut: {
       weight: 8,
-      run(deployment, chance) {
-        const tab = deployment.pickClient(chance, (held) => held.link !== undefined && !held.link.isClosed);
+      run(deployment, random) {
+        const tab = deployment.pickClient(random, (one) => one.link !== undefined && !one.link.isClosed);
         if (!tab) return;
         deployment.countFault("connection cut");
         tab.link?.cut();
@@ -15,33 +15,33 @@ export const net: SimulationModule = {
     },
     "read slowly": {
       weight: 5,
-      run(deployment, chance) {
-        const tab = deployment.pickClient(chance, (held) => held.link !== undefined && !held.link.isClosed);
+      run(deployment, random) {
+        const tab = deployment.pickClient(random, (one) => one.link !== undefined && !one.link.isClosed);
         if (!tab?.link) return;
         deployment.countFault("reader stalled");
-        tab.link.stalledUntil = deployment.clock.now + chance.below(chance.pick([1_000, 20_000, 60_000]));
+        tab.link.stalledUntil = deployment.clock.now + random.below(random.pick([1_000, 20_000, 60_000]));
       },
     },
-    /** It arrives after the one that took its place. */
+    /** A handshake arrives after the one that took its place. */
     "hold back a handshake": {
       weight: 3,
-      run: (deployment, chance) =>
-        void deployment.heldBackMs.push(chance.below(chance.pick([2_000, 20_000, 40_000]))),
+      run: (deployment, random) =>
+        void deployment.heldBackMs.push(random.below(random.pick([2_000, 20_000, 40_000]))),
     },
-    /** A paused reader comes to the end of what it missed just while something of its own gathers. */
+    /** A paused reader catches up just while a frame with its own events is open. */
     "fall behind and catch up": {
       weight: 3,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+      run(deployment, random) {
+        const tab = deployment.pickTab(random, (one) => one.isOnline);
         const other =
-          tab && deployment.pickClient(chance, (one) => one.object === tab.object && one.isOnline);
+          tab && deployment.pickClient(random, (one) => one.object === tab.object && one.isOnline);
         if (!tab || !other) return;
         tab.isSilent = true;
         const { clock } = deployment;
-        for (let n = 4 + chance.below(30); n > 0; n--) other.do("lab", "many", { count: 4, chars: 700 });
+        for (let n = 4 + random.below(30); n > 0; n--) other.do("lab", "many", { count: 4, chars: 700 });
         for (let n = 0; n < 40; n++) {
           clock.in(500 + 9 * n, () => {
-            // The first is committed at once, and what follows gathers.
+            // The first is committed at once, and later ones gather.
             for (let deals = n < 20 ? 0 : 2; deals > 0; deals--)
               other.do("lab", "deal", { to: [tab.user, other.user] });
             if (tab.isOnline) tab.send(JSON.stringify({ t: "seen", seq: tab.seq }));
@@ -54,20 +54,20 @@ export const net: SimulationModule = {
     },
     "say what is read": {
       weight: 5,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+      run(deployment, random) {
+        const tab = deployment.pickTab(random, (one) => one.isOnline);
         tab?.send(JSON.stringify({ t: "seen", seq: tab.seq }));
       },
     },
-    /** Reads nothing, and says all the time that it has read all that there is, with marks that it makes up. */
+    /** A client reads nothing, and claims all the time to have read everything, with made-up marks. */
     "say that all is read, and read nothing": {
       weight: 3,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance, (held) => held.isOnline);
+      run(deployment, random) {
+        const tab = deployment.pickTab(random, (one) => one.isOnline);
         const other =
           tab &&
           deployment.pickClient(
-            chance,
+            random,
             (one) => one.user !== tab.user && one.object === tab.object && one.isOnline,
           );
         if (!tab?.link || !other) return;
@@ -78,15 +78,15 @@ export const net: SimulationModule = {
         for (let n = 0; n < 150; n++) {
           deployment.clock.in(60 * n, () => {
             other.do("lab", "many", { count: 4, chars: 700 });
-            link.sendUp(`{"t":"seen","seq":9007199254740991${chance.pick(claims)}}`);
+            link.sendUp(`{"t":"seen","seq":9007199254740991${random.pick(claims)}}`);
           });
         }
       },
     },
     "stop saying what is read": {
       weight: 2,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance);
+      run(deployment, random) {
+        const tab = deployment.pickTab(random);
         if (tab) tab.isSilent = !tab.isSilent;
       },
     },

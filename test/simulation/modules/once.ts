@@ -4,7 +4,7 @@ import { Page } from "../page";
 import type { RoomObject } from "../room-object";
 import type { SimulationModule } from "../simulation-module";
 
-/** As pages number what they ask for: see `page.ts`. */
+/** As pages number their actions: see `page.ts`. */
 const PAGE_ACTION_ID = /^p-tab\d-/;
 
 function isAsked(deployment: Deployment, object: RoomObject, user: string, id: string): boolean {
@@ -14,7 +14,7 @@ function isAsked(deployment: Deployment, object: RoomObject, user: string, id: s
   );
 }
 
-/** What a client does as it should is done once, whatever it went through on the way. */
+/** An action that a client sends by the rules is done once, through any faults on the way. */
 export const once: SimulationModule = {
   name: "once",
   moves: {},
@@ -28,7 +28,7 @@ export const once: SimulationModule = {
       if (id.startsWith("p-") && effects > 1)
         deployment.reportBreach(4, `${user}'s ${id} was done ${effects} times`);
       if (PAGE_ACTION_ID.test(id) && !isAsked(deployment, object, user, id))
-        deployment.reportBreach(4, `${user}'s ${id} is an action that nobody asked for`);
+        deployment.reportBreach(4, `${user}'s ${id} is an action that no client sent`);
       if (id.startsWith("p-") && (life.acceptCounts.get(key) ?? 0) > 1)
         deployment.reportBreach(4, `${user}'s ${id} was accepted twice`);
     }

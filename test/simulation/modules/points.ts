@@ -8,22 +8,22 @@ export const points: SimulationModule = {
   moves: {
     award: {
       weight: 12,
-      run(deployment, chance) {
-        const object = chance.pick(deployment.objects);
-        const user = deployment.pickClient(chance, (client) => client.object === object)?.user;
+      run(deployment, random) {
+        const object = random.pick(deployment.objects);
+        const user = deployment.pickClient(random, (client) => client.object === object)?.user;
         const host = deployment.pickClient(
-          chance,
+          random,
           (client) => client.object === object && client.role !== "player",
         );
-        const board = chance.pick(BOARDS);
-        const tie = board === "best" ? { tie: chance.below(3) } : {};
+        const board = random.pick(BOARDS);
+        const tie = board === "best" ? { tie: random.below(3) } : {};
         if (user !== undefined)
-          host?.do("scores", "award", { user, board, points: chance.below(12) - 2, ...tie });
+          host?.do("scores", "award", { user, board, points: random.below(12) - 2, ...tie });
       },
     },
   },
 
-  /** Points are owed to the day that it is outside, by what its machine's clock says, to within a quarter of an hour. */
+  /** Points count for the calendar day, by the machine's clock, to within a quarter of an hour. */
   onRecord(deployment, object, _, record) {
     const { now } = deployment.clock;
     const skews = object.skews.filter(
@@ -36,11 +36,11 @@ export const points: SimulationModule = {
       if (at !== undefined && near.every((skewMs) => Math.abs(at - now - skewMs) > 1_000_000))
         deployment.reportBreach(
           20,
-          `points of ${new Date(now).toISOString()} are owed to ${new Date(at).toISOString()}`,
+          `points of ${new Date(now).toISOString()} are counted for ${new Date(at).toISOString()}`,
         );
     }
   },
 
-  /** At last: all of it, once. Each batch is looked at when it is applied. */
+  /** At the end every point has counted once. Each batch is checked when it is applied. */
   checkEnded: ({ services: outside }) => outside.scoreboard.checkEnded(),
 };

@@ -22,12 +22,12 @@ export const rates: SimulationModule = {
     }
   },
 
-  /** An alarm lets go of what has aged out. Read from inside: nothing on the wire tells. */
+  /** An alarm removes stamps that have aged out. Read from inside the room: nothing on the wire shows it. */
   onAlarm(deployment, { process, name }) {
-    const { room, runtime: world } = process;
-    if (!room?.exists || world.hasFailingWrites || process.hasReadFailed) return;
-    const { state: memory, clock } = room["context"];
-    for (const [rule, user, stamps] of memory.windows.entries()) {
+    const { room, runtime } = process;
+    if (!room?.exists || runtime.hasFailingWrites || process.hasReadFailed) return;
+    const { state, clock } = room["context"];
+    for (const [rule, user, stamps] of state.windows.entries()) {
       const perMs = rule === PENALTY ? PENALTY_RATE.perMs : (readRates(deployment).get(rule)?.perMs ?? 0);
       const newest = stamps.at(-1) ?? 0;
       if (newest + perMs < clock.now)
@@ -37,8 +37,8 @@ export const rates: SimulationModule = {
 };
 
 function readRates(deployment: Deployment): Map<string, Rate | null> {
-  const held = ratesByDeployment.get(deployment);
-  if (held) return held;
+  const known = ratesByDeployment.get(deployment);
+  if (known) return known;
   const [kind] = deployment.releases;
   const all = kind.features.flatMap((feature) => Object.entries(boundsOf(feature)));
   const inForce = new Map(

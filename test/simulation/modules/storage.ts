@@ -15,7 +15,7 @@ import { canonicalText } from "../durable-history";
 import type { RoomObject } from "../room-object";
 import type { SimulationModule } from "../simulation-module";
 
-/** What is stored, and what is held in memory, is what recovery wants. */
+/** Storage and memory hold what recovery needs, and no more. */
 export const storage: SimulationModule = {
   name: "storage",
   moves: {},
@@ -27,28 +27,28 @@ export const storage: SimulationModule = {
     const text = Array.from({ length: chunks }, (_, chunk) => snapshots.get(chunkKey("s", n, chunk))).join(
       "",
     );
-    const { seq, slices, members, timers, effects: errands } = JSON.parse(text) as Snapshot;
+    const { seq, slices, members, timers, effects } = JSON.parse(text) as Snapshot;
     const pairs: [string, unknown, unknown][] = [
       ["the number", seq, life.seq],
       ["members", members.map(({ user }) => user).sort(), [...life.members.keys()].sort()],
       ["timers", [...timers].sort(), [...life.timers].sort()],
-      ["errands", errands?.map(([errand]) => errand).sort(), [...life.effects].sort()],
+      ["effects", effects?.map(([effect]) => effect).sort(), [...life.effects].sort()],
     ];
     const parts = partsOf(head.snapshot.packs ?? [], snapshots);
-    for (const { name: feature, shared, private: hidden } of life.kind.features) {
+    for (const { name: feature, shared, private: privateSlice } of life.kind.features) {
       const { s: ofShared, p: ofPrivate } = slices[feature] ?? {};
       const s = shared.parts ? shared.parts.join(ofShared, parts(`${feature}/s/`)) : ofShared;
-      const p = hidden?.parts ? hidden.parts.join(ofPrivate, parts(`${feature}/p/`)) : ofPrivate;
+      const p = privateSlice?.parts ? privateSlice.parts.join(ofPrivate, parts(`${feature}/p/`)) : ofPrivate;
       pairs.push(
         [feature, s, life.state[feature]],
-        [`what ${feature} hides`, p, life.privateStates.get(feature)],
+        [`the private state of ${feature}`, p, life.privateStates.get(feature)],
       );
     }
-    for (const [what, held, meant] of pairs) {
-      if (canonicalText(held) !== canonicalText(meant))
+    for (const [what, actual, meant] of pairs) {
+      if (canonicalText(actual) !== canonicalText(meant))
         deployment.reportBreach(
           7,
-          `in the snapshot at ${n} of ${name} ${what}: ${canonicalText(held)}; the records make ${canonicalText(meant)}`,
+          `in the snapshot at ${n} of ${name} ${what}: ${canonicalText(actual)}; the records make ${canonicalText(meant)}`,
         );
     }
   },
@@ -75,17 +75,17 @@ export const storage: SimulationModule = {
     }
     const { packs = [], released = [] } = head.snapshot ?? {};
     const { thrownCount: thrown } = object.process.runtime;
-    // Deleted with the next snapshot. Of a commit that was refused half-way that one's deletion may have come to nothing.
+    // Deleted with the next snapshot. A commit that was refused half-way may have deleted nothing.
     if (thrown === 0)
       for (const [pack, chunks] of released) for (const key of packKeys(pack, chunks)) reached.add(key);
     for (const [pack, chunks] of packs) for (const key of packKeys(pack, chunks)) reached.add(key);
-    // Of a snapshot whose pointer was refused at once, the rest is there for nobody until the room goes.
+    // If a snapshot's pointer was refused at once, the rest of it is unreachable until the room goes.
     for (const key of keys)
       if (!reached.has(key) && thrown === 0)
         deployment.reportBreach(7, `${object.name} keeps ${key}, which nothing reaches`);
     const spare = records.size - kept.size;
     if (spare > MAX_FREE_KEYS && thrown === 0)
-      deployment.reportBreach(7, `${object.name} keeps ${spare} records that nobody wants`);
+      deployment.reportBreach(7, `${object.name} keeps ${spare} records that recovery does not need`);
     for (const key of reached)
       if (!keys.has(key)) deployment.reportBreach(7, `${object.name} has lost ${key}`);
     const since = life.n - (head.snapshot?.n ?? 0);
@@ -100,19 +100,19 @@ interface Aging {
   at: number;
   /** How old that was when each accepted action became durable. */
   bornAt: number[];
-  /** The newest record when this instance was first looked at. */
+  /** The newest record when this instance was first checked. */
   record: number;
-  /** The life of the room that these actions belong to. */
+  /** The epoch of the room that these actions belong to. */
   life: object;
 }
 const agings = new WeakMap<object, Aging>();
 
-/** How old ids are by the looks at the clock of this instance. */
+/** How old ids are by this instance's readings of the clock. */
 function ageOf({ process: { room }, truth: { current: life } }: RoomObject): Aging | undefined {
   if (!room || !life) return undefined;
   const { now } = room["context"].clock;
   const known = agings.get(room);
-  // A new room may be looked at before the first record of its life is durable.
+  // A new room may be checked before the first record of its epoch is durable.
   const aging: Aging =
     known?.life === life ? known : { age: 0, at: now, bornAt: [], record: room["context"].state.n, life };
   agings.set(room, aging);
@@ -122,7 +122,7 @@ function ageOf({ process: { room }, truth: { current: life } }: RoomObject): Agi
   return aging;
 }
 
-/** The parts of a slice, by the plain rule: of each the newest that any pack holds, if that says that there is one. */
+/** The parts of a slice, by the plain rule: the newest copy in any pack counts, unless it is a removal. */
 function partsOf(packs: StoredPacks, texts: ReadonlyMap<string, string>) {
   const newest = new Map<string, string>();
   for (const [pack, chunks] of packs) {
@@ -142,33 +142,33 @@ function partsOf(packs: StoredPacks, texts: ReadonlyMap<string, string>) {
     );
 }
 
-/** Read from inside: nothing on the wire tells how much a room holds in memory. */
+/** Read from inside: nothing on the wire shows how much a room holds in memory. */
 function checkMemory(deployment: Deployment, object: RoomObject): void {
   const { process, name, truth } = object;
-  const { room, runtime: world } = process;
+  const { room, runtime } = process;
   // What gathers in an open frame, whose timer runs, is in memory alone.
-  if (!room?.exists || world.hasFailingWrites || process.hasTimers) return;
-  const { state: memory, log } = room["context"];
+  if (!room?.exists || runtime.hasFailingWrites || process.hasTimers) return;
+  const { state, log } = room["context"];
   const users = new Set([...(truth.current?.stamps.keys() ?? [])]).size;
-  if (memory.windows.size > users)
-    deployment.reportBreach(8, `${name} holds ${memory.windows.size} windows of ${users}`);
+  if (state.windows.size > users)
+    deployment.reportBreach(8, `${name} holds ${state.windows.size} windows of ${users}`);
   if (log.bytes > MAX_LOG_BYTES) deployment.reportBreach(8, `${name} holds ${log.bytes} bytes of log`);
-  // By the looks that the room had at its clock: those of before this instance it may know to be older.
+  // By the room's readings of its clock. It may know ids from before this instance to be older.
   const { age, bornAt } = ageOf(object) ?? { age: 0, bornAt: [] as number[] };
-  // An action may be a little younger than the clock by which its room was restored: a look is allowed for that.
+  // An action may be a little younger than the clock by which its room was restored: one reading is allowed for that.
   const recent = bornAt.filter((born) => born > age - RESEND_MS - LONGEST_LOOK_MS).length;
-  if (memory.idempotency.size > recent) {
-    deployment.reportBreach(8, `${name} holds ${memory.idempotency.size} ids of ${recent}`);
+  if (state.idempotency.size > recent) {
+    deployment.reportBreach(8, `${name} holds ${state.idempotency.size} ids of ${recent}`);
   }
   // A user holds two thirds of all at most. A restored instance may also know ids that the one before had forgotten.
   const first = agings.get(room)?.record ?? 0;
-  const held = new Map<string, number>();
-  for (const { user, record } of memory.idempotency.ofRecords(0, Number.POSITIVE_INFINITY, memory.at)) {
+  const counts = new Map<string, number>();
+  for (const { user, record } of state.idempotency.ofRecords(0, Number.POSITIVE_INFINITY, state.at)) {
     if (record <= first) continue;
     const owner = ownerOf(user);
-    held.set(owner, (held.get(owner) ?? 0) + 1);
+    counts.set(owner, (counts.get(owner) ?? 0) + 1);
   }
-  for (const [user, count] of held) {
+  for (const [user, count] of counts) {
     if (count > Math.ceil((2 * MAX_OPERATIONS) / 3))
       deployment.reportBreach(8, `${user} holds ${count} of the ${MAX_OPERATIONS} ids of ${name}`);
   }

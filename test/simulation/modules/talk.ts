@@ -3,59 +3,59 @@ import type { SimulationModule } from "../simulation-module";
 
 const TEXTS = ["hi", "💥\u2028", 'a\\"b', "é", "x"];
 
-/** What people say, and what the room makes of what nobody should say. */
+/** Messages, valid and invalid ones. */
 export const talk: SimulationModule = {
   name: "talk",
   moves: {
     say: {
       weight: 30,
-      run: (deployment, chance) =>
+      run: (deployment, random) =>
         deployment
-          .pickClient(chance, (one) => one.isWanted)
+          .pickClient(random, (one) => one.isWanted)
           ?.do("chat", "say", {
-            text: chance.pick(TEXTS).repeat(1 + chance.below(chance.pick([5, 5, 200]))),
+            text: random.pick(TEXTS).repeat(1 + random.below(random.pick([5, 5, 200]))),
           }),
     },
     "say much at once": {
       weight: 4,
-      run(deployment, chance) {
-        const tab = deployment.pickClient(chance, (held) => held.isOnline);
-        for (let n = chance.below(12); n > 0; n--) tab?.do("chat", "say", { text: `${n}` });
+      run(deployment, random) {
+        const tab = deployment.pickClient(random, (one) => one.isOnline);
+        for (let n = random.below(12); n > 0; n--) tab?.do("chat", "say", { text: `${n}` });
       },
     },
     remove: {
       weight: 3,
-      run(deployment, chance) {
-        const tab = deployment.pickClient(chance, (held) => held.isOnline);
-        tab?.do("chat", "remove", { id: 1 + chance.below(Math.max(1, tab.seq)) });
+      run(deployment, random) {
+        const tab = deployment.pickClient(random, (one) => one.isOnline);
+        tab?.do("chat", "remove", { id: 1 + random.below(Math.max(1, tab.seq)) });
       },
     },
     type: {
       weight: 5,
-      run: (deployment, chance) =>
+      run: (deployment, random) =>
         deployment
-          .pickClient(chance, (one) => one.isOnline)
-          ?.send(makeSignal(chance.pick(["chat", "lab"]), chance)),
+          .pickClient(random, (one) => one.isOnline)
+          ?.send(makeSignal(random.pick(["chat", "lab"]), random)),
     },
-    /** Whoever speaks on opening is heard with its welcome, and what it does then begins a frame of its own. */
+    /** The room handles messages sent on opening with the welcome, and they begin a new frame. */
     "speak on opening": {
       weight: 3,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance, (held) => held.endedBy === undefined && !held.isWelcomed);
+      run(deployment, random) {
+        const tab = deployment.pickTab(random, (one) => one.endedBy === undefined && !one.isWelcomed);
         const other =
-          tab && deployment.pickClient(chance, (one) => one.object === tab.object && one.isOnline);
+          tab && deployment.pickClient(random, (one) => one.object === tab.object && one.isOnline);
         if (!tab) return;
-        for (let n = 1 + chance.below(3); n > 0; n--) other?.do("lab", "add", { n });
+        for (let n = 1 + random.below(3); n > 0; n--) other?.do("lab", "add", { n });
         tab.isWanted = true;
         tab.connect();
-        for (let n = 1 + chance.below(3); n > 0; n--) tab.doBeforeWelcome("lab", "add", { n });
+        for (let n = 1 + random.below(3); n > 0; n--) tab.doBeforeWelcome("lab", "add", { n });
       },
     },
     "say it twice": {
       weight: 6,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance, (held) => held.isOnline);
-        const again = tab && [...tab.actions.values()].at(-1 - chance.below(3));
+      run(deployment, random) {
+        const tab = deployment.pickTab(random, (one) => one.isOnline);
+        const again = tab && [...tab.actions.values()].at(-1 - random.below(3));
         // A client may send again within half of the time only; this is what a net may deliver twice.
         const age = deployment.clock.now - (again?.sentAt ?? Number.NEGATIVE_INFINITY);
         if (!tab || !again || again.epoch !== tab.epoch || age >= 5_000) return;
@@ -65,21 +65,21 @@ export const talk: SimulationModule = {
     },
     "give an id a second meaning": {
       weight: 2,
-      run(deployment, chance) {
-        const tab = deployment.pickTab(chance, (held) => held.isOnline);
-        const [id, asked] = tab ? ([...tab.actions].at(-1) ?? []) : [];
-        if (!tab || id === undefined || asked?.outcome === undefined) return;
+      run(deployment, random) {
+        const tab = deployment.pickTab(random, (one) => one.isOnline);
+        const [id, last] = tab ? ([...tab.actions].at(-1) ?? []) : [];
+        if (!tab || id === undefined || last?.outcome === undefined) return;
         tab.send(JSON.stringify({ t: "do", id: `x${id}`, f: "lab", a: "echo", d: { text: "once" } }));
         tab.send(JSON.stringify({ t: "do", id: `x${id}`, f: "lab", a: "echo", d: { text: "twice" } }));
       },
     },
     "talk nonsense": {
       weight: 4,
-      run: (deployment, chance) =>
+      run: (deployment, random) =>
         deployment
-          .pickTab(chance, (tab) => tab.link !== undefined)
+          .pickTab(random, (tab) => tab.link !== undefined)
           ?.send(
-            chance.pick([
+            random.pick([
               "",
               "{",
               "null",
@@ -93,10 +93,10 @@ export const talk: SimulationModule = {
             ]),
           ),
     },
-    verify: { weight: 6, run: (deployment, chance) => deployment.pickClient(chance)?.send('{"t":"verify"}') },
+    verify: { weight: 6, run: (deployment, random) => deployment.pickClient(random)?.send('{"t":"verify"}') },
     "ask the time": {
       weight: 1,
-      run: (deployment, chance) => deployment.pickTab(chance)?.send('{"t":"clock","t0":1}'),
+      run: (deployment, random) => deployment.pickTab(random)?.send('{"t":"clock","t0":1}'),
     },
   },
 
@@ -118,10 +118,10 @@ export const talk: SimulationModule = {
   },
 };
 
-function makeSignal(f: string, chance: { below(n: number): number }): string {
+function makeSignal(f: string, random: { below(n: number): number }): string {
   const message =
     f === "chat"
       ? { n: "typing", d: {} }
-      : { n: chance.below(2) ? "point" : "rare", d: { x: chance.below(9) } };
+      : { n: random.below(2) ? "point" : "rare", d: { x: random.below(9) } };
   return JSON.stringify({ t: "sig", f, ...message });
 }

@@ -1,15 +1,15 @@
-import { Rooms as RoomsNearby } from "../../../src/worker/index";
+import { Rooms as LocalRooms } from "../../../src/worker/index";
 
 export { Addresses, Boards, default, Users } from "../../../src/worker/index";
 
-/** As long as an ocean is wide, there and back, with a database that has much to do. */
+/** A round trip over an ocean to a busy database. */
 const LATENCY_MS = 300;
 
-type Args = ConstructorParameters<typeof RoomsNearby>;
+type Args = ConstructorParameters<typeof LocalRooms>;
 type Env = Args[1];
 
-/** Rooms whose D1 is as far away as a deployed one may be: what it has committed, they hear of a while later. */
-export class Rooms extends RoomsNearby {
+/** Rooms whose D1 is as far away as a deployed one may be: the answer to a commit comes a while later. */
+export class Rooms extends LocalRooms {
   constructor(ctx: Args[0], env: Env) {
     super(ctx, { ...env, DB: withLatency(env.DB) });
   }

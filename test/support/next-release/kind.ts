@@ -5,7 +5,7 @@ import { presence } from "../../../src/features/presence/decide";
 import { defineFeature } from "../../../src/room/api/feature";
 import { defineKind } from "../../../src/room/api/kind";
 
-/** A feature that no earlier release knows, and what somebody outside does for it. */
+/** A feature that no earlier release knows, with an effect. */
 const wave = defineFeature({
   name: "wave",
   version: "1",
@@ -33,7 +33,7 @@ const wave = defineFeature({
   },
 });
 
-/** Tells the room which room it was, and what the deployment calls its guests' setting. */
+/** Answers with the room's name and the deployment's setting for guests. */
 export const nextEffects = (env: Readonly<Record<string, unknown>>) => ({
   "wave/answer": async (room: { kind: string; id: string }, ask: unknown) =>
     `${room.kind}/${room.id} ${JSON.stringify(ask)} ${env.GUESTS}`,

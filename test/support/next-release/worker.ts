@@ -3,7 +3,7 @@ import { nextEffects, nextMain } from "./kind";
 
 const { Rooms, worker } = serve({ kinds: [nextMain], effects: nextEffects });
 
-// Whatever else the configured entry exports, wrangler.toml has a binding for.
+// The other exports of the configured entry, which wrangler.toml has bindings for.
 export * from "../../../src/worker/index";
 export { Rooms };
 export default worker;

@@ -9,7 +9,7 @@ const points = async (board: string, period?: string) =>
   Object.fromEntries((await readRanking(board, period)).map((row) => [row.user, row.points]));
 
 describe("a batch", () => {
-  it("[B4] [B5] counts for the kind and for its room, in every period", async () => {
+  it("[B4] [B5] a batch counts for the kind and for its room, in every period", async () => {
     const room = new ScoringRoom(boards);
     expect(await room.apply([entry("main", "ann", 5), entry("main", "bob", 7)])).toEqual({
       applied: true,
@@ -24,7 +24,7 @@ describe("a batch", () => {
     expect(await findWrongSpans()).toEqual([]);
   });
 
-  it("[B2] is applied once, however often it comes, and answers the same", async () => {
+  it("[B2] a batch is applied once, however often it comes, and gets the same answer", async () => {
     const room = new ScoringRoom({ once: boards.main ?? { combine: "sum" } });
     const first = room.nextBatch([entry("once", "ann", 5)]);
     expect(await room.send(first)).toEqual({ applied: true, refused: [] });
@@ -34,7 +34,7 @@ describe("a batch", () => {
     expect(await points("once")).toEqual({ ann: 5 });
   });
 
-  it("[B2] out of its turn is refused as a whole, with the one that is expected", async () => {
+  it("[B2] a batch out of order is refused as a whole, with the expected number", async () => {
     const room = new ScoringRoom({ turn: { combine: "sum" } });
     const [first, second, third] = [1, 2, 3].map((value) => room.nextBatch([entry("turn", "ann", value)]));
     if (!first || !second || !third) throw new Error("three batches");
@@ -46,7 +46,7 @@ describe("a batch", () => {
     expect(await points("turn")).toEqual({ ann: 3 });
   });
 
-  it("[B2] of one of two senders at once is applied once", async () => {
+  it("[B2] a batch from two senders at once is applied once", async () => {
     const room = new ScoringRoom({ race: { combine: "sum" } });
     const batch = room.nextBatch([entry("race", "ann", 5)]);
     const answers = await Promise.all([room.send(batch), room.send(batch), room.send(batch)]);
@@ -54,7 +54,7 @@ describe("a batch", () => {
     expect(await points("race")).toEqual({ ann: 5 });
   });
 
-  it("[B8] of a room made anew under the same name is another's: receipts are one a life", async () => {
+  it("[B8] a batch of a new room under the same name has another receipt: there is one per epoch", async () => {
     const name = { room: "again" };
     const first = new ScoringRoom({ life: { combine: "sum" } }, { ...name, epoch: "one" });
     const second = new ScoringRoom({ life: { combine: "sum" } }, { ...name, epoch: "two" });
@@ -77,7 +77,7 @@ describe("a batch", () => {
     expect(await receipts()).toEqual([["two", 2, null]]);
   });
 
-  it("that D1 loses before it is committed, or after, is written once", async () => {
+  it("a batch whose answer is lost before or after the commit is written once", async () => {
     const counted = new CountedDatabase();
     const room = new ScoringRoom({ lossy: { combine: "sum" } }, { db: counted.db });
     const batch = room.nextBatch([entry("lossy", "ann", 5)]);
@@ -103,7 +103,7 @@ describe("[B3] the banned", () => {
       .bind(scope, user, untilMs)
       .run();
 
-  it("get nothing written; the others do; and every answer names the same, whatever came since", async () => {
+  it("banned players get nothing, the others do, and every answer names the same ones later", async () => {
     const room = new ScoringRoom({ banned: { combine: "sum" } });
     await ban("everywhere", "mallory");
     await ban(room.room, "eve");
@@ -129,7 +129,7 @@ describe("[B5] a board that is not theirs", () => {
   const aside = async (room: string) =>
     (await env.DB.prepare("select entry, reason from set_aside where room = ?1").bind(room).all()).results;
 
-  it("takes nothing from a room of another kind, nor from one that names a room's own", async () => {
+  it("a board takes nothing from a room of another kind, nor from a room that names another room's board", async () => {
     const room = new ScoringRoom({ mine: { combine: "sum" } }, { kind: "main" });
     await new ScoringRoom({ theirs: { combine: "sum" } }, { kind: "quiz", room: "hall" }).apply([
       entry("theirs", "ann", 1),
@@ -148,7 +148,7 @@ describe("[B5] a board that is not theirs", () => {
     ]);
   });
 
-  it("takes nothing from a guest's room, whose own does", async () => {
+  it("a kind's board takes nothing from a guest's room, and that room's own board does", async () => {
     const room = new ScoringRoom(
       { open: { combine: "sum" }, shut: { combine: "sum", feeds: "kind" } },
       { ownOnly: true },
@@ -163,7 +163,7 @@ describe("[B5] a board that is not theirs", () => {
 });
 
 describe("[B6] points", () => {
-  it("of a best game keep both of its columns, and equals rank by who came first", async () => {
+  it("a best game keeps both of its columns, and equals rank by who came first", async () => {
     const room = new ScoringRoom({ best: { combine: "best", tie: "lowest" } });
     const at = (ms: number) => ({ firstAt: AT + ms, lastAt: AT + ms });
     await room.apply([
@@ -190,7 +190,7 @@ describe("[B6] points", () => {
     ]);
   });
 
-  it("of an award of nothing change no rank and put nobody on a board", async () => {
+  it("an award of nothing changes no rank and adds no player to a board", async () => {
     const room = new ScoringRoom({ zero: { combine: "sum" } });
     await room.apply([entry("zero", "ann", 5), entry("zero", "bob", 5, { seq: 2 })]);
     const before = await readRanking("zero");
@@ -202,7 +202,7 @@ describe("[B6] points", () => {
     expect(before.map(({ user }) => user)).toEqual(["ann", "bob"]);
   });
 
-  it("gain no more in a day than the board's most, and count again after a loss", async () => {
+  it("a player gains no more in a day than the board's maximum, and points count again after a loss", async () => {
     const room = new ScoringRoom({ daily: { combine: "sum", periods: ["all", "day"], maxPerDay: 10 } });
     const tomorrow = { firstAt: AT + 12 * 3_600_000, lastAt: AT + 12 * 3_600_000 };
     await room.apply([entry("daily", "ann", 8), entry("daily", "ann", 8, tomorrow)]);
@@ -215,7 +215,7 @@ describe("[B6] points", () => {
     expect(await points("daily")).toEqual({ ann: 17, bob: 10 });
   });
 
-  it("of a batch that spans midnight, in zones off by a quarter of an hour too, count where their time says", async () => {
+  it("the points of a batch that spans midnight count by their time, in zones off by a quarter of an hour too", async () => {
     const zones: Boards = {
       utc: { combine: "sum", periods: ["day", "week"] },
       kathmandu: { combine: "sum", periods: ["day"], timeZone: "Asia/Kathmandu" },
@@ -240,7 +240,7 @@ describe("[B6] points", () => {
     expect(await points("new-york", "day:2026-11-22")).toEqual({ ann: 1 + 2 + 4 + 8 });
   });
 
-  it("of a season count while it is open, and for the room's own board too", async () => {
+  it("points count for a season while it is open, and for the room's own board too", async () => {
     const opensAt = AT;
     const closesAt = AT + QUARTER_MS;
     await env.DB.prepare("insert into seasons values ('cup', 'one', ?1, ?2)").bind(opensAt, closesAt).run();
@@ -254,7 +254,7 @@ describe("[B6] points", () => {
 });
 
 describe("a player", () => {
-  it("who was renamed bears the newest name, also when an older batch comes late", async () => {
+  it("a renamed player has the newest name, also when an older batch comes late", async () => {
     const board: Boards = { names: { combine: "best" } };
     const [here, there] = [new ScoringRoom(board), new ScoringRoom(board)];
     const named = (name: string, points: number, ms: number) =>

@@ -20,7 +20,7 @@ const receipts = async (epoch: string) =>
   (await env.DB.prepare("select n from receipts where epoch = ?1").bind(epoch).all()).results;
 
 describe("POST /v1/batches", () => {
-  it("[B2] applies what is signed, once, in turn", async () => {
+  it("[B2] the route applies a signed batch once, in order", async () => {
     const first = await post(batch("turns"));
     expect([first.status, await first.json()]).toEqual([200, { applied: true, refused: [] }]);
     const again = await post(batch("turns"));
@@ -50,7 +50,7 @@ describe("POST /v1/batches", () => {
     expect(await receipts("forged")).toEqual([]);
   });
 
-  it("[S2] answers 401 without a signature, whatever the body", async () => {
+  it("[S2] the route answers 401 without a signature, for any body", async () => {
     for (const body of [batch("bare"), "", "{", "x".repeat(100_000)]) {
       const response = await exports.default.fetch(`http://tallyroom${path}`, { method: "POST", body });
       expect(response.status).toBe(401);
@@ -58,7 +58,7 @@ describe("POST /v1/batches", () => {
     expect(await receipts("bare")).toEqual([]);
   });
 
-  it("[B9] reads no more than a batch may have", async () => {
+  it("[B9] the route reads no more than a batch may have", async () => {
     expect((await post("x".repeat(1_500_001))).status).toBe(413);
   });
 
@@ -68,7 +68,7 @@ describe("POST /v1/batches", () => {
     ["another version", '{"v":2}', /v: /],
     ["no room", batch("x").replace("main/hall", "hall"), /room: must be kind\/id/],
     ["number 0", batch("x", 0), /n: /],
-    ["a field that nobody knows", batch("x").replace("{", '{"more":1,'), /more/],
+    ["an unknown field", batch("x").replace("{", '{"more":1,'), /more/],
     ["too many entries", batch("x").replace("[]", `[${"0,".repeat(10_000)}0]`), /entries: /],
   ])("answers 400 with a sentence to %s", async (_, body, sentence) => {
     const response = await post(body);
@@ -77,13 +77,13 @@ describe("POST /v1/batches", () => {
     expect(message).toMatch(sentence);
   });
 
-  it("takes nothing but POST", async () => {
+  it("the route takes nothing but POST", async () => {
     const response = await exports.default.fetch(`http://tallyroom${path}`);
     expect([response.status, response.headers.get("Allow")]).toEqual([405, "POST"]);
   });
 });
 
-describe("[S2] a batch that is nearly signed right", () => {
+describe("[S2] a batch with a nearly valid signature", () => {
   const body = batch("nearly");
   const ask = async (
     change: { path?: string; method?: string; headers?: [string, string][]; body?: BodyInit } = {},
@@ -122,18 +122,18 @@ describe("[S2] a batch that is nearly signed right", () => {
     expect(await receipts("nearly")).toEqual([]);
   });
 
-  it("is judged before its body is read, however large that is", async () => {
+  it("the signature is checked before a body of any size is read", async () => {
     expect((await post("x".repeat(2_000_000), { secret: "somebody else's secret" })).status).toBe(401);
   });
 
-  it("in pieces is whole, and signed right", async () => {
+  it("a body that arrives in pieces is whole, and its signature valid", async () => {
     expect(await ask({ body: streamed(body.slice(0, 20), body.slice(20)) })).toBe(200);
     expect(await receipts("nearly")).toEqual([{ n: 1 }]);
   });
 });
 
 describe("a database that takes too long", () => {
-  it("is given up in time, is done all the same, and found so when the batch comes again", async () => {
+  it("the call is given up in time, done all the same, and found so when the batch comes again", async () => {
     let open: () => void = () => {};
     const stall = new Promise<void>((resolve) => {
       open = resolve;
@@ -170,7 +170,7 @@ describe("a database that takes too long", () => {
 });
 
 describe("the sink of a platform without a database", () => {
-  it("says what is wrong when nobody listens, and leaves the batch to be sent again", async () => {
+  it("the sink reports a worker that cannot be reached, and leaves the batch to be sent again", async () => {
     const sink = createWorkerSink("http://127.0.0.1:9", "a secret of both sides");
     const ask = { v: 1, room: "main/hall", epoch: "e", n: 1, entries: [] };
     await expect(sink({ kind: "main", id: "hall" }, ask, AbortSignal.timeout(5_000))).rejects.toThrow();

@@ -36,9 +36,9 @@ function openProcess(
   let now = AT;
   const shared = new PlatformCache(api ?? (() => caches.default), () => now);
   if (deployment) shared.configure({ batchSecret: deployment });
-  const news = new Invalidations();
+  const invalidations = new Invalidations();
   const cache = new BoardCache(kind, bounds, {
-    invalidations: news,
+    invalidations,
     breaker: new CircuitBreaker(),
     platformCache: shared,
   });
@@ -52,10 +52,10 @@ function openProcess(
     cache,
     database,
     shared,
-    news: (at = now) => news.invalidate("main", at),
-    async ask({ now: at = now, ...asked }: CacheQuestion = {}) {
+    invalidate: (at = now) => invalidations.invalidate("main", at),
+    async ask({ now: at = now, ...question }: CacheQuestion = {}) {
       now = at;
-      const told = await cache.get(
+      const answer = await cache.get(
         {
           board: "main",
           key: "k",
@@ -65,13 +65,13 @@ function openProcess(
             return database.answer();
           },
           keepAlive: (work) => after.push(work),
-          ...asked,
+          ...question,
         },
         at,
       );
-      return [told.status, told.value?.points ?? null, at - told.readAt];
+      return [answer.status, answer.value?.points ?? null, at - answer.readAt];
     },
-    /** What goes on after the answers is over. */
+    /** Waits for work that goes on after the answers. */
     async settled() {
       for (let done = -1; done < after.length; ) {
         done = after.length;
@@ -87,15 +87,15 @@ const deployment = () => {
 };
 
 describe("answers in memory", () => {
-  it("one flight a key: a thousand who ask at once have the database asked once", async () => {
+  it("a thousand requests at once for one key make one query", async () => {
     const one = openProcess();
     const all = await Promise.all(Array.from({ length: 1_000 }, () => one.ask()));
     expect(one.database.calls).toBe(1);
-    expect(all.filter(([told]) => told === "coalesced")).toHaveLength(999);
+    expect(all.filter(([status]) => status === "coalesced")).toHaveLength(999);
     expect(await one.ask()).toEqual(["hit", 1, 0]);
   });
 
-  it("fetches ahead of time, in nobody's way, and never tells what is over its age", async () => {
+  it("the cache fetches ahead of time in the background, and never serves an answer past its age", async () => {
     const one = openProcess();
     await one.ask();
     one.database.points = 2;
@@ -106,7 +106,7 @@ describe("answers in memory", () => {
     expect(await one.ask({ now: AT + 90_000 })).toEqual(["miss", 2, 0]);
   });
 
-  it("waits for what is newer than news, also where it was asked before them", async () => {
+  it("a request waits for an answer newer than the invalidation, also if it began before that", async () => {
     const one = openProcess();
     let land = (_: Standing) => {};
     one.database.answer = () =>
@@ -115,7 +115,7 @@ describe("answers in memory", () => {
       });
     const early = one.ask();
     await vi.waitFor(() => expect(one.database.calls).toBe(1));
-    one.news();
+    one.invalidate();
     const landEarly = land;
     const late = one.ask();
     await vi.waitFor(() => expect(one.database.calls).toBe(2));
@@ -123,11 +123,11 @@ describe("answers in memory", () => {
     expect(await late).toEqual(["miss", 2, 0]);
     landEarly(makeStanding(1));
     expect(await early).toEqual(["miss", 1, 0]);
-    // What was asked earlier and landed later does not replace it.
+    // An earlier query that answers later does not replace it.
     expect(await one.ask()).toEqual(["hit", 2, 0]);
   });
 
-  it("keeps who is absent as well", async () => {
+  it("the cache keeps absent players as well", async () => {
     const one = openProcess();
     one.database.answer = async () => null;
     expect([await one.ask(), await one.ask()]).toEqual([
@@ -137,7 +137,7 @@ describe("answers in memory", () => {
     expect(one.database.calls).toBe(1);
   });
 
-  it("is bounded in entries and in characters; who was not asked for longest goes first", async () => {
+  it("the cache is bounded in entries and in characters, and evicts the least recently used first", async () => {
     const few = openProcess({ bounds: { entries: 3, chars: 100_000 } });
     for (const key of ["a", "b", "c", "a", "d"]) await few.ask({ key });
     expect(few.cache.size.entries).toBe(3);
@@ -150,14 +150,14 @@ describe("answers in memory", () => {
     expect(entries).toBeGreaterThan(10);
   });
 
-  it("remembers news of any number of boards: what is forgotten counts as old", () => {
-    const news = new Invalidations();
-    const before = news.nextGeneration();
-    news.invalidate("first", AT);
-    for (let at = 0; at < 10_000; at += 1) news.invalidate(`board ${at}`, AT);
-    expect(news.generationOf("first")).toBeGreaterThan(before);
-    expect(news.invalidatedAt("first")).toBe(AT);
-    expect(news.nextGeneration()).toBeGreaterThan(news.generationOf("board 9999"));
+  it("the cache handles invalidations of any number of boards: a forgotten board counts as old", () => {
+    const invalidations = new Invalidations();
+    const before = invalidations.nextGeneration();
+    invalidations.invalidate("first", AT);
+    for (let at = 0; at < 10_000; at += 1) invalidations.invalidate(`board ${at}`, AT);
+    expect(invalidations.generationOf("first")).toBeGreaterThan(before);
+    expect(invalidations.invalidatedAt("first")).toBe(AT);
+    expect(invalidations.nextGeneration()).toBeGreaterThan(invalidations.generationOf("board 9999"));
   });
 });
 
@@ -166,7 +166,7 @@ describe("while the database is away", () => {
     throw new Error("D1_ERROR: Network connection lost.");
   };
 
-  it("what is held is told stale, with one call a second; what is not held is an error, and nobody waits", async () => {
+  it("cached answers are served stale, with one call a second; others are an error, and no request waits", async () => {
     const one = openProcess();
     await one.ask();
     const { answer } = one.database;
@@ -180,18 +180,18 @@ describe("while the database is away", () => {
     expect(await one.ask({ now: AT + 64_000 })).toEqual(["miss", 1, 0]);
   });
 
-  it("gives no answer at all: what is held is told within 1.5 s, then at once; what is not is an error within 5 s", async () => {
+  it("a database that does not answer: cached answers are served within 1.5 s, then at once; others are an error within 5 s", async () => {
     const one = openProcess();
     await one.ask();
     one.database.answer = () => new Promise(() => {});
     const startedAt = performance.now();
     const waited = () => performance.now() - startedAt;
-    const [held, absent] = await Promise.all([
-      one.ask({ now: AT + 60_000 }).then((told) => [...told, waited()]),
+    const [cached, absent] = await Promise.all([
+      one.ask({ now: AT + 60_000 }).then((answer) => [...answer, waited()]),
       one.ask({ key: "never read", now: AT + 60_000 }).catch((error) => [String(error), waited()]),
     ]);
-    expect(held).toMatchObject(["stale", 1, 60_000, expect.any(Number)]);
-    expect(Number(held[3])).toBeLessThan(2_500);
+    expect(cached).toMatchObject(["stale", 1, 60_000, expect.any(Number)]);
+    expect(Number(cached[3])).toBeLessThan(2_500);
     expect(absent[0]).toContain("no answer within 5000 ms");
     expect(Number(absent[1])).toBeLessThan(6_500);
     const later = performance.now();
@@ -201,8 +201,8 @@ describe("while the database is away", () => {
   }, 20_000);
 });
 
-describe("who may not have the database asked", () => {
-  it("is refused; whoever waited for them is not, and the database is not thought to be away", async () => {
+describe("a request that may not query the database", () => {
+  it("the request is refused; those that waited for it are not, and the database is not taken to be away", async () => {
     const one = openProcess();
     const refuse = async () => {
       throw new RejectionError(rejectHttp(429, "rate_limited", "too many"));
@@ -210,7 +210,7 @@ describe("who may not have the database asked", () => {
     const both = await Promise.allSettled([one.ask({ admit: refuse }), one.ask()]);
     expect(both.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
     expect(one.database.calls).toBe(1);
-    // What is held needs nobody's leave, nor does what is fetched ahead of time.
+    // A cached answer needs no permission, nor does a fetch ahead of time.
     expect(await one.ask({ admit: refuse, now: AT + 40_000 })).toEqual(["hit", 1, 40_000]);
     await one.settled();
     expect(one.database.calls).toBe(2);
@@ -224,7 +224,7 @@ describe("two processes and the platform's cache", () => {
     return { a, b };
   }
 
-  it("what one has read the other need not, at the age that it has", async () => {
+  it("one process uses what the other has read, at its age", async () => {
     const { a, b } = pair();
     await a.ask();
     await a.settled();
@@ -235,7 +235,7 @@ describe("two processes and the platform's cache", () => {
     expect(await b.ask({ now: AT + 60_000 })).toEqual(["miss", 2, 0]);
   });
 
-  it("fetches ahead of time from the database, not the same again from there", async () => {
+  it("a process fetches ahead of time from the database, not from the platform's cache", async () => {
     const { a, b } = pair();
     await a.ask();
     await a.settled();
@@ -248,11 +248,11 @@ describe("two processes and the platform's cache", () => {
     expect(a.database.calls).toBe(1);
   });
 
-  it("where news came nothing older is taken from there, though it could not be deleted; elsewhere it is, up to its age", async () => {
+  it("the process with the invalidation takes nothing older from there, though it could not be deleted; others do, up to its age", async () => {
     const { a, b } = pair();
     await a.ask();
     await a.settled();
-    b.news(AT + 1_000);
+    b.invalidate(AT + 1_000);
     b.database.points = 2;
     expect(await b.ask({ now: AT + 1_000 })).toEqual(["miss", 2, 0]);
     await b.settled();
@@ -261,7 +261,7 @@ describe("two processes and the platform's cache", () => {
     expect(await c.ask({ now: AT + 1_000 })).toEqual(["miss", 1, 0]);
   });
 
-  it("a first page that is deleted is read anew by whoever holds none", async () => {
+  it("a process without a first page reads a deleted one again", async () => {
     const name = deployment();
     const [a, b, c] = [
       openProcess({ deployment: name }),
@@ -275,7 +275,7 @@ describe("two processes and the platform's cache", () => {
     expect(await c.ask({ now: AT + 1_000 })).toEqual(["miss", 2, 0]);
   });
 
-  it("with the database away a process that holds nothing tells what another read, marked", async () => {
+  it("with the database away a process with an empty cache serves what another read, marked", async () => {
     const { a, b } = pair();
     await a.ask();
     await a.settled();
@@ -286,7 +286,7 @@ describe("two processes and the platform's cache", () => {
     expect(await b.ask({ now: AT + 300_100 })).toEqual(["stale", 1, 300_100]);
   });
 
-  it("what does not look like an answer of its kind is none, and nothing was read in a time to come", async () => {
+  it("an entry of another shape is ignored, and so is one read in the future", async () => {
     const name = deployment();
     const wrong = openProcess({ deployment: name });
     await wrong.shared.put("k", '{"rank":"first"}', AT);

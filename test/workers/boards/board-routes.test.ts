@@ -21,14 +21,14 @@ afterEach(() => {
 function openBoardApp() {
   const board = `board-${boards}`;
   const declared = { [board]: { combine: "sum", periods: ["all", "day", "week", "season"] } } as const;
-  const book = createBoardRegistry([{ name: "main", boards: declared }]);
+  const registry = createBoardRegistry([{ name: "main", boards: declared }]);
   const counted = new CountedDatabase();
   const room = new ScoringRoom(declared);
   /** Reads of each rule that one address may have. */
   const left = { read: Number.POSITIVE_INFINITY, readMiss: Number.POSITIVE_INFINITY, live: 0 };
   const app = new Hono().route(
     "/v1/boards",
-    boardRoutes(book, async (_, rule) => {
+    boardRoutes(registry, async (_, rule) => {
       left[rule] -= 1;
       return left[rule] < 0 ? rejectHttp(429, "rate_limited", `Too many (${rule}).`) : undefined;
     }),
@@ -49,7 +49,7 @@ function openBoardApp() {
     async award(user: string, points: number) {
       const batch = room.nextBatch([entry(board, user, points, { firstAt: Date.now(), lastAt: Date.now() })]);
       await room.send(batch, Date.now());
-      await invalidateFedBoards(book, batch);
+      await invalidateFedBoards(registry, batch);
     },
   };
 }
@@ -59,7 +59,7 @@ const readCacheStatus = (response: Response) =>
   response.headers.get("Cache-Status")?.split(";").slice(0, 2).join(";");
 
 describe("GET /v1/boards/<board>", () => {
-  it("[C1] [C3] tells the top, ranked, and pages on", async () => {
+  it("[C1] [C3] the answer is the ranked top, with a cursor to page on", async () => {
     const { board, get, award } = openBoardApp();
     for (const [user, points] of [
       ["ann", 5],
@@ -90,7 +90,7 @@ describe("GET /v1/boards/<board>", () => {
     });
   });
 
-  it("is a miss once, then a hit for every limit, and new at once where a batch was applied", async () => {
+  it("the first read is a miss, later ones are a hit for every limit, and an applied batch shows at once", async () => {
     const { board, get, award, counted } = openBoardApp();
     await award("ann", 5);
     expect(readCacheStatus(await get(board))).toBe("tallyroom; fwd=miss");
@@ -98,8 +98,8 @@ describe("GET /v1/boards/<board>", () => {
       expect(readCacheStatus(await get(`${board}?limit=${limit}`))).toBe("tallyroom; hit");
     expect(counted.callCount).toBe(1);
     await award("ann", 1);
-    const anew = await get(board);
-    expect([readCacheStatus(anew), await anew.json()]).toMatchObject([
+    const fresh = await get(board);
+    expect([readCacheStatus(fresh), await fresh.json()]).toMatchObject([
       "tallyroom; fwd=miss",
       { entries: [{ user: "ann", points: 6 }] },
     ]);
@@ -107,7 +107,7 @@ describe("GET /v1/boards/<board>", () => {
     expect(counted.callCount).toBe(2);
   });
 
-  it("makes one query of 1,000 readers who come at once", async () => {
+  it("1,000 readers at once make one query", async () => {
     const { board, get, award, counted } = openBoardApp();
     await award("ann", 5);
     const all = await Promise.all(Array.from({ length: 1_000 }, () => get(board)));
@@ -116,7 +116,7 @@ describe("GET /v1/boards/<board>", () => {
     expect(all.filter((one) => one.headers.get("Cache-Status")?.includes("collapsed"))).toHaveLength(999);
   }, 60_000);
 
-  it("makes one query a change and period of 20,000 reads amid steady awards, and 95 of 100 are hits", async () => {
+  it("20,000 reads amid steady awards make one query per change and period, and 95 of 100 are hits", async () => {
     vi.useRealTimers();
     const { board, get, award, counted } = openBoardApp();
     const paths = [board, `${board}?period=day&limit=10`];
@@ -138,7 +138,7 @@ describe("GET /v1/boards/<board>", () => {
           const response = await get(paths[(reader + at) % paths.length] ?? board);
           if (response.headers.get("Cache-Status")?.startsWith("tallyroom; hit")) hits += 1;
           await response.arrayBuffer();
-          // Nobody but the readers would come to their turn.
+          // Otherwise only the readers would run.
           if (at % 5 === 0) await pause(1);
         }
       }),
@@ -155,7 +155,7 @@ describe("GET /v1/boards/<board>", () => {
     expect(await (await get(board)).json()).toMatchObject({ version: awards + 1 });
   }, 120_000);
 
-  it("counts who has the database asked apart from who is answered from memory", async () => {
+  it("reads that reach the database count apart from those answered from memory", async () => {
     const { board, get, award, counted, left } = openBoardApp();
     await award("ann", 5);
     left.readMiss = 2;
@@ -170,7 +170,7 @@ describe("GET /v1/boards/<board>", () => {
     expect((await get(board)).status).toBe(429);
   });
 
-  it("asks for seasons once in five minutes to tell the list of boards, and never tells a reset that has passed", async () => {
+  it("the list of boards queries seasons once in five minutes, and never shows a reset that has passed", async () => {
     const { board, get } = openBoardApp();
     const list = async (at: number) => {
       vi.setSystemTime(at);
@@ -187,7 +187,7 @@ describe("GET /v1/boards/<board>", () => {
     expect(await list(midnight + 300_000)).toEqual(["tallyroom; fwd=miss", midnight + 86_400_000]);
   });
 
-  it("[C5] answers 304 to who has it, and 200 once it has changed", async () => {
+  it("[C5] the answer is 304 to a reader who has the board, and 200 once it has changed", async () => {
     const { board, get, award } = openBoardApp();
     await award("ann", 5);
     const tag = (await get(board)).headers.get("ETag") ?? "";
@@ -197,14 +197,14 @@ describe("GET /v1/boards/<board>", () => {
     expect((await get(board, { "If-None-Match": tag })).status).toBe(200);
   });
 
-  it("[C4] is never older than a minute: fetched anew from half of that, waited for past it", async () => {
+  it("[C4] a board is never older than a minute: it is fetched again from half of that, and waited for past it", async () => {
     const { board, get, award, counted, room } = openBoardApp();
     await award("ann", 5);
     await get(board);
     vi.setSystemTime(AT + 29_999);
     expect((await get(board)).headers.get("Age")).toBe("29");
     expect(counted.callCount).toBe(1);
-    // Applied elsewhere: nothing here is told.
+    // Applied elsewhere: this process gets no invalidation.
     await room.apply([entry(board, "ann", 1)]);
     vi.setSystemTime(AT + 30_000);
     expect((await get(board)).headers.get("Age")).toBe("30");
@@ -215,7 +215,7 @@ describe("GET /v1/boards/<board>", () => {
     expect([readCacheStatus(late), late.headers.get("Age")]).toEqual(["tallyroom; fwd=miss", "0"]);
   });
 
-  it("[C4] is told stale and marked while D1 is away; what was never read is 503, with a time to come back", async () => {
+  it("[C4] boards are served stale and marked while D1 is away; one that was never read is 503, with a time to come back", async () => {
     const { board, get, award, counted } = openBoardApp();
     await award("ann", 5);
     await get(board);
@@ -238,7 +238,7 @@ describe("GET /v1/boards/<board>", () => {
 });
 
 describe("GET /v1/boards/<board>/users", () => {
-  it("[C2] tells a player's rank among how many, and who stands around; absent ones are kept too", async () => {
+  it("[C2] the answer has a player's rank, the count and the neighbours; absent players are cached too", async () => {
     const { board, get, award, counted } = openBoardApp();
     for (let at = 1; at <= 9; at += 1) await award(`user-${at}`, at);
     expect(await (await get(`${board}/users/user-5?around=1`)).json()).toMatchObject({
@@ -262,7 +262,7 @@ describe("GET /v1/boards/<board>/users", () => {
     });
   });
 
-  it("[C2] tells players whose ids hold commas, which a JSON array names", async () => {
+  it("[C2] a JSON array names players whose ids have commas", async () => {
     const { board, get, award } = openBoardApp();
     await award("fay, gil", 5);
     await award("hal", 3);
@@ -321,7 +321,7 @@ describe("[C6] a wrong parameter", () => {
     },
   );
 
-  it("as a board that nobody declares is 404, and as a name that is none 400", async () => {
+  it("an undeclared board is 404, and an invalid name 400", async () => {
     const { board, get, counted } = openBoardApp();
     expect((await get("nothing")).status).toBe(404);
     for (const name of [`${board}:`, `${board}:a:b`, `${board}:..`, `${board}%3Ax%2Fy`, "MAIN"]) {

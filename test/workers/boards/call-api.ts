@@ -7,7 +7,7 @@ export interface ApiResponse<T> {
   headers: Headers;
 }
 
-/** Asks the worker as it is shipped, as somebody. */
+/** Calls the shipped worker as a user. */
 export async function callApi<T = Record<string, unknown>>(
   path: string,
   how: { as?: "admin" | "host" | "player" | null; user?: string; method?: string; body?: unknown } = {},

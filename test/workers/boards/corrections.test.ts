@@ -41,7 +41,7 @@ const version = (board: string) =>
     .first("version");
 
 describe("[Z3] a correction", () => {
-  it("sets, adds and removes on the rankings that it names, and says what was and what is", async () => {
+  it("a correction sets, adds and removes on the rankings that it names, and returns before and after", async () => {
     const board: Board = { combine: "sum", periods: ["all", "day"] };
     const room = new ScoringRoom({ mended: board });
     await room.apply([entry("mended", "ann", 50), entry("mended", "bob", 40)]);
@@ -97,7 +97,7 @@ describe("[Z3] a correction", () => {
     ]);
   });
 
-  it("goes past a ban and past the most a day, and points after it count as ever", async () => {
+  it("a correction ignores a ban and the daily maximum, and later points count as usual", async () => {
     const board: Board = { combine: "sum", periods: ["all", "day"], maxPerDay: 10 };
     const room = new ScoringRoom({ past: board });
     await room.apply([entry("past", "eve", 10)]);
@@ -110,7 +110,7 @@ describe("[Z3] a correction", () => {
     expect(await points("past")).toEqual({ eve: 103 });
   });
 
-  it("leaves a tie where it names none, and turns with a board where the fewest win", async () => {
+  it("a correction without a tie leaves the tie, and follows the sort sign of a board where the fewest win", async () => {
     const board: Board = { combine: "best", order: "lowest", tie: "highest" };
     const room = new ScoringRoom({ laps: board });
     await room.apply([entry("laps", "ann", 61, { tie: 7 }), entry("laps", "bob", 60, { tie: 1 })]);
@@ -135,7 +135,7 @@ describe("[Z3] a correction", () => {
     expect((await points("laps", "all", 1)).bob).toBe(58);
   });
 
-  it("that D1 cannot take changes nothing and says why; of somebody who never scored neither", async () => {
+  it("a correction that D1 cannot take changes nothing and says why, like one of a player who never scored", async () => {
     const board: Board = { combine: "sum" };
     const room = new ScoringRoom({ bounds: board });
     await room.apply([entry("bounds", "ann", MAX_POINTS)]);
@@ -157,7 +157,7 @@ describe("[Z3] a correction", () => {
     expect(await listCorrections(env.DB, { board: "bounds", limit: 9 })).toEqual([]);
   });
 
-  it("to add loses no award that comes at the same moment", async () => {
+  it("a correction that adds loses no award that comes at the same moment", async () => {
     const board: Board = { combine: "sum", feeds: "kind" };
     const rooms = Array.from({ length: 8 }, () => new ScoringRoom({ moment: board }));
     await rooms[0]?.apply([entry("moment", "ann", 1)]);
@@ -172,7 +172,7 @@ describe("[Z3] a correction", () => {
     expect(log.map(({ before, after }) => (after ?? 0) - (before ?? 0)).sort()).toEqual([10, 20]);
   });
 
-  it("keeps every span's count right, whatever is set, added and removed among batches", async () => {
+  it("every span's count stays right while corrections set, add and remove among batches", async () => {
     let runs = 0;
     const step = fc.record({
       user: fc.integer({ min: 0, max: 7 }),
@@ -219,7 +219,7 @@ describe("[Z3] a correction", () => {
     expect(await findWrongSpans()).toEqual([]);
   }, 60_000);
 
-  it("costs a batch nothing: the statement that removes is the corrections' own", async () => {
+  it("corrections cost a batch nothing: only they have the statement that removes", async () => {
     const counted = new CountedDatabase();
     const room = new ScoringRoom({ free: { combine: "sum" } }, { db: counted.db });
     await room.apply([entry("free", "ann", 1)]);
@@ -235,7 +235,7 @@ describe("[Z8] a correction with an id", () => {
   const correctAs = (user: string, body: unknown) =>
     callApi("/v1/corrections", { user, method: "POST", body });
 
-  it("is made once, however often it is sent, and answered the same", async () => {
+  it("a correction is made once, however often it is sent, and gets the same answer", async () => {
     const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "amy", 50)]);
     const before = (await points("main")).amy ?? 0;
@@ -255,7 +255,7 @@ describe("[Z8] a correction with an id", () => {
     expect(await findWrongSpans()).toEqual([]);
   });
 
-  it("is refused where the id was used for something else, and free again where nothing was done under it", async () => {
+  it("an id that was used for something else is refused, and free again if nothing was done under it", async () => {
     const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "amy", 50)]);
     const before = (await points("main")).amy ?? 0;
@@ -271,7 +271,7 @@ describe("[Z8] a correction with an id", () => {
       expect((await correctAs("ada", { ...add("main", "x"), id })).status).toBe(400);
   });
 
-  it("that changed nothing is remembered as well", async () => {
+  it("a correction that changed nothing is remembered as well", async () => {
     const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "amy", 50), entry("main", "zed", 50)]);
     const remove = { board: "main", user: "zed", reason: "gone", remove: true };
@@ -282,7 +282,7 @@ describe("[Z8] a correction with an id", () => {
     expect(await points("main")).toHaveProperty("zed");
   });
 
-  it("may be sent again where the answer was lost, and the 503 says so", async () => {
+  it("a correction may be sent again if the answer was lost, and the 503 says so", async () => {
     const board: Board = { combine: "sum" };
     const room = new ScoringRoom({ main: board });
     await room.apply([entry("main", "amy", 50)]);
@@ -307,9 +307,9 @@ describe("[Z8] a correction with an id", () => {
       const response = await app.request("/", init, { ...env, DB: losing });
       return { status: response.status, body: await response.json<{ message: string }>() };
     };
-    const told = await post(add("main", "lost"));
-    expect(told).toMatchObject({ status: 503, body: { code: "unavailable", retryAfterMs: 5_000 } });
-    expect(told.body.message).toMatch(
+    const answer = await post(add("main", "lost"));
+    expect(answer).toMatchObject({ status: 503, body: { code: "unavailable", retryAfterMs: 5_000 } });
+    expect(answer.body.message).toMatch(
       /may have been made, or not. Send the same request again, under the same id/,
     );
     const { id: _, ...without } = add("main", "none");
@@ -324,7 +324,7 @@ describe("[Z8] a correction with an id", () => {
     expect((await points("main")).amy).toBe(before + 20);
   });
 
-  it("is forgotten with the admin who asked for it", async () => {
+  it("a correction's id is forgotten with the admin who sent it", async () => {
     const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "amy", 50)]);
     await correctAs("cleo", add("main", "mine"));
@@ -337,7 +337,7 @@ describe("[Z8] a correction with an id", () => {
 });
 
 describe("corrections over HTTP", () => {
-  it("[Z3] [Z4] are an admin's, want a reason, and are logged where an admin may read", async () => {
+  it("[Z3] [Z4] corrections need an admin and a reason, and are logged for admins", async () => {
     const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", "ann", 50)]);
     const body = { board: "main", periods: ["all"], user: "ann", set: 7, reason: "counted twice" };

@@ -39,7 +39,7 @@ function formatRow(what: string, { calls, statements, read, written }: Figures):
   return what.padEnd(36) + cells.join("");
 }
 
-/** What the worker's own rooms ask of the database, from here on. */
+/** The calls that the worker's own rooms make to the database, from here on. */
 function countRooms(): Figures {
   const figures = { calls: 0, statements: 0, read: 0, written: 0 };
   const batch = env.DB.batch.bind(env.DB);
@@ -63,12 +63,12 @@ async function playGame(awards: number, players: number): Promise<Figures> {
   const room = makeRoomName();
   const users = Array.from({ length: players }, (_, n) => `${room}-${n}`);
   const join = async (user: string, claims: Partial<TokenClaims> = {}) => {
-    const visitor = await SocketClient.join(room, {
+    const client = await SocketClient.join(room, {
       token: await mintToken({ user, ...claims }),
       _pk: crypto.randomUUID(),
     });
-    await visitor.waitForWelcome();
-    return visitor;
+    await client.waitForWelcome();
+    return client;
   };
   await Promise.all(users.map((user) => join(user)));
   const hosts = await Promise.all(
@@ -78,11 +78,12 @@ async function playGame(awards: number, players: number): Promise<Figures> {
   for (let n = 0; n < awards; n += 1) {
     vi.setSystemTime(from + Math.floor((n * 4_900) / awards));
     hosts[n % 40]?.do(`${n}`, "scores", "award", { user: users[n % players], points: 1 });
-    // Each at its time: what was said is heard before the clock goes on.
+    // Each at its time: the room handles every message before the clock goes on.
     if (n % 10 === 9) await scheduler.wait(0);
   }
-  const told = () => hosts[0]?.events.filter(({ n, by }) => n === "scored" && by?.startsWith("host-")).length;
-  await vi.waitFor(() => expect(told()).toBe(awards), { timeout: 60_000 });
+  const countScored = () =>
+    hosts[0]?.events.filter(({ n, by }) => n === "scored" && by?.startsWith("host-")).length;
+  await vi.waitFor(() => expect(countScored()).toBe(awards), { timeout: 60_000 });
   const figures = countRooms();
   vi.setSystemTime(Date.now() + 5_000);
   expect(await runDurableObjectAlarm(objectOf(room))).toBe(true);
@@ -95,7 +96,7 @@ async function playGame(awards: number, players: number): Promise<Figures> {
 }
 
 describe("what a batch costs", () => {
-  it("is one call and a fixed number of statements, at most 4 rows written a player, board and period", async () => {
+  it("a batch is one call and a fixed number of statements, with at most 4 rows written per player, board and period", async () => {
     const counted = new CountedDatabase();
     const one = new ScoringRoom(boards("one"), { db: counted.db });
     await one.apply(players("one", 1));
@@ -128,8 +129,8 @@ describe("what a batch costs", () => {
     console.log(figures.join("\n"));
   });
 
-  it("[K1] of 1,000 awards to 100 players within 5 s are those of one award, and a hundredth of a write an award", async () => {
-    // Ahead of the runtime's own clock: alarms ring when they are told to.
+  it("[K1] 1,000 awards to 100 players within 5 s make the calls of one award, and a hundredth of the writes of single awards", async () => {
+    // Ahead of the runtime's own clock: the test runs the alarms.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
     const one = await playGame(1, 1);
     const thousand = await playGame(1_000, 100);
@@ -160,7 +161,7 @@ describe("what a batch costs", () => {
     expect(thousand.read + thousand.written).toBeLessThan((naive.read + naive.written) / 4);
   }, 300_000);
 
-  it("stays one call for 10,000 players, and the counts stay right", async () => {
+  it("a batch for 10,000 players stays one call, and the counts stay right", async () => {
     const counted = new CountedDatabase();
     const room = new ScoringRoom(boards("crowd"), { db: counted.db });
     const long = "界".repeat(20);

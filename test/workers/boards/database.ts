@@ -12,11 +12,11 @@ export class CountedDatabase {
   statementCount = 0;
   rowsRead = 0;
   rowsWritten = 0;
-  /** How many entries were given to all attempts together, good and vain. */
+  /** The entries of all attempts together, failed ones too. */
   entryCount = 0;
-  /** Called before each call, to make one fail or to look. */
+  /** Called before each call, to make one fail or to observe. */
   before: (statements: number) => void = () => {};
-  /** Called when a call has been committed, before its answer is heard. */
+  /** Called when a call has been committed, before its answer arrives. */
   after: () => void = () => {};
 
   readonly db = new Proxy(env.DB, {
@@ -60,7 +60,7 @@ export class CountedDatabase {
 
 let rooms = 0;
 
-/** One room's life, whose batches number themselves. */
+/** One epoch of a room, whose batches number themselves. */
 export class ScoringRoom {
   n = 0;
   readonly room: string;
@@ -80,8 +80,8 @@ export class ScoringRoom {
   }
 
   send(batch: ReceivedBatch, now = AT) {
-    const book = createBoardRegistry([{ name: this.options.kind ?? "main", boards: this.boards }]);
-    return applyBatch(this.options.db ?? env.DB, book, batch, now);
+    const registry = createBoardRegistry([{ name: this.options.kind ?? "main", boards: this.boards }]);
+    return applyBatch(this.options.db ?? env.DB, registry, batch, now);
   }
 
   apply(entries: readonly unknown[], now = AT) {

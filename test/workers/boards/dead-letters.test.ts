@@ -22,49 +22,57 @@ const many = (board: string, count: number) =>
     entry(board, `user-${String(at).padStart(5, "0")}`, at + 1, { seq: at }),
   );
 
-describe("[B7] what was set aside", () => {
+describe("[B7] a dead letter", () => {
   const boards = { mended: { combine: "sum" } } as const;
-  const book = createBoardRegistry([{ name: "main", boards }]);
+  const registry = createBoardRegistry([{ name: "main", boards }]);
   const idOf = async (room: string) =>
     (await env.DB.prepare("select id from set_aside where room = ?1").bind(room).first<number>("id")) ?? 0;
   const points = async () =>
     Object.fromEntries((await readRanking("mended")).map((row) => [row.user, row.points]));
 
-  it("is written once it is mended, however often and by however many it is applied", async () => {
+  it("a corrected dead letter is written once, however often and by however many it is applied", async () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("mended", "ann", 1), { ...entry("mended", "bob", 1), points: 2.5 }]);
     const id = await idOf(room.room);
-    const asItIs = await applyDeadLetter(env.DB, book, id, undefined, AT);
+    const asItIs = await applyDeadLetter(env.DB, registry, id, undefined, AT);
     expect(asItIs).toMatchObject({ ok: false, why: "refused", message: expect.stringContaining("points") });
-    const mended = entry("mended", "bob", 2);
-    const results = await Promise.all([1, 2, 3].map(() => applyDeadLetter(env.DB, book, id, mended, AT)));
+    const corrected = entry("mended", "bob", 2);
+    const results = await Promise.all(
+      [1, 2, 3].map(() => applyDeadLetter(env.DB, registry, id, corrected, AT)),
+    );
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
-    expect(await applyDeadLetter(env.DB, book, id, mended, AT)).toMatchObject({ ok: false, why: "applied" });
+    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT)).toMatchObject({
+      ok: false,
+      why: "applied",
+    });
     expect(await points()).toEqual({ ann: 1, bob: 2 });
     expect(await findWrongSpans()).toEqual([]);
   });
 
-  it("cannot be mended onto a board that its room does not feed, nor for the banned, and is not lost by trying", async () => {
+  it("a dead letter cannot be moved to a board that its room does not feed, nor applied for a banned player, and survives the attempt", async () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("other", "eve", 5)]);
     const id = await idOf(room.room);
-    expect(await applyDeadLetter(env.DB, book, id, undefined, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, registry, id, undefined, AT)).toMatchObject({
       ok: false,
       why: "refused",
     });
     await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null)").run();
-    const mended = entry("mended", "eve", 5);
-    expect(await applyDeadLetter(env.DB, book, id, mended, AT)).toMatchObject({ ok: false, why: "refused" });
+    const corrected = entry("mended", "eve", 5);
+    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT)).toMatchObject({
+      ok: false,
+      why: "refused",
+    });
     await env.DB.prepare("delete from bans where user = 'eve'").run();
-    expect(await applyDeadLetter(env.DB, book, id, mended, AT)).toMatchObject({ ok: true });
+    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT)).toMatchObject({ ok: true });
     expect(await points()).toMatchObject({ eve: 5 });
-    expect(await applyDeadLetter(env.DB, book, 999_999, undefined, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, registry, 999_999, undefined, AT)).toMatchObject({
       ok: false,
       why: "unknown",
     });
   });
 
-  it("is an admin's to see and to apply", async () => {
+  it("only an admin sees and applies dead letters", async () => {
     const room = new ScoringRoom(boards);
     await room.apply([{ nonsense: true }]);
     const id = await idOf(room.room);
@@ -101,10 +109,10 @@ describe("[B7] an entry that cannot be written", () => {
     ["is after the year 9999", (good) => ({ ...good, firstAt: 1e15, lastAt: 1e15 })],
     ["is no object", () => "nonsense"],
     ["is null", () => null],
-    ["has a field that nobody knows", (good) => ({ ...good, more: 1 })],
+    ["has an unknown field", (good) => ({ ...good, more: 1 })],
   ];
 
-  it.each(shapes)("because it %s is set aside alone, as it came", async (_, spoil) => {
+  it.each(shapes)("an entry that %s becomes a dead letter alone, as it came", async (_, spoil) => {
     const room = new ScoringRoom({ shapes: { combine: "sum" } });
     const bad = spoil(entry("shapes", "eve", 1));
     expect(await room.apply([entry("shapes", room.room, 1), bad])).toMatchObject({ applied: true });
@@ -116,7 +124,7 @@ describe("[B7] an entry that cannot be written", () => {
     expect((await readRanking("shapes")).map(({ user }) => user)).not.toContain("eve");
   });
 
-  it("among 200 is one set aside and 199 written, and the room goes on", async () => {
+  it("one bad entry among 200 becomes a dead letter, 199 are written, and the room goes on", async () => {
     const room = new ScoringRoom({ poison: { combine: "sum", periods: ["all", "day"] } });
     await room.apply([entry("poison", "user-00077", MAX_POINTS)]);
     const batch = room.nextBatch(many("poison", 200));
@@ -136,7 +144,7 @@ describe("[B7] an entry that cannot be written", () => {
     expect(await findWrongSpans()).toEqual([]);
   });
 
-  it("only together with another is found as well, and no more is set aside than has to be", async () => {
+  it("entries that fail only together are found as well, and no other becomes a dead letter", async () => {
     const room = new ScoringRoom({ both: { combine: "sum" } });
     const half = Math.ceil(MAX_POINTS / 2) + 1;
     const later = { firstAt: AT + 900_000, lastAt: AT + 900_000 };
@@ -146,7 +154,7 @@ describe("[B7] an entry that cannot be written", () => {
     expect(await readRanking("both")).toHaveLength(21);
   });
 
-  it("is not why a batch waits when D1 itself is what failed: nothing is set aside then", async () => {
+  it("a failure of D1 itself makes no dead letter: the batch waits", async () => {
     const counted = new CountedDatabase();
     const room = new ScoringRoom({ fails: { combine: "sum" } }, { db: counted.db });
     for (const problem of [
@@ -166,7 +174,7 @@ describe("[B7] an entry that cannot be written", () => {
     expect(await readDeadLetters(room.room)).toEqual([]);
   });
 
-  it("when all of 300 are such, ends in bounded work", async () => {
+  it("300 bad entries take a bounded amount of work", async () => {
     const counted = new CountedDatabase();
     const users = many("all-bad", 300);
     const fill = new ScoringRoom({ "all-bad": { combine: "sum" } });

@@ -88,7 +88,7 @@ describe("[C3] paging while scores change", () => {
     ),
   });
 
-  it("never skips whoever did not move, nor shows them twice, and ranks each page as it then is", async () => {
+  it("paging never skips or repeats a player who did not move, and ranks each page as it then is", async () => {
     let runs = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 8 }), async (steps) => {

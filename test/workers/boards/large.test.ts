@@ -6,8 +6,8 @@ import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } 
 const count = async (room: string) =>
   env.DB.prepare("select count(*) from set_aside where room = ?1").bind(room).first<number>("count(*)");
 
-describe("[B7] what has to be set aside", () => {
-  it("may be all of the largest batch there is: a board that a release dropped stops no room", async () => {
+describe("[B7] dead letters", () => {
+  it("all entries of the largest batch may become dead letters: a board that a release dropped stops no room", async () => {
     const room = new ScoringRoom({ kept: { combine: "sum" } });
     const dropped = Array.from({ length: 9_000 }, (_, at) =>
       entry("dropped", `${at}`.padEnd(20, '"'), at + 1, { seq: at }),
@@ -39,7 +39,7 @@ describe("[B7] what has to be set aside", () => {
     expect(kept?.reason.length).toBeLessThanOrEqual(500);
   });
 
-  it("is found among 10,000 with little more work than writing them takes, however it is bad", async () => {
+  it("any bad entry among 10,000 is found with little more work than writing them takes", async () => {
     const counted = new CountedDatabase();
     const room = new ScoringRoom({ crowd: { combine: "sum" } }, { db: counted.db });
     await room.apply([entry("crowd", "user-7777", MAX_POINTS)]);
@@ -56,11 +56,11 @@ describe("[B7] what has to be set aside", () => {
   }, 60_000);
 });
 
-describe("[B8] the receipt of a life that is over", () => {
+describe("[B8] the receipt of an epoch that is over", () => {
   const later = AT + 86_400_001;
   const sweep = () => new ScoringRoom({ life: { combine: "sum" } }).apply([entry("life", "bob", 1)], later);
 
-  it("goes after a day, and what was asked again after that counts nothing twice", async () => {
+  it("the receipt goes after a day, and a batch sent again after that counts nothing twice", async () => {
     const room = new ScoringRoom({ life: { combine: "sum" } });
     await room.apply([entry("life", "ann", 5)]);
     const last = room.nextBatch([], { closing: true });
@@ -71,7 +71,7 @@ describe("[B8] the receipt of a life that is over", () => {
     expect((await readRanking("life")).find(({ user }) => user === "ann")?.points).toBe(5);
   });
 
-  it("stays where points were in the last batch: a room that was down for days asks about it yet", async () => {
+  it("the receipt stays if the last batch had points: a room that was down for days may still send it", async () => {
     const room = new ScoringRoom({ life: { combine: "sum" } });
     const last = room.nextBatch([entry("life", "cat", 5)], { closing: true });
     await room.send(last);

@@ -25,7 +25,7 @@ function worker(more: Record<string, unknown> = {}) {
   };
 }
 
-it("[V1] [V5] an address opens as many as LIVE_LIMIT lets it; what is refused for what it is counts for nothing", async () => {
+it("[V1] [V5] an address opens as many streams as LIVE_LIMIT allows; invalid requests do not count", async () => {
   const { get } = worker({ LIVE_LIMIT: "2/60" });
   for (let time = 0; time < 5; time += 1)
     expect((await get("/v1/boards/main/live?period=never")).status).toBe(400);
@@ -45,7 +45,7 @@ it("[V1] [V5] an address opens as many as LIVE_LIMIT lets it; what is refused fo
   expect(Number(refused.headers.get("Retry-After"))).toBeGreaterThan(50);
 });
 
-it("[V1] whoever makes boards up gets none: 404, asked of the database once, and nobody's object is touched", async () => {
+it("[V1] an undeclared board is 404, queries the database once, and reaches no object", async () => {
   const { get, counted } = worker({
     BOARDS: new Proxy(env.BOARDS, {
       get: () => {
@@ -63,23 +63,23 @@ it("[V1] whoever makes boards up gets none: 404, asked of the database once, and
   expect((await get("/v1/boards/made-up/live")).status).toBe(404);
 });
 
-it("[V1] is for pages of other origins what other reads are", async () => {
+it("[V1] pages of other origins may open streams as they may read boards", async () => {
   const { get } = worker({ ALLOWED_ORIGINS: "https://show.example.org" });
   const origins = ["https://show.example.org", "https://other.example.org"];
-  const told = await Promise.all(
+  const answers = await Promise.all(
     origins.map(async (origin) => {
       const response = await get("/v1/boards/main/live", { Origin: origin });
       await response.body?.cancel();
       return [response.status, response.headers.get("Access-Control-Allow-Origin")];
     }),
   );
-  expect(told).toEqual([
+  expect(answers).toEqual([
     [200, "https://show.example.org"],
     [200, null],
   ]);
 });
 
-it("[V5] where a board cannot be read or its object be asked, a stream ends at once, and an EventSource comes back", async () => {
+it("[V5] if a board cannot be read or its object reached, a stream ends at once, and an EventSource comes back", async () => {
   vi.spyOn(console, "error").mockReturnValue();
   const isAway = () => {
     throw new Error("It is away.");
@@ -98,7 +98,7 @@ it("[V5] where a board cannot be read or its object be asked, a stream ends at o
   }
 });
 
-it("says so where a worker has no object for it", async () => {
+it("a worker without the object says so", async () => {
   const { get } = worker({ BOARDS: undefined });
   const response = await get("/v1/boards/main/live");
   expect([response.status, await response.json()]).toMatchObject([503, { message: /BOARDS binding/ }]);

@@ -82,7 +82,7 @@ function withRankCount(seen: { plain: number[]; read: number }, who: () => strin
 describe.each(["distinct", "tied"] as const)("a board of a million players (%s)", (board) => {
   beforeAll(() => fillBoard(board), 240_000);
 
-  it("takes batches of a hundred players at 8 rows written a player and period at most", async () => {
+  it("the board takes batches of a hundred players at 8 rows written per player and period at most", async () => {
     const counted = new CountedDatabase();
     const scoring = room(board, counted.db);
     await scoring.apply(makeHundredEntries(board, 1));
@@ -103,7 +103,7 @@ describe.each(["distinct", "tied"] as const)("a board of a million players (%s)"
     expect(Math.max(...each)).toBeLessThanOrEqual(8);
   }, 240_000);
 
-  it("[C2] tells its top in 150 rows read, a page in its middle in 5,000", async () => {
+  it("[C2] the board reads 150 rows for its top, and 5,000 for a page in its middle", async () => {
     const counted = new CountedDatabase();
     const top = await readPage(counted.db, ranking(board), { limit: 100 }, AT);
     expect(top.entries.map(({ rank }) => rank)).toEqual(Array.from({ length: 100 }, (_, at) => at + 1));
@@ -117,7 +117,7 @@ describe.each(["distinct", "tied"] as const)("a board of a million players (%s)"
     expect(counted.rowsRead).toBeLessThanOrEqual(5_000);
   }, 240_000);
 
-  it("[C2] tells rank, count and neighbours in 5,000 rows read, exact at the moment while batches come", async () => {
+  it("[C2] the board reads 5,000 rows for rank, count and neighbours, exact at the moment while batches come", async () => {
     const seen = { plain: [] as number[], read: 0 };
     let who = "";
     const db = withRankCount(seen, () => who, board);
@@ -158,7 +158,7 @@ describe.each(["distinct", "tied"] as const)("a board of a million players (%s)"
     expect(seen.read).toBeLessThanOrEqual(5_000);
   }, 240_000);
 
-  it("has every span counted right after all that", async () => {
+  it("every span's count is right after all that", async () => {
     expect(await findWrongSpans()).toEqual([]);
   }, 240_000);
 });

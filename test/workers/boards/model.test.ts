@@ -29,7 +29,7 @@ let runs = 0;
 
 describe("a board after any batches", () => {
   it.each(boards)(
-    "[B6] is what a plain model says: %s",
+    "[B6] the board is what a plain model says: %s",
     async (kind, board) => {
       await fc.assert(
         fc.asyncProperty(fc.array(entries, { minLength: 1, maxLength: 5 }), async (batches) => {
@@ -70,7 +70,7 @@ describe("a board after any batches", () => {
     60_000,
   );
 
-  it("has every span counted right while it fills, ties by the thousand, moves and empties", async () => {
+  it("every span's count is right while the board fills, ties by the thousand, moves and empties", async () => {
     const room = new ScoringRoom({ spans: { combine: "sum", feeds: "kind" } });
     const count = 4_000;
     const step = (points: (at: number) => number) =>

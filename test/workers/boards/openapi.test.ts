@@ -30,7 +30,7 @@ interface Schema {
 }
 type OpenApiPaths = Record<string, Record<string, { parameters?: Parameter[] }>>;
 
-/** What makes sense wherever nothing else is about it. */
+/** Valid values for parameters that a case is not about. */
 const GOOD: Record<string, string> = {
   board: "main",
   user: "ann",
@@ -41,8 +41,8 @@ const GOOD: Record<string, string> = {
   what: "ask",
   ids: "ann",
 };
-/** Behind a signature, or no board's: these are judged elsewhere (S2, A1). */
-const isJudgedHere = ({ path }: Operation) => /^\/v1\/(?!batches|errands)/.test(path);
+/** Behind a signature, or no board's: these are tested elsewhere (S2, A1). */
+const isTestedHere = ({ path }: Operation) => /^\/v1\/(?!batches|errands)/.test(path);
 
 const app = createApp(
   new Set(["main"]),
@@ -84,7 +84,7 @@ function fillQuery(parameters: readonly Parameter[], given: Record<string, strin
   return Object.keys(all).length === 0 ? "" : `?${new URLSearchParams(all)}`;
 }
 
-/** Values that its own schema calls wrong: whatever a parameter is, there are some. */
+/** Values that a parameter's own schema rejects: there are some for every parameter. */
 function makeWrongValues({ schema, required, in: where }: Parameter): string[] {
   const { type, enum: some, pattern, minimum, maximum, minLength, maxLength } = schema;
   const tries = [
@@ -114,15 +114,15 @@ function makeWrongValues({ schema, required, in: where }: Parameter): string[] {
   return tries.filter((value) => isWrong(value) && !(value === "" && (where === "path" || !required)));
 }
 
-describe("[C6] every parameter that the document tells", () => {
-  const judged = operations.filter(isJudgedHere);
-  const cases = judged.flatMap((operation) => {
+describe("[C6] every parameter in the document", () => {
+  const tested = operations.filter(isTestedHere);
+  const cases = tested.flatMap((operation) => {
     const parameters = documented[operation.path]?.[operation.method]?.parameters ?? [];
     return parameters.map((parameter) => ({ operation, parameters, parameter, title: parameter.name }));
   });
 
-  it("is looked at: there are as many as the schemas have", () => {
-    const fields = judged.flatMap(({ params, query }) => [
+  it("every parameter is tested: there are as many as the schemas have", () => {
+    const fields = tested.flatMap(({ params, query }) => [
       ...Object.keys(params?.shape ?? {}),
       ...Object.keys(query?.shape ?? {}),
     ]);
@@ -131,11 +131,11 @@ describe("[C6] every parameter that the document tells", () => {
   });
 
   it.each(cases)(
-    "$operation.method $operation.path: $title, wrong, is 400 with what is expected",
+    "$operation.method $operation.path: a wrong $title is 400 with what is expected",
     async ({ operation, parameters, parameter }) => {
       const wrong = makeWrongValues(parameter);
       expect(wrong.length, "there are wrong values").toBeGreaterThan(0);
-      const held = countCacheKeys();
+      const before = countCacheKeys();
       for (const value of wrong) {
         const given = { [parameter.name]: value };
         const isPath = parameter.in === "path";
@@ -149,15 +149,15 @@ describe("[C6] every parameter that the document tells", () => {
         expect(answer.body.message, what).toMatch(
           new RegExp(`^${parameter.name}:? must (be|have)|The query`),
         );
-        expect(answer.calls, `${what} asks the database nothing`).toBe(0);
+        expect(answer.calls, `${what} makes no query`).toBe(0);
       }
-      expect(countCacheKeys(), "no key comes of it").toBe(held);
+      expect(countCacheKeys(), "no cache key is added").toBe(before);
     },
   );
 
-  it.each(judged)("$method $path: one that is not known, or given twice, is 400", async (operation) => {
+  it.each(tested)("$method $path: an unknown parameter, or one given twice, is 400", async (operation) => {
     const parameters = documented[operation.path]?.[operation.method]?.parameters ?? [];
-    const held = countCacheKeys();
+    const before = countCacheKeys();
     for (const name of ["nonsense", "Period", "__proto__", "limit "]) {
       const answer = await call(operation, fillPath(operation), fillQuery(parameters, { [name]: "1" }));
       expect([answer.status, answer.body.code], name).toEqual([400, "bad_data"]);
@@ -172,38 +172,35 @@ describe("[C6] every parameter that the document tells", () => {
         `Parameter \`${name}\` may be given only once.`,
       ]);
     }
-    expect(countCacheKeys()).toBe(held);
+    expect(countCacheKeys()).toBe(before);
   });
 
-  it.each(judged.filter(({ body }) => body))(
-    "$method $path: a body that is none is 400",
-    async (operation) => {
-      for (const body of ["", "[]", "{", '"text"', '{"nonsense":1}', '{"__proto__":1}']) {
-        if (body === "" && operation.id === "applyAside") continue;
-        const answer = await call(operation, fillPath(operation), "", body);
-        if (body === "" && operation.id === "ban") expect(answer.status).toBe(200);
-        else expect([answer.status, typeof answer.body.message], body).toEqual([400, "string"]);
-      }
-    },
-  );
+  it.each(tested.filter(({ body }) => body))("$method $path: an invalid body is 400", async (operation) => {
+    for (const body of ["", "[]", "{", '"text"', '{"nonsense":1}', '{"__proto__":1}']) {
+      if (body === "" && operation.id === "applyAside") continue;
+      const answer = await call(operation, fillPath(operation), "", body);
+      if (body === "" && operation.id === "ban") expect(answer.status).toBe(200);
+      else expect([answer.status, typeof answer.body.message], body).toEqual([400, "string"]);
+    }
+  });
 });
 
 describe("[C7] the routes", () => {
-  it("are those of the document, and the document's are routes", () => {
+  it("the worker's routes and the document's are the same", () => {
     const routed = app.routes
       .filter(({ method, path }) => method !== "ALL" && !path.includes("*"))
       .map(
         ({ method, path }) => `${method} ${path.replace(/:(\w+)(\{[^}]*\})?/g, "{$1}").replace(/\/$/, "")}`,
       );
-    const told = operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
+    const described = operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`);
     const pages = ["GET /v1/docs", "GET /docs"];
-    expect(routed.filter((one) => !told.includes(one) && !pages.includes(one))).toEqual([]);
-    // Routed as a whole: rooms, and what the door answers by itself.
+    expect(routed.filter((one) => !described.includes(one) && !pages.includes(one))).toEqual([]);
+    // Routed as a whole: rooms, and the gateway's own routes.
     const whole = /^\w+ (\/parties\/|\/auth\/guest|\/health|\/v1\/batches|\/metrics)/;
-    expect(told.filter((one) => !routed.includes(one) && !whole.test(one))).toEqual([]);
+    expect(described.filter((one) => !routed.includes(one) && !whole.test(one))).toEqual([]);
   });
 
-  it("serve it, and a page of it that loads nothing from elsewhere", async () => {
+  it("two routes serve the document and a page of it that loads nothing from elsewhere", async () => {
     const served = await exports.default.fetch("http://tallyroom/v1/openapi.json");
     expect([served.status, await served.json()]).toEqual([200, openApiDocument()]);
     const page = await exports.default.fetch("http://tallyroom/v1/docs");
@@ -228,14 +225,14 @@ describe("[C7] the routes", () => {
   });
 });
 
-describe("[C7] every answer that the document tells", () => {
-  it("is what is answered, to the field", async () => {
+describe("[C7] every answer in the document", () => {
+  it("the real answer matches to the field", async () => {
     const seen = new Set<string>();
     const room = new ScoringRoom({ main: { combine: "sum", periods: ["all", "season"] } }, { room: "told" });
     const opensAt = Math.ceil(Date.now() / QUARTER_MS + 1) * QUARTER_MS;
     const season = JSON.stringify({ opensAt, closesAt: opensAt + QUARTER_MS });
 
-    async function told(id: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+    async function check(id: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
       const operation = operations.find((one) => one.id === id);
       if (!operation) throw new Error(`no operation ${id}`);
       const admin = await mintToken({ user: "ada", role: "admin" });
@@ -259,57 +256,57 @@ describe("[C7] every answer that the document tells", () => {
       entry("main", "gil", 4),
       { ...entry("main", "gil", 1), points: 0.5 },
     ]);
-    await told("openSeason", "/v1/boards/main/seasons/told", season);
-    await told("listSeasons", "/v1/boards/main/seasons");
-    await told("listBoards", "/v1/boards");
-    await told("readBoard", "/v1/boards/main?limit=1");
-    await told("readPlayer", "/v1/boards/main/users/fay");
-    await told("readPlayers", "/v1/boards/main/users?ids=fay,gil");
-    await told("closeSeason", "/v1/boards/main/seasons/told");
+    await check("openSeason", "/v1/boards/main/seasons/told", season);
+    await check("listSeasons", "/v1/boards/main/seasons");
+    await check("listBoards", "/v1/boards");
+    await check("readBoard", "/v1/boards/main?limit=1");
+    await check("readPlayer", "/v1/boards/main/users/fay");
+    await check("readPlayers", "/v1/boards/main/users?ids=fay,gil");
+    await check("closeSeason", "/v1/boards/main/seasons/told");
     const change = { board: "main", periods: ["all"], user: "fay", set: 7, reason: "told" };
-    await told("correctPoints", "/v1/corrections", change);
-    await told("correctPoints", "/v1/corrections", {
+    await check("correctPoints", "/v1/corrections", change);
+    await check("correctPoints", "/v1/corrections", {
       board: "main",
       user: "gil",
       remove: true,
       reason: "told",
     });
-    await told("listCorrections", "/v1/corrections?limit=1");
-    await told("ban", "/v1/bans/gil", { reason: "told", untilMs: Date.now() + 60_000 });
-    await told("readBan", "/v1/bans/gil");
-    await told("listBans", "/v1/bans");
+    await check("listCorrections", "/v1/corrections?limit=1");
+    await check("ban", "/v1/bans/gil", { reason: "told", untilMs: Date.now() + 60_000 });
+    await check("readBan", "/v1/bans/gil");
+    await check("listBans", "/v1/bans");
     // No address can name these.
     for (const dots of [".", ".."]) {
-      await told("banNamed", `/v1/bans?user=${dots}`, { reason: "told" });
-      expect(await told("listBans", `/v1/bans?user=${dots}`)).toMatchObject({ bans: [{ user: dots }] });
-      await told("liftBanNamed", `/v1/bans?user=${dots}`);
-      await told("eraseNamed", `/v1/users?user=${dots}`);
-      await told("exportNamed", `/v1/users?user=${dots}`);
+      await check("banNamed", `/v1/bans?user=${dots}`, { reason: "told" });
+      expect(await check("listBans", `/v1/bans?user=${dots}`)).toMatchObject({ bans: [{ user: dots }] });
+      await check("liftBanNamed", `/v1/bans?user=${dots}`);
+      await check("eraseNamed", `/v1/users?user=${dots}`);
+      await check("exportNamed", `/v1/users?user=${dots}`);
     }
-    await told("exportPerson", "/v1/users/gil");
-    await told("exportPerson", "/v1/users/ada");
-    await told("liftBan", "/v1/bans/gil");
-    const { entries } = (await told("listAside", "/v1/aside")) as { entries: { id: number }[] };
-    await told("readAside", `/v1/aside/${entries[0]?.id}`);
-    await told("applyAside", `/v1/aside/${entries[0]?.id}`, { entry: entry("main", "gil", 1) });
-    await told("erasePerson", "/v1/users/gil");
-    await told("exportPerson", "/v1/users/gil");
-    await told("act", "/parties/main/told", { id: "1", f: "chat", a: "say", d: { text: "hello" } });
-    await told("readRoom", "/parties/main/told");
-    await told("drainRoom", "/parties/main/told/drain");
-    await told("closeRoom", "/parties/main/told");
-    await told("openGuest", "/auth/guest", { name: "Guest" }, { Authorization: "" });
-    await told("readHealth", "/health");
-    await told("readDocument", "/v1/openapi.json");
+    await check("exportPerson", "/v1/users/gil");
+    await check("exportPerson", "/v1/users/ada");
+    await check("liftBan", "/v1/bans/gil");
+    const { entries } = (await check("listAside", "/v1/aside")) as { entries: { id: number }[] };
+    await check("readAside", `/v1/aside/${entries[0]?.id}`);
+    await check("applyAside", `/v1/aside/${entries[0]?.id}`, { entry: entry("main", "gil", 1) });
+    await check("erasePerson", "/v1/users/gil");
+    await check("exportPerson", "/v1/users/gil");
+    await check("act", "/parties/main/told", { id: "1", f: "chat", a: "say", d: { text: "hello" } });
+    await check("readRoom", "/parties/main/told");
+    await check("drainRoom", "/parties/main/told/drain");
+    await check("closeRoom", "/parties/main/told");
+    await check("openGuest", "/auth/guest", { name: "Guest" }, { Authorization: "" });
+    await check("readHealth", "/health");
+    await check("readDocument", "/v1/openapi.json");
     const batch = JSON.stringify(room.nextBatch([]));
     const signed = await signCall(
       { method: "POST", path: "/v1/batches", body: batch },
       env.BATCH_SECRET,
       Date.now(),
     );
-    await told("applyBatch", "/v1/batches", batch, { [SIGNATURE_HEADER]: signed });
+    await check("applyBatch", "/v1/batches", batch, { [SIGNATURE_HEADER]: signed });
 
-    // What rooms ask about bans is told in test/workers/bans.test.ts; /metrics is text, and live boards are streams.
+    // The rooms' calls about bans are in test/workers/bans.test.ts; /metrics is text, and live boards are streams.
     const elsewhere = ["runErrand", "readMetrics", "followBoard"];
     expect(operations.map(({ id }) => id).filter((id) => !seen.has(id) && !elsewhere.includes(id))).toEqual(
       [],
@@ -323,7 +320,7 @@ describe("[C7] a client generated from the document", () => {
     fetch: (request: Request) => exports.default.fetch(request),
   });
 
-  it("reads a board with types", async () => {
+  it("the client reads a board with types", async () => {
     const room = new ScoringRoom({ main: { combine: "sum", periods: ["all", "day"] } });
     await room.apply([entry("main", "dora", 5), entry("main", "emil", 7)]);
     const { data, error, response } = await client.GET("/v1/boards/{board}", {
@@ -349,7 +346,7 @@ describe("[C7] a client generated from the document", () => {
     expect(boards.data?.boards.map(({ board }) => board)).toContain("main");
   });
 
-  it("is told a refusal with types", async () => {
+  it("the client gets a refusal with types", async () => {
     const { data, error } = await client.GET("/v1/boards/{board}", {
       params: { path: { board: "main" }, query: { limit: 1_000 } },
     });

@@ -8,7 +8,7 @@ import { readPage, readStanding } from "../../../src/services/boards/store/read-
 import { sweepBoards } from "../../../src/services/boards/store/retention";
 import { AT, entry } from "./database";
 
-/** Everything that is asked of D1, and how SQLite would go about each. */
+/** Every statement for D1, and SQLite's plan for it. */
 class ExplainingDatabase {
   readonly plans: { sql: string; steps: string[] }[] = [];
   readonly db: D1Database = new Proxy(env.DB, {
@@ -45,7 +45,7 @@ class ExplainingDatabase {
 
   async #explain(statement: D1PreparedStatement): Promise<void> {
     const known = this.#bound.get(statement);
-    if (!known) throw new Error("A statement that nobody prepared here.");
+    if (!known) throw new Error("A statement that was not prepared here.");
     const { results } = await env.DB.prepare(`explain query plan ${known.sql}`)
       .bind(...known.given)
       .all<{ detail: string }>();
@@ -64,7 +64,7 @@ class ExplainingDatabase {
 }
 const originals = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
 
-const book = createBoardRegistry([
+const registry = createBoardRegistry([
   {
     name: "main",
     boards: { main: { combine: "sum", periods: ["all", "day", "week", "season"], maxPerDay: 1_000 } },
@@ -83,11 +83,11 @@ const SCORES = ["scores", "s", "old", "counted"];
 const BIG = [...SCORES, "spans", "x", "span", "before", "after", "players", "receipts", "bans"];
 
 beforeAll(async () => {
-  await applyBatch(env.DB, book, batch(1), AT);
+  await applyBatch(env.DB, registry, batch(1), AT);
 });
 
-describe("the plan of what is asked of D1", () => {
-  it("[C2] [C3] of a page and a standing seeks, in the order of the board, and sorts nothing", async () => {
+describe("the query plan in D1", () => {
+  it("[C2] [C3] a page and a rank seek in the order of the board, and sort nothing", async () => {
     const { db, ...explained } = openExplained();
     await readPage(db, ranking, { limit: 100 }, AT);
     await readPage(db, ranking, { limit: 100, after: [-1, 0, AT, 1, "ann"] }, AT);
@@ -102,9 +102,9 @@ describe("the plan of what is asked of D1", () => {
     expect(explained.steps()).toMatch(/SEARCH bans USING PRIMARY KEY \(scope=\? AND user=\?\)/);
   });
 
-  it("of a batch reads no table whole, but the few spans that want work by their partial indexes", async () => {
+  it("a batch scans no table, and finds the few spans that need work by their partial indexes", async () => {
     const { db, ...explained } = openExplained();
-    await applyBatch(db, book, batch(2), AT);
+    await applyBatch(db, registry, batch(2), AT);
     expect(explained.count()).toBeGreaterThanOrEqual(13);
     expect(explained.scans(...BIG, "b")).toEqual([]);
     expect(explained.steps().match(/ spans USING INDEX spans_too_(full|empty) \(ranking=\?/g)).toHaveLength(
@@ -116,7 +116,7 @@ describe("the plan of what is asked of D1", () => {
     );
   });
 
-  it("of an erasure looks into each ranking once, by the player's key", async () => {
+  it("an erasure searches each ranking once, by the player's key", async () => {
     const { db, ...explained } = openExplained();
     await eraseUser(db, "bob", AT);
     // A few hundred spans, bans and corrections are read whole: it is rare.
@@ -124,14 +124,14 @@ describe("the plan of what is asked of D1", () => {
     expect(explained.steps()).toMatch(/SEARCH s USING PRIMARY KEY \(ranking=\? AND user=\?\)/);
   });
 
-  it("of a sweep reads the names of rankings, and no score that is not to go", async () => {
+  it("a retention sweep reads the names of rankings, and only scores to delete", async () => {
     const { db, ...explained } = openExplained();
     await sweepBoards(db, { day: 1, week: 1, season: 1, room: 1 }, AT, 1);
     expect(explained.scans(...SCORES, "spans", "players")).toEqual([]);
     expect(explained.steps()).toContain("players_erased");
   });
 
-  it("of the log goes by its number, newest first", async () => {
+  it("the corrections log is read by its number, newest first", async () => {
     const steps = await env.DB.prepare(
       "explain query plan select * from corrections where user = 'ann' and id < 5 order by id desc limit 5",
     ).all<{ detail: string }>();

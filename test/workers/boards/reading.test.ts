@@ -19,7 +19,7 @@ async function fillBoard(board: string, count: number, points: (at: number) => n
 }
 
 describe("a page of a board", () => {
-  it("[C3] goes on where the last one ended, skips nobody who did not move and shows none of them twice", async () => {
+  it("[C3] a page goes on where the last one ended, and neither skips nor repeats a player who did not move", async () => {
     const room = await fillBoard("paged", 95, (at) => 1 + (at % 10));
     const all = (await readRanking("paged")).map(({ user }) => user);
     const moved = new Set<string>();
@@ -38,7 +38,7 @@ describe("a page of a board", () => {
     expect(still(seen)).toEqual(still(all));
   });
 
-  it("[C2] hides the banned, for as long as they are, and ranks the others as if they were not there", async () => {
+  it("[C2] a page hides players while they are banned, and ranks the others as if they were not there", async () => {
     await fillBoard("hiding", 30, (at) => 100 - at);
     await env.DB.prepare(
       "insert into bans values ('everywhere', 'user-3', null, 'x', 0, ?1), ('main/r', 'user-5', null, 'x', 0, null)",
@@ -64,8 +64,8 @@ describe("a page of a board", () => {
   });
 });
 
-describe("a player's standing", () => {
-  it("[C2] is what a plain count says, for everybody, also where half share one score", async () => {
+describe("a player's rank", () => {
+  it("[C2] the rank is what a plain count says, for every player, also where half share one score", async () => {
     await fillBoard("standing", 4_000, (at) => (at % 2 ? 77 : 1 + (at % 300)));
     const all = await readRanking("standing");
     for (let at = 0; at < all.length; at += 97) {
@@ -80,7 +80,7 @@ describe("a player's standing", () => {
     expect(await readStanding(env.DB, ranking("nowhere"), "nobody", 2, AT)).toBeUndefined();
   }, 60_000);
 
-  it("on a large board reads far fewer rows than there are better players, and the top about as many as it shows", async () => {
+  it("a rank on a large board reads far fewer rows than there are better players, and the top about as many as it shows", async () => {
     const size = 60_000;
     await env.DB.prepare("delete from bans").run();
     await fillBoard("large", size, (at) => (at % 2 ? 1_000 : 1 + at));

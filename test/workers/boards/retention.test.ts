@@ -24,8 +24,8 @@ beforeEach(async () => {
   await env.DB.batch(tables.map((table) => env.DB.prepare(`delete from ${table}`)));
 });
 
-describe("[Z7] what is kept no longer", () => {
-  it("goes by its sort: days, weeks and seasons after their end, a room's own after its last points, `all` never", async () => {
+describe("[Z7] retention", () => {
+  it("days, weeks and seasons go after their end, a room's own board after its last points, `all` never", async () => {
     await putSeason(env.DB, { board: "kept", season: "cup", opensAt: AT, closesAt: AT + DAY }, AT);
     const room = new ScoringRoom(boards, { room: "hall" });
     await room.apply([entry("kept", "ann", 5)]);
@@ -49,7 +49,7 @@ describe("[Z7] what is kept no longer", () => {
     expect(await findWrongSpans()).toEqual([]);
   });
 
-  it("where nothing is to go, writes nothing, and for ever is for ever", async () => {
+  it("a sweep with nothing to delete writes nothing, and a retention of 0 keeps boards for ever", async () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("kept", "ann", 5)]);
     const before = await names();
@@ -61,7 +61,7 @@ describe("[Z7] what is kept no longer", () => {
     expect(await names()).toEqual(before);
   });
 
-  it("is unreadable at once and goes in pieces, while points that come late begin another", async () => {
+  it("an expired board is unreadable at once and deleted in pieces, while late points begin a new one", async () => {
     const room = new ScoringRoom({ large: { combine: "sum", periods: ["day"], feeds: "kind" } });
     const players = Array.from({ length: 7_000 }, (_, at) =>
       entry("large", `user-${at}`, 1 + at, { seq: at }),
@@ -84,7 +84,7 @@ describe("[Z7] what is kept no longer", () => {
     expect([await count("scores"), await count("spans"), await count("rankings")]).toEqual([0, 0, 0]);
   });
 
-  it("is what the worker's trigger clears away, as BOARD_RETENTION has it", async () => {
+  it("the worker's cron trigger deletes expired boards by BOARD_RETENTION", async () => {
     const old = Date.now() - 100 * DAY;
     const room = new ScoringRoom({ main: { combine: "sum", periods: ["all", "day"], feeds: "kind" } });
     await room.apply([entry("main", "ann", 5, { lastAt: old, firstAt: old })], old);
@@ -95,7 +95,7 @@ describe("[Z7] what is kept no longer", () => {
     expect(await names()).toEqual(["main all"]);
   });
 
-  it("are notes of the erased, once nothing of them can be under way", async () => {
+  it("the sweep deletes notes of erased users once none of their points can be in flight", async () => {
     await env.DB.prepare("insert into players values ('gone', '', 0, ?1), ('back', 'Back', 0, ?1)")
       .bind(AT)
       .run();

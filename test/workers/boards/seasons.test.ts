@@ -14,7 +14,7 @@ const declared: Boards = { cup: { combine: "sum", periods: ["all", "season"] }, 
 const seasonsOf = async (board: string) => (await listSeasons(env.DB, board)).map(({ season }) => season);
 
 describe("[Z1] a season", () => {
-  it("opens and closes between quarters of an hour that are still to come", async () => {
+  it("a season opens and closes between future quarters of an hour", async () => {
     const put = (opensAt: number, closesAt: number, now = AT, season = "edges") =>
       putSeason(env.DB, { board: "edges", season, opensAt, closesAt }, now);
     expect(await put(AT + 1, AT + HOUR)).toMatchObject({
@@ -42,7 +42,7 @@ describe("[Z1] a season", () => {
     expect(await put(AT, AT + 2 * HOUR, AT + 9 * HOUR), "as it is").toMatchObject({ ok: true });
   });
 
-  it("is alone in its time, also when two are opened at once", async () => {
+  it("seasons do not overlap, also when two are opened at once", async () => {
     const put = (season: string, from: number, to: number) =>
       putSeason(env.DB, { board: "alone", season, opensAt: AT + from * HOUR, closesAt: AT + to * HOUR }, AT);
     const both = await Promise.all([put("one", 1, 3), put("two", 2, 4)]);
@@ -54,7 +54,7 @@ describe("[Z1] a season", () => {
     expect(await put("before", 0, 1)).toMatchObject({ ok: true });
   });
 
-  it("ends early with its quarter of an hour; taken back before it opens; and is over once", async () => {
+  it("a season can end early with its quarter of an hour, be deleted before it opens, and ends once", async () => {
     await putSeason(env.DB, { board: "early", season: "now", opensAt: AT, closesAt: AT + 9 * HOUR }, AT);
     await putSeason(
       env.DB,
@@ -72,7 +72,7 @@ describe("[Z1] a season", () => {
     expect(await seasonsOf("early")).toEqual(["now"]);
   });
 
-  it("takes points whose time lies in it, however late they come, and no others", async () => {
+  it("a season takes points whose time lies in it, however late they come, and no others", async () => {
     const boards: Boards = { late: { combine: "sum", periods: ["all", "season"] } };
     const room = new ScoringRoom(boards);
     await putSeason(env.DB, { board: "late", season: "one", opensAt: AT, closesAt: AT + HOUR }, AT);
@@ -119,7 +119,7 @@ describe("seasons over HTTP", () => {
     return { status: response.status, body: await response.json<Record<string, unknown>>() };
   }
 
-  it("[Z1] [Z2] are an admin's to open and close, and told with their board and its next reset", async () => {
+  it("[Z1] [Z2] only an admin opens and closes seasons, and the board lists them with its next reset", async () => {
     const spring = { opensAt: AT, closesAt: AT + HOUR };
     for (const role of [undefined, "host"] as const) {
       expect((await ask("/cup/seasons/spring", role, "PUT", spring)).status).toBe(role ? 403 : 401);

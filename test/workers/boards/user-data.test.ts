@@ -7,7 +7,7 @@ import { AT, entry, findWrongSpans, readRanking, ScoringRoom } from "./database"
 
 const users = async (board: string, period = "all") =>
   (await readRanking(board, period)).map(({ user }) => user);
-/** The tables in which a word stands, in any cell: where somebody's id or name would be found. */
+/** The tables with a word in any cell: where a user's id or name would be found. */
 async function findTablesWith(word: string): Promise<string[]> {
   const { results } = await env.DB.prepare(
     "select name from sqlite_master where type = 'table' and name not like 'sqlite_%' and name not like '_cf_%' and name <> 'd1_migrations'",
@@ -25,7 +25,7 @@ describe("[Z6] an erased person", () => {
     best: { combine: "best" },
   };
 
-  it("is on no ranking, in no log and in nothing set aside; a ban holds on, without its reason", async () => {
+  it("an erased user is on no ranking, in no log and in no dead letter; a ban stays, without its reason", async () => {
     const room = new ScoringRoom(boards);
     const named = { name: "Zelda Zuckerl" };
     await room.apply([
@@ -58,9 +58,9 @@ describe("[Z6] an erased person", () => {
     expect(await eraseUser(env.DB, "zelda", AT + 6), "again").toMatchObject({ rankings: 0, aside: 0 });
   });
 
-  it("is not where a span begins, on a board so large that it has several", async () => {
+  it("no span of a large board begins with an erased user", async () => {
     const room = new ScoringRoom({ wide: { combine: "sum", feeds: "kind" } });
-    // Half of them equal to the last column, so that who begins a span is told by the user id alone.
+    // Half of them equal to the last column, so that only the user id decides who begins a span.
     await room.apply(
       Array.from({ length: 4_000 }, (_, at) => entry("wide", `w${at}`, at % 2 ? 7 : at + 1, { seq: at % 3 })),
     );
@@ -78,7 +78,7 @@ describe("[Z6] an erased person", () => {
     expect(await findWrongSpans()).toEqual([]);
   });
 
-  it("does not come back by a batch that was on its way, nor by what is wrong with it; by a new game they do", async () => {
+  it("an erased user does not come back by a batch in flight, nor by its dead letters, but does by a new game", async () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("many", "yan", 5), entry("many", "ann", 1)]);
     const late = room.nextBatch([
@@ -97,12 +97,12 @@ describe("[Z6] an erased person", () => {
       points: 4,
       name: "Yan",
     });
-    // What began before goes on being kept out.
+    // Points from before stay out.
     await room.apply([entry("many", "yan", 100, { lastAt: AT + 2, firstAt: AT + 2 })]);
     expect((await readRanking("many")).find(({ user }) => user === "yan")?.points).toBe(4);
   });
 
-  it("is gone while batches come at the same moment, whichever is first", async () => {
+  it("an erasure and batches at the same moment leave no trace of the user in either order", async () => {
     const rooms = Array.from({ length: 6 }, () => new ScoringRoom(boards));
     await rooms[0]?.apply([entry("many", "xara", 1)]);
     const all = rooms.map((room) => room.apply([entry("many", "xara", 1), entry("many", "ann", 1)]));
@@ -111,7 +111,7 @@ describe("[Z6] an erased person", () => {
     expect(await findWrongSpans()).toEqual([]);
   });
 
-  it("of more rankings than one transaction takes is off all of them", async () => {
+  it("a user on more rankings than one transaction takes is erased from all of them", async () => {
     const days = Array.from({ length: 620 }, (_, day) => AT + day * 86_400_000);
     const room = new ScoringRoom({ daily: { combine: "sum", periods: ["day"], feeds: "kind" } });
     await room.apply(days.map((at) => entry("daily", "wim", 1, { lastAt: at, firstAt: at })));
@@ -121,8 +121,8 @@ describe("[Z6] an erased person", () => {
   });
 });
 
-describe("[Z5] what is kept of a person", () => {
-  it("is told to an admin and to themselves, whole, and to nobody else", async () => {
+describe("[Z5] the data of a person", () => {
+  it("an admin and the person themselves can read all of it, and no other user", async () => {
     const room = new ScoringRoom({ main: { combine: "sum", periods: ["all", "day"] } });
     await room.apply([
       entry("main", "vera", 5, { name: "Vera" }),
@@ -132,10 +132,10 @@ describe("[Z5] what is kept of a person", () => {
     await callApi("/v1/bans/vera", { method: "PUT", body: { reason: "spam", untilMs: Date.now() + 60_000 } });
     const body = { board: "main", periods: ["all"], user: "vera", add: 2, reason: "owed" };
     await callApi("/v1/corrections", { method: "POST", body });
-    const told = await callApi("/v1/users/vera");
-    expect(told.status).toBe(200);
-    expect(told.headers.get("Cache-Control")).toBe("no-store");
-    expect(told.body).toMatchObject({
+    const answer = await callApi("/v1/users/vera");
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("Cache-Control")).toBe("no-store");
+    expect(answer.body).toMatchObject({
       user: "vera",
       name: "Vera",
       scores: [
@@ -149,7 +149,7 @@ describe("[Z5] what is kept of a person", () => {
       corrections: [{ board: "main", before: 5, after: 7, reason: "owed" }],
       did: { bans: [], corrections: [] },
     });
-    expect((await callApi("/v1/users/vera", { as: "player", user: "vera" })).body).toEqual(told.body);
+    expect((await callApi("/v1/users/vera", { as: "player", user: "vera" })).body).toEqual(answer.body);
     expect((await callApi("/v1/users/ada")).body).toMatchObject({
       scores: [],
       did: { bans: [{ scope: "everywhere" }], corrections: [{ board: "main", period: "all" }] },
@@ -162,14 +162,14 @@ describe("[Z5] what is kept of a person", () => {
       expect((await callApi("/v1/users/vera", how)).status).toBe(how.as ? 403 : 401);
       expect((await callApi("/v1/users/vera", { ...how, method: "DELETE" })).status).toBe(how.as ? 403 : 401);
     }
-    // Nobody erases themselves: who asks for it is the operator's to know.
+    // Users do not erase themselves: an operator decides.
     expect((await callApi("/v1/users/vera", { as: "player", user: "vera", method: "DELETE" })).status).toBe(
       403,
     );
     expect((await callApi("/v1/users/nobody-at-all")).status).toBe(404);
   });
 
-  it("[Z6] is gone from boards at once where an admin erases them, ids percent-encoded", async () => {
+  it("[Z6] an admin's erasure clears the boards at once, also for percent-encoded ids", async () => {
     const user = "u/ñ %:?";
     const room = new ScoringRoom({ main: { combine: "sum" } });
     await room.apply([entry("main", user, 5)]);
