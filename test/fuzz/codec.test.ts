@@ -25,14 +25,14 @@ const right = fc.oneof(
 );
 
 describe("the codec, fuzzed", () => {
-  it.each(corpus)("[M4] reads what was kept: $about", ({ text, is }) => {
+  it.each(corpus)("[M4] the codec reads a message of the corpus as before: $about", ({ text, is }) => {
     const decoded = decode(text);
     if (is === undefined) expect(decoded.ok).toBe(false);
     else expect(decoded).toMatchObject({ ok: true, message: { t: is } });
   });
 
   it(
-    "[M3] takes a spoiled message for what it still is, or refuses it in a sentence; and reads its own writing",
+    "[M3] the codec reads a mutated message as what it still is or rejects it in a sentence, and it reads its own output",
     () => {
       const seen = { taken: 0, refused: 0 };
       fc.assert(
@@ -61,7 +61,7 @@ describe("the codec, fuzzed", () => {
   );
 
   it(
-    "[M1] judges a size before anything else, to the byte",
+    "[M1] the codec checks the size before anything else, to the byte",
     () => {
       const unit = fc.constantFrom("x", "é", "€", "💥", "\ud800");
       fc.assert(
@@ -83,7 +83,7 @@ describe("the codec, fuzzed", () => {
   );
 
   it(
-    "[M5] a client reads no message that it could stumble over, and throws at none",
+    "[M5] the client ignores messages that it cannot use, and throws at none",
     () => {
       const downs = fc.constantFrom(
         '{"t":"frame","seq":3,"at":1,"e":[{"f":"chat","n":"said","d":{"name":"Ann","text":"hi"},"by":"ann"}]}',

@@ -98,13 +98,16 @@ async function callGateway(door: Gateway, asked: FuzzedRequest): Promise<number 
   return withHeaders.status;
 }
 
-describe("the door, fuzzed", () => {
-  it.each(corpus)("treats what was kept as before: $about", async ({ about: _, status, ...asked }) => {
-    expect(await callGateway(openGateway(), asked)).toBe(status);
-  });
+describe("the gateway, fuzzed", () => {
+  it.each(corpus)(
+    "the gateway treats a request of the corpus as before: $about",
+    async ({ about: _, status, ...asked }) => {
+      expect(await callGateway(openGateway(), asked)).toBe(status);
+    },
+  );
 
   it(
-    "answers whatever comes in order, lets nothing of the client's on, and throws at nothing",
+    "the gateway answers every request in order, forwards nothing of the client's, and throws at none",
     async () => {
       const error = vi.spyOn(console, "error").mockImplementation(() => undefined);
       const door = openGateway();

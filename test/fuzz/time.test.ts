@@ -8,7 +8,7 @@ import { FUZZ_TIMEOUT_MS, fuzzRuns } from "./fuzz-runs";
 
 describe("the room's clock", () => {
   it(
-    "never goes back, tells how far it is ahead of the machine's, and is so no longer after twice that",
+    "the clock never goes back, tells its lead over the machine's clock, and loses that lead within twice its length",
     () => {
       const moves = fc.array(fc.integer({ min: -100_000, max: 100_000 }), { minLength: 1, maxLength: 60 });
       fc.assert(
@@ -45,9 +45,9 @@ describe("the room's clock", () => {
   );
 });
 
-describe("the wheel", () => {
+describe("the alarm scheduler", () => {
   it(
-    "never rings late, by the room's clock, whatever waits, rings, and is done to the machine's",
+    "the alarm never rings late by the room's clock, for any timers, rings and changes of the machine's clock",
     () => {
       const step = fc.oneof(
         fc.record({ does: fc.constant("wait" as const), ms: fc.integer({ min: 0, max: 5_000 }) }),
@@ -107,7 +107,7 @@ describe("the wheel", () => {
   );
 });
 
-describe("a window", () => {
+describe("a sliding window", () => {
   const visit = fc.record({
     after: fc.nat(400),
     user: fc.constantFrom("ann", "bob", "__proto__"),
@@ -120,7 +120,7 @@ describe("a window", () => {
   });
 
   it(
-    "[L1] is never passed at any moment, tells the exact wait, and outlives sweeps and restarts",
+    "[L1] the window is never exceeded at any moment, tells the exact wait, and survives sweeps and restarts",
     () => {
       fc.assert(
         fc.property(rates, fc.array(visit, { maxLength: 120 }), (rate, visits) => {

@@ -55,7 +55,7 @@ function write(file: string, content: string | object): void {
 }
 
 describe("the package", () => {
-  it("holds what it exports, its guides, and nothing of ours", async () => {
+  it("the package contains what it exports and its guides, and no internal file", async () => {
     const { stdout } = await exec("tar", ["-tzf", tarball]);
     const files = stdout
       .trim()
@@ -75,17 +75,17 @@ describe("the package", () => {
     expect(files.filter((file) => /\.env|\.test\.|secret(?!-key)/.test(file))).toEqual([]);
   });
 
-  it("says that its hooks are a client's, to those who render on a server as well", async () => {
+  it("the package marks its hooks as client code for frameworks that render on a server", async () => {
     const { stdout } = await exec("tar", ["-xzOf", tarball, "package/dist/package/client/react.js"]);
     expect(stdout).toMatch(/^"use client";/);
   });
 
-  it("is right by publint's word", async () => {
+  it("publint finds nothing wrong with the package", async () => {
     const { stdout } = await exec(binPath("publint"), ["run", tarball, "--strict"], { cwd: scratch });
     expect(stdout).toContain("All good!");
   });
 
-  it("has types that resolve in every way that reads ES modules, by Are The Types Wrong's word", async () => {
+  it("the types resolve in every mode that reads ES modules, according to Are The Types Wrong", async () => {
     const { stdout } = await exec(
       binPath("attw"),
       [tarball, "--profile", "esm-only", "--no-emoji", "--no-color"],
@@ -98,7 +98,7 @@ describe("the package", () => {
 });
 
 describe("docs/client.md, in an empty project with the packed package", () => {
-  it("compiles, every example of it", async () => {
+  it("every example compiles", async () => {
     for (const [index, { language, file, code }] of blocks.entries()) {
       if (file) {
         write(file, code);
@@ -165,7 +165,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
       'room.on("chat.said", ({ d }) => { const n: number = d.text; });',
       "string",
     ],
-  ])("does not compile with %s", async (_, code, word) => {
+  ])("an example does not compile with %s", async (_, code, word) => {
     write(
       "wrong/wrong.ts",
       `import { joinRoom, type RoomClient } from "tallyroom/client";\nimport type { quizshow } from "../src/kinds/quizshow";\ndeclare const room: RoomClient<typeof quizshow>;\n${code}\nexport {};\n`,
@@ -174,7 +174,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
     expect(await compile("tsconfig.wrong.json")).toContain(word);
   });
 
-  it("does not compile with a feature's state left out", async () => {
+  it("an example does not compile without a feature's state", async () => {
     write(
       "wrong/wrong.ts",
       'import { joinRoom } from "tallyroom/client";\nimport type { quizshow } from "../src/kinds/quizshow";\njoinRoom<typeof quizshow>({ kind: "quizshow", room: "x", name: "x" });\n',
@@ -183,7 +183,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
     expect(await compile("tsconfig.wrong.json")).toContain("features");
   });
 
-  it("serves a kind of its own with a feature of its own, and plays a round with its client", async () => {
+  it("an example serves its own kind with its own feature, and a client plays a round", async () => {
     const port = await freePort();
     write(".dev.vars", `AUTH_SECRET=${generateSecret()}\nBATCH_SECRET=${generateSecret()}\nGUESTS=on\n`);
     const env = {

@@ -149,7 +149,7 @@ async function expectSettled(
   return touches;
 }
 
-describe("[R6] the alarm of a room that owes is set", () => {
+describe("[R6] the alarm of a room with pending effects is set", () => {
   beforeEach(() => {
     vi.useFakeTimers();
     vi.spyOn(console, "error").mockImplementation(() => undefined);
@@ -157,7 +157,7 @@ describe("[R6] the alarm of a room that owes is set", () => {
   });
 
   it.each(["throwing", "rejecting"] as const)(
-    "whatever touch of the outside is %s in its handler, once or twenty times",
+    "any host call that is %s in its handler, once or twenty times",
     async (how) => {
       for (const times of variants.times) {
         for (const isAsleep of variants.asleep) {
@@ -189,7 +189,7 @@ describe("[R6] the alarm of a room that owes is set", () => {
     ["restoring", Room, "open"],
   ];
 
-  it.each(steps)("whatever is wrong with %s, once or twenty times", async (name, of, method) => {
+  it.each(steps)("any failure of %s, once or twenty times", async (name, of, method) => {
     for (const times of variants.times) {
       for (const isAsleep of variants.asleep) {
         const object = new FailingObject();

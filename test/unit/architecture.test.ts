@@ -115,12 +115,12 @@ afterAll(() => {
   for (const folder of scratch) rmSync(folder, { recursive: true, force: true });
 });
 
-describe("the house", () => {
-  it("imports at run time only what the table allows", () => {
+describe("the architecture", () => {
+  it("code imports at run time only what the table allows", () => {
     expect(sources("src", "party", "web").flatMap(breaches).sort()).toEqual(debts);
   });
 
-  it("sees a breach where there is one", () => {
+  it("the check finds a forbidden import", () => {
     const held = [
       breachesOf("src/room/x.ts", 'import { z } from "zod";'),
       breachesOf("src/features/chat/decide.ts", 'import { x } from "../presence/decide";'),
@@ -135,14 +135,14 @@ describe("the house", () => {
     expect(breachesOf("src/room/x.ts", 'import type { z } from "zod";')).toEqual([]);
   });
 
-  it("has no clock, chance, timer or output in the pure folders", () => {
+  it("the pure folders use no clock, randomness, timer or output", () => {
     const found = sources(...pure).flatMap((file) =>
       impurities(read(file)).map((word) => `${file}: ${word}`),
     );
     expect(found).toEqual([]);
   });
 
-  it("sees a clock where there is one", () => {
+  it("the check finds a clock", () => {
     for (const code of [
       "Date.now()",
       "new Date()",
@@ -157,18 +157,18 @@ describe("the house", () => {
 });
 
 describe("an action", () => {
-  it("compiles with a size and a rate", () => {
+  it("an action with a size and a rate compiles", () => {
     expect(compile("maxBytes: 10, rate: { count: 1, perMs: 1 },")).toBe("");
   });
 
   it.each([
     ["a size", "rate: { count: 1, perMs: 1 },", "maxBytes"],
     ["a rate", "maxBytes: 10,", "rate"],
-  ])("does not compile without %s", (_, bounds, missing) => {
+  ])("an action does not compile without %s", (_, bounds, missing) => {
     expect(compile(bounds)).toContain(`'${missing}' is missing`);
   });
 
-  it("as a signal does not compile without a rate", () => {
+  it("a signal does not compile without a rate", () => {
     expect(compile("maxBytes: 10, rate: { count: 1, perMs: 1 },", "maxBytes: 10,")).toContain(
       "'rate' is missing",
     );

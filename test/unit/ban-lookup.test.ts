@@ -25,8 +25,8 @@ function of(share: string): string {
   for (let n = 0; ; n++) if (shardOf(`user${n}`) === share) return `user${n}`;
 }
 
-describe("the edge's book of bans", () => {
-  it("[D4] keeps no admin out of a room whose hosts did not know them, and out of everywhere like anybody", async () => {
+describe("the edge's ban lookup", () => {
+  it("[D4] an admin is kept out of no room whose hosts did not know the role, but out of everywhere like any other user", async () => {
     const { state, ask } = fakeBanService({ ada: [{ scope: "room" }] });
     const book = new BanLookup(ask);
     expect((await book.find("ada", "main/hall", NOW, "host")).ban).toEqual({ scope: "room" });
@@ -38,7 +38,7 @@ describe("the edge's book of bans", () => {
     expect((await book.find("ada", "main/hall", NOW + 10_000, "admin")).ban).toEqual(BANNED);
   });
 
-  it("[D5] asks at every join, so that a ban and its end hold at once", async () => {
+  it("[D5] the lookup asks at every join, so that a ban and its end apply at once", async () => {
     const { state, ask } = fakeBanService();
     const book = new BanLookup(ask);
     expect(await book.find("ann", "main/hall", NOW)).toEqual({ checkedAt: NOW });
@@ -49,7 +49,7 @@ describe("the edge's book of bans", () => {
     expect(state.asked).toBe(3);
   });
 
-  it("[D5] lets the last known answer hold while nobody can be asked, and asks again later", async () => {
+  it("[D5] the last known answer applies while the ban service is unreachable, and the lookup asks again later", async () => {
     const { state, ask } = fakeBanService({ ann: [BANNED] });
     const book = new BanLookup(ask);
     await book.find("ann", "main/hall", NOW);
@@ -71,7 +71,7 @@ describe("the edge's book of bans", () => {
     expect(await book.find("ann", "main/hall", NOW + 6_001), "lifted is forgotten").toEqual({});
   });
 
-  it("[D5] takes one slow answer for no outage of anybody else", async () => {
+  it("[D5] one slow answer is not an outage for other users", async () => {
     const { state, ask } = fakeBanService({ [of("users-2")]: [BANNED] });
     const book = new BanLookup(ask, 10);
     state.is = "silent";
@@ -81,7 +81,7 @@ describe("the edge's book of bans", () => {
     expect(await book.find(of("users-1"), "main/hall", NOW)).toEqual({ checkedAt: NOW });
   });
 
-  it("[D5] keeps nobody waiting for an answer that does not come", async () => {
+  it("[D5] a join does not wait for an answer that does not come", async () => {
     const { state, ask } = fakeBanService({ ann: [BANNED] });
     const book = new BanLookup(ask, 30);
     await book.find("ann", "main/hall", NOW);
@@ -90,7 +90,7 @@ describe("the edge's book of bans", () => {
     expect(await book.find("bob", "main/hall", NOW)).toEqual({});
   });
 
-  it("[D5] passes over bans that have ended, also while nobody can be asked", async () => {
+  it("[D5] the lookup ignores bans that have ended, even while the ban service is unreachable", async () => {
     const { state, ask } = fakeBanService({ ann: [{ scope: "room", untilMs: NOW + 10 }] });
     const book = new BanLookup(ask);
     expect((await book.find("ann", "main/hall", NOW)).ban).toBeDefined();
@@ -98,7 +98,7 @@ describe("the edge's book of bans", () => {
     expect(await book.find("ann", "main/hall", NOW + 10)).toEqual({});
   });
 
-  it("[D5] knows a ban of one room from another's", async () => {
+  it("[D5] the lookup distinguishes bans of different rooms", async () => {
     const { ask, state } = fakeBanService();
     const book = new BanLookup(async (user, room, signal) => {
       const { askedAt } = await ask(user, room, signal);
@@ -111,7 +111,7 @@ describe("the edge's book of bans", () => {
     expect((await book.find("ann", "main/yard", NOW)).ban).toBeUndefined();
   });
 
-  it("[D5] knows a ban everywhere in rooms that its user has not tried yet", async () => {
+  it("[D5] the lookup applies a ban from everywhere to rooms that its user has not tried yet", async () => {
     const { state, ask } = fakeBanService({ ann: [BANNED] });
     const book = new BanLookup(ask);
     await book.find("ann", "main/hall", NOW);
@@ -124,7 +124,7 @@ describe("the edge's book of bans", () => {
     expect(await book.find("ann", "main/hall", NOW + 6_001), "lifted is forgotten everywhere").toEqual({});
   });
 
-  it("is bounded, however many are banned, and remembers nothing of the others", async () => {
+  it("the cache is bounded for any number of banned users, and stores nothing about the others", async () => {
     const book = new BanLookup(async (user) => ({
       bans: user.startsWith("bad") ? [BANNED] : [],
       askedAt: NOW,

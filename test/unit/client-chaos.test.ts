@@ -32,8 +32,8 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-describe("whatever happens on the way", () => {
-  it("everybody hears every event of the room, once and in order, and every promise is settled and true", async () => {
+describe("a client on a network that fails at random", () => {
+  it("every client gets every event of the room once and in order, and every promise settles with the truth", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 0, max: 2 ** 30 }),
@@ -47,7 +47,7 @@ describe("whatever happens on the way", () => {
   }, 60_000);
 
   // What once went wrong stays here.
-  it.each<[number, Step[]]>([])("holds for seed %i", (seed, steps) => playSteps(seed, steps));
+  it.each<[number, Step[]]>([])("the promise holds for seed %i", (seed, steps) => playSteps(seed, steps));
 });
 
 async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {

@@ -36,8 +36,8 @@ function openConnection({ canRenew = true } = {}) {
   return { line: connection, did: calls, failed, live };
 }
 
-describe("a line to the room", () => {
-  it("begins once, however often it is begun, and has nothing to do when it is not", () => {
+describe("a connection to the room", () => {
+  it("a second start has no effect, and neither has a call before the start", () => {
     const { line, did } = openConnection();
     expect([line.state, line.nextAt(), line.requestedAt(1)]).toEqual([{ is: "idle" }, NEVER, undefined]);
     line.tick(5);
@@ -51,7 +51,7 @@ describe("a line to the room", () => {
     expect(line.nextAt()).toBe(30_010);
   });
 
-  it("[T5] hears no word of a socket that is none of its own any more", () => {
+  it("[T5] the client ignores messages of a socket that it no longer owns", () => {
     const { line, did, live } = openConnection();
     live();
     line.onToken(7, 5);
@@ -62,7 +62,7 @@ describe("a line to the room", () => {
     expect([line.state, did]).toEqual([{ is: "live" }, []]);
   });
 
-  it("[T8] has one second socket at a time, which takes over when it is welcome", () => {
+  it("[T8] the client has one second socket at a time, which takes over at its welcome", () => {
     const { line, did, live } = openConnection();
     live();
     line.openSecond(100, true);
@@ -74,7 +74,7 @@ describe("a line to the room", () => {
     expect([line.live, line.hasSecond, did]).toEqual([2, false, ["open 2 anew", "close 1"]]);
   });
 
-  it("[T8] gives a second socket up that is not welcome in time, and goes on with the first", () => {
+  it("[T8] the client gives up a second socket without a welcome in time, and continues with the first", () => {
     const { line, did, failed, live } = openConnection();
     live();
     line.openSecond(100, false);
@@ -88,7 +88,7 @@ describe("a line to the room", () => {
     expect(failed).toEqual([30_100, 40_001]);
   });
 
-  it("[T8] goes on with the second where the first breaks, is let go, or falls silent", () => {
+  it("[T8] the client continues with the second socket if the first breaks, is closed or falls silent", () => {
     const { line, live } = openConnection();
     live();
     line.openSecond(100, true);
@@ -110,7 +110,7 @@ describe("a line to the room", () => {
     expect([silent.line.isCurrent(2), silent.did.includes("close 1")]).toEqual([true, true]);
   });
 
-  it("[T8] ends with both where the room ends it for good, and closes both when left", () => {
+  it("[T8] the client ends both sockets if the room ends the visit for good, and closes both on leaving", () => {
     const { line, did, live } = openConnection();
     live();
     line.openSecond(100, false);
@@ -128,7 +128,7 @@ describe("a line to the room", () => {
     expect([left.line.state, left.did]).toEqual([{ is: "idle" }, ["open 2", "close 2", "close 1"]]);
   });
 
-  it("says why it waits where the room said so, and not that it fell silent", () => {
+  it("the client reports why it waits as the room said it, and not as a timeout", () => {
     const { line, live } = openConnection();
     live();
     line.onClosed(1, { code: 1012, reason: "Please come back.", retryAfterMs: 2_000 }, 100);
@@ -139,7 +139,7 @@ describe("a line to the room", () => {
     expect(silent.line.state).not.toHaveProperty("reason");
   });
 
-  it("[T1] tries another token once where one is refused, and none where there is but one", () => {
+  it("[T1] the client tries one other token after a rejected one, and stops if there is only one", () => {
     const bad = { code: 4401, reason: "That token is not good." };
     const { line, did, live } = openConnection();
     live();
@@ -154,7 +154,7 @@ describe("a line to the room", () => {
     expect(fixed.line.state).toEqual({ is: "ended", ...bad });
   });
 
-  it("[T1] does not go back to a token that was refused, where another could not be had at once", () => {
+  it("[T1] the client does not return to a rejected token while another could not be fetched", () => {
     const { line, did, live } = openConnection();
     live();
     line.onClosed(1, { code: 4401, reason: "That token is not good." }, 100);
@@ -174,7 +174,7 @@ describe("a line to the room", () => {
     expect(did.at(-1)).toBe("open 5");
   });
 
-  it.each([4401, 4403])("[T1] asks for another token where somebody joins again after %s", (code) => {
+  it.each([4401, 4403])("[T1] the client fetches another token if the user joins again after %s", (code) => {
     const why = { code, reason: "No." };
     const { line, did, live } = openConnection();
     live();
@@ -188,7 +188,7 @@ describe("a line to the room", () => {
     expect(line.state, "which has a second try of its own").toMatchObject({ is: "waiting" });
   });
 
-  it("joins with the token it has where the end was about something else", () => {
+  it("the client keeps its token if the end had another reason", () => {
     const { line, did, live } = openConnection();
     live();
     line.onClosed(1, { code: 4409, reason: "A newer one." }, 100);
@@ -197,11 +197,11 @@ describe("a line to the room", () => {
   });
 });
 
-describe("comparing with the room", () => {
+describe("comparing checksums with the room", () => {
   const feature = { version: "1", initial: () => 0, reduce: (count: number) => count + 1 };
   const slices = new Slices({ lab: feature }, () => {});
 
-  it("[C2] says nothing of sums of another number, and asks again later", () => {
+  it("[C2] the client ignores checksums of another number, and asks again later", () => {
     const checks = new StateVerifier(() => 0);
     checks.request();
     expect([checks.takeRequest(0), checks.takeRequest(0), checks.requestAt()]).toEqual([true, false, NEVER]);
@@ -221,7 +221,7 @@ describe("comparing with the room", () => {
     ).toEqual([]);
   });
 
-  it("is not put off by a refusal of something else", () => {
+  it("a rejection of something else does not delay the comparison", () => {
     const checks = new StateVerifier(() => 0);
     checks.postpone(500);
     expect(checks.requestAt()).toBe(NEVER);
@@ -239,7 +239,7 @@ describe("comparing with the room", () => {
   });
 });
 
-describe("actions on their way", () => {
+describe("actions in flight", () => {
   function outbox() {
     const settled = new Map<string, Outcome>();
     return { settled, box: new Outbox("p", (id, outcome) => settled.set(id, outcome)) };
@@ -253,7 +253,7 @@ describe("actions on their way", () => {
     ...more,
   });
 
-  it("[O5] follow the room's own numbers, or ours where it tells none", () => {
+  it("[O5] the actions follow the room's own limits, or the client's if the room sends none", () => {
     const { box, settled } = outbox();
     box.applyLimits({ rules: {} } as unknown as Parameters<Outbox["applyLimits"]>[0]);
     box.add({ f: "a", a: "b", d: "x".repeat(MAX_MESSAGE_BYTES), id: "large" }, 0, 0);
@@ -266,7 +266,7 @@ describe("actions on their way", () => {
     expect(box.timeoutAt()).toBe(NEVER);
   });
 
-  it("go out again by themselves where the room is moving, a second later if it does not say when", () => {
+  it("the actions are sent again without help after the room moves, a second later if it names no time", () => {
     const { box, settled } = outbox();
     box.add({ f: "a", a: "b", d: undefined, id: "1" }, 0, 0);
     expect([...box.flush(standing)]).toEqual(['{"t":"do","id":"1","f":"a","a":"b","d":{}}']);
@@ -280,7 +280,7 @@ describe("actions on their way", () => {
     expect(settled.get("1")).toMatchObject({ refusal: { code: "conflict" } });
   });
 
-  it("that went out twice were perhaps done by the first, whatever the room says of the second", () => {
+  it("an action that was sent twice may have been done by the first sending, whatever the room says of the second", () => {
     const { box, settled } = outbox();
     box.add({ f: "a", a: "b", d: {}, id: "1" }, 0, 0);
     expect([...box.flush(standing), ...box.flush({ ...standing, link: 2 })]).toHaveLength(2);
@@ -290,7 +290,7 @@ describe("actions on their way", () => {
     expect(settled.get("1")).toMatchObject({ refusal: { code: "unknown_outcome" } });
   });
 
-  it("that nobody knows of change nothing", () => {
+  it("answers to unknown actions change nothing", () => {
     const pending = new PendingActions();
     pending.markSent("none", 1, { epoch: "e", at: 0, roomAt: 0 });
     pending.markUnsent("none");
@@ -298,7 +298,7 @@ describe("actions on their way", () => {
   });
 });
 
-describe("what will be, if the room agrees", () => {
+describe("the optimistic state", () => {
   const feature = {
     version: "1",
     initial: () => 0,
@@ -310,7 +310,7 @@ describe("what will be, if the room agrees", () => {
   const outlook = (predictions: AnyPredictions, failed: string[] = []) =>
     new OptimisticStates(slices, predictions, (of) => failed.push(of));
 
-  it("is what is, for features that are not here, actions that nobody foretells, and nobody in particular", () => {
+  it("the optimistic state equals the real one for absent features, unpredicted actions and an absent user", () => {
     const failed: string[] = [];
     const add = ({ length }: { length: number }) => Array.from({ length }, () => ({ n: "added", d: 2 }));
     const seen = outlook({ gone: { add: () => add({ length: 1 }) }, lab: {} }, failed);
@@ -323,7 +323,7 @@ describe("what will be, if the room agrees", () => {
     expect(failed).toEqual([]);
   });
 
-  it("is what is where a foretelling throws, which is told", () => {
+  it("the optimistic state equals the real one if a prediction throws, and the error is reported", () => {
     const failed: string[] = [];
     const seen = outlook(
       {
@@ -339,8 +339,8 @@ describe("what will be, if the room agrees", () => {
   });
 });
 
-describe("the room's clock, here", () => {
-  it("says that it knows nothing before it was told", () => {
+describe("the client's view of the room's clock", () => {
+  it("the clock says that it knows nothing before the first message", () => {
     const clock = new SyncedClock();
     expect([clock.isSynced, clock.errorMs, clock.roomTime(5)]).toEqual([false, NEVER, 5]);
     clock.addProbe({ t0: 10, t1: 0, t2: 50 }, 12);

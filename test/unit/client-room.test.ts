@@ -53,7 +53,7 @@ const tokenIn = (url: string) => new URL(url).searchParams.get("token");
 const jwt = (exp: number) => `x.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.y`;
 
 describe("a guest", () => {
-  it("is opened, kept, and the same the next time without asking", async () => {
+  it("the client opens the guest, stores it, and reuses it the next time without asking", async () => {
     const asked = stubGuestServer();
     const fake = fakeSockets();
     const storage = memoryStore();
@@ -69,7 +69,7 @@ describe("a guest", () => {
     expect(asked).toEqual([{ url: `${HOST}/auth/guest`, body: { name: "Ann" } }]);
   });
 
-  it("who leaves and joins again is the same where nothing is kept, as in Node", async () => {
+  it("the guest stays the same after leaving and joining, even without storage, as in Node", async () => {
     const asked = stubGuestServer();
     const fake = fakeSockets();
     const room = leaveAfterTest(
@@ -82,7 +82,7 @@ describe("a guest", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("keeps being the same one under another name, and when the token grows old", async () => {
+  it("the guest stays the same under another name, and after the token grows old", async () => {
     const asked = stubGuestServer();
     const fake = fakeSockets();
     const storage = memoryStore();
@@ -106,7 +106,7 @@ describe("a guest", () => {
     expect(asked[2]?.body).toEqual({ name: "Anna", token: "guest-1/2" });
   });
 
-  it("whose old token is refused is somebody new", async () => {
+  it("a guest whose old token is rejected becomes a new user", async () => {
     const asked = stubGuestServer(({ token }) =>
       token
         ? Response.json({ code: "not_allowed", message: "Too old." }, { status: 401 })
@@ -128,7 +128,7 @@ describe("a guest", () => {
     expect(asked.map(({ body }) => body.token)).toEqual(["old", undefined]);
   });
 
-  it("in two rooms at the same moment is one", async () => {
+  it("a guest in two rooms at the same moment is one user", async () => {
     const asked = stubGuestServer();
     const fake = fakeSockets();
     const storage = memoryStore();
@@ -141,7 +141,7 @@ describe("a guest", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("whose answer never comes whole tries again, also where the signal that should end it is lost", async () => {
+  it("a guest request that never completes is tried again, even if its abort signal is lost", async () => {
     vi.useFakeTimers();
     let calls = 0;
     // As Node 20's fetch has it: the head came, the end of the body never does, and nobody hears the signal.
@@ -167,7 +167,7 @@ describe("a guest", () => {
     expect(calls).toBe(2);
   });
 
-  it("where guests are not welcome hears so, once", async () => {
+  it("a guest learns once that the server allows no guests", async () => {
     const asked = stubGuestServer(() =>
       Response.json({ code: "not_allowed", message: "Guests are off." }, { status: 403 }),
     );
@@ -185,7 +185,7 @@ describe("a guest", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("of a server that is away, or has had enough, waits", async () => {
+  it("the client waits if the server is away or asks it to", async () => {
     stubGuestServer(() =>
       Response.json({ code: "rate_limited", message: "Slow down.", retryAfterMs: 60_000 }, { status: 429 }),
     );
@@ -205,7 +205,7 @@ describe("a guest", () => {
     expect(room.status).toBe(status);
   });
 
-  it("of a server that cannot be reached, or is none of ours, waits and tells no more than there is to tell", async () => {
+  it("the client waits if the server cannot be reached or is another program, and reports no more than it knows", async () => {
     const status = async (answer: () => Response) => {
       stubGuestServer(answer);
       const { WebSocket } = fakeSockets();
@@ -225,7 +225,7 @@ describe("a guest", () => {
     }
   });
 
-  it("keeps nothing where nothing can be kept", async () => {
+  it("the client stores nothing if the browser has no storage", async () => {
     stubGuestServer();
     const fake = fakeSockets();
     const forbidden = () => {
@@ -240,7 +240,7 @@ describe("a guest", () => {
 });
 
 describe("getToken", () => {
-  it("is asked once for as long as its token is good, and anew before it ends", async () => {
+  it("the client asks once while the token is valid, and again before it ends", async () => {
     let asked = 0;
     const fake = fakeSockets();
     const seconds = Math.floor(Date.now() / 1000);
@@ -265,7 +265,7 @@ describe("getToken", () => {
     expect(room.status.is).toBe("live");
   }, 15_000);
 
-  it("that fails is asked again later, and says why", async () => {
+  it("a failing call is repeated later, and the error is reported", async () => {
     const room = leaveAfterTest(
       joinRoom({
         host: HOST,
@@ -291,7 +291,7 @@ describe("a room", () => {
     return { room, socket, fake };
   }
 
-  it("tells events, signals and status to whoever listens, and to nobody who has stopped", async () => {
+  it("the room passes events, signals and status to its listeners, and to none that has unsubscribed", async () => {
     const { room, socket } = await open();
     const heard: string[] = [];
     const stop = room.on("chat.said", ({ d }) => heard.push(d.text));
@@ -306,7 +306,7 @@ describe("a room", () => {
     expect(heard).toEqual(["said", "Hello", "bob types", "said", "ended"]);
   });
 
-  it("a listener that throws keeps nobody else from hearing, and one that acts is heard", async () => {
+  it("a throwing listener does not stop the others, and an action within a listener works", async () => {
     const { room, socket } = await open();
     const thrown: unknown[] = [];
     const handlers = process.listeners("uncaughtException");
@@ -323,7 +323,7 @@ describe("a room", () => {
     expect(thrown).toMatchObject([{ message: "mine" }]);
   });
 
-  it("a refusal that nobody awaits is no crash, and is told all the same", async () => {
+  it("a rejection that no code awaits is no crash, and is reported", async () => {
     const { room, socket } = await open();
     const refused: ActionError[] = [];
     room.on("refused", (error) => refused.push(error));
@@ -333,7 +333,7 @@ describe("a room", () => {
     expect(refused).toMatchObject([{ name: "ActionError", code: "muted", message: "You are muted." }]);
   });
 
-  it("resolves an answer, the number of what had been done before, and an event", async () => {
+  it("an action resolves with its answer, the number of what was done before, and its event", async () => {
     const { room, socket } = await open();
     const all = Promise.all([1, 2, 3].map((id) => room.do("chat", "remove", { id })));
     const [one, two, three] = socket.asked.map(({ id }) => id);
@@ -347,7 +347,7 @@ describe("a room", () => {
     ]);
   });
 
-  it("shows one's own actions ahead, in the same step in which they come true", async () => {
+  it("the user's own actions show ahead, in the same step in which they become real", async () => {
     const { room, socket } = await open({
       optimistic: {
         chat: { say: ({ text }: { text: string }) => ({ n: "said", d: { name: "Ann", text } }) },
@@ -369,7 +369,7 @@ describe("a room", () => {
     expect(room.confirmed.chat.messages).toHaveLength(1);
   });
 
-  it("is left and joined again, with nothing of the old visit about", async () => {
+  it("the user can leave and join again, and nothing of the old visit remains", async () => {
     const { room, fake } = await open();
     const pending = room.do("chat", "say", { text: "x" });
     room.leave();
@@ -382,7 +382,7 @@ describe("a room", () => {
     expect(new URL(fake.sockets[1]?.url ?? "").searchParams.get("epoch")).toBe("first");
   });
 
-  it("of a socket that cannot be made waits, and of a name that cannot be one ends; neither throws", async () => {
+  it("a socket that cannot be opened waits, an invalid name ends the visit, and neither throws", async () => {
     class Refusing {
       constructor() {
         throw new SyntaxError("That is no address.");
@@ -400,7 +400,7 @@ describe("a room", () => {
     }
   });
 
-  it("hears nothing that is thrown by what it cannot read, and goes on pinging", async () => {
+  it("the client survives errors from messages that it cannot read, and continues to ping", async () => {
     const { room, socket } = await open();
     const odd = [
       '{"t":"frame","seq":0,"e":[],"s":7}',
@@ -412,7 +412,7 @@ describe("a room", () => {
     expect(room.status.is).toBe("live");
   });
 
-  it("[A5] comes again where a handshake of its own that broke arrived all the same, and took its place", async () => {
+  it("[A5] the client comes again if one of its own abandoned handshakes arrived and replaced it", async () => {
     const fake = fakeSockets();
     const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket }),
@@ -431,7 +431,7 @@ describe("a room", () => {
     expect(room.status).toMatchObject({ is: "ended", code: 4409 });
   });
 
-  it("of a server that tells no pace pings at the usual one", async () => {
+  it("the client pings at the usual pace if the server names none", async () => {
     const fake = fakeSockets();
     const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket }),
@@ -443,7 +443,7 @@ describe("a room", () => {
     expect(socket.sent.filter((text) => text === "ping")).toEqual([]);
   });
 
-  it("throws at a signal that can be none, and has not noticed it afterwards", async () => {
+  it("an invalid signal throws, and the client is unaffected afterwards", async () => {
     const { room, socket } = await open();
     const odd: unknown[] = [{ n: 1n }, { text: "x".repeat(17_000) }];
     for (const data of odd)
@@ -453,7 +453,7 @@ describe("a room", () => {
     expect(room.status.is).toBe("live");
   });
 
-  it("whose prediction comes to nothing shows what is known, and doubts only the prediction", async () => {
+  it("a prediction that fails shows the known state, and only the prediction is in doubt", async () => {
     const told = vi.spyOn(console, "error").mockImplementation(() => {});
     const { room, socket, fake } = await open({
       optimistic: { chat: { say: () => ({ n: "said", d: null }) } },
@@ -469,7 +469,7 @@ describe("a room", () => {
 });
 
 describe("joinRoom", () => {
-  it("says what it needs where there is no socket, and no page that came from a host", () => {
+  it("the error says what is missing without a socket class or a page from a host", () => {
     vi.stubGlobal("WebSocket", undefined);
     expect(() => joinRoom({ host: HOST, kind: "main", room: "hall", token: "t" })).toThrow(
       "needs a `WebSocket`",
@@ -479,8 +479,8 @@ describe("joinRoom", () => {
   });
 });
 
-describe("an address", () => {
-  it("is read as people write it", () => {
+describe("a URL", () => {
+  it("the client reads a URL as people write it", () => {
     expect(resolveOrigin("https://play.example.org/")).toBe("https://play.example.org");
     expect(resolveOrigin("ws://play.example.org:8080")).toBe("http://play.example.org:8080");
     expect(resolveOrigin("wss://play.example.org")).toBe("https://play.example.org");
@@ -504,13 +504,13 @@ describe("an address", () => {
     expect(resolveOrigin("other.example.org")).toBe("https://other.example.org");
   });
 
-  it("that cannot be one is an error that says so", () => {
+  it("an invalid URL is an error that says so", () => {
     for (const host of ["no host", "ftp://play.example.org", "https://", "play.example.org?x=1", "/rooms"])
       expect(() => resolveOrigin(host)).toThrow(`"${host}" is not a host name`);
     for (const host of ["", undefined]) expect(() => resolveOrigin(host)).toThrow("needs a `host`");
   });
 
-  it("knows what cannot be a room", () => {
+  it("the client rejects an invalid room id", () => {
     expect(findRoomNameProblem("main", "Friday-quiz_1.0")).toBeUndefined();
     for (const room of ["", ".", "..", "a/b", "a?b", "a#b", "é", "a".repeat(65)])
       expect(findRoomNameProblem("main", room)).toBeDefined();

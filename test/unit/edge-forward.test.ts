@@ -18,8 +18,8 @@ const hello: JoinTicket = {
   since: 41,
 };
 
-describe("what a room is handed", () => {
-  it("is a socket with a hello and nothing else", () => {
+describe("the request that a room gets", () => {
+  it("the request is a socket with a join ticket and nothing else", () => {
     const request = forwardSocket("main", "hall", hello);
     expect(request.url).toBe("http://room/parties/main/hall?_pk=abcdefgh-_123456");
     expect([...request.headers.keys()].sort()).toEqual(["upgrade", TICKET_HEADER]);
@@ -27,8 +27,8 @@ describe("what a room is handed", () => {
   });
 });
 
-describe("a hello", () => {
-  it("comes out as it went in, and is safe in a header on the way", () => {
+describe("a join ticket", () => {
+  it("the ticket is read as it was written, and is safe in a header", () => {
     const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
     const hellos = fc.record(
       {
@@ -56,7 +56,7 @@ describe("a hello", () => {
     );
   });
 
-  it("is no hello when anybody else wrote it", () => {
+  it("the room accepts no ticket from another writer", () => {
     const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
     const { conn, ...without } = hello;
     const others = [
@@ -87,7 +87,7 @@ describe("a hello", () => {
 });
 
 describe("a close", () => {
-  it("carries as much of its reason as fits, cut between characters", () => {
+  it("the close carries as much of its reason as fits, cut between characters", () => {
     expect(truncateCloseReason("Full.")).toBe("Full.");
     expect(truncateCloseReason("x".repeat(123))).toBe("x".repeat(123));
     expect(truncateCloseReason("x".repeat(124))).toBe(`${"x".repeat(120)}…`);
@@ -101,7 +101,7 @@ describe("a close", () => {
     );
   });
 
-  it("follows a bye that says it whole", () => {
+  it("the close follows a `bye` with the whole reason", () => {
     expect(JSON.parse(formatBye(4401, "x".repeat(200)))).toEqual({
       t: "bye",
       code: 4401,

@@ -25,8 +25,8 @@ const makeRule = (
 });
 const consume = (...rules: IpLimitRequest["consume"]): IpLimitRequest => ({ consume: rules, peek: [] });
 
-describe("the windows of an address", () => {
-  it("[L6] count nothing of what is refused, but a knock", () => {
+describe("the windows of an IP address", () => {
+  it("[L6] a rejected request counts nothing but an attempt", () => {
     const windows = new IpWindows();
     const guest = makeRule("guest", 1, 10_000);
     const connect = makeRule("connect", 3, MINUTE_MS, { always: true });
@@ -40,7 +40,7 @@ describe("the windows of an address", () => {
     expect(ask(60_000)).toEqual({ ok: true });
   });
 
-  it("[L6] count somebody once, as long as the window is wide", () => {
+  it("[L6] a user counts once within the width of a window", () => {
     const windows = new IpWindows();
     const ask = (once: string, now: number) =>
       windows.check(consume(makeRule("guest", 2, 1_000, { once })), now).answer.ok;
@@ -54,7 +54,7 @@ describe("the windows of an address", () => {
     expect([ask("c", 1_000), ask("a", 1_000), ask("b", 1_499)]).toEqual([true, false, true]);
   });
 
-  it("[L6] only look where nothing is to be counted", () => {
+  it("[L6] the windows only look if nothing is to be counted", () => {
     const windows = new IpWindows();
     const failed = makeRule("failedToken", 1, 1_000);
     for (let n = 0; n < 5; n++)
@@ -63,7 +63,7 @@ describe("the windows of an address", () => {
     expect(windows.check({ consume: [], peek: [failed] }, 6).answer).toMatchObject({ retryAfterMs: 999 });
   });
 
-  it("[D7] once filled stay so for their whole width, also where they were full and about to open", () => {
+  it("[D7] a window that was exhausted stays so for its whole width, even if it was full and about to open", () => {
     const windows = new IpWindows();
     const asked = { consume: [makeRule("guest", 2, 1_000)], peek: [] };
     for (const at of [0, 100]) windows.check(asked, at);
@@ -77,7 +77,7 @@ describe("the windows of an address", () => {
     expect(windows.check(asked, 1_900).answer).toEqual({ ok: true });
   });
 
-  it("[L6] go on when the clock went back", () => {
+  it("[L6] the windows continue if the clock goes back", () => {
     const windows = new IpWindows();
     const one = makeRule("read", 1, 1_000);
     expect(windows.check(consume(one), 5_000).answer.ok).toBe(true);
@@ -114,8 +114,8 @@ function openIpObject(maxStamps?: number) {
   return { world, ask, pass, reopen, object: () => object };
 }
 
-describe("windows of many addresses in one object", () => {
-  it("[L6] agrees with one that never restarts, over 20,000 random steps with restarts", async () => {
+describe("the windows of many IP addresses in one object", () => {
+  it("[L6] the object agrees with one that never restarts, over 20,000 random steps with restarts", async () => {
     const random = randomFrom(freshSeed());
     const { world, ask, pass, reopen } = openIpObject();
     const model = new IpWindows();
@@ -153,7 +153,7 @@ describe("windows of many addresses in one object", () => {
     expect(refused).toBeLessThan(19_900);
   });
 
-  it("[D7] fills a window as wide as any in one write a record, and knows it over a restart", async () => {
+  it("[D7] the object exhausts a window of any width in one write a record, and remembers it over a restart", async () => {
     const { world, ask, pass, reopen } = openIpObject();
     const guest = makeRule("guest", 5_000, 60_000);
     expect((await ask(exhaust("guest", { of: HOUSE, count: 5_000, perMs: 60_000 }))).ok).toBe(true);
@@ -165,7 +165,7 @@ describe("windows of many addresses in one object", () => {
     expect((await ask(consume(guest))).ok).toBe(true);
   });
 
-  it("[L5] lets go of what short windows counted while longer ones still hold theirs", async () => {
+  it("[L5] the object drops entries of short windows while longer ones keep theirs", async () => {
     const { world, ask, pass } = openIpObject();
     const of = (name: string) => [{ of: name, count: 1_000, perMs: MINUTE_MS }];
     await ask({
@@ -182,7 +182,7 @@ describe("windows of many addresses in one object", () => {
     expect(world.alarmAt).toBeNull();
   });
 
-  it("[L5] holds what memory allows, and fails past that until some of it has aged", async () => {
+  it("[L5] the object stores as much as memory allows, and fails beyond that until some entries are old enough", async () => {
     const { world, object, pass } = openIpObject(250);
     const at = (n: number) => ({
       consume: [{ rule: "read", windows: [{ of: `${n}`, count: 9, perMs: 1_000 }] }],
@@ -194,7 +194,7 @@ describe("windows of many addresses in one object", () => {
     expect(await object().check(at(252), world.now)).toEqual({ ok: true });
   });
 
-  it("[L6] one write stores all that an ask counts, also of two windows", async () => {
+  it("[L6] one write stores all that a request counts, even for two windows", async () => {
     const { world, ask } = openIpObject();
     const windows = (of: string, perMs: number) => [
       { of, count: 9, perMs },
@@ -211,7 +211,7 @@ describe("windows of many addresses in one object", () => {
     expect(world.counts.puts - before).toBe(1);
   });
 
-  it("[L5] keeps what is inside its windows, whatever ever came, and nothing in the end", async () => {
+  it("[L5] the object keeps what is inside its windows under any load, and nothing in the end", async () => {
     const { world, ask, pass, reopen } = openIpObject();
     const read = makeRule("read", 1_000, MINUTE_MS);
     let most = { keys: 0, bytes: 0 };
@@ -241,14 +241,14 @@ describe("windows of many addresses in one object", () => {
   });
 });
 
-describe("the /48 of an IPv6", () => {
+describe("the /48 network of an IPv6 address", () => {
   const window = (of: string, count: number) => ({ of, count, perMs: 1_000 });
   const both = (address: string, more: { once?: string; always?: true } = {}) => ({
     consume: [{ rule: "guest", windows: [window(address, 2), window("net", 3)], ...more }],
     peek: [],
   });
 
-  it("[L7] counts what all of its addresses do, and says whose window it was", () => {
+  it("[L7] the network counts all of its addresses, and a rejection names the network's window", () => {
     const windows = new IpWindows();
     const ask = (address: string, now: number) => windows.check(both(address), now).answer;
     expect([ask("a", 0), ask("a", 1), ask("b", 2)]).toEqual([{ ok: true }, { ok: true }, { ok: true }]);
@@ -256,7 +256,7 @@ describe("the /48 of an IPv6", () => {
     expect(ask("c", 1_000)).toEqual({ ok: true });
   });
 
-  it("[L7] is not used up by an address that is refused", () => {
+  it("[L7] a rejected IP address does not use up the network", () => {
     const windows = new IpWindows();
     const ask = (address: string) => windows.check(both(address, { always: true }), 0).answer;
     ask("a");
@@ -265,14 +265,14 @@ describe("the /48 of an IPv6", () => {
     expect(ask("b")).toEqual({ ok: true });
   });
 
-  it("[L7] counts a guest once who moves from one of its addresses to another", () => {
+  it("[L7] the network counts a guest once who moves between its addresses", () => {
     const windows = new IpWindows();
     const ask = (address: string, once: string) => windows.check(both(address, { once }), 0).answer.ok;
     expect(["a", "b", "c", "d"].map((address) => ask(address, "one"))).toEqual([true, true, true, true]);
     expect([ask("a", "two"), ask("b", "three"), ask("c", "four")]).toEqual([true, true, false]);
   });
 
-  it("[L7] costs no question more: a join asks one object once, for the address and the network", async () => {
+  it("[L7] the network costs no extra request: a join asks one object once, for the IP address and the network", async () => {
     const asked = new Map<string, IpLimitRequest[]>();
     const objects = new Map<string, IpWindows>();
     const desk = new IpLimiter(
@@ -304,7 +304,7 @@ describe("the /48 of an IPv6", () => {
     expect(await desk.consume(elsewhere, [{ rule: "connect" }])).toBeUndefined();
   });
 
-  it("[L7] as configured: forty new rooms from forty /64s of one /48 are thirty, and an IPv4 has no network", async () => {
+  it("[L7] forty new rooms from forty /64s of one /48 are limited to thirty, and an IPv4 address has no network", async () => {
     const read = readConfig({});
     if (!read.ok) throw new Error(read.problems.join(" "));
     const objects = new Map<string, IpWindows>();
@@ -330,7 +330,7 @@ describe("the /48 of an IPv6", () => {
     expect(objects.size).toBeGreaterThan(15);
   });
 
-  it("[L5] the objects are few, however many addresses there are", async () => {
+  it("[L5] the number of objects is small for any number of IP addresses", async () => {
     const desk = new IpLimiter(config, undefined, SECRET);
     const names = new Map<string, number>();
     for (let nth = 0; nth < 4_000; nth++) {
@@ -358,8 +358,8 @@ const limits: IpLimits = {
 };
 const config = { limits, networkLimits: OFF };
 
-describe("the desk that asks", () => {
-  it("[L6] names rule, limit and wait, and does not ask again before it is over", async () => {
+describe("the IP limiter", () => {
+  it("[L6] the limiter names rule, limit and wait, and does not ask again before the wait is over", async () => {
     let now = 0;
     const windows = new IpWindows();
     const ask = vi.fn<IpLimitsCall>(async (_, what) => windows.check(what, now).answer);
@@ -387,7 +387,7 @@ describe("the desk that asks", () => {
     expect(desk.state).toMatchObject({ refused: 101, unanswered: 0 });
   });
 
-  it("[L6] asks nobody about rules that are off", async () => {
+  it("[L6] the limiter asks no object about rules that are off", async () => {
     const ask = vi.fn<IpLimitsCall>();
     const desk = new IpLimiter(config, ask, SECRET);
     expect(await desk.consume("house", [{ rule: "read" }], ["failedToken"])).toBeUndefined();
@@ -401,7 +401,7 @@ describe("the desk that asks", () => {
     ["fails", async () => Promise.reject(new Error("gone"))],
     ["never answers", () => new Promise<never>(() => undefined)],
   ])(
-    "[L6] judges by what it has seen itself when the object %s, after a second at most, and rests then",
+    "[L6] the limiter uses its own counts if the object %s, after a second at most, and then stops asking for a while",
     async (_, broken) => {
       const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
       const ask = vi.fn<IpLimitsCall>(broken);
@@ -417,7 +417,7 @@ describe("the desk that asks", () => {
     },
   );
 
-  it("[L6] one object that never answers rests alone: addresses of other objects are asked about meanwhile", async () => {
+  it("[L6] one object that never answers is skipped alone: the limiter still asks the others", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const asked: string[] = [];
     const desk = new IpLimiter(
@@ -438,7 +438,7 @@ describe("the desk that asks", () => {
     quiet.mockRestore();
   });
 
-  it("[L6] several objects that fail at once are an outage, in which nobody is asked for two seconds", async () => {
+  it("[L6] several objects that fail at once are an outage, and the limiter asks none for two seconds", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     let now = 0;
     const ask = vi.fn<IpLimitsCall>(() => Promise.reject(new Error("gone")));
@@ -455,7 +455,7 @@ describe("the desk that asks", () => {
     quiet.mockRestore();
   });
 
-  it("[L6] knows what the object let through before it went away", async () => {
+  it("[L6] the limiter knows what the object let through before it failed", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const windows = new IpWindows();
     let isAway = false;
@@ -476,7 +476,7 @@ describe("the desk that asks", () => {
     quiet.mockRestore();
   });
 
-  it("[L6] knows who knocked before the object went away, also whom it refused", async () => {
+  it("[L6] the limiter knows the attempts before the object failed, including rejected ones", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const windows = new IpWindows();
     let isAway = false;
@@ -500,7 +500,7 @@ describe("the desk that asks", () => {
     quiet.mockRestore();
   });
 
-  it("[L6] knows addresses apart also where no secret is set", async () => {
+  it("[L6] the limiter distinguishes IP addresses even without a secret", async () => {
     const env = {
       AUTH_JWKS_URL: "https://keys.example.org/jwks",
       AUTH_ISSUER: "i",
@@ -519,7 +519,7 @@ describe("the desk that asks", () => {
     expect(await from("203.0.113.7")).not.toBe(await from("203.0.113.8"));
   });
 
-  it("keeps of an address a hash that nobody without the secret can make", async () => {
+  it("the limiter stores a hash of an IP address that only the secret can produce", async () => {
     const hash = (secret: string | undefined) =>
       new IpLimiter(config, undefined, secret).hashIp("203.0.113.7");
     expect(await hash(SECRET)).toMatch(/^[\w-]{16}$/);

@@ -30,13 +30,13 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("docs/extending.md", () => {
-  it("has a whole feature in three files of forty lines of code", () => {
+  it("the guide has a whole feature in three files of forty lines of code", () => {
     expect(files.map(({ path }) => path.split("/").at(-1))).toEqual(["schema.ts", "state.ts", "decide.ts"]);
     const lines = files.flatMap(({ code }) => code.split("\n")).filter((line) => line.trim() !== "");
     expect(lines.length).toBeLessThanOrEqual(45);
   });
 
-  it("compiles", () => {
+  it("the guide's code compiles", () => {
     writeFileSync(
       join(folder, "tsconfig.json"),
       JSON.stringify({
@@ -57,7 +57,7 @@ describe("docs/extending.md", () => {
     expect(stdout).toBe("");
   });
 
-  it("plays: the first press counts, the second is too late, a host clears", async () => {
+  it("the guide's feature plays: the first press counts, the second is too late, a host clears", async () => {
     const buzzer = await bundled(join(folder, "src/features/buzzer/decide.ts"));
     const world = new MemoryRuntime();
     const kind = defineKind({ name: "show", features: [buzzer] });

@@ -50,18 +50,18 @@ describe("a call of the chaos run", () => {
     server.close();
   });
 
-  it("is told status and text", async () => {
+  it("the call returns status and text", async () => {
     expect(await ask("whole")).toEqual({ status: 200, text: WHOLE_BODY });
   });
 
   it.each(["never", "head", "half", "torn", "torn chunks", "reset"])(
-    "ends with an error: %s",
+    "the call ends with an error: %s",
     async (fate) => {
       await expect(ask(fate)).rejects.toThrow(/./);
     },
   );
 
-  it("always ends, whenever its time runs out amid a compressed answer: Node's own fetch does not", async () => {
+  it("the call always ends, even if its time runs out amid a compressed answer: Node's own fetch does not", async () => {
     const calls = Array.from({ length: 400 }, (_, n) =>
       ask("late and packed", 1 + (n % 6)).then(
         () => "answered",

@@ -12,8 +12,8 @@ function operation(user: string, id: string, at: number, record = 1): AcceptedRe
   return { user, id, fingerprint: 7, at, record, seq: undefined, answer: undefined, rule: undefined };
 }
 
-describe("accepted operations", () => {
-  it("[O1] are found by user and id, and by neither alone", () => {
+describe("accepted operation ids", () => {
+  it("[O1] an id is found by user and id, and by neither alone", () => {
     const held = new IdempotencyLog();
     held.add(operation("ann", "1", 0));
     expect(held.find("ann", "1", 0)).toMatchObject({ user: "ann", id: "1" });
@@ -22,7 +22,7 @@ describe("accepted operations", () => {
     expect(held.find("ann1", "", 0)).toBeUndefined();
   });
 
-  it("[O2] are remembered for `resendMs` to the millisecond, and then let go", () => {
+  it("[O2] an id is remembered for `resendMs` to the millisecond, and then forgotten", () => {
     const held = new IdempotencyLog();
     held.add(operation("ann", "1", 0));
     held.add(operation("ann", "2", 5));
@@ -33,7 +33,7 @@ describe("accepted operations", () => {
     expect(held.size).toBe(1);
   });
 
-  it("[O2] outlive a clock that steps ahead, by however much: a step costs them no more than a look", () => {
+  it("[O2] the ids survive a clock that steps ahead by any amount, at the cost of one look", () => {
     const held = new IdempotencyLog();
     held.add(operation("ann", "1", 0));
     const step = 2 * 86_400_000;
@@ -44,7 +44,7 @@ describe("accepted operations", () => {
     expect(held.size).toBe(0);
   });
 
-  it("[O2] do not age while the clock is behind where it was", () => {
+  it("[O2] the ids do not age while the clock is behind where it was", () => {
     const held = new IdempotencyLog();
     held.add(operation("ann", "1", 0));
     for (let n = 0; n < 100; n++) {
@@ -54,7 +54,7 @@ describe("accepted operations", () => {
     expect(held.size).toBe(1);
   });
 
-  it("tells those of some records, in order", () => {
+  it("the log lists the ids of some records, in order", () => {
     const held = new IdempotencyLog();
     for (let n = 0; n < 10; n++) held.add(operation("ann", `${n}`, n, Math.floor(n / 2)));
     expect([...held.ofRecords(1, 3, 10)].map(({ id }) => id)).toEqual(["2", "3", "4", "5"]);
@@ -62,7 +62,7 @@ describe("accepted operations", () => {
     expect([...held.ofRecords(0, 5, RESEND_MS + 7)].map(({ id }) => id)).toEqual(["8", "9"]);
   });
 
-  it("[O3] fill up to a user's share, are never forgotten early for it, and tell when there is space again", () => {
+  it("[O3] the ids fill up a user's share, are never forgotten early for it, and tell when there is space again", () => {
     const held = new IdempotencyLog();
     expect(held.hasRoomFor("ann", 0)).toBe(true);
     for (let n = 0; held.hasRoomFor("ann", 5_000); n++)
@@ -77,7 +77,7 @@ describe("accepted operations", () => {
     expect(held.size).toBe(share - 10);
   });
 
-  it("[O3] leave space for others, however many users add all that they may", () => {
+  it("[O3] the ids of one user leave space for others, if any number of users add all that they may", () => {
     const held = new IdempotencyLog();
     const greedy = ["hana", "root", "eve"];
     // Over HTTP and on a socket, in turns.
@@ -101,7 +101,7 @@ describe("accepted operations", () => {
     expect(held.hasRoomFor("hana", at)).toBe(true);
   });
 
-  it("[O3] refuse everybody where none is free, until the oldest is forgotten", () => {
+  it("[O3] a full log rejects every user until the oldest id is forgotten", () => {
     const held = new IdempotencyLog();
     for (let n = 0; n < MAX_OPERATIONS; n++) held.add(operation(`user${n}`, "1", n < 5 ? 10 : 400));
     expect(held.hasRoomFor("ann", 400)).toBe(false);

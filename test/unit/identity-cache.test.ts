@@ -12,7 +12,7 @@ function person(user: string, expiresAt = NOW + HOUR_MS): UserIdentity {
 }
 
 describe("the cache of verified tokens", () => {
-  it("knows a token for five minutes, and never past its end", () => {
+  it("the cache knows a token for five minutes, and never past its end", () => {
     const cache = new TokenCache();
     cache.set("long", person("ann"), NOW);
     cache.set("short", person("bob", NOW + MINUTE_MS), NOW);
@@ -24,7 +24,7 @@ describe("the cache of verified tokens", () => {
     expect([cache.hits, cache.misses]).toEqual([2, 2]);
   });
 
-  it("holds a thousand, and lets go of whom nobody asked about for the longest time", () => {
+  it("the cache holds a thousand tokens, and evicts the least recently used", () => {
     const cache = new TokenCache();
     for (let n = 0; n < 1_000; n++) cache.set(`t${n}`, person(`u${n}`), NOW);
     cache.find("t0", NOW);
@@ -34,7 +34,7 @@ describe("the cache of verified tokens", () => {
     expect(cache.find("t1", NOW)).toBeUndefined();
   });
 
-  it("is cut through for a user, whatever their tokens were", () => {
+  it("a drop removes all tokens of a user", () => {
     const cache = new TokenCache();
     for (const user of ["ann", "__proto__"]) {
       for (const n of [1, 2, 3]) cache.set(`${user}${n}`, person(user), NOW);
@@ -48,7 +48,7 @@ describe("the cache of verified tokens", () => {
     expect(cache.find("ann4", NOW)).toMatchObject({ user: "ann" });
   });
 
-  it("agrees with a model without a bound on its age or size, in 20,000 random steps", () => {
+  it("the cache agrees with a model without a bound on age or size, in 20,000 random steps", () => {
     const random = randomFrom(freshSeed());
     const cache = new TokenCache();
     let model: { digest: string; who: UserIdentity; until: number }[] = [];
@@ -83,8 +83,8 @@ describe("the cache of verified tokens", () => {
   });
 });
 
-describe("who verifies tokens", () => {
-  it("looks at a signature once, counts how often that was enough, and looks again after a drop", async () => {
+describe("the token verifier", () => {
+  it("the verifier checks a signature once, counts cache hits, and checks again after a drop", async () => {
     const verifier = new Verifier({ secret: SECRET });
     const token = forgeToken(makeClaims());
     for (let n = 0; n < 5; n++) expect(await verifier.verify(token, NOW)).toMatchObject({ ok: true });
@@ -95,7 +95,7 @@ describe("who verifies tokens", () => {
     expect(verifier.state.tokens).toEqual({ hits: 4, misses: 2, held: 1 });
   });
 
-  it("keeps no token that is bad, and none past its end", async () => {
+  it("the verifier caches no invalid token, and none past its end", async () => {
     const verifier = new Verifier({ secret: SECRET });
     const bad = ["", "x", forgeToken(makeClaims(), { secret: OTHER_SECRET }), "x".repeat(10_000), "a.b.c"];
     for (const token of [...bad, ...bad]) {
@@ -108,7 +108,7 @@ describe("who verifies tokens", () => {
     expect(await verifier.verify(short, exp * 1000)).toMatchObject({ ok: false, cause: "ended" });
   });
 
-  it("tells two tokens of one beginning apart", async () => {
+  it("the verifier distinguishes two tokens with the same beginning", async () => {
     const verifier = new Verifier({ secret: SECRET });
     const good = forgeToken(makeClaims());
     await verifier.verify(good, NOW);

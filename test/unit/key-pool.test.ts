@@ -12,7 +12,7 @@ const step = fc.oneof(
 );
 
 describe("the keys of records", () => {
-  it("never lie under a record that is kept, and what waits under them is little and small", () => {
+  it("the keys never collide with a kept record, and the pool keeps few and small old values under them", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         let keys = new KeyPool();
@@ -53,7 +53,7 @@ describe("the keys of records", () => {
     );
   });
 
-  it("of too many and too large records that were found are deleted next time", () => {
+  it("the next cleanup deletes found records that are too many or too large", () => {
     const keys = new KeyPool();
     for (let key = 1; key <= MAX_FREE_KEYS + 3; key++)
       keys.addFree(key === 5 ? MAX_FREE_RECORD_CHARS + 1 : 10, key);
@@ -62,7 +62,7 @@ describe("the keys of records", () => {
     expect([1, 2, 3, 4, 5].map(() => keys.take(10))).toEqual([1, 2, 3, 4, 6]);
   });
 
-  it("are used again in the order in which they came", () => {
+  it("the keys are used again in the order in which they came", () => {
     const keys = new KeyPool();
     for (let n = 1; n <= 5; n++) expect(keys.take(10)).toBe(n);
     expect(keys.release(3)).toEqual([]);

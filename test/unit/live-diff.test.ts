@@ -23,7 +23,7 @@ function makeTop(players: [user: string, points: number][], version = 1): LiveTo
 }
 
 describe("a change of a live board", () => {
-  it("[V2] folded, makes of any board any other", () => {
+  it("[V2] a folded diff turns any board into any other", () => {
     fc.assert(
       fc.property(tops, tops, (before, after) => {
         expect(foldChange(before, diffBoards(before, after))).toEqual(after);
@@ -32,7 +32,7 @@ describe("a change of a live board", () => {
     );
   });
 
-  it("[V2] is what changed and no more: one who overtakes fifty is one entry", () => {
+  it("[V2] the diff has only what changed: one player who overtakes fifty is one entry", () => {
     const players = Array.from({ length: 100 }, (_, at): [string, number] => [`user-${at}`, 1_000 - at]);
     const [moved] = players.splice(70, 1);
     const before = makeTop([...players.slice(0, 70), moved as [string, number], ...players.slice(70)]);
@@ -45,7 +45,7 @@ describe("a change of a live board", () => {
     });
   });
 
-  it("[V2] names those who went and came, and whom a tie told apart anew", () => {
+  it("[V2] the diff names players who left and came, and those whose tie was broken differently", () => {
     const before = makeTop([
       ["a", 9],
       ["b", 5],
@@ -65,7 +65,7 @@ describe("a change of a live board", () => {
     ]);
   });
 
-  it("[V3] has another id whenever anything that is told is another", () => {
+  it("[V3] the diff has another id if anything shown differs", () => {
     const top = makeTop([
       ["a", 9],
       ["b", 5],

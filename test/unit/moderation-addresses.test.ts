@@ -41,8 +41,8 @@ function say(stage: RoomStage, tab: RoomTab) {
   return tab.read().nacks[before];
 }
 
-describe("what is done about a guest", () => {
-  it("[D8] holds for a new guest of the address: a mute is not shed by another tab", async () => {
+describe("a penalty for a guest", () => {
+  it("[D8] the penalty applies to a new guest of the IP address: another tab does not end a mute", async () => {
     const { stage, guest, troll, moderate } = await house();
     const mutedAt = stage.now;
     moderate("mute", troll.user, { forMs: 600_000 });
@@ -59,7 +59,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] meets nobody else: not who was here, not who has a token, not other addresses, not old guests", async () => {
+  it("[D8] the penalty affects no other user: not present users, token users, other IP addresses or old guests", async () => {
     const { stage, guest, sister, troll, moderate } = await house();
     const mutedAt = stage.now;
     moderate("mute", troll.user);
@@ -77,7 +77,7 @@ describe("what is done about a guest", () => {
     expect(say(stage, later)).toMatchObject({ code: "muted" });
   });
 
-  it("[D8] as a kick keeps new guests of the address out as long, with the exact wait", async () => {
+  it("[D8] a kick keeps new guests of the IP address out as long, with the exact wait", async () => {
     const { stage, guest, sister, troll, moderate } = await house();
     const kickedAt = stage.now;
     moderate("kick", troll.user);
@@ -97,7 +97,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] as a ban keeps out stockpiled guests for 15 minutes, and mutes new ones for the rest of its time", async () => {
+  it("[D8] a ban keeps out stockpiled guests for 15 minutes, and mutes new ones for the rest of its time", async () => {
     const { stage, guest, troll, moderate } = await house();
     const bannedAt = stage.now;
     moderate("ban", troll.user);
@@ -116,7 +116,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] ends after a day", async () => {
+  it("[D8] the penalty for the IP address ends after a day", async () => {
     const { stage, guest, troll, moderate } = await house();
     const mutedAt = stage.now;
     moderate("mute", troll.user);
@@ -128,7 +128,7 @@ describe("what is done about a guest", () => {
     expect(say(stage, again)).toBeUndefined();
   });
 
-  it("[D8] is lifted with it, or by a host for one new guest alone", async () => {
+  it("[D8] the penalty is lifted with the guest's own, or by a host for one new guest alone", async () => {
     const { stage, guest, hanna, troll, moderate } = await house();
     moderate("mute", troll.user);
     const [one, two] = [guest("one"), guest("two")];
@@ -143,7 +143,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] lets nobody go who is held, where it is done again or about another", async () => {
+  it("[D8] a repeated penalty, or one for another guest, releases no affected user", async () => {
     const { stage, guest, troll, moderate } = await house();
     moderate("mute", troll.user);
     const again = guest("troll-again");
@@ -156,7 +156,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it.each(["a crash", "a snapshot and a crash", "sleep"])("[D8] outlives %s", async (what) => {
+  it.each(["a crash", "a snapshot and a crash", "sleep"])("[D8] the penalty survives %s", async (what) => {
     const { stage, guest, hanna, sister, troll, moderate } = await house();
     moderate("mute", troll.user);
     moderate("ban", troll.user);
@@ -174,7 +174,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("changes nothing where no address is known, and nothing about somebody with a token", async () => {
+  it("the penalty changes nothing without a known IP address, and nothing for a user with a token", async () => {
     const { stage, guest, moderate } = await house();
     const nowhere = stage.join("guest-nowhere", { guest: true });
     stage.join("ann", { from: HOUSE });
@@ -186,7 +186,7 @@ describe("what is done about a guest", () => {
     expect([one, two].map((tab) => say(stage, tab))).toEqual([undefined, undefined]);
   });
 
-  it("is bounded, and what has ended makes space", () => {
+  it("the list is bounded, and entries that ended make space", () => {
     const held = (n: number, at: number): PrivateStateEvent => ({
       n: "held",
       at,

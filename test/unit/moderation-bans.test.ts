@@ -68,8 +68,8 @@ const ban = (town: BanStage, tab: RoomTab, user: string, scope: string) =>
   town.stage.do(tab, "moderation", "ban", { user, scope });
 const isConnected = (tab: RoomTab) => tab.read().welcomes.length > tab.byes.length;
 
-describe("whoever keeps the bans", () => {
-  it("[D5] is told who came and who went, many at a time, over restarts and failures", async () => {
+describe("reports to the ban service", () => {
+  it("[D5] the room reports who came and who left, many at a time, over restarts and failures", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const tabs = Array.from({ length: 130 }, (_, n) => stage.join(`user${n}`));
@@ -88,7 +88,7 @@ describe("whoever keeps the bans", () => {
     stage.expectNoViolations();
   });
 
-  it("[D7] is told where a guest comes from now, and not of a second tab's address", async () => {
+  it("[D7] the room reports a guest's present IP address, and not that of a second tab", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const home = { guest: true, from: "home" };
@@ -111,7 +111,7 @@ describe("whoever keeps the bans", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] is told who is here also after a drain while it was away", async () => {
+  it("[D5] the room reports its members after a drain during which it was away", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const ann = stage.join("ann");
@@ -127,7 +127,7 @@ describe("whoever keeps the bans", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] is not told of reconnects and other tabs", async () => {
+  it("[D5] the room does not report reconnects and other tabs", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const ann = stage.join("ann");
@@ -141,7 +141,7 @@ describe("whoever keeps the bans", () => {
     expect(stage.runtime.startedEffects).toHaveLength(calls);
   });
 
-  it("[D5] is told again of who comes back, where nobody knows whether it heard that they went", async () => {
+  it("[D5] the room reports a returning user again if an earlier report of leaving may have arrived", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     stage.join("hanna", { role: "host" });
@@ -164,7 +164,7 @@ describe("whoever keeps the bans", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] hears that somebody went also where nobody knows whether it heard that they came", async () => {
+  it("[D5] the room reports a leave even if the report of the join may not have arrived", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     stage.join("hanna", { role: "host" });
@@ -189,7 +189,7 @@ describe("whoever keeps the bans", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] answers with bans that the edge did not know of, and they end the connection", async () => {
+  it("[D5] the service answers with bans that the edge did not know of, and they end the connection", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     town.bans = [
@@ -213,7 +213,7 @@ describe("whoever keeps the bans", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] away, keeps nobody waiting and nothing from happening", async () => {
+  it("[D5] an unreachable service delays no user and blocks nothing", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const hanna = stage.join("hanna", { role: "host" });
@@ -238,8 +238,8 @@ describe("whoever keeps the bans", () => {
   });
 });
 
-describe("a word of a ban everywhere", () => {
-  it("[D5] ends whoever is here, and keeps them out until a newer one lifts it", async () => {
+describe("a notification of a ban everywhere", () => {
+  it("[D5] the notification disconnects a present user, and keeps the user out until a newer one lifts the ban", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const ann = stage.join("ann");
@@ -260,7 +260,7 @@ describe("a word of a ban everywhere", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] that is older than what is known changes nothing", async () => {
+  it("[D5] a notification older than the known state changes nothing", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const ann = stage.join("ann");
@@ -279,7 +279,7 @@ describe("a word of a ban everywhere", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] that was overtaken by its end, or comes once more after it, changes nothing", async () => {
+  it("[D5] a notification that its end overtook, or that is repeated after it, changes nothing", async () => {
     for (const isKnown of [true, false]) {
       const town = await BanStage.open();
       const { stage } = town;
@@ -303,7 +303,7 @@ describe("a word of a ban everywhere", () => {
     }
   });
 
-  it("[D5] that comes once more after an edge knew of its end changes nothing", async () => {
+  it("[D5] a repeated notification after an edge knew of the end changes nothing", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     stage.join("ann");
@@ -322,7 +322,7 @@ describe("a word of a ban everywhere", () => {
     stage.expectNoViolations();
   });
 
-  it("that makes no sense changes nothing, and is reported", async () => {
+  it("an invalid notification changes nothing, and is reported", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     stage.join("ann");
@@ -340,8 +340,8 @@ describe("a word of a ban everywhere", () => {
   });
 });
 
-describe("whoever may not come in", () => {
-  it("[D2] [D3] [D5] does nothing over HTTP either, as far as the room knows better than the edge", async () => {
+describe("a user who may not join", () => {
+  it("[D2] [D3] [D5] the user can do nothing over HTTP either, as far as the room knows more than the edge", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const ada = stage.join("ada", { role: "admin" });
@@ -379,8 +379,8 @@ describe("whoever may not come in", () => {
   });
 });
 
-describe("an admin whom a host banned and muted before anybody knew the role", () => {
-  it("[D4] comes in, speaks and stays, whoever says it: the room, or whoever keeps the bans", async () => {
+describe("an admin whom a host banned and muted before the room knew the role", () => {
+  it("[D4] the admin joins, speaks and stays, if the room or the ban service recorded the ban", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const hanna = stage.join("hanna", { role: "host" });
@@ -409,8 +409,8 @@ describe("an admin whom a host banned and muted before anybody knew the role", (
   });
 });
 
-describe("what a room decides", () => {
-  it("[D5] is owed until it is written, once each, the newest of a user", async () => {
+describe("a ban that a room decides", () => {
+  it("[D5] the ban is pending until it is stored, once each, the newest of a user", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const hanna = stage.join("hanna", { role: "host" });
@@ -434,7 +434,7 @@ describe("what a room decides", () => {
     ).toEqual([]);
   });
 
-  it("[D5] has a time of its own, so that none decided in one millisecond is taken for another", async () => {
+  it("[D5] each ban has a time of its own, so that two bans of one millisecond differ", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const hanna = stage.join("hanna", { role: "host" });
@@ -451,7 +451,7 @@ describe("what a room decides", () => {
     expect(told()).toEqual([first, first + 1]);
   });
 
-  it("[D5] stands against an older answer from outside while it is on its way", async () => {
+  it("[D5] the pending ban outweighs an older answer from the service", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const hanna = stage.join("hanna", { role: "host" });
@@ -473,7 +473,7 @@ describe("what a room decides", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] is not undone by an answer of before it was written, which comes after", async () => {
+  it("[D5] an answer from before the ban was stored, which arrives later, does not undo it", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const hanna = stage.join("hanna", { role: "host" });
@@ -494,7 +494,7 @@ describe("what a room decides", () => {
     stage.expectNoViolations();
   });
 
-  it("[D4] everywhere is undone where its user turns out to be an admin elsewhere, and no other is", async () => {
+  it("[D4] a ban everywhere is undone if its user turns out to be an admin elsewhere, and no other ban is", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const ada = stage.join("ada", { role: "admin" });
@@ -514,7 +514,7 @@ describe("what a room decides", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] everywhere holds here at once, whatever an edge believes, until it is written and lifted outside", async () => {
+  it("[D5] a ban everywhere applies here at once, against any edge's knowledge, until it is stored and lifted elsewhere", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const ada = stage.join("ada", { role: "admin" });
@@ -532,7 +532,7 @@ describe("what a room decides", () => {
     stage.expectNoViolations();
   });
 
-  it("[R6] [R7] keeps the room until it is written, and nothing else does", async () => {
+  it("[R6] [R7] the pending ban keeps the room until it is stored, and nothing else does", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     const hanna = stage.join("hanna", { role: "host" });

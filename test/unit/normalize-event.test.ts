@@ -33,8 +33,8 @@ const data = fc.oneof(
   fc.constant(Object.defineProperty({ own: 2 }, "toJSON", { value: () => ({ own: 3 }) })),
 );
 
-describe("an event as the room folds it", () => {
-  it("is what its text says, whatever a feature put into it", () => {
+describe("an event as the room reduces it", () => {
+  it("the event is what its JSON text says, not the value that a feature returned", () => {
     const name = fc.option(fc.string(), { nil: undefined });
     fc.assert(
       fc.property(data, name, name, (d, by, op) => {
@@ -46,7 +46,7 @@ describe("an event as the room folds it", () => {
     );
   });
 
-  it("is a copy where an action made it of texts, numbers, and yes or no", () => {
+  it("the event is a copy if an action made it of texts, numbers and booleans", () => {
     const d = { text: "now", count: 1.5, first: true, none: null };
     const unread = "no JSON";
     expect(normalizeEvent({ f: "lab", n: "told", d, by: "ann", op: "1" }, unread).d).toEqual(d);
@@ -55,7 +55,7 @@ describe("an event as the room folds it", () => {
     );
   });
 
-  it("shares nothing with what was decided", () => {
+  it("the event shares no object with the decision", () => {
     const flat = { text: "now" };
     const deep = { list: [1] };
     const of = (d: object) => read({ f: "lab", n: "told", d, by: "ann", op: "1" }).event;

@@ -113,8 +113,8 @@ async function settleAll(game: PointsStage): Promise<void> {
   expect(game.stage.room.runtime.isDying).toBe(false);
 }
 
-describe("points that were acknowledged", () => {
-  it("[R1] reach the scoreboard once, with a crash at every single write, send and call, each tried", async () => {
+describe("acknowledged points", () => {
+  it("[R1] the points reach the scoreboard once, with a crash at every single write, send and call", async () => {
     const calm = await PointsStage.open();
     const from = calm.stage.room.runtime.callCount;
     for (const step of steps) step(calm);
@@ -136,7 +136,7 @@ describe("points that were acknowledged", () => {
     }
   });
 
-  it("[R1] and again where what was written is durable and nobody was told", async () => {
+  it("[R1] the points reach it once if a durable write was not acknowledged", async () => {
     for (let crashAt = 0; crashAt < steps.length; crashAt++) {
       for (const durable of [1, 2, 3]) {
         const game = await PointsStage.open();
@@ -156,7 +156,7 @@ describe("points that were acknowledged", () => {
   });
 
   it.each(["loses", "away"] as const)(
-    "[R1] and again where the scoreboard %s what it is sent, at every call",
+    "[R1] the points reach it once if the scoreboard %s its calls, at every call",
     async (outside) => {
       for (let at = 0; at < 60; at += 6) {
         const game = await PointsStage.open(at + 1);
@@ -175,7 +175,7 @@ describe("points that were acknowledged", () => {
     },
   );
 
-  it("[B1] go in batches of one number and one content, one under way at a time, whatever happens", async () => {
+  it("[B1] the points go in batches of one number and one content, one in flight at a time, through every failure", async () => {
     for (let seed = 1; seed <= 8; seed++) {
       const game = await PointsStage.open(seed);
       const { random } = game.stage.room.runtime;
@@ -201,7 +201,7 @@ describe("points that were acknowledged", () => {
 });
 
 describe("the ledger", () => {
-  it("[K1] takes a thousand awards to a hundred players in one call", async () => {
+  it("[K1] the ledger sends a thousand awards to a hundred players in one call", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     const users = Array.from({ length: 100 }, (_, n) => `p${n}`);
@@ -216,7 +216,7 @@ describe("the ledger", () => {
     expect(stage.boards.calls[0]?.entries).toHaveLength(100);
   });
 
-  it("[K1] is flushed FLUSH_MS after its first award, and sets no timer while nothing is owed", async () => {
+  it("[K1] the ledger is flushed FLUSH_MS after its first award, and sets no timer while it is empty", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     stage.join("ann");
@@ -236,7 +236,7 @@ describe("the ledger", () => {
     expect(stage.room.runtime.alarmAt).toBeGreaterThan(stage.room.now + 600_000);
   });
 
-  it("[K2] is flushed within a second after a member left", async () => {
+  it("[K2] the ledger is flushed within a second after a member left", async () => {
     const stage = await ScoreStage.open({ settings: { leaveGraceMs: 100 } });
     const hanna = stage.join("hanna", "host");
     const ann = stage.join("ann");
@@ -248,7 +248,7 @@ describe("the ledger", () => {
     expect(stage.boards.calls).toHaveLength(1);
   });
 
-  it("[K3] holds one entry a player, board and quarter of an hour, however long the outside is away", async () => {
+  it("[K3] the ledger has one entry a player, board and quarter of an hour, for any length of an outage", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     for (const user of USERS) stage.join(user);
@@ -270,7 +270,7 @@ describe("the ledger", () => {
     expect(stage.room.runtime.largest.bytes).toBeLessThan(131_072);
   });
 
-  it("[K3] tells of points on both sides of a quarter's end in two entries, each wholly on its side", async () => {
+  it("[K3] the ledger keeps points on both sides of a quarter's end in two entries, each wholly on its side", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     const ann = stage.join("ann");
@@ -293,7 +293,7 @@ describe("the ledger", () => {
     ]);
   });
 
-  it("[K3] owes nothing for a sum that came back to 0", async () => {
+  it("[K3] the ledger has no entry for a sum that returned to 0", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     stage.join("ann");
@@ -305,7 +305,7 @@ describe("the ledger", () => {
     expect(stage.room.runtime.alarmAt).toBeGreaterThan(stage.room.now + 600_000);
   });
 
-  it("[K4] tells the room whose points were refused, also when the first answer was lost", async () => {
+  it("[K4] the room learns which points were rejected, even if the first answer was lost", async () => {
     for (const outside of ["answers", "loses"] as const) {
       const stage = await ScoreStage.open();
       const hanna = stage.join("hanna", "host");
@@ -325,7 +325,7 @@ describe("the ledger", () => {
     }
   });
 
-  it("[K5] takes the number that is expected, where the scoreboard has lost or had more than it knows", async () => {
+  it("[K5] the ledger uses the number that the scoreboard expects, if the scoreboard has lost batches or knew more", async () => {
     for (const n of [0, 7]) {
       const stage = await ScoreStage.open();
       const hanna = stage.join("hanna", "host");
@@ -387,7 +387,7 @@ describe("the ledger", () => {
   });
 
   it.each(["socket", "HTTP"])(
-    "[K6] a host's coming turns a guest's room in which nobody has scored, by %s, also over a crash",
+    "[K6] a host's join by %s turns a guest's room without points into a full one, even over a crash",
     async (way) => {
       for (const durableTurns of [0, 1]) {
         const stage = await ScoreStage.open({ kind: scoreKind(GUESTS_BOARDS) });
@@ -423,7 +423,7 @@ describe("the ledger", () => {
     },
   );
 
-  it("[K6] of a room that a guest opened, and in which somebody has scored, says so in every batch, and of another never", async () => {
+  it("[K6] every batch of a guest's room with points says so, and no batch of another room does", async () => {
     for (const isGuest of [true, false]) {
       const stage = await ScoreStage.open();
       if (isGuest) stage.room.joinAsGuest("guest-1");
@@ -444,7 +444,7 @@ describe("the ledger", () => {
     }
   });
 
-  it("[K7] closes its epoch before the room is cleaned up, and the room's next life begins anew", async () => {
+  it("[K7] the ledger closes its epoch before the room is cleaned up, and the room's next epoch starts from zero", async () => {
     const stage = await ScoreStage.open();
     const lives: (string | undefined)[] = [];
     for (let life = 0; life < 2; life++) {
@@ -469,7 +469,7 @@ describe("the ledger", () => {
     expect(stage.boards.total("main", "hanna")).toBe(6);
   });
 
-  it("[K7] is settled whole by a closing, and a closed room that somebody came back to says so", async () => {
+  it("[K7] closing the room settles the whole ledger, and a user who comes back to a closed room learns it", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     stage.advance(1_000);
@@ -503,7 +503,7 @@ describe("the ledger", () => {
     expect([...stage.boards.receipts.values()].map(({ closed }) => closed)).toEqual([true, false]);
   });
 
-  it("[K7] counts nothing twice in a room that was closed and heard of it only after its receipt had gone", async () => {
+  it("[K7] the scoreboard counts nothing twice in a closed room that learned of it only after its receipt had gone", async () => {
     for (const lost of [1, 2]) {
       const stage = await ScoreStage.open();
       const hanna = stage.join("hanna", "host");
@@ -527,7 +527,7 @@ describe("the ledger", () => {
     }
   });
 
-  it("[K8] of ten thousand players is cheap to fold, and goes in batches that a database takes", () => {
+  it("[K8] the ledger of ten thousand players is cheap to reduce, and goes in batches that a database accepts", () => {
     const seen = {
       at: 1_790_000_000_000,
       seq: 0,

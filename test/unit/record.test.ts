@@ -60,7 +60,7 @@ function plain(actions: typeof frames extends fc.Arbitrary<infer T> ? T : never)
 }
 
 describe("a record", () => {
-  it("of a plain frame is its text and what that does not tell, and reads as what it was made of", () => {
+  it("the record of a plain frame is its text and what the text lacks, and restores the same frame", () => {
     fc.assert(
       fc.property(frames, (actions) => {
         const { frame, operations } = plain(actions);
@@ -75,7 +75,7 @@ describe("a record", () => {
     );
   });
 
-  it("of events alone is their text", () => {
+  it("the record of events alone is their text", () => {
     const frame = new OpenFrame(AT, BEFORE);
     frame.addEvent(JSON.stringify({ f: "room", n: "began", d: {} }));
     const text = frame.texts(AT).lean as string;
@@ -117,7 +117,7 @@ describe("a record", () => {
     ["with an errand", (frame) => frame.addEffect("lab/post", null), { e: [["lab/post", null]] }],
     ["with an offence", (frame) => frame.addPenalty("ann", AT), { x: [["ann", AT]] }],
   ];
-  it.each(more)("of a frame %s holds it", (_, add, held) => {
+  it.each(more)("the record of a frame %s contains it", (_, add, held) => {
     const { frame } = plain([
       {
         user: "ann",

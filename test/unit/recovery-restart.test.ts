@@ -21,7 +21,7 @@ describe("a restart at 1,000 members", () => {
     ["takes three seconds", 3_000] as const,
     ["takes six seconds", 6_000] as const,
   ])(
-    "[P1] that %s: nobody has left, nobody needs a snapshot, and the busiest 250 ms hold at most a tenth",
+    "[P1] after a restart that %s, no member has left or needs a snapshot, and the busiest 250 ms hold at most a tenth",
     async (_, downMs) => {
       const room = await full(13 + downMs);
       const { seq } = room;
@@ -48,7 +48,7 @@ describe("a restart at 1,000 members", () => {
     120_000,
   );
 
-  it("[W4] with times given by `bye`: everybody keeps to theirs, and they are even", async () => {
+  it("[W4] after a `bye` with times, every member keeps to its time, and the times are even", async () => {
     const room = await full(14);
     room.run(15_000);
     const sentAt = room.now;

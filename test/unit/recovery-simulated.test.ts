@@ -61,7 +61,7 @@ function mergeClientHistories(clients: readonly SimulatedClient[]) {
 
 describe("an action sent just before a cut", () => {
   it.each(SEEDS)(
-    "[O1] is done once and its promise tells so, 1,000 times over, with crashes and sleep among them (seed %i)",
+    "[O1] the action is done once and its promise says so, 1,000 times over, with crashes and sleep among them (seed %i)",
     async (seed) => {
       const room = await SimulatedRoom.open({ seed });
       const ann = room.join({ user: "ann" });
@@ -104,7 +104,7 @@ describe("an action sent just before a cut", () => {
     60_000,
   );
 
-  it("[O1] settles with its event also where it had an answer besides, live or out of a replay", async () => {
+  it("[O1] the action settles with its event even if it had an answer too, live or from a replay", async () => {
     const room = await SimulatedRoom.open({ seed: 5 });
     const ann = room.join({ user: "ann" });
     room.run(2_000);
@@ -127,7 +127,7 @@ describe("an action sent just before a cut", () => {
     expectRecovered(room);
   });
 
-  it("[O1] is told as done though so many are asked about at once that the connection may say no more", async () => {
+  it("[O1] the action is reported as done even if so many are asked about that the connection exceeds its rate", async () => {
     const room = await SimulatedRoom.open({ seed: 6, settings: { actionRate: { count: 10, perMs: 1_000 } } });
     const ann = room.join({ user: "ann" });
     room.run(5_000);
@@ -146,7 +146,7 @@ describe("an action sent just before a cut", () => {
 });
 
 describe("an action that may not be sent again", () => {
-  it("[O2] because it is too late: it is not, and its outcome is unknown, whether it was done or not", async () => {
+  it("[O2] an action that is too old is not sent again, and its outcome is unknown, whether it was done or not", async () => {
     for (const reached of [true, false]) {
       const room = await SimulatedRoom.open({ seed: 7 });
       const ann = room.join({ user: "ann" });
@@ -176,7 +176,7 @@ describe("an action that may not be sent again", () => {
     }
   });
 
-  it("[O2] because the room has begun another life: it is not, and its outcome is unknown", async () => {
+  it("[O2] an action of the room's previous epoch is not sent again, and its outcome is unknown", async () => {
     const room = await SimulatedRoom.open({ seed: 8, settings: { idleMs: 20_000, leaveGraceMs: 1_000 } });
     const ann = room.join({ user: "ann" });
     room.run(2_000);
@@ -196,7 +196,7 @@ describe("an action that may not be sent again", () => {
 });
 
 describe("the same operation ids", () => {
-  it("[O1] of two users never disturb each other, nor do those of a host over HTTP", async () => {
+  it("[O1] the ids of two users never conflict, nor do those of a host over HTTP", async () => {
     const room = await SimulatedRoom.open({ seed: 9 });
     const ann = room.join({ user: "ann", prefix: "same" });
     const bob = room.join({ user: "bob", prefix: "same" });
@@ -227,7 +227,7 @@ describe("the same operation ids", () => {
 
 describe("recovery", () => {
   it.each(SEEDS)(
-    "[W3] of 20 clients through hundreds of cuts under chatter: each is told the room's events, each once, in order (seed %i)",
+    "[W3] 20 clients get the room's events once and in order through hundreds of cuts under chatter (seed %i)",
     async (seed) => {
       const room = await SimulatedRoom.open({ seed });
       const clients = Array.from({ length: 20 }, (_, n) => room.join({ user: `user-${n}` }));
@@ -270,7 +270,7 @@ describe("recovery", () => {
     60_000,
   );
 
-  it("[W4] works ten times in a row, and after a spell of quiet longer than any window", async () => {
+  it("[W4] recovery works ten times in a row, and after a quiet time longer than any window", async () => {
     const room = await SimulatedRoom.open({ seed: 10, settings: { recoveryMs: 30_000 } });
     const ann = room.join({ user: "ann" });
     const bob = room.join({ user: "bob" });
@@ -294,7 +294,7 @@ describe("recovery", () => {
     mergeClientHistories([ann, bob]);
   });
 
-  it("[W4] from beyond the window is one snapshot, and no gap", async () => {
+  it("[W4] recovery from beyond the window is one snapshot, and no gap", async () => {
     const room = await SimulatedRoom.open({
       seed: 11,
       settings: { recoveryMs: 2_000, leaveGraceMs: MINUTE_MS },
@@ -317,7 +317,7 @@ describe("recovery", () => {
     mergeClientHistories([ann, bob]);
   });
 
-  it("[W4] over newer code, whose reducer and events are others: one snapshot each, whatever they were doing", async () => {
+  it("[W4] recovery over newer code with another reducer and other events is one snapshot each, in every client state", async () => {
     const room = await SimulatedRoom.open({ seed: 12 });
     const people = Array.from({ length: 8 }, (_, n) => room.join({ user: `user-${n}` }));
     room.run(3_000);
@@ -355,8 +355,8 @@ describe("recovery", () => {
   });
 });
 
-describe("a handshake that was given up and arrives all the same", () => {
-  it("[A5] takes the place of the one that came in its stead, and keeps nobody out", async () => {
+describe("an abandoned handshake that arrives later", () => {
+  it("[A5] the late handshake replaces its successor, and keeps no user out", async () => {
     for (const heldBackMs of [15_000, 20_000, 40_000]) {
       const room = await SimulatedRoom.open({ seed: 16 });
       const ann = room.join({ user: "ann" });
@@ -373,7 +373,7 @@ describe("a handshake that was given up and arrives all the same", () => {
     }
   });
 
-  it("[A5] is one's own also for who left meanwhile and came again", async () => {
+  it("[A5] the client recognises it as its own even after leaving and joining again", async () => {
     const room = await SimulatedRoom.open({ seed: 18 });
     room.heldBackMs.push(20_000);
     const ann = room.join({ user: "ann" });
@@ -384,7 +384,7 @@ describe("a handshake that was given up and arrives all the same", () => {
     expect(ann.session.connection).toMatchObject({ is: "live" });
   });
 
-  it("[A5] does not have two of one tab take turns for ever", async () => {
+  it("[A5] the late handshake does not make two sockets of one tab replace each other for ever", async () => {
     const room = await SimulatedRoom.open({ seed: 17 });
     const one = room.join({ user: "ann", tab: "same" });
     room.run(3_000);
@@ -399,7 +399,7 @@ describe("a handshake that was given up and arrives all the same", () => {
 });
 
 describe("two tabs of one user", () => {
-  it("[P1] count once, through any number of cuts; both closed: `left` after the grace and not before", async () => {
+  it("[P1] the tabs count once through any number of cuts, and after both close `left` follows the grace and not earlier", async () => {
     const room = await SimulatedRoom.open({ seed: 15 });
     const eve = room.join({ user: "eve" });
     const [one, two] = [room.join({ user: "ann", tab: "one" }), room.join({ user: "ann", tab: "two" })];

@@ -15,7 +15,7 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-it("[L5] fifty thousand users pass through a room's limiter, which keeps those of its windows and lets the old ones go", async () => {
+it("[L5] fifty thousand users pass through a room's limiter, which keeps those of its windows and drops the old ones", async () => {
   const stage = await RoomStage.open({
     settings: {
       rules: { "chat.say": { count: 10, perMs: WINDOW_MS }, "presence.set": null },

@@ -28,8 +28,8 @@ async function openWithAnn(broken?: Parameters<typeof debtFeature>[0]) {
   return { stage, ann };
 }
 
-describe("an errand", () => {
-  it("[R1] is begun once what wants it is durable, and not before", async () => {
+describe("an effect", () => {
+  it("[R1] the effect starts once the frame that wants it is durable, and not before", async () => {
     const { stage, ann } = await openWithAnn();
     stage.isAutoDurable = false;
     createDebt(stage, ann, 3);
@@ -38,7 +38,7 @@ describe("an errand", () => {
     expect(stage.runtime.startedEffects).toMatchObject([{ name: "debt/pay", request: { owed: 3 } }]);
   });
 
-  it("[R1] of a frame that was lost with its process was never asked", async () => {
+  it("[R1] the effect of a frame that was lost with its process never starts", async () => {
     const { stage, ann } = await openWithAnn();
     stage.isAutoDurable = false;
     createDebt(stage, ann, 3);
@@ -50,7 +50,7 @@ describe("an errand", () => {
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [] });
   });
 
-  it("[R1] is not begun from what a write that failed has lost", async () => {
+  it("[R1] the effect of a failed write never starts", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 3);
     stage.failEffect(lastEffect(stage));
@@ -68,7 +68,7 @@ describe("an errand", () => {
     expect(readAsks(stage)).toEqual([3]);
   });
 
-  it("[R1] ends in the frame that holds what follows from its answer", async () => {
+  it("[R1] the effect ends in the frame with the events of its answer", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 3);
     stage.advance(100);
@@ -83,7 +83,7 @@ describe("an errand", () => {
     stage.expectNoViolations();
   });
 
-  it("[R1] whose answer's frame was lost is asked again, from the state as it then is", async () => {
+  it("[R1] the effect starts again, from the present state, if the frame of its answer was lost", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 3);
     stage.advance(100);
@@ -102,7 +102,7 @@ describe("an errand", () => {
     stage.expectNoViolations();
   });
 
-  it("[R3] is one of its name at a time; wanted meanwhile, it is begun once more after the answer", async () => {
+  it("[R3] the effect is in flight once under its name, and starts once more after the answer if it was wanted meanwhile", async () => {
     const { stage, ann } = await openWithAnn();
     for (const n of [1, 2, 4]) {
       createDebt(stage, ann, n);
@@ -119,7 +119,7 @@ describe("an errand", () => {
     stage.expectNoViolations();
   });
 
-  it("[R3] wanted twice in one frame is begun once", async () => {
+  it("[R3] the effect starts once if one frame wants it twice", async () => {
     const { stage, ann } = await openWithAnn();
     stage.signal(ann, "presence", "none");
     createDebt(stage, ann, 1);
@@ -133,7 +133,7 @@ describe("an errand", () => {
     expect(readAsks(stage)).toEqual([1, 6]);
   });
 
-  it("with nothing left to ask is over without a call", async () => {
+  it("an effect without a request completes without a call", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 3);
     stage.do(ann, "debt", "forgive");
@@ -145,7 +145,7 @@ describe("an errand", () => {
     expect(stage.room.isOver).toBe(true);
   });
 
-  it("[R4] that fails waits, longer each time up to a minute, never quite as long as another, and never gives up", async () => {
+  it("[R4] an effect that fails waits longer each time up to a minute, never quite as long as another, and never gives up", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     const pauses: number[] = [];
@@ -167,7 +167,7 @@ describe("an errand", () => {
     stage.expectNoViolations();
   });
 
-  it("[R4] keeps its pause over sleep, a crash and a snapshot", async () => {
+  it("[R4] an effect keeps its pause over sleep, a crash and a snapshot", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     for (let failures = 0; failures < 9; failures++) {
@@ -191,7 +191,7 @@ describe("an errand", () => {
     expect(readAsks(stage).at(-1)).toBe(521);
   });
 
-  it("[R4] wanted anew while it waits does not cut its pause short", async () => {
+  it("[R4] an effect that is wanted again while it waits does not shorten its pause", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     for (let failures = 0; failures < 5; failures++) {
@@ -204,7 +204,7 @@ describe("an errand", () => {
     expect(stage.runtime.startedEffects).toHaveLength(6);
   });
 
-  it("[R4] whose answer makes no sense waits longer each time as well", async () => {
+  it("[R4] an effect with an invalid answer waits longer each time as well", async () => {
     const broken = new Set<"answered">(["answered"]);
     const { stage, ann } = await openWithAnn(broken);
     createDebt(stage, ann, 1);
@@ -223,7 +223,7 @@ describe("an errand", () => {
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [1] });
   });
 
-  it("[R4] that nobody ever answers is asked again", async () => {
+  it("[R4] an effect that is never answered starts again", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     stage.advance(60_000);
@@ -232,7 +232,7 @@ describe("an errand", () => {
     stage.expectNoViolations();
   });
 
-  it("[R5] hears of one call once: doubled, late and strange answers change nothing", async () => {
+  it("[R5] an effect accepts one answer for each call: doubled, late and foreign answers change nothing", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     const first = lastEffect(stage);
@@ -252,7 +252,7 @@ describe("an errand", () => {
     stage.expectNoViolations();
   });
 
-  it("[R5] is asked again by an instance that took another's place, which does not hear the other's answer", async () => {
+  it("[R5] a new instance starts the effect again, and ignores the answer to the old instance", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     const first = lastEffect(stage);
@@ -270,7 +270,7 @@ describe("an errand", () => {
   });
 
   it.each([0, 3])(
-    "is not asked at the same moment by rooms that woke together, %i failures before",
+    "rooms that woke together do not start their effects at the same moment, %i failures before",
     async (failures) => {
       const moments = new Set<number>();
       for (let room = 0; room < 20; room++) {
@@ -296,7 +296,7 @@ describe("an errand", () => {
   );
 
   it.each(["ask", "answered"] as const)(
-    "[R6] whose `%s` throws is reported and tried again",
+    "[R6] an effect whose `%s` throws is reported and tried again",
     async (where) => {
       const broken = new Set([where]);
       const { stage, ann } = await openWithAnn(broken);
@@ -313,7 +313,7 @@ describe("an errand", () => {
     },
   );
 
-  it("of a feature that a later release no longer has is let go", async () => {
+  it("an effect of a feature that a later release removed is dropped", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 2);
     stage.kind = defineKind({ name: "main", features: [presence] });
@@ -328,8 +328,8 @@ describe("an errand", () => {
   });
 });
 
-describe("a room that owes", () => {
-  it("[R6] has an alarm by which it asks again, whatever dies: at every turn of a payment", async () => {
+describe("a room with a pending effect", () => {
+  it("[R6] the room has an alarm that starts the effect again after any crash: at every turn of a payment", async () => {
     for (const died of ["asked", "answered", "failed"] as const) {
       for (const durable of [0, 1]) {
         const { stage, ann } = await openWithAnn();
@@ -353,7 +353,7 @@ describe("a room that owes", () => {
     }
   });
 
-  it("[R6] is not cleaned up, however long nobody comes and nobody answers", async () => {
+  it("[R6] the room is not cleaned up while no user comes and no answer arrives", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     stage.leave(ann);
@@ -370,7 +370,7 @@ describe("a room that owes", () => {
     stage.expectNoViolations();
   });
 
-  it("[R7] settles what it owes before it is cleaned up", async () => {
+  it("[R7] the room settles its effect before it is cleaned up", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 7, false);
     stage.leave(ann);
@@ -385,7 +385,7 @@ describe("a room that owes", () => {
     stage.expectNoViolations();
   });
 
-  it("[R6] is kept where it cannot say what it owes", async () => {
+  it("[R6] the room is kept if its request cannot be made", async () => {
     const broken = new Set(["ending"] as const);
     const { stage, ann } = await openWithAnn(broken);
     stage.leave(ann);
@@ -397,7 +397,7 @@ describe("a room that owes", () => {
     expect(stage.room.isOver).toBe(true);
   });
 
-  it("[R8] and is closed is gone for everybody at once, and from storage once it is settled", async () => {
+  it("[R8] a closed room disappears for all users at once, and from storage once its effect is settled", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 7, false);
     stage.turn(() => stage.room.close(stage.now));
@@ -419,7 +419,7 @@ describe("a room that owes", () => {
     expect(cat.epoch).not.toBe(ann.epoch);
   });
 
-  it("[R8] and is closed while the outside is away stays closed over crashes, and is settled at last", async () => {
+  it("[R8] a room that is closed during an outage stays closed over crashes, and is settled at last", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     for (let failures = 0; failures < 8; failures++) {
@@ -441,7 +441,7 @@ describe("a room that owes", () => {
     expect(stage.runtime.keys()).toEqual([]);
   });
 
-  it("[R8] that owes nothing is gone as soon as it is closed", async () => {
+  it("[R8] a room without effects disappears as soon as it is closed", async () => {
     const { stage } = await openWithAnn();
     stage.turn(() => stage.room.close(stage.now));
     expect(stage.room.isOver).toBe(true);
@@ -449,7 +449,7 @@ describe("a room that owes", () => {
     expect(stage.runtime.keys()).toEqual([]);
   });
 
-  it("[R2] keeps time for everything else while nobody answers", async () => {
+  it("[R2] the room's other timers run while the effect has no answer", async () => {
     const { stage, ann } = await openWithAnn();
     const bob = stage.join("bob");
     createDebt(stage, ann, 1);

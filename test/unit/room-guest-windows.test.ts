@@ -20,7 +20,7 @@ function countAccepted(stage: RoomStage, tab: RoomTab, lines: number): number {
 }
 
 describe("a guest's window", () => {
-  it("[L4] holds for the address too: a new guest is no new window", async () => {
+  it("[L4] the window applies to the IP address too: a new guest gets no new window", async () => {
     const stage = await RoomStage.open({ settings: limited });
     expect(countAccepted(stage, joinGuest(stage, "one"), 6)).toBe(6);
     const two = joinGuest(stage, "two");
@@ -32,7 +32,7 @@ describe("a guest's window", () => {
     expect(countAccepted(stage, member, 12), "somebody with a token has a window of their own").toBe(10);
   });
 
-  it("[L4] holds for a thousand guests of one address as for one", async () => {
+  it("[L4] the window applies to a thousand guests of one IP address as to one", async () => {
     const stage = await RoomStage.open({ settings: limited });
     let accepted = 0;
     for (let n = 0; n < 1_000; n++) {
@@ -46,7 +46,7 @@ describe("a guest's window", () => {
     expect(accepted).toBeGreaterThanOrEqual(10 * Math.floor(span / 60_000));
   });
 
-  it("[L4] tells the longer wait of the two, exactly", async () => {
+  it("[L4] the rejection names the longer wait of the two, exactly", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const one = joinGuest(stage, "one");
     stage.advance(100);
@@ -63,7 +63,7 @@ describe("a guest's window", () => {
     expect(two.read().acks.has(id)).toBe(true);
   });
 
-  it.each(["a crash", "a snapshot and a crash", "sleep"])("[L4] outlives %s", async (what) => {
+  it.each(["a crash", "a snapshot and a crash", "sleep"])("[L4] the window survives %s", async (what) => {
     const stage = await RoomStage.open({ settings: limited });
     const one = joinGuest(stage, "one");
     expect(countAccepted(stage, one, 10)).toBe(10);
@@ -81,7 +81,7 @@ describe("a guest's window", () => {
     stage.expectNoViolations();
   });
 
-  it("[L4] of signals holds for the address too", async () => {
+  it("[L4] a window of signals applies to the IP address too", async () => {
     const stage = await RoomStage.open({
       settings: { rules: { "chat.typing": { count: 2, perMs: 10_000 } } },
     });
@@ -92,14 +92,14 @@ describe("a guest's window", () => {
     expect([one.read().nacks.length, two.read().nacks.length]).toEqual([1, 1]);
   });
 
-  it("is theirs alone where no address is told", async () => {
+  it("the window is the guest's alone if no IP address is known", async () => {
     const stage = await RoomStage.open({ settings: limited });
     for (const name of ["one", "two"])
       expect(countAccepted(stage, joinGuest(stage, name, null), 12)).toBe(10);
   });
 });
 
-describe("what guests of one address say", () => {
+describe("messages of guests with one IP address", () => {
   const clock = { t: "clock", t0: 1 };
   const crowd = (stage: RoomStage, guests: number, from?: string | null) => {
     const tabs = Array.from({ length: guests }, (_, n) => joinGuest(stage, `${from}-${n}`, from));
@@ -114,7 +114,7 @@ describe("what guests of one address say", () => {
     ["upkeep", { t: "seen", seq: 1 }, 300, 16_000, 10_000],
     ["verify", { t: "verify" }, 10, 320, 10_000],
   ])(
-    "[L8] is counted together by the rule %s: sixty guests are no sixty limits",
+    "[L8] the rule %s counts the messages together: sixty guests have no sixty limits",
     async (rule, message, each, most, perMs) => {
       const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
       const tabs = crowd(stage, 60);
@@ -140,7 +140,7 @@ describe("what guests of one address say", () => {
     },
   );
 
-  it("[L8] is refused to all of them together before a guest is closed for it", async () => {
+  it("[L8] the room rejects messages of all the guests before it closes a guest for them", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const tabs = crowd(stage, 40);
     for (const tab of tabs) for (let n = 0; n < 100; n++) stage.send(tab, "nonsense");
@@ -156,7 +156,7 @@ describe("what guests of one address say", () => {
     stage.expectNoViolations();
   });
 
-  it("is counted by guest where no address is told", async () => {
+  it("the room counts each guest alone if no IP address is known", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const tabs = crowd(stage, 60, null);
     for (const tab of tabs) for (let n = 0; n < 20; n++) stage.send(tab, clock);
@@ -164,7 +164,7 @@ describe("what guests of one address say", () => {
   });
 });
 
-describe("whoever does too much again and again", () => {
+describe("a user who exceeds limits again and again", () => {
   function offend(stage: RoomStage, tab: RoomTab): number {
     stage.advance(200);
     const before = tab.read().byes.length;
@@ -174,7 +174,7 @@ describe("whoever does too much again and again", () => {
     return Number(bye?.retryAfterMs);
   }
 
-  it("[M6] stays away twice as long each time, up to a quarter of an hour, until an hour has passed", async () => {
+  it("[M6] the penalty doubles each time, up to a quarter of an hour, until an hour has passed", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const pauses: number[] = [];
@@ -198,7 +198,7 @@ describe("whoever does too much again and again", () => {
     stage.expectNoViolations();
   });
 
-  it("[M6] is not forgotten with a process, and others are not kept out", async () => {
+  it("[M6] the penalty survives the process, and affects no other user", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.join("bob");
@@ -216,7 +216,7 @@ describe("whoever does too much again and again", () => {
     expect(offend(stage, ann)).toBe(20_000);
   });
 
-  it("[M6] as a guest does not come back as another guest of the same address", async () => {
+  it("[M6] a guest with a penalty cannot return as another guest of the same IP address", async () => {
     const stage = await RoomStage.open();
     offend(stage, joinGuest(stage, "one"));
     const two = joinGuest(stage, "two");

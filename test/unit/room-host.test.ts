@@ -35,7 +35,7 @@ function fakeSocket() {
 }
 
 describe("a room that fails in its alarm", () => {
-  it("has another set for it, where the platform goes on with the same object", async () => {
+  it("the host sets another alarm if the platform continues with the same object", async () => {
     const { world, host: it } = openHost();
     const caller = { user: "hanna", name: "hanna", role: "host" as const };
     const action = { id: "1", f: "lab", a: "add", d: { n: 1 } };
@@ -54,7 +54,7 @@ describe("a room that fails in its alarm", () => {
 });
 
 describe("a room that cannot be read from storage", () => {
-  it("sends away whoever speaks in it, to come back and say it again", async () => {
+  it("the host closes the socket of a user who sends something, with a time to send it again", async () => {
     const { world, host: it } = openHost();
     world.faultReads(0, "failing");
     const ann = fakeSocket();
@@ -65,7 +65,7 @@ describe("a room that cannot be read from storage", () => {
     expect(ann.closes).toEqual([1012]);
   });
 
-  it("is found at the next call where that was for a moment", async () => {
+  it("the host finds the room at the next call if the failure was temporary", async () => {
     const { world, host: it } = openHost();
     world.faultReads(0, "failing");
     await it.receive(fakeSocket(), "ping");

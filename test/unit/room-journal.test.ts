@@ -11,7 +11,7 @@ import { readLiveState, readRecords, readRestoredState, USERS } from "../support
 import type { RoomTab } from "../support/room-tab";
 
 describe("the journal", () => {
-  it("writes a snapshot every 512 frames or 1 MiB, in one commit with its pointer, and drops the old one", async () => {
+  it("the journal writes a snapshot every 512 frames or 1 MiB, in one commit with its pointer, and drops the old one", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 1; n < SNAPSHOT_EVERY_FRAMES; n++) {
@@ -32,7 +32,7 @@ describe("the journal", () => {
   });
 
   it.each(["lost with its process", "stored, and read again"])(
-    "snapshots nothing of a frame that the one before has opened, be it %s",
+    "the snapshot contains nothing of a frame that the previous one has opened, if that is %s",
     async (fate) => {
       const stage = await RoomStage.open();
       const ann = stage.join("ann");
@@ -61,7 +61,7 @@ describe("the journal", () => {
     },
   );
 
-  it("drops records that neither a snapshot nor recovery wants, and only then", async () => {
+  it("the journal drops records that neither a snapshot nor recovery needs, and only then", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
     const ann = stage.join("ann");
     for (let n = 1; n <= 1_200; n++) {
@@ -81,7 +81,7 @@ describe("the journal", () => {
     }
   });
 
-  it("writes over what nobody wants: a frame is one row written, also after a restart", async () => {
+  it("the journal overwrites obsolete records: a frame is one written row, even after a restart", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
     const ann = stage.join("ann");
     const talk = (frames: number) => {
@@ -117,7 +117,7 @@ describe("the journal", () => {
     stage.expectNoViolations();
   });
 
-  it("writes over nothing that is wanted, should the commit of a snapshot fail and a later one be taken", async () => {
+  it("the journal overwrites no needed record if the commit of a snapshot fails and a later one succeeds", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
     const ann = stage.join("ann");
     const snapshotAt = () => (stage.runtime.value("room") as { snapshot?: { n: number } }).snapshot?.n;
@@ -158,7 +158,7 @@ describe("the journal", () => {
     }
   });
 
-  it("keeps none of the large records that nobody wants, whatever is in them", async () => {
+  it("the journal keeps no large obsolete records, with any content", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const ann = stage.join("ann");
     let snapshots = 0;
@@ -185,7 +185,7 @@ describe("the journal", () => {
     }
   });
 
-  it("lets what is only hidden go as well, in a room whose log stands still", async () => {
+  it("the journal drops records that are only private as well, in a room whose log stands still", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const ann = stage.join("ann");
     for (let n = 0; n < 6 * SNAPSHOT_EVERY_FRAMES; n++) {
@@ -196,7 +196,7 @@ describe("the journal", () => {
     expect(stage.runtime.keys("j/").length).toBeLessThan(MAX_FREE_KEYS + 1.5 * SNAPSHOT_EVERY_FRAMES);
   });
 
-  it("stays within bounds for as long as a room lives", async () => {
+  it("the journal stays within bounds as long as a room lives", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 5_000 } });
     const tabs = USERS.map((user) => stage.join(user));
     const most: { keys: number; bytes: number }[] = [];
@@ -225,7 +225,7 @@ describe("the journal", () => {
     stage.expectNoViolations();
   });
 
-  it("of a snapshot that has become smaller leaves no part of the larger one behind", async () => {
+  it("a snapshot that has become smaller leaves no part of the larger one behind", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);

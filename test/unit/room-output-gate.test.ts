@@ -298,8 +298,8 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<Witness>
   return witness;
 }
 
-describe("the gate", () => {
-  it("[F1] whatever anybody saw before a crash at any point is in the room after it, under the same numbers", async () => {
+describe("the output gate", () => {
+  it("[F1] everything that a client saw before a crash at any point is in the room after it, under the same numbers", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(2 ** 31),
@@ -312,7 +312,7 @@ describe("the gate", () => {
     );
   }, 60_000);
 
-  it("[F1] holds back what depends on a write, and lets a refusal pass once nothing is pending", async () => {
+  it("[F1] the gate delays messages that depend on a write, and passes a rejection once nothing is pending", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -329,7 +329,7 @@ describe("the gate", () => {
     stage.expectNoViolations();
   });
 
-  it("[F1] what nobody saw may be gone, and its number is given again to something else", async () => {
+  it("[F1] events that no client saw may be lost, and their numbers are used again", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -347,7 +347,7 @@ describe("the gate", () => {
     stage.expectNoViolations();
   });
 
-  it("[F1] what became durable though nobody was told is told to whoever comes back, and done once", async () => {
+  it("[F1] a durable event that was not sent reaches every client that returns, and takes effect once", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -366,9 +366,9 @@ describe("the gate", () => {
   });
 });
 
-describe("what a newcomer says before the welcome", () => {
+describe("a message before the welcome", () => {
   it.each(["a GET", "a checksum", "an answer over HTTP"])(
-    "[F1] is durable before %s tells of it",
+    "[F1] the message is durable before %s reveals it",
     async (reveals) => {
       const stage = await RoomStage.open();
       const ann = stage.join("ann");
@@ -394,38 +394,41 @@ describe("what a newcomer says before the welcome", () => {
 });
 
 describe("a write that fails", () => {
-  it.each(["a frame", "an alarm", "a snapshot"])("[F1] is told to the platform: %s", async (what) => {
-    const stage = await RoomStage.open();
-    const ann = stage.join("ann");
-    stage.advance(100);
-    if (what === "a snapshot") {
-      for (let n = 0; n < 510; n++) {
-        stage.say(ann, `${n}`);
-        stage.advance(10);
+  it.each(["a frame", "an alarm", "a snapshot"])(
+    "[F1] the room reports the failure to the platform: %s",
+    async (what) => {
+      const stage = await RoomStage.open();
+      const ann = stage.join("ann");
+      stage.advance(100);
+      if (what === "a snapshot") {
+        for (let n = 0; n < 510; n++) {
+          stage.say(ann, `${n}`);
+          stage.advance(10);
+        }
+        expect(stage.runtime.keys("s/")).toEqual([]);
       }
-      expect(stage.runtime.keys("s/")).toEqual([]);
-    }
-    if (what === "an alarm") stage.runtime.now = (stage.runtime.alarmAt ?? 0) + 1;
-    stage.runtime.failWrites(what === "a snapshot" ? 2 : 1);
-    if (what === "an alarm") {
-      stage.runtime.turn(() => {
-        stage.runtime.beginAlarm();
-        stage.room.alarm(stage.now);
-      });
-    } else
-      stage.runtime.turn(() =>
-        stage.room.receive(
-          ann.peer.id,
-          '{"t":"do","id":"x","f":"chat","a":"say","d":{"text":"x"}}',
-          stage.now,
-        ),
-      );
-    await new Promise((done) => setImmediate(done));
-    expect(stage.runtime.brokenCount).toBeGreaterThan(0);
-    expect(stage.runtime.reports.map(({ problem }) => problem)).not.toEqual([]);
-  });
+      if (what === "an alarm") stage.runtime.now = (stage.runtime.alarmAt ?? 0) + 1;
+      stage.runtime.failWrites(what === "a snapshot" ? 2 : 1);
+      if (what === "an alarm") {
+        stage.runtime.turn(() => {
+          stage.runtime.beginAlarm();
+          stage.room.alarm(stage.now);
+        });
+      } else
+        stage.runtime.turn(() =>
+          stage.room.receive(
+            ann.peer.id,
+            '{"t":"do","id":"x","f":"chat","a":"say","d":{"text":"x"}}',
+            stage.now,
+          ),
+        );
+      await new Promise((done) => setImmediate(done));
+      expect(stage.runtime.brokenCount).toBeGreaterThan(0);
+      expect(stage.runtime.reports.map(({ problem }) => problem)).not.toEqual([]);
+    },
+  );
 
-  it("[F1] is told to the platform also where it throws at once, and nothing more is built on what was lost", async () => {
+  it("[F1] the room reports a write that throws at once, and builds nothing more on the lost state", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);

@@ -15,7 +15,7 @@ async function full(maxUsers: number) {
 }
 
 describe("a full room", () => {
-  it("[L9] lets in hosts and admins, and up to a bound of them", async () => {
+  it("[L9] the room lets in hosts and admins, up to a bound", async () => {
     const { stage } = await full(2);
     const player = stage.join("ann");
     const host = stage.join("hanna", { role: "host" });
@@ -34,7 +34,7 @@ describe("a full room", () => {
     stage.expectNoViolations();
   });
 
-  it("[L9] takes no player in the place of a host who leaves", async () => {
+  it("[L9] the room does not give the seat of a leaving host to a player", async () => {
     const { stage } = await full(2);
     const host = stage.join("hanna", { role: "host" });
     stage.leave(host);
@@ -42,7 +42,7 @@ describe("a full room", () => {
     expect(codesOf(stage.join("ann"))).toEqual([4503]);
   });
 
-  it("[L10] asks who never pinged and has said nothing; a seat that nobody comes back to is free", async () => {
+  it("[L10] the room probes members who never pinged and sent nothing, and an unanswered probe frees the seat", async () => {
     const { stage, guests } = await full(3);
     const [ghost, alive, talker] = guests as [RoomTab, RoomTab, RoomTab];
     stage.advance(UNHEARD_MS - 1_000);
@@ -71,7 +71,7 @@ describe("a full room", () => {
     stage.expectNoViolations();
   });
 
-  it("[M2] closes nobody who never pinged while there is a place, however long it takes", async () => {
+  it("[M2] the room closes no member who never pinged while there is a seat, for any length of time", async () => {
     const { stage, guests } = await full(3);
     stage.leave(guests[0] as RoomTab);
     stage.advance(24 * UNHEARD_MS);
@@ -80,7 +80,7 @@ describe("a full room", () => {
     expect(guests.slice(1).map(codesOf)).toEqual([[], []]);
   });
 
-  it("[L10] asks nobody who pings, over a sleep too, and nobody with another socket that was heard", async () => {
+  it("[L10] the room probes no member who pings, over a sleep too, and none with another socket that sent something", async () => {
     const { stage, guests } = await full(3);
     const [pings, answered, twice] = guests as [RoomTab, RoomTab, RoomTab];
     stage.advance(UNHEARD_MS);
@@ -93,7 +93,7 @@ describe("a full room", () => {
     expect(guests.map(codesOf)).toEqual([[], [], []]);
   });
 
-  it("[L10] asks a crowd some at a time, each with a time of its own to come back, and wakes for nobody else", async () => {
+  it("[L10] the room probes a crowd some at a time, each with its own time to come back, and wakes for no others", async () => {
     const { stage, guests } = await full(100);
     stage.advance(UNHEARD_MS + 1_000);
     const asked = () => guests.filter((tab) => codesOf(tab).length > 0);

@@ -65,7 +65,7 @@ async function restoredHidden({ room }: ScoreStage): Promise<unknown> {
 }
 
 describe("a snapshot of a room with many players", () => {
-  it("[K8] stores what changed since the one before: a handful of values with 15,000 players as with ten", async () => {
+  it("[K8] the snapshot stores what changed since the previous one: a few values with 15,000 players as with ten", async () => {
     const costs: { values: number; chars: number }[] = [];
     for (const players of [10, 15_000]) {
       const stage = await scored(players);
@@ -87,7 +87,7 @@ describe("a snapshot of a room with many players", () => {
     }
   });
 
-  it("holds nothing but what its head lists", async () => {
+  it("the snapshot contains only parts that its head lists", async () => {
     const stage = await scored(3_000);
     for (let n = 0; n < 3; n++) await snapshot(stage, 3_000);
     const { packs = [], released = [] } = (stage.room.runtime.value("room") as Head).snapshot ?? {};
@@ -98,7 +98,7 @@ describe("a snapshot of a room with many players", () => {
     expect(stage.room.runtime.keys()).toEqual([]);
   });
 
-  it("reads tables that an earlier build stored as a whole", () => {
+  it("the restore reads tables that an earlier build stored as a whole", () => {
     const rows = Array.from({ length: 200 }, (_, n) => ({
       ...{ board: "main", user: `u${n}`, name: "U" },
       ...{ total: n, tie: 0, seq: n },

@@ -61,7 +61,7 @@ it("the lock of a dead process is taken over though its number was given to anot
   expect(lockState(stateDir)).toEqual({ ok: true, path: join(stateDir, "lock.8") });
 });
 
-it("of many processes that find a stale lock at once one gets it", async () => {
+it("one of many processes that find a stale lock at once gets it", async () => {
   writeFileSync(join(stateDir, "lock.3"), JSON.stringify({ pid: 2 ** 30, startedAt: "1" }));
   const contenders = await Promise.all(Array.from({ length: 6 }, contender));
   const holders = contenders.filter(({ ok }) => ok);

@@ -21,7 +21,7 @@ function token(...flags: string[]): Promise<{ code: number; stdout: string; stde
 }
 
 describe("npm run token", () => {
-  it("prints a token that the servers take, and nothing else", async () => {
+  it("the command prints a token that the servers accept, and nothing else", async () => {
     const { code, stdout } = await token(
       ...[
         "--user",
@@ -62,7 +62,7 @@ describe("npm run token", () => {
     ["a guest's id", ["--user", "guest-ann"], "reserved for this server's guests"],
     ["no time to live", ["--user", "ann", "--hours", "0"], "--hours must be a number above 0"],
     ["a flag that it does not know", ["--user", "ann", "--colour", "red"], "--colour"],
-  ])("refuses %s in a sentence", async (_, flags, sentence) => {
+  ])("the command rejects %s in a sentence", async (_, flags, sentence) => {
     const { code, stdout, stderr } = await token(...flags);
     expect(code).toBe(1);
     expect(stdout).toBe("");

@@ -65,7 +65,7 @@ function textOf(state: State): string {
 }
 
 describe("a slice that is stored in parts", () => {
-  it("writes the parts that changed, and about as much again at most", async () => {
+  it("the snapshot writes the parts that changed, and about as much again at most", async () => {
     const disk = new Disk();
     let state = stateOf(2_000, 1_000);
     disk.snapshot(state);
@@ -89,7 +89,7 @@ describe("a slice that is stored in parts", () => {
   });
 
   it.each(Array.from({ length: 12 }, (_, seed) => seed + 1))(
-    "is restored as it was, whatever changes, fails or restarts (seed %i)",
+    "the slice is restored as it was, after any changes, failures and restarts (seed %i)",
     async (seed) => {
       const random = randomFrom(seed);
       const disk = new Disk();
@@ -120,7 +120,7 @@ describe("a slice that is stored in parts", () => {
     },
   );
 
-  it("builds on no snapshot whose commit may have failed", async () => {
+  it("the snapshot builds on no snapshot whose commit may have failed", async () => {
     const disk = new Disk();
     const before = stateOf(10, 100);
     disk.snapshot(before);
@@ -132,7 +132,7 @@ describe("a slice that is stored in parts", () => {
     disk.check();
   });
 
-  it("forgets what was removed, also where an older pack still holds it", async () => {
+  it("the restore omits removed entries, even if an older pack still contains them", async () => {
     const disk = new Disk();
     const state = stateOf(100, 3_000);
     disk.snapshot(state);
@@ -148,7 +148,7 @@ describe("a slice that is stored in parts", () => {
     expect(disk.values.size).toBeLessThanOrEqual(6);
   });
 
-  it("drops the parts of a slice that this code does not have", async () => {
+  it("the snapshot drops the parts of a slice that this code does not have", async () => {
     const disk = new Disk();
     disk.snapshot(stateOf(5, 100), { key: "gone/p" });
     const store = new SnapshotParts();
@@ -159,7 +159,7 @@ describe("a slice that is stored in parts", () => {
     expect((await disk.restored("gone/p")).state).toEqual(new Map());
   });
 
-  it("opens no room on a pack that is missing", async () => {
+  it("the room does not open if a pack is missing", async () => {
     const disk = new Disk();
     disk.snapshot(stateOf(1, 100));
     disk.values.clear();

@@ -80,8 +80,8 @@ const ban = (scope: string, user: string, at = START) => ({
   untilMs: null,
 });
 
-describe("the bans of a share of the users", () => {
-  it("[D9] are read from the database once, also those of before, and asked of it no more", async () => {
+describe("the bans of one shard of users", () => {
+  it("[D9] the shard reads the bans from the database once, with those of before, and asks no more", async () => {
     const database = new SlowDatabase();
     const { begin } = share(database);
     void putBan(database.d1, ban(EVERYWHERE, "old"));
@@ -96,7 +96,7 @@ describe("the bans of a share of the users", () => {
     expect(database.queries).toBe(queries);
   });
 
-  it("[D5] change with the database, and hold in the next instance though this one ended in the middle", async () => {
+  it("[D5] the shard's bans change with the database, and apply in the next instance though this one ended in the middle", async () => {
     const database = new SlowDatabase();
     const { begin, stored } = share(database);
     const bans = begin();
@@ -131,7 +131,7 @@ describe("the bans of a share of the users", () => {
     expect([...stored.keys()].filter((key) => key.startsWith("d/"))).toEqual([]);
   });
 
-  it("[D9] follow what was changed in the database by hand within an hour, and not what is older than a write", async () => {
+  it("[D9] the shard follows manual changes of the database within an hour, but nothing older than a write", async () => {
     const database = new SlowDatabase();
     const { begin } = share(database);
     const bans = begin();
@@ -150,7 +150,7 @@ describe("the bans of a share of the users", () => {
     expect((await bans.find(["ann", "bob"], [EVERYWHERE])).bans.map(({ user }) => user)).toEqual(["ann"]);
   });
 
-  it("[D9] answer 2,000 joins in a second while the database, at 1 ms a query, has time for boards and bans", async () => {
+  it("[D9] the shard answers 2,000 joins in a second while the database, at 1 ms a query, has time for boards and bans", async () => {
     const database = new SlowDatabase();
     const bans = share(database).begin();
     void bans.find(["ann"], [EVERYWHERE]);
