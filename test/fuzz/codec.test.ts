@@ -9,7 +9,7 @@ import { up } from "../../src/protocol/schema/up";
 import { FUZZ_TIMEOUT_MS, fuzzRuns } from "./fuzz-runs";
 import { spoil } from "./spoil";
 
-/** Kept cases; `is`: what it is read as, absent where it has to be refused. */
+/** Cases of the corpus. `is` is the decoded message; it is absent if the codec must reject the case. */
 const corpus: { about: string; text: string; is?: string }[] = JSON.parse(
   readFileSync(new URL("corpus/codec.json", import.meta.url), "utf8"),
 );
@@ -53,7 +53,7 @@ describe("the codec, fuzzed", () => {
         }),
         fuzzRuns(3_000),
       );
-      // Either alone would show that nothing was tried.
+      // A fuzzer that only ever saw accepted or only rejected messages would prove nothing.
       for (const count of Object.values(seen)) expect(count).toBeGreaterThan(300);
       expect(Object.keys(Object.prototype)).toEqual([]);
     },
@@ -72,7 +72,7 @@ describe("the codec, fuzzed", () => {
           const text = frame.replace('""', `"${char.repeat(units)}"`);
           const isTooLarge = Buffer.byteLength(text) > MAX_MESSAGE_BYTES;
           const decoded = decode(text);
-          // Half a character counts less than it would weigh: it is refused for itself.
+          // A lone surrogate counts fewer bytes than it may take: it is rejected for itself.
           if (char === "\ud800") expect(decoded.ok).toBe(false);
           else expect(decoded.ok ? false : decoded.tooLarge).toBe(isTooLarge);
         }),

@@ -30,7 +30,7 @@ describe("a cursor into the log", () => {
           const read: number[] = [];
           let at = since;
           for (let frame = log.after(at); frame; frame = log.after(at)) {
-            // The first one may begin before the place; what is in it up to there has been read.
+            // The first frame may begin before the cursor; the reader has already read its beginning.
             for (let n = Math.max(frame.first, at + 1); n <= frame.seq; n++) read.push(n);
             expect(frame.seq).toBeGreaterThan(at);
             expect(log.end - log.positionOf(at)).toBeGreaterThan(log.end - log.positionOf(frame.seq));

@@ -21,7 +21,7 @@ interface FuzzedRequest {
   extra?: string | undefined;
   body?: string | undefined;
 }
-/** Kept cases; `status`: of the refusal, or `onward` where it goes on to a room. */
+/** Cases of the corpus. `status` is that of the rejection, or `onward` if the request goes to a room. */
 const corpus: (FuzzedRequest & { about: string; status: number | "onward" })[] = JSON.parse(
   readFileSync(new URL("corpus/gateway.json", import.meta.url), "utf8"),
 );
@@ -37,7 +37,7 @@ function openGateway(): Gateway {
   );
 }
 
-/** Nothing where no client could send it: the runtime would not make such a request. */
+/** Undefined if no client could send the request, because the runtime rejects it. */
 function makeRequest({
   method,
   path,
@@ -53,7 +53,7 @@ function makeRequest({
       headers: {
         ...(authorization === undefined ? {} : { authorization }),
         ...(origin === undefined ? {} : { origin }),
-        // Posing as the edge.
+        // Headers that pretend to come from the edge.
         ...(extra === undefined
           ? {}
           : { [TICKET_HEADER]: extra, "x-tallyroom-begins": extra, "x-tallyroom-list": extra }),
@@ -66,7 +66,7 @@ function makeRequest({
   }
 }
 
-/** What holds of every answer and of everything that goes on to a room. Answers the status. */
+/** Checks what holds for every response and every forwarded request. Returns the status. */
 async function callGateway(door: Gateway, asked: FuzzedRequest): Promise<number | "onward" | undefined> {
   const request = makeRequest(asked);
   if (!request) return undefined;
@@ -137,7 +137,7 @@ describe("the gateway, fuzzed", () => {
         fuzzRuns(1_000),
       );
       expect(error.mock.calls).toEqual([]);
-      // It got to each of its judgements.
+      // The requests reached every check of the gateway.
       for (const status of ["onward", 200, 400, 401, 404, 405] as const)
         expect(seen.get(status), String(status)).toBeGreaterThan(0);
     },

@@ -27,7 +27,7 @@ describe("the room's clock", () => {
             expect(back).toBe(Math.max(0, -step));
             if (step < 0) expect(clock.aheadMs).toBe(ahead - step);
             else {
-              // At half speed until it has caught up, and then as the machine's clock goes.
+              // The clock runs at half speed until the machine's clock has caught up, and then at full speed.
               expect(clock.now - before).toBeGreaterThanOrEqual(Math.floor(step / 2));
               expect(clock.now - before).toBeLessThanOrEqual(step);
               expect(clock.aheadMs).toBeLessThanOrEqual(Math.max(0, Math.ceil(ahead - step / 2)));
@@ -80,7 +80,7 @@ describe("the alarm scheduler", () => {
               wheel.ringBy(clock.now + ms);
             } else if (does === "set back") {
               machine -= ms;
-              // Whatever is said to the room then shows it.
+              // The next message to the room shows it.
               wheel.clockWentBack(clock.read(machine));
             } else {
               const until = machine + ms;
@@ -94,7 +94,7 @@ describe("the alarm scheduler", () => {
             const soonest = Math.min(Number.POSITIVE_INFINITY, ...waiting);
             if (soonest > clock.now && soonest !== Number.POSITIVE_INFINITY) {
               expect(stored, "an alarm is set").not.toBeNull();
-              // Half of a millisecond is none.
+              // An alarm cannot be set to half a millisecond.
               expect(stored ?? 0).toBeLessThanOrEqual(Math.ceil(clock.machineAt(soonest)) + 1);
             }
             expect(soonest, "nothing is overdue").toBeGreaterThanOrEqual(clock.now);

@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** An empty project with the package in it, and nothing of this one. */
+/** An empty project with the package installed, and no file of this project. */
 async function install(): Promise<void> {
   const { devDependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
   const same = (...names: string[]) => Object.fromEntries(names.map((name) => [name, devDependencies[name]]));
@@ -91,7 +91,7 @@ describe("the package", () => {
       [tarball, "--profile", "esm-only", "--no-emoji", "--no-color"],
       { cwd: scratch },
     );
-    // It ends in an error where anything is wrong that the profile does not leave out.
+    // The command fails on any problem that the profile does not exclude.
     for (const entry of ["client", "react", "server"])
       expect(stdout).toMatch(new RegExp(`"tallyroom/${entry}" +│ OK \\(ESM\\) +│ OK`));
   });
@@ -107,7 +107,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
       const usesRoom = /\broom\./.test(code) && !/const room\b/.test(code);
       const given =
         'import type { BuiltInKinds, RoomClient } from "tallyroom/client";\ndeclare const room: RoomClient<BuiltInKinds["main"]>;\n';
-      // Registered for everybody, it would give the other examples another kind.
+      // Registering the kind for all examples would change the kind of the others.
       const folder = code.includes("declare module") ? "registered/" : "";
       const text = folder ? code.replace('"./src/', '"../src/') : code;
       write(`${folder}example-${index}.${language}`, `${usesRoom ? given : ""}${text}\nexport {};\n`);
@@ -151,15 +151,15 @@ describe("docs/client.md, in an empty project with the packed package", () => {
   it.each([
     ["an action that no feature has", 'await room.do("buzzer", "shout");', "shout"],
     ["data of another shape", 'await room.do("chat", "say", { words: "x" });', "words"],
-    ["data that is left out", 'await room.do("chat", "say");', "Expected"],
+    ["missing data", 'await room.do("chat", "say");', "Expected"],
     ["a feature that the kind does not have", "room.state.scores;", "scores"],
-    ["a kind that nobody has", 'joinRoom({ kind: "quizzshow", room: "x", name: "x" });', "quizzshow"],
+    ["a kind that does not exist", 'joinRoom({ kind: "quizzshow", room: "x", name: "x" });', "quizzshow"],
     [
-      "a prediction of an event that there is not",
+      "a prediction of an event that does not exist",
       'joinRoom({ kind: "main", room: "x", name: "x", optimistic: { chat: { say: () => ({ n: "sad", d: {} }) } } });',
       "sad",
     ],
-    ["a topic that nobody talks of", 'room.on("chat.shouted", () => {});', "chat.shouted"],
+    ["a topic that does not exist", 'room.on("chat.shouted", () => {});', "chat.shouted"],
     [
       "an event's data of another type",
       'room.on("chat.said", ({ d }) => { const n: number = d.text; });',

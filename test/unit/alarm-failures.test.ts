@@ -20,19 +20,19 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** An object as a platform keeps it, in which anything that the alarm's handler touches may throw. */
+/** A platform's object in which any call of the alarm's handler may throw. */
 class FailingObject {
   readonly runtime = new MemoryRuntime(1);
   readonly boards = new MemoryBoards();
   readonly kind = scoreKind();
   host = this.#host();
-  /** Touches since an alarm rang, and which of them throws. */
+  /** The calls since an alarm rang, and which of them throws. */
   callCount = 0;
   throwsAt = Number.POSITIVE_INFINITY;
   how: "throwing" | "rejecting" = "throwing";
   isRinging = false;
 
-  /** One who leads the room and goes away again, owed three points. */
+  /** A host scores three points and leaves, so that the room has a pending effect. */
   async createDebt(): Promise<void> {
     const text = (id: string, d: object) => JSON.stringify({ t: "do", id, f: "scores", a: "award", d });
     const socket = { id: "conn-00000000001", state: null as unknown, send: () => {}, close: () => {} };
@@ -55,10 +55,10 @@ class FailingObject {
     await this.host.disconnected({ ...socket, setState });
     await vi.advanceTimersByTimeAsync(200);
     this.runtime.makeDurable();
-    if (!(await this.hasDebt())) throw new Error("It owes nothing.");
+    if (!(await this.hasDebt())) throw new Error("The room has no pending effect.");
   }
 
-  /** As a platform rings for what is set, whose own retries have come to their end. */
+  /** Rings the set alarm, as a platform does whose own retries are exhausted. */
   async fireAlarm(): Promise<void> {
     const { runtime: world } = this;
     vi.setSystemTime(Math.max(Date.now(), world.alarmAt ?? 0));
@@ -72,7 +72,7 @@ class FailingObject {
     world.makeDurable();
   }
 
-  /** By what is stored: what another machine would find there. */
+  /** Reads storage, as another machine would. */
   async hasDebt(): Promise<boolean> {
     if (!this.runtime.has("room")) return false;
     const { ports } = this.runtime.copy();
@@ -99,7 +99,7 @@ class FailingObject {
     return new RoomHost(host, (name) => (name === "main" ? this.kind : undefined));
   }
 
-  /** The instance goes, as when an object is evicted: the next alarm finds nobody awake. */
+  /** The instance ends, as when a platform evicts an object: the next alarm starts a new one. */
   sleep(): void {
     this.runtime.makeDurable();
     this.host = this.#host();
@@ -114,7 +114,7 @@ class FailingObject {
           try {
             return this.#countCall(() => work(...given));
           } catch (error) {
-            // A read is refused later, a write at once or later.
+            // A read rejects later, a write throws at once or rejects later.
             if (this.how === "rejecting" || reads.has(name)) return Promise.reject(error);
             throw error;
           }
@@ -132,7 +132,7 @@ class FailingObject {
 
 const variants = { times: [1, 20], asleep: [false, true] };
 
-/** Rings while something fails, and then until nothing is owed: three points, once. */
+/** Rings while something fails, and then until no effect is pending: the three points must arrive once. */
 async function expectSettled(
   object: FailingObject,
   { times, where, mend: repair }: { times: number; where: string; mend(): void },
@@ -178,15 +178,15 @@ describe("[R6] the alarm of a room with pending effects is set", () => {
   );
 
   const steps: [string, object, string][] = [
-    ["the clock", Committer.prototype, "readClock"],
-    ["the alarm scheduler", AlarmScheduler.prototype, "hasRung"],
-    ["what is due", Timers.prototype, "runDue"],
-    ["saying goodbye", Membership.prototype, "leaveExpired"],
-    ["sweeping", Actions.prototype, "sweep"],
-    ["the commit", Committer.prototype, "flush"],
-    ["what is owed", Effects.prototype, "runDue"],
-    ["setting it", Timers.prototype, "rearm"],
-    ["restoring", Room, "open"],
+    ["reading the clock", Committer.prototype, "readClock"],
+    ["noting the ring", AlarmScheduler.prototype, "hasRung"],
+    ["running due timers", Timers.prototype, "runDue"],
+    ["ending graces", Membership.prototype, "leaveExpired"],
+    ["sweeping windows", Actions.prototype, "sweep"],
+    ["committing", Committer.prototype, "flush"],
+    ["running effects", Effects.prototype, "runDue"],
+    ["setting the alarm", Timers.prototype, "rearm"],
+    ["restoring the room", Room, "open"],
   ];
 
   it.each(steps)("any failure of %s, once or twenty times", async (name, of, method) => {

@@ -66,7 +66,7 @@ describe("the alarm scheduler", () => {
     it.clockWentBack(clock.read(400));
     expect(clock.now).toBe(1_000);
     expect(set).toEqual([1_500, 899]);
-    // Ahead by 600 ms, it runs at half speed for 1,200.
+    // The room's clock is 600 ms ahead, so it runs at half speed for 1,200 ms.
     clock.read(500);
     expect(clock.now).toBe(1_050);
     it.ringBy(1_300);

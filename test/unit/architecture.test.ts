@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What a composition root puts together. */
+/** The files of the composition roots. */
 const server = [
   "src/protocol",
   "src/protocol/schema",
@@ -175,7 +175,7 @@ describe("an action", () => {
   });
 });
 
-/** Compiles a feature with an action and a signal of these bounds; answers what the compiler says. */
+/** Compiles a feature with an action and a signal of these bounds, and returns the compiler's output. */
 function compile(action: string, signal = "maxBytes: 10, rate: { count: 1, perMs: 1 },"): string {
   mkdirSync(join(project, ".cache"), { recursive: true });
   const folder = mkdtempSync(join(project, ".cache/types-"));
@@ -252,13 +252,13 @@ function mayImport(file: string, from: string, wanted: string): boolean {
   });
 }
 
-/** The room of the house a file is in: the longest one that holds it. */
+/** The table's folder that a file belongs to: the longest one that contains it. */
 function roomOf(file: string): string {
   const rooms = Object.keys(table).filter((room) => file.startsWith(`${room}/`));
   return rooms.sort((a, b) => b.length - a.length)[0] ?? "nowhere";
 }
 
-/** Every import, export-from and dynamic import that is not of types alone. */
+/** Every import, export-from and dynamic import that is not only of types. */
 function runTimeImports(code: string): string[] {
   const plain = withoutComments(code);
   const statements = [
@@ -300,7 +300,7 @@ function list(folder: string): string[] {
   try {
     return readdirSync(join(project, folder), { recursive: true }).map((file) => join(folder, String(file)));
   } catch {
-    // A room that is drawn and not built yet.
+    // A folder of the table that does not exist yet.
     return [];
   }
 }

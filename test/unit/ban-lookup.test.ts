@@ -8,7 +8,7 @@ const NOW = 1_790_000_000_000;
 beforeEach(() => void vi.spyOn(console, "warn").mockImplementation(() => undefined));
 afterEach(() => void vi.restoreAllMocks());
 
-/** Whoever keeps the bans: answers, is away, or says nothing at all. */
+/** A ban service that answers, fails, or never answers. */
 function fakeBanService(bans: Record<string, BanInForce[]> = {}) {
   const state = { bans, is: "there" as "there" | "away" | "silent", asked: 0 };
   const ask: BansCall = async (user) => {
@@ -20,7 +20,7 @@ function fakeBanService(bans: Record<string, BanInForce[]> = {}) {
   return { state, ask };
 }
 
-/** Somebody of this share of the users. */
+/** A user of this shard. */
 function of(share: string): string {
   for (let n = 0; ; n++) if (shardOf(`user${n}`) === share) return `user${n}`;
 }
@@ -55,12 +55,12 @@ describe("the edge's ban lookup", () => {
     await book.find("ann", "main/hall", NOW);
     state.is = "away";
     expect(await book.find("ann", "main/hall", NOW)).toEqual({ ban: BANNED });
-    // One failure is no outage: so many in a row are.
+    // One failure is no outage; this many in a row are.
     for (let time = 1; time < 3; time++) await book.find("ann", "main/hall", NOW + time);
     expect(state.asked).toBe(4);
     expect(await book.find("ann", "main/yard", NOW + 3)).toEqual({ ban: BANNED });
-    expect(state.asked, "who has failed is not asked by everybody").toBe(4);
-    expect(await book.find(of("users-2"), "main/hall", NOW + 3), "of another share nothing is known").toEqual(
+    expect(state.asked, "a shard that failed is not asked again for every user").toBe(4);
+    expect(await book.find(of("users-2"), "main/hall", NOW + 3), "nothing is known of another shard").toEqual(
       {},
     );
     expect(state.asked).toBe(5);
@@ -68,7 +68,7 @@ describe("the edge's ban lookup", () => {
     state.bans = {};
     expect(await book.find("ann", "main/hall", NOW + 6_000)).toEqual({ checkedAt: NOW });
     state.is = "away";
-    expect(await book.find("ann", "main/hall", NOW + 6_001), "lifted is forgotten").toEqual({});
+    expect(await book.find("ann", "main/hall", NOW + 6_001), "a lifted ban is forgotten").toEqual({});
   });
 
   it("[D5] one slow answer is not an outage for other users", async () => {
@@ -121,7 +121,9 @@ describe("the edge's ban lookup", () => {
     state.bans = {};
     await book.find("ann", "main/attic", NOW + 6_000);
     state.is = "away";
-    expect(await book.find("ann", "main/hall", NOW + 6_001), "lifted is forgotten everywhere").toEqual({});
+    expect(await book.find("ann", "main/hall", NOW + 6_001), "a lifted ban is forgotten everywhere").toEqual(
+      {},
+    );
   });
 
   it("the cache is bounded for any number of banned users, and stores nothing about the others", async () => {

@@ -127,7 +127,7 @@ describe("a checksum", () => {
   });
 });
 
-/** The same value, with every object's keys the other way round. */
+/** The same value with the keys of every object in reverse order. */
 function reverseKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reverseKeys);
   if (typeof value !== "object" || value === null) return value;

@@ -202,7 +202,7 @@ describe("an action whose answer is lost", () => {
       expect(ann.outcomeCode(id)).toBe("event");
       expect(readLines(ann)).toEqual(["Once"]);
       expect(stage.room.summary(stage.now).seq).toBe(2);
-      // What the replay tells need not be asked for again.
+      // The client does not ask for an outcome that the replay contains.
       expect(readSentActions(ann).map((message) => message.id)).toEqual(arrives ? [id] : [id, id]);
     }
   });
@@ -257,7 +257,7 @@ describe("an action whose answer is lost", () => {
     const { stage, ann, go } = await openRoomWithAnn();
     const id = ann.say("Before", { timeoutMs: Number.POSITIVE_INFINITY });
     ann.cut();
-    // The room lives on for a minute that this machine's clock does not count.
+    // The room runs for a minute during which this machine's clock stands still.
     const asleep = new SessionClient(stage, "bob").start();
     advance(stage, [asleep], RESEND_MS / 2 + 1);
     Object.assign(ann, { skewMs: -(RESEND_MS / 2 + 1) });

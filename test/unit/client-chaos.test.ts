@@ -46,17 +46,17 @@ describe("a client on a network that fails at random", () => {
     );
   }, 60_000);
 
-  // What once went wrong stays here.
+  // Seeds that once failed stay here.
   it.each<[number, Step[]]>([])("the promise holds for seed %i", (seed, steps) => playSteps(seed, steps));
 });
 
 async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
   const stage = await RoomStage.open({ seed, settings: { actionRate: { count: 50, perMs: 1_000 } } });
   const visitors = ["ann", "bob", "cleo"].map((user) => new SessionClient(stage, user).start());
-  /** Never cut: what it hears is what the room said. */
+  /** This client is never cut: its events are the truth. */
   const witness = new SessionClient(stage, "witness").start();
   const all = [...visitors, witness];
-  // Their tokens end every minute, and are renewed by a second socket, however the first one fares.
+  // The tokens end every minute, and a second socket renews them, whatever the state of the first one.
   for (const visitor of all) visitor.tokenLifeMs = 60_000;
   const asked = new Map<string, { visitor: SessionClient; what: string }>();
   let versions = 1;
@@ -94,7 +94,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
         for (const each of all) each.loseServer();
         break;
       case "newLife":
-        // As if it had been cleaned up while nobody looked: whoever comes back finds another room of the same name.
+        // The room is cleaned up while it is empty, so that a returning client finds another room of the same name.
         await stage.crash();
         for (const each of all) each.loseServer();
         stage.room.close(stage.now);
@@ -146,7 +146,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
     if (outcome?.is === "refused" && outcome.refusal.code !== "unknown_outcome")
       expect(times, JSON.stringify(outcome)).toBe(0);
   }
-  // Whoever was cut off was never so by a fault of the protocol's.
+  // No client was disconnected because of a protocol error.
   expect(stage.runtime.reports.map(({ error }) => String(error))).toEqual([]);
 }
 
@@ -165,7 +165,7 @@ function actAs(visitor: SessionClient, what: "say" | "add" | "echo" | "small" | 
   }
 }
 
-/** Numbers grow by one in a life of the room; only where the state came anew may some be left out. */
+/** Numbers grow by one within an epoch; only a new snapshot may skip some. */
 function expectInOrder({ events, epochs }: SessionClient): void {
   events.forEach((event, index) => {
     const before = events[index - 1];

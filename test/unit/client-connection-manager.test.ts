@@ -13,7 +13,7 @@ import type { Nack } from "../../src/protocol/messages";
 const NEVER = Number.POSITIVE_INFINITY;
 const PING_MS = 20_000;
 
-/** A line, and what it asked of whoever has the sockets. */
+/** A connection manager, and its calls to the owner of the sockets. */
 function openConnection({ canRenew = true } = {}) {
   const calls: string[] = [];
   const failed: number[] = [];
@@ -116,7 +116,7 @@ describe("a connection to the room", () => {
     line.openSecond(100, false);
     line.onClosed(1, { code: 4403, reason: "You are banned." }, 150);
     expect(line.state).toEqual({ is: "ended", code: 4403, reason: "You are banned." });
-    // Closing is asked for as often as it is certain: it does no harm.
+    // The manager closes as often as it is sure of it: a repeated close has no effect.
     expect(new Set(did)).toEqual(new Set(["open 2", "close 1", "close 2"]));
     line.tick(1_000_000);
     expect([line.nextAt(), line.requestedAt(1)]).toEqual([NEVER, undefined]);
@@ -159,7 +159,7 @@ describe("a connection to the room", () => {
     live();
     line.onClosed(1, { code: 4401, reason: "That token is not good." }, 100);
     line.tick(100);
-    line.onClosed(2, { code: 1006, reason: "Nobody answers." }, 200);
+    line.onClosed(2, { code: 1006, reason: "The server does not answer." }, 200);
     line.tick(line.nextAt());
     line.tick(line.nextAt());
     line.reconnect(line.nextAt() - 1, true);
@@ -185,7 +185,7 @@ describe("a connection to the room", () => {
     line.start(300);
     expect(did.at(-1)).toMatch(/^open \d anew$/);
     line.onClosed(Number(did.at(-1)?.split(" ")[1]), { code: 4401, reason: "It ended." }, 400);
-    expect(line.state, "which has a second try of its own").toMatchObject({ is: "waiting" });
+    expect(line.state, "the second token has a second try of its own").toMatchObject({ is: "waiting" });
   });
 
   it("the client keeps its token if the end had another reason", () => {
@@ -233,7 +233,7 @@ describe("comparing checksums with the room", () => {
       false,
       true,
     ]);
-    // Another connection: what was asked on the one before is not answered.
+    // On another connection, requests of the previous one stay unanswered.
     checks.onWelcome();
     expect(checks.takeRequest(500)).toBe(true);
   });

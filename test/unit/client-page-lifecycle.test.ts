@@ -35,9 +35,9 @@ const pings = ({ socket }: Open) => socket.sent.filter((text) => text === "ping"
 
 describe("a page event", () => {
   it.each([
-    ["that the network is back", () => dispatchEvent(new Event("online"))],
-    ["that somebody looks at it", () => setHidden(false)],
-    ["that it comes out of the browser's cache", () => pageshow(true)],
+    ["the network is back", () => dispatchEvent(new Event("online"))],
+    ["the page becomes visible", () => setHidden(false)],
+    ["the page comes from the browser's cache", () => pageshow(true)],
   ])("%s: a client that waits for its own reasons tries at once", async (_, say) => {
     const here = await open();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
@@ -47,9 +47,9 @@ describe("a page event", () => {
   });
 
   it.each([
-    ["that it is hidden", () => setHidden(true)],
-    ["that it is new", () => pageshow(false)],
-    ["that the network is gone", () => dispatchEvent(new Event("offline"))],
+    ["the page is hidden", () => setHidden(true)],
+    ["the page is new", () => pageshow(false)],
+    ["the network is gone", () => dispatchEvent(new Event("offline"))],
   ])("%s: a client that waits continues to wait", async (_, say) => {
     const here = await open();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
@@ -69,8 +69,8 @@ describe("a page event", () => {
   });
 
   it.each([
-    ["that somebody looks at it", () => setHidden(false)],
-    ["that the network is gone", () => dispatchEvent(new Event("offline"))],
+    ["the page becomes visible", () => setHidden(false)],
+    ["the network is gone", () => dispatchEvent(new Event("offline"))],
   ])("%s: the client tests a connection that seems to be open", async (_, say) => {
     const here = await open();
     expect(pings(here)).toBe(0);

@@ -18,7 +18,7 @@ async function open(more: object = {}) {
   return { room, socket, fake, options };
 }
 
-/** How a promise stands once everything that can happen by itself has happened. */
+/** The state of a promise after all microtasks have run. */
 async function settledAs(promise: Promise<unknown>): Promise<string> {
   const settled = promise.then(
     () => "done",

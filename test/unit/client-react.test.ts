@@ -42,7 +42,7 @@ afterEach(async () => {
   });
 });
 
-/** A page with a room on it, whose server is the story. */
+/** A page with a room, whose server is the test. */
 async function open(children: ReactNode, { strict = false, connects = true } = {}) {
   const fake = fakeSockets();
   const element = document.createElement("div");
@@ -106,7 +106,7 @@ describe("useFeature", () => {
     const sameList = (one: string[], other: string[]) => one.join() === other.join();
     function Names() {
       renders++;
-      // Anew at every rendering, as people write them.
+      // A new function at every render, as people write it.
       return useFeature("presence", ({ members }) => Object.keys(members).sort(), sameList).join(" ");
     }
     const { element, hear } = await open(createElement(Names));

@@ -31,7 +31,7 @@ function memoryStore(kept: Record<string, string> = {}) {
   };
 }
 
-/** A server that opens guests, or answers what the story wants. */
+/** A server that opens guests, or answers as the test says. */
 function stubGuestServer(answer?: (body: { name?: string; token?: string }) => Response) {
   const asked: { url: string; body: { name?: string; token?: string } }[] = [];
   vi.stubGlobal("fetch", async (url: string, { body }: { body: string }) => {
@@ -144,7 +144,7 @@ describe("a guest", () => {
   it("a guest request that never completes is tried again, even if its abort signal is lost", async () => {
     vi.useFakeTimers();
     let calls = 0;
-    // As Node 20's fetch has it: the head came, the end of the body never does, and nobody hears the signal.
+    // As in Node 20's fetch: the head arrives, the end of the body never does, and the abort signal is ignored.
     vi.stubGlobal("fetch", async () => {
       calls++;
       return { ok: true, status: 200, json: () => new Promise(() => {}) };
@@ -162,7 +162,7 @@ describe("a guest", () => {
     );
     await vi.advanceTimersByTimeAsync(14_000);
     expect([calls, room.status.is]).toEqual([1, "connecting"]);
-    // The deadline, and a pause by chance.
+    // The deadline and a random pause.
     await vi.advanceTimersByTimeAsync(12_000);
     expect(calls).toBe(2);
   });
@@ -246,7 +246,7 @@ describe("getToken", () => {
     const seconds = Math.floor(Date.now() / 1000);
     const getToken = () => {
       asked++;
-      // The first has ended as soon as it is looked at again.
+      // The first token has ended by the time the client looks at it again.
       return jwt(seconds + (asked === 1 ? 4 : 3_600));
     };
     const room = leaveAfterTest(

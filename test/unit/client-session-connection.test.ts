@@ -124,7 +124,7 @@ describe("a connection", () => {
     bob.session.start(bob.now);
     const [opening] = bob.opened;
     expect(opening).toBeUndefined();
-    // Nothing is pumped: the token never comes.
+    // The client is not pumped, so the token never comes.
     stage.runtime.now += 29_999;
     bob.tick();
     expect(bob.session.connection.is).toBe("connecting");
@@ -178,7 +178,7 @@ describe("bye", () => {
       ann.session.reconnect(ann.now);
       go(600_000);
       expect(ann.opened).toHaveLength(opened);
-      // Somebody may still decide to come back.
+      // The user may still decide to come back.
       ann.start();
       expect(ann.session.connection.is).toBe("live");
     },

@@ -165,7 +165,7 @@ describe("the room's clock", () => {
     advance(stage, [ann], 4_000);
     const probes = ann.sent.filter(({ text }) => text.includes('"clock"')).length;
     expect(probes).toBe(5);
-    // Nobody asks a room that sleeps what time it is.
+    // A sleeping room is never asked for its time.
     advance(stage, [ann], 3_000_000);
     expect(ann.sent.filter(({ text }) => text.includes('"clock"'))).toHaveLength(probes);
     expect(ann.session.clock.errorMs).toBe(0);
@@ -240,7 +240,7 @@ describe("signals", () => {
       advance(stage, [ann], 5);
     }
     expect(asked.map((id) => ann.outcomeCode(id))).toEqual(asked.map(() => "answer"));
-    // A round of this loop is 5 ms: none of the actions was under way for more than 60.
+    // A round of this loop is 5 ms, so no action was in flight for more than 60.
     expect(waits.filter((count) => count > 0).length).toBeLessThanOrEqual(asked.length * 12);
     const sent = ann.sent.filter(({ text }) => text.includes('"sig"')).map(({ at }) => at);
     expect(sent.length).toBeGreaterThan(((stage.now - from) / 1_000) * 25);
@@ -318,7 +318,7 @@ describe("the user's own actions, shown ahead", () => {
     advance(stage, [bob], 0);
     expect(texts()).toEqual(["Two", "Three"]);
     bob.deliverAll();
-    // Message by message: what is ours is there in every picture, once.
+    // Message by message, the user's own action appears in every state, once.
     for (let n = 0; n < 10; n++) {
       ann.deliverUp();
       stage.advance(50);

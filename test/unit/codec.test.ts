@@ -147,7 +147,7 @@ describe("decoding a client's message", () => {
       if (binary) expect(decoded.ok, about).toBe(false);
       if (treatment === "refused" && !decoded.ok)
         expect(decoded.problem, about).not.toMatch(/ at \S+:\d|Error|position|node:/);
-      // What passes is for the feature's schema to judge: it must at least be a message.
+      // An accepted message is for the feature's schema to check, but it must have the form of a message.
       if (decoded.ok)
         expect(up.safeParse(decoded.message).success, `${about}, seed ${random.seed}`).toBe(true);
     }
@@ -199,13 +199,13 @@ describe("the schema beside the codec", () => {
     let accepted = 0;
     fc.assert(
       fc.property(message, (value) => {
-        // As it travels: a number too large for JSON is written as one that overflows again.
+        // As JSON carries it: a number too large for JSON is written as one that overflows again.
         const text = JSON.stringify(value, (_, held) =>
           typeof held === "number" && !Number.isFinite(held) ? "infinite" : held,
         ).replaceAll('"infinite"', "1e999");
         const parsed = JSON.parse(text);
         const { t, id, f, a, n, d, seq, t0 } = parsed;
-        // Fields that a message does not have are not its schema's to judge.
+        // Unknown fields are ignored by the schema as by the codec.
         const own = new Map<unknown, object>([
           ["do", { t, id, f, a, d }],
           ["sig", { t, f, n, d }],

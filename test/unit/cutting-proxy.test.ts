@@ -4,7 +4,7 @@ import { randomFrom } from "../platforms/random";
 import { eventually } from "../platforms/waiting";
 import { CuttingProxy, type CuttingProxyOptions, type ProxiedConnection } from "../support/cutting-proxy";
 
-/** One end of a connection: what it heard, and how it ended. */
+/** One end of a connection: what it received, and how it ended. */
 class SocketEnd {
   received = "";
   ended: "open" | "fin" | "reset" = "open";

@@ -91,7 +91,7 @@ describe("renewing a guest", () => {
     expect(await ask({ name: "Gus" }, { headers: authorization })).toMatchObject({
       body: { user: old.user, name: "Gus" },
     });
-    expect(await ask({ token: old.token }), "or in the body").toMatchObject({
+    expect(await ask({ token: old.token }), "or in the body of the request").toMatchObject({
       body: { user: old.user, name: "Gina" },
     });
   });
@@ -110,7 +110,7 @@ describe("renewing a guest", () => {
     });
     const bare = new Request("http://127.0.0.1:1999/parties/main/hall?_pk=tab");
     const judged = await openTestEdge().authorizeSocket(bare, later);
-    expect(judged.ok && judged.ticket, "of whom nothing tells").not.toHaveProperty("openedAt");
+    expect(judged.ok && judged.ticket, "which names no user").not.toHaveProperty("openedAt");
   });
 
   it("the route renews a token for a week after its end", async () => {

@@ -34,7 +34,7 @@ describe("the windows of an IP address", () => {
     expect(ask(0)).toEqual({ ok: true });
     expect(ask(1_000)).toEqual({ ok: false, rule: "guest", of: HOUSE, retryAfterMs: 9_000 });
     expect(ask(2_000)).toEqual({ ok: false, rule: "guest", of: HOUSE, retryAfterMs: 8_000 });
-    // Three knocks by now: the longer of both waits is told.
+    // The third attempt exhausts `connect`, and the answer names the longer of the two waits.
     expect(ask(3_000)).toEqual({ ok: false, rule: "connect", of: HOUSE, retryAfterMs: 57_000 });
     expect(ask(59_999)).toEqual({ ok: false, rule: "connect", of: HOUSE, retryAfterMs: 1 });
     expect(ask(60_000)).toEqual({ ok: true });
@@ -81,14 +81,14 @@ describe("the windows of an IP address", () => {
     const windows = new IpWindows();
     const one = makeRule("read", 1, 1_000);
     expect(windows.check(consume(one), 5_000).answer.ok).toBe(true);
-    // At half speed, until the clock has caught up.
+    // The clock runs at half speed until the machine's clock has caught up.
     expect(windows.check(consume(one), 1_000).answer).toMatchObject({ retryAfterMs: 2_000 });
     expect(windows.check(consume(one), 2_900).answer).toMatchObject({ retryAfterMs: 100 });
     expect(windows.check(consume(one), 3_000).answer.ok).toBe(true);
   });
 });
 
-/** An address over a storage that can be reopened, as after a restart. */
+/** An IP address over a storage that can be reopened, as after a restart. */
 function openIpObject(maxStamps?: number) {
   const world = new MemoryRuntime();
   let object: IpWindowsStore;
@@ -103,7 +103,7 @@ function openIpObject(maxStamps?: number) {
     world.makeDurable();
     return answer;
   };
-  /** Time passes; the alarm rings where it is due. */
+  /** Time passes, and the alarm rings when it is due. */
   const pass = async (ms: number) => {
     world.now += ms;
     if (world.alarmAt === null || world.alarmAt > world.now) return;
@@ -228,7 +228,7 @@ describe("the windows of many IP addresses in one object", () => {
     console.log(
       `30,000 reads of an address: at most ${most.keys} records, ${Math.round(most.bytes / 1024)} KiB`,
     );
-    // A thousand stamps at a hundred to a record, one that fills and one that ages.
+    // A thousand stamps at a hundred to a record, one record that fills and one that ages.
     expect(most.keys).toBeLessThanOrEqual(12);
     expect(most.bytes).toBeLessThan(64 * 1024);
     expect(world.largest.bytes).toBeLessThan(8 * 1024);
@@ -297,7 +297,7 @@ describe("the /48 network of an IPv6 address", () => {
       message: "Too many connections from this network (connect: 3 in 1 s); come back in 1.0 s.",
       info: { rule: "connect", limit: { count: 3, perMs: 1_000 } },
     });
-    // A whole network that is refused is refused from memory.
+    // The rejections of a whole network come from memory.
     for (let nth = 5; nth < 50; nth++) expect(await join(nth)).toMatchObject({ status: 429 });
     expect([...asked.values()].flat()).toHaveLength(4);
     const elsewhere = await desk.hashIp(normalizeIp("2001:db8:8:1::1"));

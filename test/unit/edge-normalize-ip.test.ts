@@ -33,10 +33,10 @@ describe("an IP address", () => {
       "64:ff9b::203.0.113.7",
       // RFC 2765.
       "::ffff:0:203.0.113.7",
-      // 6to4: the whole /48 is that IPv4's.
+      // 6to4: the whole /48 belongs to that IPv4 address.
       "2002:cb00:7107::1",
       "2002:cb00:7107:ffff:1:2:3:4",
-      // Teredo: the client's IPv4 stands inverted at the end.
+      // Teredo: the client's IPv4 address is inverted at the end.
       "2001:0:4136:e378:8000:63bf:34ff:8ef8",
       "2001::34ff:8ef8",
     ]) {

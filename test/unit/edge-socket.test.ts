@@ -42,7 +42,7 @@ async function expectRejected(address: string, env?: Record<string, string>): Pr
   const judged = await requestSocket(address, env);
   if (judged.ok) throw new Error(`let in: ${JSON.stringify(judged)}`);
   expect(byteLength(judged.reason), judged.reason).toBeLessThanOrEqual(123);
-  expect(judged.retryAfterMs !== undefined, "a time to come back, where coming back helps").toBe(
+  expect(judged.retryAfterMs !== undefined, "a time to come back if coming back helps").toBe(
     !isFinal(judged.closeCode),
   );
   return judged;
@@ -237,7 +237,7 @@ describe("a socket with a token", () => {
     const { user, token } = await expectAdmitted(`${room}?_pk=${TAB}&name=Ann`);
     const again = await expectAdmitted(`${room}?_pk=another-tab&token=${token}&name=Bob`);
     expect(again).toMatchObject({ user, name: "Ann", guest: true });
-    expect(again.token, "only a bare guest is given one").toBeUndefined();
+    expect(again.token, "only a guest without a token gets one").toBeUndefined();
     expect((await expectRejected(`${room}?token=${token}`, { GUESTS: "off" })).closeCode).toBe(4401);
   });
 
@@ -286,7 +286,7 @@ describe("a socket without a token", () => {
       expect(one.user, key).not.toBe(two.user);
     }
     const [one, two] = [await expectAdmitted(`${room}?_pk=1`), await expectAdmitted(`${room}?_pk=1`)];
-    expect(one.tab, "a short key names a tab all the same").toBe(two.tab);
+    expect(one.tab, "a short key still names a tab").toBe(two.tab);
     expect((await expectAdmitted(room)).tab).not.toBe((await expectAdmitted(room)).tab);
   });
 

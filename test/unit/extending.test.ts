@@ -19,7 +19,7 @@ const files = [...guide.matchAll(/```ts file=(\S+)\n([\s\S]*?)```/g)].map(([, pa
 let folder: string;
 beforeAll(() => {
   mkdirSync(join(project, ".cache"), { recursive: true });
-  // A tree of its own beside the real one, so that the guide's paths are true and nothing of it is left behind.
+  // A separate tree beside the real one, so that the guide's paths are true and no file remains.
   folder = mkdtempSync(join(project, ".cache/extending-"));
   for (const { path, code } of files) {
     const file = join(folder, path);

@@ -15,6 +15,6 @@ it("[S4] a call signed with BATCH_SECRET_OLD is believed while both sides change
   expect(await judged({ BATCH_SECRET: present })).toMatchObject({ ok: false });
   expect(
     Gateway.readSecrets({ BATCH_SECRET_OLD: old }),
-    "nothing to sign with is nothing to believe",
+    "without a secret no signature is accepted",
   ).toBeUndefined();
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MAX_OPERATIONS, RESEND_MS } from "../../src/protocol/limits";
 import { type AcceptedRecord, httpOwner, IdempotencyLog } from "../../src/room/state/idempotency";
 
-/** Looks at the clock as often as ids age by. */
+/** Reads the clock as often as ids age by. */
 function pass(held: IdempotencyLog, from: number, to: number): void {
   for (let now = from; now < to; now += 5_000) held.expire(now);
   held.expire(to);
@@ -80,7 +80,7 @@ describe("accepted operation ids", () => {
   it("[O3] the ids of one user leave space for others, if any number of users add all that they may", () => {
     const held = new IdempotencyLog();
     const greedy = ["hana", "root", "eve"];
-    // Over HTTP and on a socket, in turns.
+    // The actions come by HTTP and by socket in turns.
     for (let n = 0, refused = 0; refused < greedy.length; n++) {
       const user = greedy[n % greedy.length] as string;
       const as = n % 2 === 0 ? user : httpOwner(user);
@@ -90,7 +90,7 @@ describe("accepted operation ids", () => {
     const free = MAX_OPERATIONS - held.size;
     expect(free).toBeGreaterThan(MAX_OPERATIONS / 8);
     expect(held.hasRoomFor("ann", 0)).toBe(true);
-    // Somebody else comes to hold some: then those wait until enough of all are forgotten, and no longer.
+    // If another user adds ids, the three users wait until enough of all ids are forgotten, and no longer.
     for (let n = 0; n < 20_000; n++) held.add(operation("ann", `${n}`, 1_500));
     expect(held.hasRoomFor("ann", 1_500)).toBe(false);
     expect(held.hasRoomFor("bob", 1_500)).toBe(true);

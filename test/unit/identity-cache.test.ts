@@ -19,7 +19,7 @@ describe("the cache of verified tokens", () => {
     expect(cache.find("short", NOW + MINUTE_MS - 1)).toMatchObject({ user: "bob" });
     expect(cache.find("short", NOW + MINUTE_MS)).toBeUndefined();
     expect(cache.find("long", NOW + 5 * MINUTE_MS - 1)).toMatchObject({ user: "ann" });
-    expect(cache.find("long", NOW + 5 * MINUTE_MS), "being asked about does not lengthen it").toBeUndefined();
+    expect(cache.find("long", NOW + 5 * MINUTE_MS), "a lookup does not extend it").toBeUndefined();
     expect(cache.size).toBe(0);
     expect([cache.hits, cache.misses]).toEqual([2, 2]);
   });

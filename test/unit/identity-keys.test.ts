@@ -15,7 +15,7 @@ beforeEach(async () => {
   skewMs = 0;
   Object.assign(server, { behaviour: "well", requestCount: 0, keys: [] });
   await server.start();
-  // What it says of a key server that is away is for whoever runs it.
+  // The warnings about an unreachable key server are for its operator.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
 });
 afterEach(async () => {
@@ -221,7 +221,7 @@ describe("the issuer's keys", () => {
     }
     expect(server.requestCount).toBe(5);
     expect(answers.slice(0, 3)).toMatchObject([NOT_OURS, NOT_OURS, NOT_OURS]);
-    // Not known to be bad: the newest set was not looked at. It says when it will be.
+    // The token is not known to be bad, because the newest set was not fetched. The answer says when it will be.
     expect(answers.at(-1)).toMatchObject({ cause: "unavailable" });
     const last = answers.at(-1);
     if (last?.cause !== "unavailable") throw new Error("no time to come back");
@@ -244,7 +244,7 @@ describe("the issuer's keys", () => {
     skewMs = 599_000;
     expect(await expectUser(verifier, token)).toMatchObject({ user: "ann" });
     skewMs = 601_000;
-    // Another's token has the set asked for, and the cached one falls with its key.
+    // Another user's token makes the server fetch the set, and the cached token becomes invalid with its key.
     await expectUser(verifier, await signIssuerToken(kept, { exp: clock() / 1000 + 60 }));
     expect(await expectRejected(verifier, token)).toMatchObject(NOT_OURS);
   });
@@ -278,7 +278,7 @@ describe("the issuer's keys", () => {
     expect([one.cause, two.cause]).toEqual(["unavailable", "unavailable"]);
     expect(verifier.state.keys).toMatchObject({ known: 0, problem: expect.stringContaining("3000 ms") });
     server.behaviour = "well";
-    // Left alone for a moment: who comes meanwhile is answered at once.
+    // The key server is left alone for a moment: requests meanwhile are answered at once.
     const again = await expectRejected(verifier, token);
     expect(Date.now() - startedAt - took).toBeLessThan(1_000);
     if (again.cause !== "unavailable") throw new Error("no time to come back");
@@ -295,7 +295,7 @@ describe("the issuer's keys", () => {
     const first = ring.find("k1", "ES256");
     now += 1;
     const second = ring.find("k1", "ES256");
-    // The first one's time is over, the second's is not, and the answer is still to come.
+    // The first request's time is over, the second's is not, and the response is still to come.
     now += 2_999;
     await new Promise((resolve) => setTimeout(resolve, 150));
     expect(ring.requests).toBe(1);

@@ -143,7 +143,7 @@ describe("a token that was made without the secret", () => {
         async (at, other) => {
           const changed = token.slice(0, at) + other + token.slice(at + 1);
           const read = await verify(changed);
-          // The last character carries two bits that mean nothing, so another may stand for the same signature.
+          // The last character has two unused bits, so another character may encode the same signature.
           if (read.ok) expect(changed.slice(0, -1)).toBe(token.slice(0, -1));
         },
       ),

@@ -17,9 +17,9 @@ describe("the keys of records", () => {
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         let keys = new KeyPool();
         let kept: { key: number; chars: number }[] = [];
-        /** By key, as storage has them: those that are kept, and those that wait. */
+        /** By key, as in storage: kept records and free ones. */
         const stored = new Map<number, number>();
-        /** What the newest release let go. */
+        /** The keys that the newest release freed. */
         let rests = new Set<number>();
         for (const now of steps) {
           if (now === "restart") {
@@ -66,7 +66,7 @@ describe("the keys of records", () => {
     const keys = new KeyPool();
     for (let n = 1; n <= 5; n++) expect(keys.take(10)).toBe(n);
     expect(keys.release(3)).toEqual([]);
-    expect(keys.take(10), "they rest for once").toBe(6);
+    expect(keys.take(10), "freed keys are quarantined until the next release").toBe(6);
     expect(keys.release(1)).toEqual([]);
     expect([1, 2, 3, 4].map(() => keys.take(10))).toEqual([1, 2, 3, 7]);
   });

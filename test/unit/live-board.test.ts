@@ -56,7 +56,7 @@ function openBoard() {
   };
 }
 
-/** Reads all that comes, until it is told to stop reading or leaves. */
+/** Reads all that comes, until the stop condition holds or the stream is cancelled. */
 function readStream(body: ReadableStream<Uint8Array>) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -188,7 +188,7 @@ describe("a live board", () => {
       await vi.advanceTimersByTimeAsync(1_000);
       if (!board.isAwake) break;
     }
-    expect(board.isAwake, "it was sent away").toBe(false);
+    expect(board.isAwake, "the reader was closed").toBe(false);
   });
 
   it("[V4] a reader that is closed gets nothing of the buffer: its stream has failed and is discarded", async () => {
@@ -199,7 +199,7 @@ describe("a live board", () => {
       award(1);
       await vi.advanceTimersByTimeAsync(1_000);
     }
-    expect(board.isAwake, "it was sent away").toBe(false);
+    expect(board.isAwake, "the reader was closed").toBe(false);
     await expect(body.getReader().read()).rejects.toThrow("Nobody reads this stream.");
   });
 
@@ -237,7 +237,7 @@ describe("a live board", () => {
     await vi.advanceTimersByTimeAsync(10);
     expect(
       again.events().map((text) => text.slice(0, 13)),
-      "what has changed since",
+      "the change since that id",
     ).toEqual(["event: change"]);
     await again.leave();
   });

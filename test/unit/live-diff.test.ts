@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { foldChange, type LiveTop } from "../../src/protocol/live";
 import { diffBoards, liveEventId } from "../../src/services/boards/live/diff";
 
-/** Players in any order, some of them with the points that they had. */
+/** Players in any order, some of them with their previous points. */
 const tops = fc
   .uniqueArray(
     fc.record({ user: fc.integer({ min: 0, max: 140 }), points: fc.integer({ min: 0, max: 3 }) }),

@@ -13,7 +13,7 @@ const admin = forgeToken(makeClaims({ sub: "root", role: "admin" }));
 
 type Page = Partial<MemberPage> & { users?: number; code?: string };
 
-/** From the edge into the room and back, as on a platform. */
+/** A request from the edge into the room and back, as on a platform. */
 async function look(stage: RoomStage, token?: string, query = ""): Promise<Page> {
   const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
   const judged = await openTestEdge().authorizeCall(
@@ -43,7 +43,7 @@ describe("a GET of a room", () => {
       ]);
     }
     for (const tab of stage.tabs.filter(({ user }) => user === ann.user)) stage.leave(tab);
-    expect((await look(stage, host)).members?.[0], "who may still come back").toMatchObject({
+    expect((await look(stage, host)).members?.[0], "a user who may still come back").toMatchObject({
       user: "ann",
       connections: 0,
     });

@@ -13,7 +13,7 @@ import type { RoomTab } from "../support/room-tab";
 const HOUSE = "hash-of-a-house1";
 const DAY_MS = 86_400_000;
 
-/** A room that Hanna leads, with a troll and somebody else behind one address. */
+/** A room with the host Hanna, and with a troll and another guest behind one IP address. */
 async function house() {
   const stage = await RoomStage.open({ kind: main, settings: { rules: { "chat.say": null } } });
   const guest = (name: string, joining: TabOptions = {}) => {
@@ -33,7 +33,7 @@ async function house() {
 
 const isIn = (tab: RoomTab) => tab.read().welcomes.length > tab.byes.length;
 
-/** `undefined` where it was said, or else the refusal. */
+/** `undefined` if the line was accepted, or else the rejection. */
 function say(stage: RoomStage, tab: RoomTab) {
   const before = tab.read().nacks.length;
   stage.say(tab, "hello");
@@ -70,7 +70,7 @@ describe("a penalty for a guest", () => {
     stage.leave(sister);
     stage.advance(60_000);
     const back = guest("sister", { tab: "another" });
-    expect(say(stage, back), "who was here, and comes back later").toBeUndefined();
+    expect(say(stage, back), "a user who was present, and comes back later").toBeUndefined();
     const stocked = guest("stocked", { openedAt: mutedAt - NEW_GUEST_MS + 1_000 });
     expect(say(stage, stocked), "a guest who was opened just before").toMatchObject({ code: "muted" });
     const later = guest("later", { openedAt: mutedAt + 1_000 });
@@ -89,7 +89,7 @@ describe("a penalty for a guest", () => {
     stage.connect(sister, { guest: true, from: HOUSE, tab: "second" });
     stage.advance(100);
     expect(isIn(sister)).toBe(true);
-    expect(isIn(stage.join("ann", { from: HOUSE })), "somebody with a token").toBe(true);
+    expect(isIn(stage.join("ann", { from: HOUSE })), "a user with a token").toBe(true);
     stage.advance(KICK_MS);
     stage.rejoin(again, { guest: true, from: HOUSE });
     stage.advance(100);
@@ -148,11 +148,11 @@ describe("a penalty for a guest", () => {
     moderate("mute", troll.user);
     const again = guest("troll-again");
     moderate("mute", troll.user, { forMs: 3_000_000 });
-    expect(say(stage, again), "after another mute of the same").toMatchObject({ code: "muted" });
+    expect(say(stage, again), "after another mute of the same guest").toMatchObject({ code: "muted" });
     moderate("mute", again.user);
     const third = guest("third");
     moderate("unmute", again.user);
-    expect(say(stage, third), "by the first mute still").toMatchObject({ code: "muted" });
+    expect(say(stage, third), "the first mute still applies").toMatchObject({ code: "muted" });
     stage.expectNoViolations();
   });
 

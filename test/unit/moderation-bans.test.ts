@@ -7,12 +7,12 @@ import type { RoomTab } from "../support/room-tab";
 
 type KnownBan = { user: string; scope: "room" | "everywhere"; reason?: string; untilMs?: number };
 
-/** A room and whoever keeps the bans, who answers only when the story says so. */
+/** A room and a ban service that answers only when the test says so. */
 class BanStage {
   bans: KnownBan[] = [];
-  /** Users whose objects know that they are here. */
+  /** Users whose directory objects know that they are here. */
   readonly presentUsers = new Set<string>();
-  /** Somewhere else. */
+  /** Users who are known elsewhere to be admins. */
   readonly admins = new Set<string>();
   readonly writes: { user: string; isLifted: boolean }[] = [];
   #answered = 0;
@@ -27,7 +27,7 @@ class BanStage {
     return this.stage.runtime.startedEffects.slice(this.#answered);
   }
 
-  /** Answers all that was asked so far, and what follows from that. */
+  /** Answers all pending calls, and those that follow from the answers. */
   answerAll(): void {
     for (let next = this.asked[0]; next; next = this.asked[0]) {
       this.#answered++;
@@ -172,7 +172,7 @@ describe("reports to the ban service", () => {
     town.answerAll();
     const ann = stage.join("ann");
     stage.advance(100);
-    // It hears of her each time, and no answer comes back: the room waits longer and longer before it asks again.
+    // The service gets each report, but no answer arrives: the room waits longer each time before it asks again.
     for (let time = 0; time < 6; time++) {
       town.presentUsers.add("ann");
       town.failAll();
@@ -209,7 +209,7 @@ describe("reports to the ban service", () => {
     expect(dora.read().byes).toMatchObject([{ code: 4403, reason: "You are banned from this room." }]);
     expect([isConnected(carl), isConnected(ann)]).toEqual([true, true]);
     expect(stage.join("dora", { tab: "again" }).read().byes).toHaveLength(1);
-    expect(JSON.stringify(ann.read().slices), "their bans are nobody's business").not.toContain("spam");
+    expect(JSON.stringify(ann.read().slices), "other users do not see their bans").not.toContain("spam");
     stage.expectNoViolations();
   });
 
@@ -332,9 +332,10 @@ describe("a notification of a ban everywhere", () => {
         false,
       );
     }
-    expect(stage.room.receiveServiceMessage("nobody", {}, stage.now), "for a feature that is not here").toBe(
-      true,
-    );
+    expect(
+      stage.room.receiveServiceMessage("nobody", {}, stage.now),
+      "for a feature that the room does not have",
+    ).toBe(true);
     expect(stage.runtime.reports).toHaveLength(4);
     expect(stage.room.summary(stage.now).users).toBe(1);
   });
@@ -372,7 +373,7 @@ describe("a user who may not join", () => {
         /You (are banned|were removed)/,
       );
     }
-    expect(act("max", bannedAt + 1), "lifted, as the edge knows").toMatchObject({ ok: true });
+    expect(act("max", bannedAt + 1), "the edge knows that the ban was lifted").toMatchObject({ ok: true });
     stage.advance(60_000);
     expect(act("kim")).toMatchObject({ ok: true });
     stage.expectNoViolations();
@@ -469,7 +470,7 @@ describe("a ban that a room decides", () => {
       gone: [],
       bans: [{ user: "ann", scope: "room" }],
     });
-    expect(isConnected(ann), "the room has lifted it already").toBe(true);
+    expect(isConnected(ann), "the room has already lifted the ban").toBe(true);
     stage.expectNoViolations();
   });
 
@@ -528,7 +529,7 @@ describe("a ban that a room decides", () => {
     stage.advance(10);
     const later = stage.join("ann", { tab: "later", askedAt: stage.now });
     stage.advance(100);
-    expect(isConnected(later), "the outside knew of it, and says it is over").toBe(true);
+    expect(isConnected(later), "the service knew of the ban, and says it is over").toBe(true);
     stage.expectNoViolations();
   });
 
@@ -543,8 +544,8 @@ describe("a ban that a room decides", () => {
       stage.advance(60_000);
       town.failAll();
     }
-    expect(stage.room.isOver, "it owes").toBe(false);
-    // An answer to a call that was given up meanwhile is nobody's.
+    expect(stage.room.isOver, "the room has a pending effect").toBe(false);
+    // The answer to a call that was given up meanwhile is ignored.
     for (let time = 0; time < 20; time++) {
       stage.advance(5_000);
       town.answerAll();

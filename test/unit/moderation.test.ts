@@ -15,7 +15,7 @@ const readEventNames = (tab: RoomTab) => tab.read().events.map(({ f, n }) => `${
 const readMembers = (tab: RoomTab) =>
   Object.keys((tab.read().slices.presence as { members: Record<string, unknown> }).members).sort();
 
-/** Ann and Bob, whom Hanna leads. */
+/** Ann and Bob, and the host Hanna. */
 async function openModeratedRoom() {
   const stage = await open();
   const hanna = stage.join("hanna", { role: "host" });
@@ -202,7 +202,7 @@ describe("kicking", () => {
     stage.isAutoDurable = true;
     stage.makeDurable();
     const again = stage.rejoin(ann);
-    expect(again.read().byes, "what never happened keeps nobody out").toEqual([]);
+    expect(again.read().byes, "a kick that was lost keeps no user out").toEqual([]);
     stage.expectNoViolations();
   });
 
@@ -343,7 +343,7 @@ describe("banning", () => {
     moderate(stage, ada, "ban", { user: "ann", scope: "everywhere" });
     expect(ann.read().byes).toMatchObject([{ code: 4403 }]);
     moderate(stage, bound, "unban", { user: "ann" });
-    expect(stage.join("ann", { tab: "again" }).read().byes, "the room's alone was lifted").toHaveLength(1);
+    expect(stage.join("ann", { tab: "again" }).read().byes, "only the room's ban was lifted").toHaveLength(1);
     stage.expectNoViolations();
   });
 });

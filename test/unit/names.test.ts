@@ -108,7 +108,7 @@ describe("two members whose names look alike", () => {
     expect(other.read().welcomes.at(-1)?.you.name).toBe("ANN (2)");
     expect(
       ann.read().events.filter(({ n }) => n === "joined"),
-      "a reconnect is no news",
+      "a reconnect is not announced",
     ).toHaveLength(1);
     await stage.crash();
     const third = stage.join("third", { name: "ann" });

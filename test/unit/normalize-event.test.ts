@@ -3,14 +3,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type DecidedEvent, normalizeEvent } from "../../src/room/commit/normalize-event";
 
-/** What any reader makes of the text, and what the room does. */
+/** The event as any client parses it from the text, and as the room sees it. */
 const read = (decided: DecidedEvent) => {
   const text = JSON.stringify(decided);
   const { seq, at, ...event } = normalizeEvent(decided, text);
   return { event, parsed: JSON.parse(text), text };
 };
 
-/** What a feature might put into an event, sense or none. */
+/** Any value that a feature might put into an event, valid or not. */
 const value = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.double(),

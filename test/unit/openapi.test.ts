@@ -28,7 +28,7 @@ describe("[C7] the OpenAPI document", () => {
     for (const { path, params, query } of operations) {
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
       expect(Object.keys(params?.shape ?? {}).sort(), path).toEqual(inPath.sort());
-      // What the documents tells of a parameter of /v1 is judged; one route without a query would let any through.
+      // Only the parameters of /v1 are checked; one route without a query would let any through.
       if (/^\/v1\/(?!batches|errands)/.test(path)) expect(query, path).toBeDefined();
     }
   });

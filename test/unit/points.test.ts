@@ -17,7 +17,7 @@ import { BOARDS, ScoreStage, scoreKind } from "../support/score-stage";
 const USERS = ["ann", "bob", "cat"];
 const OWN_AWARD = { user: "guest-1", points: 1, board: "own" };
 
-/** A game with its host, who sends again what was not acknowledged, as a client does; and what was acknowledged. */
+/** A game whose host sends unacknowledged actions again, as a client does, and a record of what was acknowledged. */
 class PointsStage {
   readonly sent: { id: string; user: string; points: number }[] = [];
   hanna!: RoomTab;
@@ -50,7 +50,7 @@ class PointsStage {
     return acks.has(id) || events.some(({ op, by }) => op === id && by === "hanna");
   }
 
-  /** Whoever lives after a step; everybody comes back, and what nobody acknowledged is sent again. */
+  /** Restores the room after a crash: everyone reconnects, and unacknowledged actions are sent again. */
   async recover(durableTurns = 0): Promise<void> {
     const { room } = this.stage;
     if (!room.runtime.isDying && durableTurns === 0) return;
@@ -60,7 +60,7 @@ class PointsStage {
     for (const tab of room.tabs) room.rejoin(tab, { expiresAt: room.now + 10 ** 12 });
     room.advance(200);
     for (const op of this.sent) if (!this.isAcknowledged(op.id)) this.#send(op);
-    // And some that were: a client cannot know what was lost.
+    // Some acknowledged actions are sent again too: a client cannot know what was lost.
     for (const op of this.sent.slice(-2)) this.#send(op);
   }
 
@@ -91,7 +91,7 @@ function countOwed(stage: ScoreStage): number {
   return ledger.size + (sealed ? sealed.entries.length : 0);
 }
 
-/** Points, their flush, more points while it is under way, a leaving, the next flush. */
+/** Points, their flush, more points while it is in flight, a leave, and the next flush. */
 const steps: ((game: PointsStage) => void)[] = [
   (game) => game.award("ann", 3),
   (game) => game.award("bob", 5),
@@ -189,7 +189,7 @@ describe("acknowledged points", () => {
         game.stage.deliverEffects();
         await game.recover();
       }
-      // A death that was still to come does not come any more.
+      // A scheduled crash that has not happened yet is cancelled.
       game.stage.room.runtime.dieAfter(Number.POSITIVE_INFINITY);
       await settleAll(game);
       // The scoreboard of these tests throws at a second content for one number.
@@ -412,7 +412,7 @@ describe("the ledger", () => {
         stage.advance(40_000);
         expect(stage.boards.calls.map(({ ownOnly }) => ownOnly)).toContain(undefined);
         expect(stage.boards.calls.every(({ ownOnly }) => ownOnly === undefined)).toBe(true);
-        // Over snapshots as well.
+        // The state also survives snapshots.
         for (let n = 0; n < 600; n++) {
           stage.advance(100);
           stage.room.post("hanna", "presence", "set", { status: `${n}` });
@@ -489,7 +489,7 @@ describe("the ledger", () => {
     stage.award(again, "hanna", 1);
     stage.advance(6_000);
     stage.room.leave(again);
-    // Forgotten, and somebody comes while its last batch is under way.
+    // The epoch is over, and a user joins while its last batch is in flight.
     while (stage.room.runtime.startedEffects.length < 4) stage.room.advance(1_000);
     stage.join("ann");
     stage.deliverEffects();
@@ -518,7 +518,7 @@ describe("the ledger", () => {
       stage.deliverEffects();
       expect(stage.boards.calls).toHaveLength(lost);
       await stage.room.crash();
-      // Days later: what was said to be over is swept, and nothing else is.
+      // Days later, the scoreboard deletes the receipts of closed epochs, and no others.
       stage.room.runtime.now += 3 * 86_400_000;
       for (const [life, { closed }] of stage.boards.receipts) if (closed) stage.boards.receipts.delete(life);
       stage.advance(60_000);
@@ -553,7 +553,7 @@ describe("the ledger", () => {
         fold(tally.outcome());
       }
       const each = (performance.now() - from) / users.length;
-      // Ten thousand players cost what the first few cost: with a copy of everybody for each it is a hundred times as much.
+      // Ten thousand players cost as much as the first few: copying all players for each would cost a hundred times as much.
       if (round === 0) first = each;
       else expect(each).toBeLessThan(Math.max(first * 5, 0.5));
     }

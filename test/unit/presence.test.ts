@@ -20,7 +20,7 @@ const joinedEvent = (user: string, name = user): UnnumberedEvent => ({
   d: { user, name, role: "player" },
 });
 
-/** Names that objects are born with, and one that looks like an index. */
+/** Names of an object's prototype members, and one that looks like an index. */
 const BORN = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "1", "-1", " "];
 
 describe("presence's reducer", () => {

@@ -6,7 +6,7 @@ import { readFrame, restoreOperation } from "../../src/room/storage/record";
 
 const AT = 1_790_000_000_000;
 const N = 7;
-/** Where it lies. */
+/** The key of the record in storage. */
 const KEY = 3;
 const BEFORE = 40;
 
@@ -27,7 +27,7 @@ const asked = fc.record({
 });
 const frames = fc.array(asked, { minLength: 1, maxLength: 5 });
 
-/** A frame of events that say who did what, and what the room remembers of it. */
+/** A frame of events with their authors, and the operations that the room remembers of it. */
 function plain(actions: typeof frames extends fc.Arbitrary<infer T> ? T : never): {
   frame: OpenFrame;
   operations: AcceptedRecord[];
@@ -81,7 +81,7 @@ describe("a record", () => {
     const text = frame.texts(AT).lean as string;
     const stored = frame.store(N, text);
     expect(stored).toBe(`${text}\n${N}`);
-    // An earlier build knew it by its key.
+    // An earlier build identified the record by its key.
     for (const [key, form] of [[KEY, stored] as const, [N, text] as const]) {
       expect(readFrame(key, form)).toEqual({
         record: { n: N, seq: BEFORE + 1, at: AT, text },
@@ -93,12 +93,12 @@ describe("a record", () => {
   const told = ["ann", "1", 1, AT, BEFORE + 1, undefined];
   const more: [what: string, add: (frame: OpenFrame) => void, held: object][] = [
     [
-      "whose action no event tells of",
+      "with an action that no event names",
       (frame) => frame.addOperation({ ...bobs, seq: undefined }, undefined),
       { o: [told, ["bob", "2", 2, AT, undefined, undefined]] },
     ],
     [
-      "whose action is told of as another's",
+      "with an action whose event names another user",
       (frame) => frame.addOperation({ ...bobs, user: "\0ann" }, "ann"),
       { o: [told, ["\0ann", "2", 2, AT, BEFORE + 1, undefined]] },
     ],
@@ -114,8 +114,8 @@ describe("a record", () => {
     ],
     ["with a member who left", (frame) => frame.addMember({ user: "ann" }), { m: [{ user: "ann" }] }],
     ["with a timer", (frame) => frame.addTimer("lab/t", AT), { w: [["lab/t", AT]] }],
-    ["with an errand", (frame) => frame.addEffect("lab/post", null), { e: [["lab/post", null]] }],
-    ["with an offence", (frame) => frame.addPenalty("ann", AT), { x: [["ann", AT]] }],
+    ["with an effect", (frame) => frame.addEffect("lab/post", null), { e: [["lab/post", null]] }],
+    ["with a penalty", (frame) => frame.addPenalty("ann", AT), { x: [["ann", AT]] }],
   ];
   it.each(more)("the record of a frame %s contains it", (_, add, held) => {
     const { frame } = plain([

@@ -7,9 +7,9 @@ import type { SimulatedClient } from "../support/simulated-client";
 import { SimulatedRoom } from "../support/simulated-room";
 import type { BreakTimes } from "../support/simulated-socket";
 
-/** All that is asked of it takes a minute and more: `npm run test:recovery`. Otherwise as much as shows that it works. */
+/** The full runs take more than a minute (`npm run test:recovery`). Otherwise a few show that it works. */
 const isFullRun = process.env.RECOVERY === "whole";
-/** Runs that once went wrong, or that are worth keeping; and a new one each time. */
+/** Seeds that once failed or are worth keeping, and a new one each time. */
 const SEEDS = [...(isFullRun ? [1, 20_261_120, 77, 31_337, 4_711] : [20_261_120]), freshSeed()];
 const CUTS = isFullRun ? 500 : 100;
 const MINUTE_MS = 60_000;
@@ -21,7 +21,7 @@ function drawBreakTimes(room: SimulatedRoom): BreakTimes {
   return { hereAfterMs: after(), thereAfterMs: after() };
 }
 
-/** Everybody is there and has everything, and every comparison with the room is to the good. */
+/** Every client is connected and up to date, and every comparison with the room succeeds. */
 function expectRecovered(room: SimulatedRoom, clients: readonly SimulatedClient[] = room.clients): void {
   const all = () => {
     const { seq } = room;
@@ -74,7 +74,7 @@ describe("an action sent just before a cut", () => {
         const text = `line ${round}`;
         const id = speaker.say(text);
         said.push([speaker, id, text]);
-        // Before it has left, on its way, while its frame gathers, or with the answer on its way back.
+        // The cut comes before the action is sent, on its way, while its frame gathers, or with the answer on its way back.
         room.run(room.random.next() * 90);
         if (round % 40 === 39) {
           room.die(room.random.below(500));
@@ -96,7 +96,7 @@ describe("an action sent just before a cut", () => {
       expectOutcomesTrue(all, story);
       expect(
         all.every(({ outcome }) => outcome.is === "done"),
-        "and none of them is unknown",
+        "no outcome is unknown",
       ).toBe(true);
       expect([...story.values()].filter(({ n }) => n === "said")).toHaveLength(1_000);
       expect([ann.fresh, bob.fresh]).toEqual([1, 1]);
@@ -120,7 +120,7 @@ describe("an action sent just before a cut", () => {
       expect([...(ann.outcomes.get(cut) ?? [])]).toMatchObject([
         { is: "event", event: { n: "added", op: cut } },
       ]);
-      // An action that only answers has no event to be found in a replay: its answer is asked for again.
+      // An action that only answers has no event in a replay, so the client asks for its answer again.
       expect([...(ann.outcomes.get(answered) ?? [])]).toEqual([{ is: "answer", d: `said ${wait}` }]);
       room.runUntil(() => ann.session.isCaughtUp, MINUTE_MS);
     }
@@ -157,7 +157,7 @@ describe("an action that may not be sent again", () => {
       if (reached) expect(ann.outcome(id)).toMatchObject({ is: "event" });
       const unheard = ann.say("unheard");
       if (reached) {
-        // It arrives; what comes of it does not.
+        // The action arrives, and its answer does not.
         room.runUntil(() => bob.events.some(({ op }) => op === unheard), 200);
       }
       ann.socket?.break({ hereAfterMs: 0, thereAfterMs: 0 });
@@ -257,14 +257,14 @@ describe("recovery", () => {
       const story = mergeClientHistories(clients);
       const all = said.map(([client, id, text]) => toSettledAction(client, id, text));
       expectOutcomesTrue(all, story);
-      // Some were cut off for longer than an action is worth sending: their promises say so, and are true as well.
+      // Some clients were cut off for longer than an action may be resent: their promises say so, truthfully.
       const done = all.filter(({ outcome }) => outcome.is === "done").length;
-      expect(done, "nearly all of them are done").toBeGreaterThan(0.8 * all.length);
+      expect(done, "nearly all actions are done").toBeGreaterThan(0.8 * all.length);
       expect(
         clients.map(({ fresh }) => fresh),
-        "and nobody needed a second snapshot",
+        "no client needed a second snapshot",
       ).toEqual(clients.map(() => 1));
-      // Whoever was away for longer than the grace was said to have left: that is what a grace is.
+      // A user who was away for longer than the grace was reported as left, which is the purpose of a grace.
       expect([...story.values()].filter(({ n }) => n === "said").length).toBeGreaterThanOrEqual(done);
     },
     60_000,
@@ -345,7 +345,7 @@ describe("recovery", () => {
       room.run(30_000);
       expectRecovered(room);
       expect(people.map(({ fresh }) => fresh)).toEqual(before.map((count) => count + 1));
-      // Whose event went with the old state is told its number.
+      // An action whose event went with the old state gets its number.
       for (const [n, id] of ids.entries()) expect(["event", "answer"]).toContain(people[n]?.outcome(id)?.is);
       expect(people.every(({ session }) => session.outdated)).toBe(true);
     }

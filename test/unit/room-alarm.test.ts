@@ -7,7 +7,7 @@ const readRangTimers = (tab: RoomTab) => (tab.read().slices.lab as LabState).ran
 const setTimer = (stage: RoomStage, tab: RoomTab, name: string, afterMs: number | null) =>
   stage.do(tab, "lab", "timer", { name, afterMs });
 
-// That a room with anything stored has an alarm, at most `idleMs` ahead, the stage holds after every turn of every story.
+// The stage checks after every turn of every test that a room with stored data has an alarm at most `idleMs` ahead.
 
 describe("a room's alarm", () => {
   it("the alarm is set with the first stored record, in the same commit", async () => {
@@ -315,7 +315,7 @@ describe("a feature's timer", () => {
     stage.advance(10);
     stage.kind = { ...stage.kind, features: stage.kind.features.slice(0, 2) };
     await stage.sleep();
-    // Longer than those have who are sent away by other code.
+    // Longer than the time for users of another release to come back.
     stage.advance(40_000);
     expect(stage.runtime.alarmAt).toBeGreaterThan(stage.now + 100_000);
     expect(stage.runtime.reports).toEqual([]);

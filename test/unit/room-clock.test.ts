@@ -7,7 +7,7 @@ import { ScoreStage } from "../support/score-stage";
 
 const DAY_MS = 86_400_000;
 
-/** The machine's clock is set, and somebody says something. */
+/** Sets the machine's clock, and sends a line. */
 function set(stage: RoomStage, tab: RoomTab, byMs: number): void {
   stage.runtime.now += byMs;
   stage.send(tab, { t: "clock", t0: 0 });
@@ -107,7 +107,7 @@ describe("a room that is ahead of its machine's clock", () => {
     stage.advance(2_500);
     set(stage, ann, -60_000);
     const { clock } = stage.room["context"];
-    // 2.5 s of it have passed meanwhile.
+    // 2.5 s of the lead have passed meanwhile.
     expect(clock.aheadMs).toBe(57_500);
     for (let n = 0; n < 61; n++) {
       stage.advance(1_000);

@@ -46,7 +46,7 @@ describe("[H2] a drained room", () => {
 
   it("the room says of no user that they left who comes back at the given time, or at a second try later", async () => {
     const { stage, tabs, drain } = await openRoomWith(20);
-    // One was on the way already.
+    // One socket was already connecting.
     const [gone, ...others] = tabs;
     if (!gone) throw new Error("nobody");
     stage.leave(gone);

@@ -16,11 +16,11 @@ const readAsks = (stage: RoomStage) =>
   stage.runtime.startedEffects.map(({ request: ask }) => (ask as { owed: number }).owed);
 const lastEffect = (stage: RoomStage) => {
   const asked = stage.runtime.startedEffects.at(-1);
-  if (!asked) throw new Error("Nothing was asked.");
+  if (!asked) throw new Error("No effect was started.");
   return asked;
 };
 
-/** Ann, in a room that was quiet for a while. */
+/** Ann in a room that was quiet for a while. */
 async function openWithAnn(broken?: Parameters<typeof debtFeature>[0]) {
   const stage = await open(broken);
   const ann = stage.join("ann", { expiresAt: stage.now + 100 * settings.idleMs });
@@ -75,7 +75,7 @@ describe("an effect", () => {
     const { commits } = stage.room.counts;
     stage.answerEffect(lastEffect(stage), 3);
     await stage.crash();
-    expect(stage.room.counts.commits, "a restart begins to count anew").toBeLessThan(commits);
+    expect(stage.room.counts.commits, "a restart begins to count again").toBeLessThan(commits);
     stage.rejoin(ann);
     stage.advance(100_000);
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [3] });
@@ -283,7 +283,7 @@ describe("an effect", () => {
         const before = stage.runtime.startedEffects.length;
         if (failures > 0) stage.failEffect(lastEffect(stage));
         stage.die();
-        // All was down for longer than any pause.
+        // The whole server was down for longer than any pause.
         if (failures > 0) stage.runtime.now += 100_000;
         const from = stage.now;
         await stage.wake();
@@ -340,7 +340,7 @@ describe("a room with a pending effect", () => {
         if (died === "failed") stage.failEffect(lastEffect(stage));
         stage.die(durable);
         stage.isAutoDurable = true;
-        // Nobody comes: only its alarm wakes it.
+        // No user comes: only the alarm wakes the room.
         stage.runtime.now = stage.runtime.alarmAt ?? Number.NaN;
         await stage.wake();
         stage.fireAlarm();
@@ -429,7 +429,9 @@ describe("a room with a pending effect", () => {
     stage.failEffect(lastEffect(stage));
     const before = stage.runtime.startedEffects.length;
     stage.turn(() => stage.room.close(stage.now));
-    expect(stage.runtime.startedEffects, "no pause is worth waiting for").toHaveLength(before + 1);
+    expect(stage.runtime.startedEffects, "the closed room does not wait for the pause").toHaveLength(
+      before + 1,
+    );
     for (let crashes = 0; crashes < 5; crashes++) {
       await stage.crash();
       expect(stage.room.exists).toBe(false);

@@ -108,7 +108,7 @@ describe("a token that ends", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 10_000 });
     stage.advance(100);
-    // The alarm of a platform may be a minute late: here it does not come.
+    // A platform's alarm may be a minute late: here it does not ring at all.
     stage.runtime.now += 10_000;
     stage.say(ann, "still here");
     expect(ann.read().byes).toMatchObject([{ code: 4401 }]);

@@ -139,7 +139,7 @@ describe("a busy room", () => {
       stage.advance(1_000);
       windowNow();
       stage.runtime.now = (stage.runtime.timerAt ?? 0) + 42;
-      // A timer fires now and then; before most of them somebody speaks.
+      // A timer fires now and then, and an action precedes most of them.
       if (n % 4 === 0) stage.fireTimer();
       else stage.say(ann, "third");
     }

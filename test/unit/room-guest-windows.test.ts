@@ -11,7 +11,7 @@ function joinGuest(stage: RoomStage, name: string, from: string | null = IP_HASH
   return stage.join(`guest-${name}`, { guest: true, ...(from === null ? {} : { from }) });
 }
 
-/** How many of these lines were accepted. */
+/** The number of these lines that were accepted. */
 function countAccepted(stage: RoomStage, tab: RoomTab, lines: number): number {
   const ids = Array.from({ length: lines }, (_, n) => stage.say(tab, `line ${n}`));
   stage.advance(200);
@@ -27,9 +27,11 @@ describe("a guest's window", () => {
     expect(countAccepted(stage, two, 6)).toBe(4);
     expect(two.nacks[0]).toMatchObject({ code: "rate_limited", info: { rule: "chat.say" } });
     expect(countAccepted(stage, joinGuest(stage, "three"), 6)).toBe(0);
-    expect(countAccepted(stage, joinGuest(stage, "four", "another-house-12"), 6), "another address").toBe(6);
+    expect(countAccepted(stage, joinGuest(stage, "four", "another-house-12"), 6), "another IP address").toBe(
+      6,
+    );
     const member = stage.join("ann", { from: IP_HASH });
-    expect(countAccepted(stage, member, 12), "somebody with a token has a window of their own").toBe(10);
+    expect(countAccepted(stage, member, 12), "a user with a token has a separate window").toBe(10);
   });
 
   it("[L4] the window applies to a thousand guests of one IP address as to one", async () => {
@@ -40,7 +42,7 @@ describe("a guest's window", () => {
       accepted += countAccepted(stage, one, 2);
       stage.leave(one);
     }
-    // Two hundred seconds and the grace of a minute's window: ten in any sixty.
+    // Two hundred seconds and the grace of a minute's window: ten lines in any sixty seconds.
     const span = 1_000 * 200;
     expect(accepted).toBeLessThanOrEqual(10 * (Math.floor(span / 60_000) + 1));
     expect(accepted).toBeGreaterThanOrEqual(10 * Math.floor(span / 60_000));
@@ -127,12 +129,12 @@ describe("messages of guests with one IP address", () => {
         info: { rule, limit: { count: most, perMs } },
       });
       const [far] = crowd(stage, 1, "another-house-12");
-      if (!far) throw new Error("nobody came");
+      if (!far) throw new Error("the guest did not join");
       const member = stage.join("ann", { from: IP_HASH });
       stage.advance(100);
       for (const tab of [far, member]) {
         stage.send(tab, message);
-        expect(tab.read().nacks, "another address, and a member with a token").toEqual([]);
+        expect(tab.read().nacks, "another IP address, and a member with a token").toEqual([]);
       }
       stage.advance(perMs);
       for (const tab of tabs) stage.send(tab, message);
@@ -146,12 +148,12 @@ describe("messages of guests with one IP address", () => {
     for (const tab of tabs) for (let n = 0; n < 100; n++) stage.send(tab, "nonsense");
     expect(tabs.flatMap((tab) => tab.read().byes)).toEqual([]);
     const [first, ...others] = tabs;
-    if (!first) throw new Error("nobody came");
+    if (!first) throw new Error("the guest did not join");
     stage.send(first, "nonsense");
     expect(first.read().byes).toMatchObject([{ code: 4429, retryAfterMs: 10_000 }]);
     expect(
       others.flatMap((tab) => tab.read().byes),
-      "who says nothing wrong stays",
+      "a guest without rejected messages stays",
     ).toEqual([]);
     stage.expectNoViolations();
   });

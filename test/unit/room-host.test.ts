@@ -46,7 +46,7 @@ describe("a room that fails in its alarm", () => {
     await it.alarm();
     world.makeDurable();
     expect(world.alarmAt).not.toBeNull();
-    // Where that cannot be done either, the platform's own retries are what is left.
+    // If the host cannot do that either, only the platform's own retries remain.
     world.beginAlarm();
     world.failWrites(3, "throwing");
     await expect(it.alarm()).rejects.toThrow();

@@ -5,7 +5,7 @@ import type { RoomTab } from "../support/room-tab";
 
 type SentAction = { tab: RoomTab; id: string; n: number };
 
-/** Resends all of them; answers those that were not acknowledged with the number they had. */
+/** Resends all actions, and returns the unacknowledged ones with their earlier numbers. */
 function findForgotten(
   stage: RoomStage,
   asked: readonly SentAction[],
@@ -24,7 +24,7 @@ function findForgotten(
   return wrong;
 }
 
-/** Time passes in a room that somebody pings: a long silence would be no sign that it has passed. */
+/** Time passes in a room with a pinging user: without pings, the room could not see that it has passed. */
 function passWithPings(stage: RoomStage, tab: RoomTab, ms: number): void {
   const until = stage.now + ms;
   while (stage.now < until) {
@@ -249,7 +249,7 @@ describe("accepted ids", () => {
   });
 
   it("[O3] a full memory answers a new id `unavailable` with a wait, and an old id as before", async () => {
-    // Nothing of the room's own is as cheap as it has to be for 200,000 of them: its limit is put down to a few.
+    // Filling the real memory of 200,000 ids would take too long, so the test lowers the limit to a few.
     const { IdempotencyLog } = await import("../../src/room/state/idempotency");
     const { hasRoomFor: hasSpaceFor } = IdempotencyLog.prototype;
     const mayRefuse = Object.getOwnPropertyDescriptor(

@@ -40,7 +40,7 @@ describe("the journal", () => {
         stage.advance(100);
         stage.say(ann, "x");
       }
-      // The last record before a snapshot gathers, and so does a welcome; what bob says before it begins the next frame.
+      // The last record before a snapshot gathers, and so does a welcome; bob's action before it begins the next frame.
       stage.say(ann, "y");
       const bob = stage.join("bob");
       stage.do(bob, "lab", "add", { n: 1 });
@@ -90,7 +90,7 @@ describe("the journal", () => {
         stage.say(ann, `${n}`);
       }
     };
-    // What a snapshot lets go waits for the next.
+    // The next records overwrite what a snapshot frees.
     talk(4 * SNAPSHOT_EVERY_FRAMES + 50);
     const rows = { written: 0, deleted: 0 };
     stage.runtime.watcher = {
@@ -111,7 +111,7 @@ describe("the journal", () => {
     talk(2 * SNAPSHOT_EVERY_FRAMES);
     expect(rows.deleted).toBe(0);
     expect(stage.runtime.keys("j/").slice(0, before.length)).toEqual(before);
-    // Of a newcomer's and a snapshot's lateness a few are new.
+    // The late join and the late snapshot add a few new keys.
     expect(stage.runtime.keys("j/").length).toBeLessThan(before.length + 20);
     expect(await readRestoredState(stage)).toBe(readLiveState(stage));
     stage.expectNoViolations();
@@ -138,7 +138,7 @@ describe("the journal", () => {
       say();
       if (snapshotAt() === newest) continue;
       snapshots++;
-      // That commit is lost; those after it are not.
+      // That commit is lost; the later ones are not.
       const lost = kept();
       for (let more = 0; more < 20; more++) say();
       for (const [key, value] of kept()) {
@@ -200,7 +200,7 @@ describe("the journal", () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 5_000 } });
     const tabs = USERS.map((user) => stage.join(user));
     const most: { keys: number; bytes: number }[] = [];
-    // Three rounds, each longer than an operation's id is kept.
+    // Three rounds, each longer than an operation's id is remembered.
     for (let round = 0; round < 3; round++) {
       let [keys, bytes] = [0, 0];
       for (let n = 0; n < 1_100; n++) {
@@ -242,7 +242,7 @@ describe("the journal", () => {
     stage.kind = labKind({ version: "2", migrate: emptied });
     await stage.sleep();
     const { snapshot } = stage.runtime.value("room") as { snapshot: { n: number; chunks: number } };
-    // The one more says that other code has come.
+    // The one more frame records the new release.
     expect(snapshot.n).toBe(SNAPSHOT_EVERY_FRAMES + 1);
     expect(stage.runtime.keys("s/")).toHaveLength(snapshot.chunks);
   });

@@ -90,7 +90,7 @@ describe("a rule", () => {
       expect(stage.post("ann", "chat", "say", { text: "more" })).toMatchObject({
         rejection: { retryAfterMs: 59_000 - time * 1_000 },
       });
-      // Past the next snapshot.
+      // Enough frames for another snapshot.
       for (let n = 0; n < 600; n++) stage.post(`u${time}-${n}`, "chat", "say", { text: "on" });
     }
   });
@@ -110,7 +110,7 @@ describe("a rule", () => {
         { code: "rate_limited", retryAfterMs: 6_000, info: { rule: "upkeep" } },
       ]);
       stage.send(bob, message);
-      expect(bob.read().nacks, "each connection has its own").toEqual([]);
+      expect(bob.read().nacks, "each connection has a window of its own").toEqual([]);
       stage.advance(6_000);
       stage.send(ann, message);
       expect(ann.read().nacks).toHaveLength(1);

@@ -53,7 +53,7 @@ describe("a private slice", () => {
 
   it("the slice is the same after a crash, a snapshot and a resume", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
-    // Ann's cards are in the snapshot alone, Bob's in the journal after it.
+    // Ann's cards are in the snapshot alone, and Bob's in the journal after it.
     for (let n = 0; n < 530; n++) {
       deal(stage, bob, n < 5 ? "ann" : "bob");
       stage.advance(10);

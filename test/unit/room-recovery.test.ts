@@ -11,7 +11,7 @@ const readLeavers = (tab: RoomTab) =>
     .events.filter(({ n }) => n === "left")
     .map(({ d }) => (d as { user: string }).user);
 
-/** A room whose newest 2 MiB a reader has not read: a replay of them takes several readings. */
+/** A room whose newest 2 MiB a reader has not read, so that a replay takes several reads. */
 async function openRoomWithLateReader(): Promise<{ stage: RoomStage; talker: RoomTab; late: RoomTab }> {
   const stage = await RoomStage.open();
   const talker = stage.join("talker");
@@ -114,7 +114,7 @@ describe("a room that was down for longer than the grace", () => {
     const stage = await RoomStage.open();
     const people = ["ann", "bob", "cat"].map((user) => stage.join(user));
     stage.advance(1_000);
-    // It comes to life for nobody, and dies again before anybody could come.
+    // The room starts without users, and crashes again before any could come.
     await stage.crash();
     stage.die();
     stage.runtime.now += RESTART_GRACE_MS + 20_000;

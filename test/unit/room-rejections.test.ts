@@ -18,7 +18,7 @@ import { BOARDS } from "../support/score-stage";
 
 const unlimited = { maxBytes: 1_000, rate: { count: 1_000, perMs: 1_000 } };
 
-/** Actions of each sort of bound, and one whose schema was forgotten. */
+/** Actions of each sort of bound, and one without a schema. */
 const desk = defineFeature({
   name: "desk",
   version: "1",
@@ -72,7 +72,7 @@ describe("a rejection", () => {
   it("[L3] signals pass at any rate if their limit is off", async () => {
     const stage = await RoomStage.open({ kind });
     const [ann, bob] = [stage.join("ann"), stage.join("bob")];
-    // With the frame that tells of Bob, he is not sent it yet.
+    // The signal comes in the frame that announces Bob, so the room does not send it to him.
     stage.advance(200);
     for (let x = 0; x < 5; x++) {
       stage.signal(ann, "lab", "rare", { x });

@@ -13,7 +13,7 @@ import {
   USERS,
 } from "../support/room-state-snapshots";
 
-/** A plain frame as it was stored before there was a form for it, put together from what the living room remembers. */
+/** A plain frame in the form of earlier builds, made from what the living room remembers. */
 function toEarlierRecord(stage: RoomStage, n: number, stored: string): FrameRecord {
   const text = stored.split("\n")[0] as string;
   const { seq, at } = JSON.parse(text) as { seq: number; at: number };
@@ -49,9 +49,9 @@ describe("a restore", () => {
     stage.expectNoViolations();
   });
 
-  /** What an earlier build stored, which knew a record by its key. */
+  /** The forms of an earlier build, which identified a record by its key. */
   const earlier: [how: string, form: (stage: RoomStage, n: number, stored: string) => StoredFrame][] = [
-    ["as others are", toEarlierRecord],
+    ["in the general form", toEarlierRecord],
     ["as a text without its number", (_, n, stored) => stored.replace(`\n${n}`, "")],
   ];
   it.each(earlier)("the restore reads plain frames that an earlier build stored %s", async (_, form) => {
@@ -76,7 +76,7 @@ describe("a restore", () => {
     stage.makeDurable();
     expect(plain).toBeGreaterThan(50);
     expect(await readRestoredState(stage)).toBe(readLiveState(stage));
-    // They are let go, wait, and are written over.
+    // The snapshots free these keys, and later frames overwrite them.
     await stage.crash();
     for (const tab of tabs) stage.rejoin(tab);
     const before = stage.room.counts.commits;
@@ -224,7 +224,7 @@ describe("a restore", () => {
     void stage.runtime.ports.storage.delete([refused as string]);
     stage.makeDurable();
     expect(await readRestoredState(stage)).toBe(told);
-    // Its numbers are given anew, and nothing of it is met again.
+    // Its numbers are given again, and none of its records comes back.
     await stage.crash();
     const bob = stage.join("bob");
     stage.advance(100);

@@ -8,7 +8,7 @@ async function openRoomWithHistory(): Promise<{ stage: RoomStage; ann: RoomTab }
   const stage = await RoomStage.open();
   const ann = stage.join("ann");
   stage.advance(1_000);
-  // Frames of one, of several, and of an action's many.
+  // Frames of one event, of several, and of one action with many.
   for (let n = 0; n < 12; n++) {
     stage.say(ann, `line ${n}`);
     if (n % 2) stage.say(ann, `more ${n}`);

@@ -6,7 +6,7 @@ import type { RoomTab } from "../support/room-tab";
 const isIn = (tab: RoomTab) => tab.read().welcomes.length > 0;
 const codesOf = (tab: RoomTab) => tab.read().byes.map(({ code }) => code);
 
-/** A room of so many, full of guests who never ping. */
+/** A room of this size, full of guests who never ping. */
 async function full(maxUsers: number) {
   const stage = await RoomStage.open({ settings: { maxUsers } });
   const guests = Array.from({ length: maxUsers }, (_, n) => stage.joinAsGuest(`guest-${n}`));
@@ -48,13 +48,13 @@ describe("a full room", () => {
     stage.advance(UNHEARD_MS - 1_000);
     stage.say(talker, "still here");
     expect(codesOf(stage.join("early"))).toEqual([4503]);
-    expect(guests.map(codesOf), "nobody has been silent for long").toEqual([[], [], []]);
+    expect(guests.map(codesOf), "no member has been silent for long").toEqual([[], [], []]);
     stage.advance(21_000);
     const ann = stage.join("ann");
     expect(codesOf(ann)).toEqual([4503]);
     expect(guests.map(codesOf)).toEqual([[1012], [1012], []]);
     expect(alive.byes[0]?.retryAfterMs).toBeLessThanOrEqual(10_000);
-    // Partysocket's longest pause.
+    // Partysocket's longest retry pause.
     stage.advance(10_000);
     stage.rejoin(alive, { guest: true });
     stage.advance(100);
@@ -62,7 +62,7 @@ describe("a full room", () => {
     expect(alive.welcomes.at(-1)).toMatchObject({ resumed: true });
     const left = () =>
       talker.read().events.flatMap(({ n, d }) => (n === "left" ? [(d as { user: string }).user] : []));
-    expect(left(), "nobody is said to have left while they may come back").toEqual([]);
+    expect(left(), "the room reports no leave while the member may come back").toEqual([]);
     stage.advance(21_000);
     expect(left()).toEqual([ghost.user]);
     stage.rejoin(ann);

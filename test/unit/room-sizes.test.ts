@@ -9,7 +9,7 @@ import { defineKind } from "../../src/room/api/kind";
 import { labKind, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-// The memory world refuses what the platform would: a value over 131,072 bytes, a key over 2 KiB, 128 pairs in a call.
+// The memory runtime rejects what the platform would: a value over 131,072 bytes, a key over 2 KiB, 128 pairs in a call.
 const MAX_VALUE_BYTES = 131_072;
 const LONGEST_USER = "💥".repeat(124);
 const LONGEST_NAME = "💥".repeat(40);

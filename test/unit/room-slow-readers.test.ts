@@ -10,7 +10,7 @@ import type { LabState } from "../support/room-features";
 import { RoomStage, settings } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-/** A talker, a reader who reads, and one who says nothing of what it has read. */
+/** A talker, a reader, and a reader that never sends `seen`. */
 async function openRoomWithReaders(): Promise<{
   stage: RoomStage;
   talker: RoomTab;
@@ -157,7 +157,7 @@ describe("a reader who falls behind", () => {
     while (received() < 2 * SEEN_EVERY_BYTES - 1_000) exchange("echo", { text: "x".repeat(500) });
     fillOnce(stage, talker, 40_000);
     const held = received();
-    // It has read all of that: what came after its word is less than it owes the next one for.
+    // It has read all of that: the bytes after its `seen` are fewer than those that require the next one.
     stage.send(deaf, { t: "seen", seq: first });
     stage.advance(10);
     expect(received()).toBeGreaterThan(held + 30_000);
@@ -248,7 +248,7 @@ describe("a reader who falls behind", () => {
       fillOnce(stage, talker, 1_000);
     }
     expect(deaf.read().byes).toEqual([]);
-    // The room looks at its sockets once in 20 s while it is busy.
+    // A busy room checks its sockets once in 20 s.
     for (let n = 0; n < 25; n++) {
       stage.advance(900);
       stage.say(talker, "a");
@@ -388,7 +388,7 @@ describe("a reader that claims to have read and has not", () => {
     }
     expect(deaf.peer.bytes - before).toBeLessThan(2 * PAUSE_BYTES + 60_000);
     expect(reader.read().seq).toBe(stage.room.summary(stage.now).seq);
-    // An honest one is brought on by the mark alone, from where it stood.
+    // The mark alone continues an honest reader, from its cursor.
     for (let n = 0; n < 20 && deaf.read().seq < reader.read().seq; n++) stage.prove(deaf);
     expect(deaf.seq).toBe(reader.seq);
     stage.expectNoViolations();
@@ -420,7 +420,7 @@ describe("a reader that claims to have read and has not", () => {
       for (const liar of liars) stage.send(liar, { t: "seen", seq: 2 ** 50 });
     }
     const bytes = liars.reduce((sum, { peer }) => sum + peer.bytes, 0);
-    // Each may leave a pause's worth unread; of what is believed beyond that there is one measure for all.
+    // Each reader may leave a pause's worth unread; the trust beyond that has one bound for all of the user's sockets.
     expect(bytes).toBeLessThan(60 * (2 * PAUSE_BYTES) + MAX_UNPROVEN_BYTES);
     stage.expectNoViolations();
   });

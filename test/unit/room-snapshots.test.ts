@@ -13,7 +13,7 @@ import { restore } from "../../src/room/storage/restore";
 import { ROOM_NAME } from "../support/room-stage";
 import { ScoreStage } from "../support/score-stage";
 
-/** A room in which so many have scored. */
+/** A room in which so many players have scored. */
 async function scored(players: number): Promise<ScoreStage> {
   const stage = await ScoreStage.open();
   stage.join("hanna", "host");
@@ -26,7 +26,7 @@ async function scored(players: number): Promise<ScoreStage> {
   return stage;
 }
 
-/** Awards until the next snapshot is taken, each in a frame of its own; answers what that snapshot wrote. */
+/** Awards until the next snapshot, each in a frame of its own, and returns the bytes that the snapshot wrote. */
 async function snapshot(stage: ScoreStage, players: number): Promise<{ values: number; chars: number }> {
   const { room } = stage;
   const written = { values: 0, chars: 0 };
@@ -44,7 +44,7 @@ async function snapshot(stage: ScoreStage, players: number): Promise<{ values: n
     stage.advance(100);
     room.post("desk", "scores", "award", { user: `player-${(n * 31) % players}`, points: 1 });
     room.makeDurable();
-    // Whether it is durable is heard of meanwhile.
+    // The confirmation of the write arrives meanwhile.
     await undefined;
   }
   return written;
@@ -70,7 +70,7 @@ describe("a snapshot of a room with many players", () => {
     for (const players of [10, 15_000]) {
       const stage = await scored(players);
       const first = await snapshot(stage, players);
-      if (players > 10) expect(first.values, "the first stores everybody").toBeGreaterThan(20);
+      if (players > 10) expect(first.values, "the first snapshot stores every player").toBeGreaterThan(20);
       const second = await snapshot(stage, players);
       const third = await snapshot(stage, players);
       costs.push(second, third);
@@ -82,7 +82,7 @@ describe("a snapshot of a room with many players", () => {
     }
     for (const { values, chars } of costs) {
       expect(values).toBeLessThanOrEqual(6);
-      // 512 awards, each some 100 characters of a total and of what is owed, and a few neighbours of theirs.
+      // 512 awards, each some 100 characters of a total and a ledger entry, and a few neighbouring entries.
       expect(chars).toBeLessThan(SNAPSHOT_EVERY_FRAMES * 600);
     }
   });

@@ -29,17 +29,17 @@ describe("an effect on a platform", () => {
   });
 
   it.each<[string, EffectHandlers]>([
-    ["that rejects", { "debt/pay": () => Promise.reject(new Error("away")) }],
+    ["its handler rejects", { "debt/pay": () => Promise.reject(new Error("away")) }],
     [
-      "that throws",
+      "its handler throws",
       {
         "debt/pay": () => {
           throw new Error("away");
         },
       },
     ],
-    ["that nobody does", {}],
-    ["named like what every object has", Object.create({ "debt/pay": async () => 1 })],
+    ["no handler has its name", {}],
+    ["it is named like a member of every object", Object.create({ "debt/pay": async () => 1 })],
   ])("the effect fails if %s, and the error names the room and the effect", async (_, handlers) => {
     expect(await runAsked(handlers)).toEqual({ ok: false });
     expect(warnings).toEqual([expect.stringMatching(/^main\/hall: debt\/pay will be tried again: /)]);

@@ -142,7 +142,7 @@ describe("the room's private points", () => {
     expect(() => onBatchAnswer(seen(initialPrivate()), { applied: "yes" })).toThrow(/./);
     expect(flush(seen(initialPrivate()))).toEqual({});
     const last = hiddenBy(one, event("sealed", { n: 1, count: 1, closing: true }));
-    // The last one is still under way: what tells that life goes on waits for it.
+    // The last batch is still in flight: the one that says that the epoch continues waits for it.
     expect(reopen(seen(last))).toEqual({
       private: [
         { n: "reopened", d: {} },

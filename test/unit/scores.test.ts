@@ -10,7 +10,7 @@ import { ScoreStage, scoreKind } from "../support/score-stage";
 const readRanking = (stage: ScoreStage, tab: RoomTab, board?: string) =>
   stage.top(tab, board).map(({ user, total }) => `${user} ${total}`);
 
-/** Hanna who leads, Ann and Bob who play. */
+/** The host Hanna, and the players Ann and Bob. */
 async function openGame() {
   const stage = await ScoreStage.open();
   const hanna = stage.join("hanna", "host");
@@ -82,12 +82,16 @@ describe("an award", () => {
   });
 
   it.each([
-    ["points that are no whole number", { user: "ann", points: 1.5 }, "bad_data"],
+    ["fractional points", { user: "ann", points: 1.5 }, "bad_data"],
     ["more points than an award may have", { user: "ann", points: 1_000_001 }, "bad_data"],
     ["a board that the kind does not declare", { user: "ann", points: 1, board: "other" }, "bad_data"],
-    ["a board named like what every object has", { user: "ann", points: 1, board: "toString" }, "bad_data"],
+    [
+      "a board named like a member of every object",
+      { user: "ann", points: 1, board: "toString" },
+      "bad_data",
+    ],
     ["a tie where points add up", { user: "ann", points: 1, tie: 3 }, "bad_data"],
-    ["somebody who has never been here", { user: "zoe", points: 1 }, "unknown_user"],
+    ["a user who has never joined", { user: "zoe", points: 1 }, "unknown_user"],
   ])("[G4] an award with %s is rejected, and nothing changes", async (_, award, code) => {
     const { stage, hanna } = await openGame();
     stage.room.do(hanna, "scores", "award", award);
@@ -163,7 +167,7 @@ describe("an award", () => {
     const { stage, hanna } = await openGame();
     stage.award(hanna, "ann", 1);
     stage.advance(100);
-    // As if so many had scored: the table says how many it holds.
+    // The state is patched as if so many had scored: the table states its size.
     const { slices } = stage.room.room["context"].state;
     const hidden = slices.private("scores") as PrivateState;
     const full = { ...hidden, standings: { ...hidden.standings, size: 100_000 } };
@@ -195,7 +199,7 @@ describe("an award", () => {
     const { stage, hanna } = await openGame();
     const near = stage.room.kind;
     expect(near.name).toBe("main");
-    // Through 9 billion awards nobody wants to sit: the state is as if they had been.
+    // Nine billion awards would take too long, so the state is patched as if they had been made.
     const { totals } = await restoreWithTotal(stage, "ann", MAX_POINTS - 5);
     expect(totals).toEqual([`ann ${MAX_POINTS - 5}`]);
     stage.award(hanna, "ann", 6);
@@ -445,7 +449,7 @@ describe("the top of a board", () => {
   });
 });
 
-/** The total set by an older life of the code: a snapshot that says so. */
+/** Sets the total by a snapshot of an older release. */
 async function restoreWithTotal(stage: ScoreStage, user: string, total: number) {
   const { room } = stage;
   const { scores } = await import("../../src/features/scores/decide");

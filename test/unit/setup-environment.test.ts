@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const secrets = { AUTH_SECRET: "s".repeat(32), BATCH_SECRET: "b".repeat(32) };
 
-/** With no `.env` beside it, and state in a folder of the test's own. */
+/** The environment without a `.env` beside it, and with state in a folder of the test's own. */
 function read(env: Record<string, string>, file: Record<string, string> = {}) {
   return readEnvironment({ DATA_DIR: folder, ...env }, file);
 }

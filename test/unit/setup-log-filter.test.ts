@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createLogFilter } from "../../scripts/log-filter.mjs";
 
-/** What is shown of what a command printed, in pieces of a given length. */
+/** The output of the filter for a command's output in pieces of a given length. */
 function filterText(text: string, pieces = text.length): string[] {
   const lines: string[] = [];
   const show = createLogFilter("rooms", (line) => lines.push(line));

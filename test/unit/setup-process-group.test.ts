@@ -8,7 +8,7 @@ import { isAlive, startGroup } from "../../scripts/process-group.mjs";
 import { PROJECT } from "../../scripts/project.mjs";
 import { freePort } from "../support/ports";
 
-/** A command that starts another, as both platforms' do. */
+/** A command that starts another, as both platforms' commands do. */
 const scriptWithChild = "sleep 60 & echo started; wait";
 const scriptIgnoringTerm = `trap '' TERM; ${scriptWithChild}; ${scriptWithChild}`;
 

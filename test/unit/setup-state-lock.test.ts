@@ -21,7 +21,7 @@ afterEach(() => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-/** A process that tries to lock the folder, says how that went, and stays. */
+/** A process that tries to lock the folder, prints the result, and stays. */
 async function contender(): Promise<{ child: ChildProcess; ok: boolean; pid?: number }> {
   const script = `
     const { lockState } = await import(${JSON.stringify(MODULE)});
@@ -56,7 +56,7 @@ it("the lock of a process that was killed is taken over", async () => {
 
 it("the lock of a dead process is taken over though its number was given to another one", () => {
   writeFileSync(join(stateDir, "lock.7"), JSON.stringify({ pid: process.pid, startedAt: "1" }));
-  // Without /proc there is no telling the two apart.
+  // Without /proc the two cannot be distinguished.
   if (startedAt(process.pid) === undefined) return;
   expect(lockState(stateDir)).toEqual({ ok: true, path: join(stateDir, "lock.8") });
 });

@@ -6,9 +6,9 @@ import { bundle } from "../simulation/bundle.mjs";
 import { mutants } from "../simulation/mutant-list.mjs";
 import type * as simulate from "../simulation/simulate";
 
-/** Of every run in continuous integration; `npm run simulate` goes on from there. */
+/** Every run in continuous integration plays these seeds; `npm run simulate` plays further ones. */
 const FIXED = 25;
-/** Others each time; `FRESH_SEEDS=1000` plays more of them, `SEED=…` those of a run that failed. */
+/** Every run plays different ones; `FRESH_SEEDS=1000` plays more of them, `SEED=…` those of a run that failed. */
 const FRESH = Number(process.env.FRESH_SEEDS ?? 10);
 const STEPS = 120;
 

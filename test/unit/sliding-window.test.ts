@@ -5,7 +5,7 @@ import { freshSeed, randomFrom } from "../platforms/random";
 
 const rate: Rate = { count: 3, perMs: 1_000 };
 
-/** The rule as a person would check it: every moment is looked at by itself. */
+/** The rule as a person would check it, looking at every moment by itself. */
 class BruteForce {
   readonly #accepted: { rule: string; user: string; at: number }[] = [];
 
@@ -110,7 +110,7 @@ describe("a sliding window", () => {
       if ((wait === 0) !== model.allowed(rule, user, rate, now)) expect.fail(story);
       if (wait > 0) {
         refused++;
-        // Exact: not allowed a moment before, allowed then.
+        // The wait is exact: not allowed a moment before, allowed then.
         if (model.allowed(rule, user, rate, now + wait - 1)) expect.fail(`${story}, could have come earlier`);
         if (!model.allowed(rule, user, rate, now + wait)) expect.fail(`${story}, may not come then`);
       } else {

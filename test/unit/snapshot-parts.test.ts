@@ -22,15 +22,15 @@ interface Fate {
   key?: string;
 }
 
-/** A store and its disk. Each commit is done as a whole, or not at all. */
+/** A store and its disk. A commit is done as a whole, or not at all. */
 class Disk {
   store = new SnapshotParts();
   values = new Map<string, string>();
   list: PackList = {};
-  /** Of the newest snapshot. */
+  /** The size of the newest snapshot. */
   written = { values: 0, chars: 0 };
 
-  /** `commit`: whether the disk takes it; `confirmed`: whether the room hears of that. */
+  /** `commit`: whether the disk accepts it; `confirmed`: whether the room gets the confirmation. */
   snapshot(state: State, { commit = true, confirmed = commit, key = KEY }: Fate = {}): void {
     const { list, puts, deletes, confirm } = this.store.write([{ key, state, parts }]);
     this.written = { values: puts.length, chars: puts.reduce((all, [, text]) => all + text.length, 0) };
@@ -48,7 +48,7 @@ class Disk {
     return { store, state: store.join(key, parts, "rest") };
   }
 
-  /** Storage holds what the head lists, and nothing else. */
+  /** Checks that storage contains what the head lists, and nothing else. */
   check(): void {
     const { packs = [], released = [] } = this.list;
     const reached = [...packs, ...released].flatMap(([pack, chunks]) => packKeys(pack, chunks));
@@ -76,7 +76,7 @@ describe("a slice that is stored in parts", () => {
       state = new Map(state);
       for (let n = 0; n < 20; n++) state.set(`part${random.below(2_000)}`, { text: "y".repeat(1_000) });
       disk.snapshot(state);
-      // Twenty parts are 20,000 characters, in one value; a cleaning writes one or two others that are half empty.
+      // Twenty parts are 20,000 characters in one value; a clean-up rewrites one or two others that are half empty.
       expect(disk.written.values).toBeLessThanOrEqual(3);
       expect(disk.written.chars).toBeLessThan(2 * 20_500 + MAX_RECORD_CHARS);
       disk.check();
@@ -113,7 +113,7 @@ describe("a slice that is stored in parts", () => {
         expect(textOf(restored.state) === textOf(stored), `round ${round}`).toBe(true);
         if (commit) disk.check();
         if (random.below(6) > 0) continue;
-        // What the restart lost, the journal's records bring back.
+        // The journal's records bring back what the restart lost.
         disk.store = restored.store;
         state = restored.state;
       }

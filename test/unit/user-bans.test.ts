@@ -18,7 +18,7 @@ afterEach(() => {
 
 type D1 = ConstructorParameters<typeof UserBans>[1];
 
-/** D1 as it is: one query at a time, each of which takes its time. */
+/** A database like D1: one query at a time, each of which takes its time. */
 class SlowDatabase {
   readonly inner = new SimulatedDatabase();
   queries = 0;
@@ -56,7 +56,7 @@ class SlowDatabase {
   }
 }
 
-/** A share of the users: its storage outlives its instances. */
+/** A shard of the users, whose storage outlives its instances. */
 function share(database: SlowDatabase) {
   const stored = new Map<string, unknown>();
   const storage = {
@@ -111,7 +111,7 @@ describe("the bans of one shard of users", () => {
     await vi.advanceTimersByTimeAsync(100);
     await told;
     const next = begin();
-    expect((await next.find(["ann"], [EVERYWHERE])).bans, "nobody was told of it yet").toEqual([]);
+    expect((await next.find(["ann"], [EVERYWHERE])).bans, "no room was notified yet").toEqual([]);
     database.isAway = true;
     await vi.advanceTimersByTimeAsync(5_000);
     const failed = expect(next.resolve()).rejects.toThrow("query");
@@ -122,7 +122,9 @@ describe("the bans of one shard of users", () => {
     await vi.advanceTimersByTimeAsync(100);
     expect(await resolved).toEqual(["ann"]);
     expect((await next.find(["ann"], [EVERYWHERE])).bans).toHaveLength(1);
-    expect(await next.resolveAt(), "the database may still be at it").toBeLessThan(Number.POSITIVE_INFINITY);
+    expect(await next.resolveAt(), "the database may still be working on it").toBeLessThan(
+      Number.POSITIVE_INFINITY,
+    );
     await vi.advanceTimersByTimeAsync(30_000);
     const last = next.resolve();
     await vi.advanceTimersByTimeAsync(100);
@@ -161,13 +163,13 @@ describe("the bans of one shard of users", () => {
       await bans.write(EVERYWHERE, "eve", () => putBan(database.d1, ban(EVERYWHERE, "eve", START + 1)));
       return (await book.find("eve", "main/hall", Date.now())).ban !== undefined;
     });
-    // A board a hundredth of a second, and the one ban: written, and read back.
+    // A board read each hundredth of a second, and one ban that is written and read back.
     expect(database.queries).toBe(102);
     expect(longest.isBanned).toBe(true);
     expect(longest.boardMs).toBeLessThan(20);
     expect(longest.banMs).toBeLessThan(20);
 
-    // What each join cost before: once at the door, and once by the room that told of it.
+    // The earlier cost of each join: one read at the edge, and one by the room that reported the join.
     const before = new SlowDatabase();
     const asks = async (user: string, room: string) => {
       const found = await findBans(before.d1, [user], [EVERYWHERE, room], Date.now());
@@ -186,7 +188,7 @@ async function ask(bans: UserBans, user: string, room: string) {
   return { askedAt, bans: found.map(() => ({ scope: "everywhere" as const })) };
 }
 
-/** Two users join each millisecond, a board is read each tenth, and one user is banned in the middle. */
+/** Two users join each millisecond, a board is read every ten, and one user is banned in the middle. */
 async function flood(
   forMs: number,
   database: SlowDatabase,

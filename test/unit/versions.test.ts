@@ -11,7 +11,7 @@ import * as scores from "../../src/features/scores/state";
 import { featureFingerprint, wireFingerprint } from "../../src/protocol/schema/fingerprint";
 import { protocolVersion } from "../../src/protocol/version";
 
-/** What the wire was when each version of it was written down. A change needs a new version, or must not be one. */
+/** The hash of the wire format at each version. A change needs a new version, or must not change the hash. */
 const wire: Record<number, string> = { 1: "c72b1574" };
 
 describe("versions", () => {
