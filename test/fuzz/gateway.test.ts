@@ -67,25 +67,26 @@ function makeRequest({
 }
 
 /** Checks what holds for every response and every forwarded request. Returns the status. */
-async function callGateway(door: Gateway, asked: FuzzedRequest): Promise<number | "onward" | undefined> {
-  const request = makeRequest(asked);
+async function callGateway(gateway: Gateway, input: FuzzedRequest): Promise<number | "onward" | undefined> {
+  const request = makeRequest(input);
   if (!request) return undefined;
   const isRoom = new URL(request.url).pathname.startsWith("/parties/");
   const answer =
-    door.answerPreflight(request) ?? (await (isRoom ? door.admitCall(request) : door.answer(request)));
+    gateway.answerPreflight(request) ??
+    (await (isRoom ? gateway.admitCall(request) : gateway.answer(request)));
   if (answer instanceof Request) {
     expect(answer.url).toMatch(/^http:\/\/room\/parties\/main\/[\w.-]{1,64}$/);
-    const told = [...answer.headers].map(([name]) => name);
-    expect(told.filter((name) => !/^(content-type|x-tallyroom-(reader|begins|list))$/.test(name))).toEqual(
-      [],
-    );
+    const headerNames = [...answer.headers].map(([name]) => name);
+    expect(
+      headerNames.filter((name) => !/^(content-type|x-tallyroom-(reader|begins|list))$/.test(name)),
+    ).toEqual([]);
     expect(answer.headers.get(TICKET_HEADER)).toBeNull();
-    if (asked.extra) expect(answer.headers.get("x-tallyroom-list")).not.toBe(asked.extra);
+    if (input.extra) expect(answer.headers.get("x-tallyroom-list")).not.toBe(input.extra);
     const text = answer.method === "GET" ? "" : await answer.text();
     for (const token of [host, player]) expect(text).not.toContain(token);
     return "onward";
   }
-  const withHeaders = door.withHeaders(answer, request);
+  const withHeaders = gateway.withHeaders(answer, request);
   expect(withHeaders.headers.get("x-content-type-options")).toBe("nosniff");
   const text = await withHeaders.text();
   expect(text).not.toMatch(/ at \S+:\d+|node:|\.ts:/);
@@ -101,8 +102,8 @@ async function callGateway(door: Gateway, asked: FuzzedRequest): Promise<number 
 describe("the gateway, fuzzed", () => {
   it.each(corpus)(
     "the gateway treats a request of the corpus as before: $about",
-    async ({ about: _, status, ...asked }) => {
-      expect(await callGateway(openGateway(), asked)).toBe(status);
+    async ({ about: _, status, ...input }) => {
+      expect(await callGateway(openGateway(), input)).toBe(status);
     },
   );
 
@@ -110,7 +111,7 @@ describe("the gateway, fuzzed", () => {
     "the gateway answers every request in order, forwards nothing of the client's, and throws at none",
     async () => {
       const error = vi.spyOn(console, "error").mockImplementation(() => undefined);
-      const door = openGateway();
+      const gateway = openGateway();
       const action = fc.constantFrom(
         '{"id":"1","f":"chat","a":"say","d":{"text":"hi"}}',
         '{"id":"2","f":"scores","a":"award","d":{"user":"ann","points":5}}',
@@ -120,7 +121,7 @@ describe("the gateway, fuzzed", () => {
       const mostly = (right: fc.Arbitrary<string>) =>
         fc.oneof({ weight: 3, arbitrary: right }, { weight: 2, arbitrary: spoil(right) });
       const maybe = (some: fc.Arbitrary<string>) => fc.option(some, { nil: undefined });
-      const asked = fc.record<FuzzedRequest>({
+      const input = fc.record<FuzzedRequest>({
         method: fc.constantFrom("GET", "POST", "POST", "POST", "DELETE", "PUT", "OPTIONS", "PATCH", "HEAD"),
         path: mostly(fc.constantFrom("/parties/main/hall", "/auth/guest", "/health", "/rooms?kind=main")),
         authorization: maybe(mostly(fc.constantFrom(`Bearer ${host}`, `Bearer ${player}`, "Basic eDp5"))),
@@ -130,8 +131,8 @@ describe("the gateway, fuzzed", () => {
       });
       const seen = new Map<number | "onward" | undefined, number>();
       await fc.assert(
-        fc.asyncProperty(asked, async (one) => {
-          const status = await callGateway(door, one);
+        fc.asyncProperty(input, async (one) => {
+          const status = await callGateway(gateway, one);
           seen.set(status, (seen.get(status) ?? 0) + 1);
         }),
         fuzzRuns(1_000),

@@ -26,9 +26,9 @@ export function spoil(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
     put,
   });
   return fc.tuple(right, fc.array(editArbitrary, { maxLength: 3 })).map(([text, edits]) =>
-    edits.reduce((held, { at, gone, put: piece }) => {
-      const place = Math.floor(at * (held.length + 1));
-      return held.slice(0, place) + piece + held.slice(place + gone);
+    edits.reduce((current, { at, gone, put: piece }) => {
+      const place = Math.floor(at * (current.length + 1));
+      return current.slice(0, place) + piece + current.slice(place + gone);
     }, text),
   );
 }

@@ -64,24 +64,29 @@ describe("the alarm scheduler", () => {
             },
           };
           const clock = new RoomClock(machine);
-          const wheel = new AlarmScheduler(storage, clock, (error) => expect(error).toBeUndefined(), null);
+          const scheduler = new AlarmScheduler(
+            storage,
+            clock,
+            (error) => expect(error).toBeUndefined(),
+            null,
+          );
           let waiting: number[] = [];
           const ring = () => {
-            wheel.hasRung();
+            scheduler.hasRung();
             stored = null;
-            wheel.clockWentBack(clock.read(machine));
+            scheduler.clockWentBack(clock.read(machine));
             waiting = waiting.filter((at) => at > clock.now);
-            wheel.ringBy(Math.min(Number.POSITIVE_INFINITY, ...waiting));
+            scheduler.ringBy(Math.min(Number.POSITIVE_INFINITY, ...waiting));
           };
           for (const { does, ms } of steps) {
             if (does === "wait") {
-              wheel.clockWentBack(clock.read(machine));
+              scheduler.clockWentBack(clock.read(machine));
               waiting.push(clock.now + ms);
-              wheel.ringBy(clock.now + ms);
+              scheduler.ringBy(clock.now + ms);
             } else if (does === "set back") {
               machine -= ms;
               // The next message to the room shows it.
-              wheel.clockWentBack(clock.read(machine));
+              scheduler.clockWentBack(clock.read(machine));
             } else {
               const until = machine + ms;
               while (stored !== null && stored <= until) {
@@ -90,7 +95,7 @@ describe("the alarm scheduler", () => {
               }
               machine = until;
             }
-            wheel.clockWentBack(clock.read(machine));
+            scheduler.clockWentBack(clock.read(machine));
             const soonest = Math.min(Number.POSITIVE_INFINITY, ...waiting);
             if (soonest > clock.now && soonest !== Number.POSITIVE_INFINITY) {
               expect(stored, "an alarm is set").not.toBeNull();

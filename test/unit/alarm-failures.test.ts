@@ -33,14 +33,14 @@ class FailingObject {
   isRinging = false;
 
   /** A host scores three points and leaves, so that the room has a pending effect. */
-  async createDebt(): Promise<void> {
+  async createPendingEffect(): Promise<void> {
     const text = (id: string, d: object) => JSON.stringify({ t: "do", id, f: "scores", a: "award", d });
     const socket = { id: "conn-00000000001", state: null as unknown, send: () => {}, close: () => {} };
     const setState = (note: unknown) => {
       socket.state = note;
     };
     const expiresAt = Date.now() + 10 ** 9;
-    const hello = {
+    const ticket = {
       conn: socket.id,
       user: "hanna",
       name: "Hanna",
@@ -49,31 +49,31 @@ class FailingObject {
       expiresAt,
       tab: "t",
     };
-    await this.host.join({ ...socket, saveNote: setState }, hello as Parameters<RoomHost["join"]>[1]);
+    await this.host.join({ ...socket, saveNote: setState }, ticket as Parameters<RoomHost["join"]>[1]);
     await this.host.receive(socket, text("1", { user: "hanna", points: 3 }));
     await vi.advanceTimersByTimeAsync(200);
     await this.host.disconnected({ ...socket, setState });
     await vi.advanceTimersByTimeAsync(200);
     this.runtime.makeDurable();
-    if (!(await this.hasDebt())) throw new Error("The room has no pending effect.");
+    if (!(await this.hasPendingEffect())) throw new Error("The room has no pending effect.");
   }
 
   /** Rings the set alarm, as a platform does whose own retries are exhausted. */
   async fireAlarm(): Promise<void> {
-    const { runtime: world } = this;
-    vi.setSystemTime(Math.max(Date.now(), world.alarmAt ?? 0));
-    world.now = Date.now();
-    world.beginAlarm();
+    const { runtime } = this;
+    vi.setSystemTime(Math.max(Date.now(), runtime.alarmAt ?? 0));
+    runtime.now = Date.now();
+    runtime.beginAlarm();
     this.isRinging = true;
     this.callCount = 0;
     await this.host.alarm().catch(() => undefined);
     this.isRinging = false;
     await vi.advanceTimersByTimeAsync(50);
-    world.makeDurable();
+    runtime.makeDurable();
   }
 
   /** Reads storage, as another machine would. */
-  async hasDebt(): Promise<boolean> {
+  async hasPendingEffect(): Promise<boolean> {
     if (!this.runtime.has("room")) return false;
     const { ports } = this.runtime.copy();
     const parts = await restore(ports, this.kind, { kind: "main", id: "hall" }, settings, Date.now());
@@ -82,9 +82,9 @@ class FailingObject {
   }
 
   #host(): RoomHost {
-    const { runtime: world } = this;
+    const { runtime } = this;
     const host: RoomHostOptions = {
-      storage: this.#failingStorage(world.ports.storage),
+      storage: this.#failingStorage(runtime.ports.storage),
       settings,
       roomName: () => ({ kind: "main", id: "hall" }),
       blockWhile: (work) => work(),
@@ -124,8 +124,7 @@ class FailingObject {
   }
 
   #countCall<T>(work: () => T): T {
-    if (this.isRinging && this.callCount++ === this.throwsAt)
-      throw new Error(`touch ${this.throwsAt} failed`);
+    if (this.isRinging && this.callCount++ === this.throwsAt) throw new Error(`call ${this.throwsAt} failed`);
     return work();
   }
 }
@@ -135,18 +134,19 @@ const variants = { times: [1, 20], asleep: [false, true] };
 /** Rings while something fails, and then until no effect is pending: the three points must arrive once. */
 async function expectSettled(
   object: FailingObject,
-  { times, where, mend: repair }: { times: number; where: string; mend(): void },
+  { times, where, repair }: { times: number; where: string; repair(): void },
 ): Promise<number> {
-  let touches = 0;
-  for (let time = 0; time < times && (await object.hasDebt()); time++) {
+  let calls = 0;
+  for (let time = 0; time < times && (await object.hasPendingEffect()); time++) {
     await object.fireAlarm();
-    touches = Math.max(touches, object.callCount);
-    if (await object.hasDebt()) expect(object.runtime.alarmAt, `${where}, time ${time}`).not.toBeNull();
+    calls = Math.max(calls, object.callCount);
+    if (await object.hasPendingEffect())
+      expect(object.runtime.alarmAt, `${where}, time ${time}`).not.toBeNull();
   }
   repair();
-  for (let ring = 0; ring < 10 && (await object.hasDebt()); ring++) await object.fireAlarm();
-  expect([await object.hasDebt(), object.boards.total("main", "hanna")], where).toEqual([false, 3]);
-  return touches;
+  for (let ring = 0; ring < 10 && (await object.hasPendingEffect()); ring++) await object.fireAlarm();
+  expect([await object.hasPendingEffect(), object.boards.total("main", "hanna")], where).toEqual([false, 3]);
+  return calls;
 }
 
 describe("[R6] the alarm of a room with pending effects is set", () => {
@@ -161,17 +161,17 @@ describe("[R6] the alarm of a room with pending effects is set", () => {
     async (how) => {
       for (const times of variants.times) {
         for (const isAsleep of variants.asleep) {
-          let touches = 1;
-          for (let at = 0; at <= touches; at++) {
+          let calls = 1;
+          for (let at = 0; at <= calls; at++) {
             const object = new FailingObject();
-            await object.createDebt();
+            await object.createPendingEffect();
             if (isAsleep) object.sleep();
             Object.assign(object, { how, throwsAt: at });
-            const mend = () => Object.assign(object, { throwsAt: Number.POSITIVE_INFINITY });
-            const where = `touch ${at}, ${isAsleep ? "asleep" : "awake"}`;
-            touches = Math.max(touches, await expectSettled(object, { times, where, mend }));
+            const repair = () => Object.assign(object, { throwsAt: Number.POSITIVE_INFINITY });
+            const where = `call ${at}, ${isAsleep ? "asleep" : "awake"}`;
+            calls = Math.max(calls, await expectSettled(object, { times, where, repair }));
           }
-          expect(touches).toBeGreaterThan(3);
+          expect(calls).toBeGreaterThan(3);
         }
       }
     },
@@ -193,13 +193,13 @@ describe("[R6] the alarm of a room with pending effects is set", () => {
     for (const times of variants.times) {
       for (const isAsleep of variants.asleep) {
         const object = new FailingObject();
-        await object.createDebt();
+        await object.createPendingEffect();
         if (isAsleep) object.sleep();
         const broken = vi.spyOn(of as Record<string, () => void>, method).mockImplementation(() => {
           throw new Error(`${name} is broken`);
         });
         const where = `${name}, ${isAsleep ? "asleep" : "awake"}`;
-        await expectSettled(object, { times, where, mend: () => broken.mockRestore() });
+        await expectSettled(object, { times, where, repair: () => broken.mockRestore() });
       }
     }
   });

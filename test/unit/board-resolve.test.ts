@@ -46,11 +46,11 @@ describe("a board's id", () => {
 });
 
 describe("a requested period", () => {
-  const read = (asked: string, board = "main") => {
+  const read = (requested: string, board = "main") => {
     const address = resolveBoard(registry, board);
     if (!address) throw new Error(board);
     const season = { board, season: "winter-2", opensAt: NOW - DAY_MS, closesAt: NOW + DAY_MS };
-    return resolvePeriod(address.rules, asked, NOW, [season]);
+    return resolvePeriod(address.rules, requested, NOW, [season]);
   };
 
   it.each([
@@ -60,24 +60,27 @@ describe("a requested period", () => {
     ["week", "week:2026-11-23"],
     ["season:winter-2", "season:winter-2"],
     ["season", "season:winter-2"],
-  ])("%s is the current period", (asked, period) => {
-    expect(read(asked)).toEqual({ ok: true, period, isClosed: false });
+  ])("%s is the current period", (requested, period) => {
+    expect(read(requested)).toEqual({ ok: true, period, isClosed: false });
   });
 
-  it.each(["day:2026-11-24", "week:2026-11-16", "day:2026-01-01"])("%s is over", (asked) => {
-    expect(read(asked)).toEqual({ ok: true, period: asked, isClosed: true });
+  it.each(["day:2026-11-24", "week:2026-11-16", "day:2026-01-01"])("%s is over", (requested) => {
+    expect(read(requested)).toEqual({ ok: true, period: requested, isClosed: true });
   });
 
   it.each([
     ...["", "year", "all:1", "season:winter-2:1", "day:", "day:today", "day:2026-02-30"],
     ...["day:2026-11-26", "day:2025-12-31", "week:2026-11-24", "week:2026-11-30", "day:2026-11-24:1"],
-  ])("%s is invalid, and the answer says what is expected", (asked) => {
-    expect(read(asked)).toMatchObject({ ok: false, problem: expect.stringContaining("season:<name>") });
+  ])("%s is invalid, and the answer says what is expected", (requested) => {
+    expect(read(requested)).toMatchObject({ ok: false, problem: expect.stringContaining("season:<name>") });
   });
 
-  it.each(["season:", "season:Winter", "season:winter"])("%s is a season that does not exist", (asked) => {
-    expect(read(asked)).toMatchObject({ ok: false, why: "unknown" });
-  });
+  it.each(["season:", "season:Winter", "season:winter"])(
+    "%s is a season that does not exist",
+    (requested) => {
+      expect(read(requested)).toMatchObject({ ok: false, why: "unknown" });
+    },
+  );
 
   it("only the board's own periods are valid", () => {
     expect(read("day", "own:hall")).toMatchObject({ ok: false });

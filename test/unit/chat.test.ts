@@ -22,7 +22,7 @@ describe("chat's reducer", () => {
   });
 
   it("[P] the reducer takes out a removed line and no other", () => {
-    let state = [1, 2, 3].reduce((held, seq) => reduce(held, saidEvent(seq)), initial());
+    let state = [1, 2, 3].reduce((current, seq) => reduce(current, saidEvent(seq)), initial());
     state = reduce(state, { n: "removed", d: { id: 2 }, by: "ann", seq: 4, at: 40 });
     expect(state.messages.map(({ id }) => id)).toEqual([1, 3]);
     expect(reduce(state, { n: "removed", d: { id: 99 }, by: "ann", seq: 5, at: 50 })).toEqual(state);

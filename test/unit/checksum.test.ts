@@ -134,6 +134,6 @@ function reverseKeys(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .reverse()
-      .map(([key, held]) => [key, reverseKeys(held)]),
+      .map(([key, member]) => [key, reverseKeys(member)]),
   );
 }

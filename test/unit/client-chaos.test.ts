@@ -58,14 +58,14 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
   const all = [...visitors, witness];
   // The tokens end every minute, and a second socket renews them, whatever the state of the first one.
   for (const visitor of all) visitor.tokenLifeMs = 60_000;
-  const asked = new Map<string, { visitor: SessionClient; what: string }>();
+  const actions = new Map<string, { visitor: SessionClient; what: string }>();
   let versions = 1;
 
   for (const next of steps) {
     const visitor = visitors["who" in next ? next.who : 0] as SessionClient;
     switch (next.is) {
       case "act":
-        asked.set(actAs(visitor, next.what), { visitor, what: next.what });
+        actions.set(actAs(visitor, next.what), { visitor, what: next.what });
         break;
       case "hear":
         visitor.deliverDown(next.count);
@@ -116,7 +116,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
   advance(stage, all, 5_000);
 
   const { seq } = stage.room.summary(stage.now);
-  const told = new Map(
+  const history = new Map(
     witness.events.map((event, index) => [`${witness.epochs[index]} ${event.seq}`, event]),
   );
   for (const visitor of all) {
@@ -124,7 +124,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
     expect(visitor.session.seq, visitor.user).toBe(seq);
     expectInOrder(visitor);
     visitor.events.forEach((event, index) => {
-      const same = told.get(`${visitor.epochs[index]} ${event.seq}`);
+      const same = history.get(`${visitor.epochs[index]} ${event.seq}`);
       if (same) expect(event).toEqual(same);
     });
     const verdict = visitor.verifications.at(-1);
@@ -135,8 +135,9 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
   }
 
   const done = new Map<string, number>();
-  for (const { op, by } of told.values()) if (op) done.set(`${by} ${op}`, (done.get(`${by} ${op}`) ?? 0) + 1);
-  for (const [id, { visitor, what }] of asked) {
+  for (const { op, by } of history.values())
+    if (op) done.set(`${by} ${op}`, (done.get(`${by} ${op}`) ?? 0) + 1);
+  for (const [id, { visitor, what }] of actions) {
     const outcome = visitor.outcome(id);
     expect(outcome, `${visitor.user} ${id}`).toBeDefined();
     const times = done.get(`${visitor.user} ${id}`) ?? 0;

@@ -307,17 +307,19 @@ describe("the optimistic state", () => {
   const slices = new Slices({ lab: feature }, () => {});
   const you = { user: "ann", name: "Ann" };
   const pending = [{ id: "1", f: "lab", a: "add", d: 2, at: 0, isSent: false }];
-  const outlook = (predictions: AnyPredictions, failed: string[] = []) =>
+  const openStates = (predictions: AnyPredictions, failed: string[] = []) =>
     new OptimisticStates(slices, predictions, (of) => failed.push(of));
 
   it("the optimistic state equals the real one for absent features, unpredicted actions and an absent user", () => {
     const failed: string[] = [];
     const add = ({ length }: { length: number }) => Array.from({ length }, () => ({ n: "added", d: 2 }));
-    const seen = outlook({ gone: { add: () => add({ length: 1 }) }, lab: {} }, failed);
+    const seen = openStates({ gone: { add: () => add({ length: 1 }) }, lab: {} }, failed);
     expect(seen.compute(pending, you, 0)).toEqual(slices.states);
-    expect(outlook({ lab: { add: () => add({ length: 2 }) } }).compute(pending, you, 0)).toEqual({ lab: 4 });
-    expect(outlook({ lab: { add: () => undefined } }).compute(pending, you, 0)).toEqual({ lab: 0 });
-    expect(outlook({ lab: { add: () => add({ length: 2 }) } }).compute(pending, undefined, 0)).toBe(
+    expect(openStates({ lab: { add: () => add({ length: 2 }) } }).compute(pending, you, 0)).toEqual({
+      lab: 4,
+    });
+    expect(openStates({ lab: { add: () => undefined } }).compute(pending, you, 0)).toEqual({ lab: 0 });
+    expect(openStates({ lab: { add: () => add({ length: 2 }) } }).compute(pending, undefined, 0)).toBe(
       slices.states,
     );
     expect(failed).toEqual([]);
@@ -325,7 +327,7 @@ describe("the optimistic state", () => {
 
   it("the optimistic state equals the real one if a prediction throws, and the error is reported", () => {
     const failed: string[] = [];
-    const seen = outlook(
+    const seen = openStates(
       {
         lab: {
           add: () => {

@@ -33,20 +33,20 @@ function memoryStore(kept: Record<string, string> = {}) {
 
 /** A server that opens guests, or answers as the test says. */
 function stubGuestServer(answer?: (body: { name?: string; token?: string }) => Response) {
-  const asked: { url: string; body: { name?: string; token?: string } }[] = [];
+  const requests: { url: string; body: { name?: string; token?: string } }[] = [];
   vi.stubGlobal("fetch", async (url: string, { body }: { body: string }) => {
-    const told = JSON.parse(body);
-    asked.push({ url, body: told });
-    if (answer) return answer(told);
-    const user = told.token?.split("/")[0] ?? `guest-${asked.length}`;
+    const parsed = JSON.parse(body);
+    requests.push({ url, body: parsed });
+    if (answer) return answer(parsed);
+    const user = parsed.token?.split("/")[0] ?? `guest-${requests.length}`;
     return Response.json({
-      token: `${user}/${asked.length}`,
+      token: `${user}/${requests.length}`,
       user,
-      name: told.name ?? "Guest",
+      name: parsed.name ?? "Guest",
       expiresAt: Date.now() + WEEK_MS,
     });
   });
-  return asked;
+  return requests;
 }
 
 const tokenIn = (url: string) => new URL(url).searchParams.get("token");
@@ -54,7 +54,7 @@ const jwt = (exp: number) => `x.${Buffer.from(JSON.stringify({ exp })).toString(
 
 describe("a guest", () => {
   it("the client opens the guest, stores it, and reuses it the next time without asking", async () => {
-    const asked = stubGuestServer();
+    const requests = stubGuestServer();
     const fake = fakeSockets();
     const storage = memoryStore();
     const join = () =>
@@ -66,11 +66,11 @@ describe("a guest", () => {
     first.leave();
     join();
     expect(tokenIn((await fake.socket(1)).url)).toBe("guest-1/1");
-    expect(asked).toEqual([{ url: `${HOST}/auth/guest`, body: { name: "Ann" } }]);
+    expect(requests).toEqual([{ url: `${HOST}/auth/guest`, body: { name: "Ann" } }]);
   });
 
   it("the guest stays the same after leaving and joining, even without storage, as in Node", async () => {
-    const asked = stubGuestServer();
+    const requests = stubGuestServer();
     const fake = fakeSockets();
     const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", WebSocket: fake.WebSocket }),
@@ -79,11 +79,11 @@ describe("a guest", () => {
     room.leave();
     room.join();
     expect(tokenIn((await fake.socket(1)).url)).toBe("guest-1/1");
-    expect(asked).toHaveLength(1);
+    expect(requests).toHaveLength(1);
   });
 
   it("the guest stays the same under another name, and after the token grows old", async () => {
-    const asked = stubGuestServer();
+    const requests = stubGuestServer();
     const fake = fakeSockets();
     const storage = memoryStore();
     const join = (name: string) =>
@@ -91,11 +91,11 @@ describe("a guest", () => {
         joinRoom({ host: HOST, kind: "main", room: "hall", name, storage, WebSocket: fake.WebSocket }),
       );
     join("Ann").leave();
-    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await vi.waitFor(() => expect(requests).toHaveLength(1));
     await vi.waitFor(() => expect(Object.keys(storage.kept)).toHaveLength(1));
     join("Anna");
     await fake.socket(0);
-    expect(asked[1]?.body).toEqual({ name: "Anna", token: "guest-1/1" });
+    expect(requests[1]?.body).toEqual({ name: "Anna", token: "guest-1/1" });
     const [key = ""] = Object.keys(storage.kept);
     storage.kept[key] = JSON.stringify({
       ...JSON.parse(storage.kept[key] ?? ""),
@@ -103,11 +103,11 @@ describe("a guest", () => {
     });
     join("Anna");
     await fake.socket(1);
-    expect(asked[2]?.body).toEqual({ name: "Anna", token: "guest-1/2" });
+    expect(requests[2]?.body).toEqual({ name: "Anna", token: "guest-1/2" });
   });
 
   it("a guest whose old token is rejected becomes a new user", async () => {
-    const asked = stubGuestServer(({ token }) =>
+    const requests = stubGuestServer(({ token }) =>
       token
         ? Response.json({ code: "not_allowed", message: "Too old." }, { status: 401 })
         : Response.json({ token: "t", user: "guest-new", name: "Ann", expiresAt: Date.now() + WEEK_MS }),
@@ -125,11 +125,11 @@ describe("a guest", () => {
       joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", storage, WebSocket: fake.WebSocket }),
     );
     expect(tokenIn((await fake.socket(0)).url)).toBe("t");
-    expect(asked.map(({ body }) => body.token)).toEqual(["old", undefined]);
+    expect(requests.map(({ body }) => body.token)).toEqual(["old", undefined]);
   });
 
   it("a guest in two rooms at the same moment is one user", async () => {
-    const asked = stubGuestServer();
+    const requests = stubGuestServer();
     const fake = fakeSockets();
     const storage = memoryStore();
     for (const room of ["one", "two"])
@@ -138,7 +138,7 @@ describe("a guest", () => {
       );
     const urls = [(await fake.socket(0)).url, (await fake.socket(1)).url];
     expect(urls.map(tokenIn)).toEqual(["guest-1/1", "guest-1/1"]);
-    expect(asked).toHaveLength(1);
+    expect(requests).toHaveLength(1);
   });
 
   it("a guest request that never completes is tried again, even if its abort signal is lost", async () => {
@@ -168,7 +168,7 @@ describe("a guest", () => {
   });
 
   it("a guest learns once that the server allows no guests", async () => {
-    const asked = stubGuestServer(() =>
+    const requests = stubGuestServer(() =>
       Response.json({ code: "not_allowed", message: "Guests are off." }, { status: 403 }),
     );
     const room = leaveAfterTest(
@@ -182,7 +182,7 @@ describe("a guest", () => {
     );
     await expect(room.joined()).rejects.toThrow("Guests are off.");
     expect(room.status).toMatchObject({ is: "ended", code: 4403, reason: "Guests are off." });
-    expect(asked).toHaveLength(1);
+    expect(requests).toHaveLength(1);
   });
 
   it("the client waits if the server is away or asks it to", async () => {
@@ -241,22 +241,22 @@ describe("a guest", () => {
 
 describe("getToken", () => {
   it("the client asks once while the token is valid, and again before it ends", async () => {
-    let asked = 0;
+    let calls = 0;
     const fake = fakeSockets();
     const seconds = Math.floor(Date.now() / 1000);
     const getToken = () => {
-      asked++;
+      calls++;
       // The first token has ended by the time the client looks at it again.
-      return jwt(seconds + (asked === 1 ? 4 : 3_600));
+      return jwt(seconds + (calls === 1 ? 4 : 3_600));
     };
     const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", getToken, WebSocket: fake.WebSocket }),
     );
     (await fake.socket(0)).welcome();
-    expect(asked).toBe(1);
+    expect(calls).toBe(1);
     const second = await vi.waitUntil(() => fake.sockets[1], 10_000);
     expect(room.status.is).toBe("live");
-    expect(asked).toBe(2);
+    expect(calls).toBe(2);
     const [before, after] = fake.sockets.map(({ url }) => new URL(url).searchParams);
     expect(after?.get("_pk")).toBe(before?.get("_pk"));
     expect([after?.get("epoch"), after?.get("since")]).toEqual(["first", "0"]);
@@ -454,14 +454,14 @@ describe("a room", () => {
   });
 
   it("a prediction that fails shows the known state, and only the prediction is in doubt", async () => {
-    const told = vi.spyOn(console, "error").mockImplementation(() => {});
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
     const { room, socket, fake } = await open({
       optimistic: { chat: { say: () => ({ n: "said", d: null }) } },
     });
     void room.do("chat", "say", { text: "Mine" });
     expect(room.state.chat).toBe(room.confirmed.chat);
-    expect(told.mock.calls.map(([error]) => String(error))).toEqual(["Error: A prediction of chat failed"]);
-    told.mockRestore();
+    expect(logged.mock.calls.map(([error]) => String(error))).toEqual(["Error: A prediction of chat failed"]);
+    logged.mockRestore();
     socket.frame({ f: "presence", n: "joined", d: { user: "bob", name: "Bob", role: "player" } });
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(fake.sockets).toHaveLength(1);

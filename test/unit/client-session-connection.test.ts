@@ -157,11 +157,11 @@ describe("a connection", () => {
       bob.do("lab", "many", { count: 10, chars: 1_000 });
       advance(stage, [ann, bob], 200);
     }
-    const told = ann.sent.map(({ text }) => text).filter((text) => text.includes('"seen"'));
-    expect(told.length).toBeGreaterThanOrEqual(4);
+    const reports = ann.sent.map(({ text }) => text).filter((text) => text.includes('"seen"'));
+    expect(reports.length).toBeGreaterThanOrEqual(4);
     expect(ann.session.connection.is).toBe("live");
     expect(ann.freshCount).toBe(1);
-    const seqs = told.map((text) => JSON.parse(text).seq);
+    const seqs = reports.map((text) => JSON.parse(text).seq);
     expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
   });
 });

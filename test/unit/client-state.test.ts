@@ -229,19 +229,19 @@ describe("signals", () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const ann = new SessionClient(stage, "ann").start();
     advance(stage, [ann], 5_000);
-    const asked: string[] = [];
+    const actionIds: string[] = [];
     const waits: number[] = [];
     const from = stage.now;
     for (let n = 0; n < 2_000; n++) {
       ann.session.signal("lab", "point", { x: n }, ann.now);
-      if (n % 100 === 50) asked.push(ann.do("lab", "nothing"));
-      const before = asked.filter((id) => ann.outcome(id) === undefined).length;
+      if (n % 100 === 50) actionIds.push(ann.do("lab", "nothing"));
+      const before = actionIds.filter((id) => ann.outcome(id) === undefined).length;
       waits.push(before);
       advance(stage, [ann], 5);
     }
-    expect(asked.map((id) => ann.outcomeCode(id))).toEqual(asked.map(() => "answer"));
+    expect(actionIds.map((id) => ann.outcomeCode(id))).toEqual(actionIds.map(() => "answer"));
     // A round of this loop is 5 ms, so no action was in flight for more than 60.
-    expect(waits.filter((count) => count > 0).length).toBeLessThanOrEqual(asked.length * 12);
+    expect(waits.filter((count) => count > 0).length).toBeLessThanOrEqual(actionIds.length * 12);
     const sent = ann.sent.filter(({ text }) => text.includes('"sig"')).map(({ at }) => at);
     expect(sent.length).toBeGreaterThan(((stage.now - from) / 1_000) * 25);
     for (const at of sent)
@@ -292,7 +292,7 @@ describe("the user's own actions, shown ahead", () => {
     const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
     advance(stage, [ann, bob], 100);
     const failures: unknown[] = [];
-    const outlook = new OptimisticStates(
+    const optimistic = new OptimisticStates(
       ann.session.slices,
       {
         chat: { say: (d, { name }) => ({ n: "said", d: { name, text: (d as { text: string }).text } }) },
@@ -306,7 +306,7 @@ describe("the user's own actions, shown ahead", () => {
       (_, error) => failures.push(error),
     );
     const texts = () => {
-      const { chat } = outlook.compute(ann.session.pending, ann.session.you, ann.session.seq) as {
+      const { chat } = optimistic.compute(ann.session.pending, ann.session.you, ann.session.seq) as {
         chat: { messages: { text: string }[] };
       };
       return chat.messages.map(({ text }) => text);
@@ -328,7 +328,7 @@ describe("the user's own actions, shown ahead", () => {
     expect(ann.session.pending).toEqual([]);
     expect(texts()).toEqual(["One", "Two", "Three"]);
 
-    const state = () => outlook.compute(ann.session.pending, ann.session.you, ann.session.seq);
+    const state = () => optimistic.compute(ann.session.pending, ann.session.you, ann.session.seq);
     const settled = state();
     expect(settled).toBe(ann.session.states);
     ann.do("lab", "add", { n: 5 });

@@ -200,8 +200,8 @@ describe("the schema beside the codec", () => {
     fc.assert(
       fc.property(message, (value) => {
         // As JSON carries it: a number too large for JSON is written as one that overflows again.
-        const text = JSON.stringify(value, (_, held) =>
-          typeof held === "number" && !Number.isFinite(held) ? "infinite" : held,
+        const text = JSON.stringify(value, (_, member) =>
+          typeof member === "number" && !Number.isFinite(member) ? "infinite" : member,
         ).replaceAll('"infinite"', "1e999");
         const parsed = JSON.parse(text);
         const { t, id, f, a, n, d, seq, t0 } = parsed;
@@ -212,8 +212,8 @@ describe("the schema beside the codec", () => {
           ["seen", { t, seq }],
           ["clock", { t, t0 }],
         ]).get(t) ?? { t };
-        const wire = JSON.stringify(own, (_, held) =>
-          held === Number.POSITIVE_INFINITY ? "infinite" : held,
+        const wire = JSON.stringify(own, (_, member) =>
+          member === Number.POSITIVE_INFINITY ? "infinite" : member,
         ).replaceAll('"infinite"', "1e999");
         const decoded = decode(wire);
         const schema = up.safeParse(JSON.parse(wire));

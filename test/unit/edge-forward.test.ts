@@ -6,7 +6,7 @@ import { formatBye, truncateCloseReason } from "../../src/edge/socket-rejection"
 import { byteLength } from "../../src/protocol/codec";
 import type { JoinTicket } from "../../src/room/inbound/join-ticket";
 
-const hello: JoinTicket = {
+const ticket: JoinTicket = {
   conn: "abcdefgh-_123456",
   user: "__proto__",
   name: "Zoë 🎲",
@@ -20,17 +20,17 @@ const hello: JoinTicket = {
 
 describe("the request that a room gets", () => {
   it("the request is a socket with a join ticket and nothing else", () => {
-    const request = forwardSocket("main", "hall", hello);
+    const request = forwardSocket("main", "hall", ticket);
     expect(request.url).toBe("http://room/parties/main/hall?_pk=abcdefgh-_123456");
     expect([...request.headers.keys()].sort()).toEqual(["upgrade", TICKET_HEADER]);
-    expect(decodeTicket(request.headers.get(TICKET_HEADER))).toEqual(hello);
+    expect(decodeTicket(request.headers.get(TICKET_HEADER))).toEqual(ticket);
   });
 });
 
 describe("a join ticket", () => {
   it("the ticket is read as it was written, and is safe in a header", () => {
     const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
-    const hellos = fc.record(
+    const tickets = fc.record(
       {
         conn: text,
         user: text,
@@ -48,7 +48,7 @@ describe("a join ticket", () => {
       { requiredKeys: ["conn", "user", "name", "role", "guest", "expiresAt", "tab"] },
     );
     fc.assert(
-      fc.property(hellos, (any) => {
+      fc.property(tickets, (any) => {
         const encoded = encodeTicket(any);
         expect(encoded).toMatch(/^[\w-]+$/);
         expect(decodeTicket(encoded)).toEqual({ ...any });
@@ -58,30 +58,30 @@ describe("a join ticket", () => {
 
   it("the room accepts no ticket from another writer", () => {
     const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-    const { conn, ...without } = hello;
+    const { conn, ...without } = ticket;
     const others = [
       null,
       "",
       "{}",
-      JSON.stringify(hello),
+      JSON.stringify(ticket),
       "%%%",
       "é",
       Buffer.from([0xff, 0xfe]).toString("base64url"),
-      ...[null, 7, "text", [], [hello], {}, without, { ...hello, conn: "" }, { ...hello, conn: 7 }].map(
+      ...[null, 7, "text", [], [ticket], {}, without, { ...ticket, conn: "" }, { ...ticket, conn: 7 }].map(
         encode,
       ),
       ...[
-        { ...hello, role: "owner" },
-        { ...hello, guest: 1 },
-        { ...hello, expiresAt: null },
+        { ...ticket, role: "owner" },
+        { ...ticket, guest: 1 },
+        { ...ticket, expiresAt: null },
       ].map(encode),
       ...[
-        { ...hello, since: "41" },
-        { ...hello, epoch: 7 },
-        { ...hello, token: {} },
+        { ...ticket, since: "41" },
+        { ...ticket, epoch: 7 },
+        { ...ticket, token: {} },
       ].map(encode),
     ];
-    expect(conn).toBe(hello.conn);
+    expect(conn).toBe(ticket.conn);
     for (const other of others) expect(decodeTicket(other), String(other)).toBeUndefined();
   });
 });

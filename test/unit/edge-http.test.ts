@@ -42,10 +42,10 @@ async function expectRejected(address: string, how: Call): Promise<HttpRejection
 
 describe("reading a room", () => {
   it("reading needs no token and no secret", async () => {
-    const asked = { ok: true, method: "GET", kind: "main", id: "hall" };
-    expect(await call(HALL, { method: "GET" })).toEqual(asked);
-    expect(await call(`${HALL}?token=x`, { method: "GET", env: { AUTH_SECRET: "" } })).toEqual(asked);
-    expect(await call(HALL, { method: "GET", token: "nonsense" })).toEqual(asked);
+    const answer = { ok: true, method: "GET", kind: "main", id: "hall" };
+    expect(await call(HALL, { method: "GET" })).toEqual(answer);
+    expect(await call(`${HALL}?token=x`, { method: "GET", env: { AUTH_SECRET: "" } })).toEqual(answer);
+    expect(await call(HALL, { method: "GET", token: "nonsense" })).toEqual(answer);
   });
 
   it("reading needs a valid address", async () => {
@@ -170,9 +170,9 @@ describe("an action's body", () => {
       crypto.getRandomValues(new Uint8Array(1_000)),
     ];
     for (const body of bad) {
-      const { status, body: told } = await expectRejected(HALL, { token: admin, body });
-      expect([status, told.code], String(body).slice(0, 80)).toEqual([400, "bad_message"]);
-      expect(told.message).not.toMatch(/JSON at position|Unexpected|SyntaxError/);
+      const { status, body: answer } = await expectRejected(HALL, { token: admin, body });
+      expect([status, answer.code], String(body).slice(0, 80)).toEqual([400, "bad_message"]);
+      expect(answer.message).not.toMatch(/JSON at position|Unexpected|SyntaxError/);
     }
   });
 
@@ -212,10 +212,10 @@ describe("an action's body", () => {
   });
 
   it("the route does not read the body of a user who may not act", async () => {
-    let asked = 0;
-    const body = new ReadableStream<Uint8Array>({ pull: () => void asked++ }, { highWaterMark: 0 });
+    let pulls = 0;
+    const body = new ReadableStream<Uint8Array>({ pull: () => void pulls++ }, { highWaterMark: 0 });
     expect(await expectRejected(HALL, { body })).toMatchObject({ status: 401 });
-    expect(asked).toBe(0);
+    expect(pulls).toBe(0);
   });
 });
 

@@ -65,16 +65,16 @@ describe("the windows of an IP address", () => {
 
   it("[D7] a window that was exhausted stays so for its whole width, even if it was full and about to open", () => {
     const windows = new IpWindows();
-    const asked = { consume: [makeRule("guest", 2, 1_000)], peek: [] };
-    for (const at of [0, 100]) windows.check(asked, at);
+    const request = { consume: [makeRule("guest", 2, 1_000)], peek: [] };
+    for (const at of [0, 100]) windows.check(request, at);
     windows.check(exhaust("guest", { of: HOUSE, count: 2, perMs: 1_000 }), 900);
-    expect(windows.check(asked, 1_200).answer).toEqual({
+    expect(windows.check(request, 1_200).answer).toEqual({
       ok: false,
       rule: "guest",
       of: HOUSE,
       retryAfterMs: 700,
     });
-    expect(windows.check(asked, 1_900).answer).toEqual({ ok: true });
+    expect(windows.check(request, 1_900).answer).toEqual({ ok: true });
   });
 
   it("[L6] the windows continue if the clock goes back", () => {
@@ -90,34 +90,34 @@ describe("the windows of an IP address", () => {
 
 /** An IP address over a storage that can be reopened, as after a restart. */
 function openIpObject(maxStamps?: number) {
-  const world = new MemoryRuntime();
+  const runtime = new MemoryRuntime();
   let object: IpWindowsStore;
   const reopen = () => {
-    world.crash(Number.POSITIVE_INFINITY);
-    const storage: ObjectStorage = world.ports.storage;
+    runtime.crash(Number.POSITIVE_INFINITY);
+    const storage: ObjectStorage = runtime.ports.storage;
     object = new IpWindowsStore(storage, (work) => work(), maxStamps);
   };
   reopen();
   const ask = async (what: IpLimitRequest) => {
-    const answer = await object.check(what, world.now);
-    world.makeDurable();
+    const answer = await object.check(what, runtime.now);
+    runtime.makeDurable();
     return answer;
   };
   /** Time passes, and the alarm rings when it is due. */
-  const pass = async (ms: number) => {
-    world.now += ms;
-    if (world.alarmAt === null || world.alarmAt > world.now) return;
-    world.beginAlarm();
-    await object.alarm(world.now);
-    world.makeDurable();
+  const advance = async (ms: number) => {
+    runtime.now += ms;
+    if (runtime.alarmAt === null || runtime.alarmAt > runtime.now) return;
+    runtime.beginAlarm();
+    await object.alarm(runtime.now);
+    runtime.makeDurable();
   };
-  return { world, ask, pass, reopen, object: () => object };
+  return { runtime, ask, advance, reopen, object: () => object };
 }
 
 describe("the windows of many IP addresses in one object", () => {
   it("[L6] the object agrees with one that never restarts, over 20,000 random steps with restarts", async () => {
     const random = randomFrom(freshSeed());
-    const { world, ask, pass, reopen } = openIpObject();
+    const { runtime, ask, advance, reopen } = openIpObject();
     const model = new IpWindows();
     const at = (nth: number, name: string, count: number, perMs: number, more: object = {}) => ({
       rule: name,
@@ -130,7 +130,7 @@ describe("the windows of many IP addresses in one object", () => {
     let refused = 0;
     for (let step = 0; step < 20_000; step++) {
       if (random.below(500) === 0) reopen();
-      await pass(random.below(3) === 0 ? random.below(150) : 0);
+      await advance(random.below(3) === 0 ? random.below(150) : 0);
       const nth = random.below(6);
       const rules = [
         at(nth, "connect", 10, 5_000, { always: true }),
@@ -138,12 +138,12 @@ describe("the windows of many IP addresses in one object", () => {
         at(nth, "newRoom", 2, 9_000),
       ];
       const wanted = rules.filter(() => random.below(3) === 0);
-      const asked = {
+      const request = {
         consume: [...wanted, at(nth, "guest", 2, 4_000, { once: `g${random.below(30)}` })],
         peek: rules,
       };
-      const answer = await ask(asked);
-      const expected = model.check(asked, world.now).answer;
+      const answer = await ask(request);
+      const expected = model.check(request, runtime.now).answer;
       if (!answer.ok) refused++;
       if (JSON.stringify(answer) !== JSON.stringify(expected)) {
         expect.fail(`seed ${random.seed}, step ${step}: ${JSON.stringify({ answer, expected })}`);
@@ -154,19 +154,19 @@ describe("the windows of many IP addresses in one object", () => {
   });
 
   it("[D7] the object exhausts a window of any width in one write a record, and remembers it over a restart", async () => {
-    const { world, ask, pass, reopen } = openIpObject();
+    const { runtime, ask, advance, reopen } = openIpObject();
     const guest = makeRule("guest", 5_000, 60_000);
     expect((await ask(exhaust("guest", { of: HOUSE, count: 5_000, perMs: 60_000 }))).ok).toBe(true);
-    expect(world.counts.puts).toBe(50);
+    expect(runtime.counts.puts).toBe(50);
     reopen();
-    await pass(59_999);
+    await advance(59_999);
     expect(await ask(consume(guest))).toMatchObject({ ok: false, retryAfterMs: 1 });
-    await pass(1);
+    await advance(1);
     expect((await ask(consume(guest))).ok).toBe(true);
   });
 
   it("[L5] the object drops entries of short windows while longer ones keep theirs", async () => {
-    const { world, ask, pass } = openIpObject();
+    const { runtime, ask, advance } = openIpObject();
     const of = (name: string) => [{ of: name, count: 1_000, perMs: MINUTE_MS }];
     await ask({
       consume: [{ rule: "live", windows: [{ of: "a", count: 9, perMs: 60 * MINUTE_MS }] }],
@@ -174,33 +174,33 @@ describe("the windows of many IP addresses in one object", () => {
     });
     for (let n = 0; n < 500; n++)
       await ask({ consume: [{ rule: "read", windows: of(`address ${n}`) }], peek: [] });
-    expect(world.keys().length).toBe(6);
-    await pass(MINUTE_MS);
-    expect(world.keys().length).toBe(1);
-    await pass(60 * MINUTE_MS);
-    expect(world.keys()).toEqual([]);
-    expect(world.alarmAt).toBeNull();
+    expect(runtime.keys().length).toBe(6);
+    await advance(MINUTE_MS);
+    expect(runtime.keys().length).toBe(1);
+    await advance(60 * MINUTE_MS);
+    expect(runtime.keys()).toEqual([]);
+    expect(runtime.alarmAt).toBeNull();
   });
 
   it("[L5] the object stores as much as memory allows, and fails beyond that until some entries are old enough", async () => {
-    const { world, object, pass } = openIpObject(250);
+    const { runtime, object, advance } = openIpObject(250);
     const at = (n: number) => ({
       consume: [{ rule: "read", windows: [{ of: `${n}`, count: 9, perMs: 1_000 }] }],
       peek: [],
     });
-    for (let n = 0; n < 250; n++) expect(await object().check(at(n), world.now)).toEqual({ ok: true });
-    await expect(object().check(at(251), world.now)).rejects.toThrow("as many windows as it may");
-    await pass(1_000);
-    expect(await object().check(at(252), world.now)).toEqual({ ok: true });
+    for (let n = 0; n < 250; n++) expect(await object().check(at(n), runtime.now)).toEqual({ ok: true });
+    await expect(object().check(at(251), runtime.now)).rejects.toThrow("as many windows as it may");
+    await advance(1_000);
+    expect(await object().check(at(252), runtime.now)).toEqual({ ok: true });
   });
 
   it("[L6] one write stores all that a request counts, even for two windows", async () => {
-    const { world, ask } = openIpObject();
+    const { runtime, ask } = openIpObject();
     const windows = (of: string, perMs: number) => [
       { of, count: 9, perMs },
       { of: "net", count: 90, perMs },
     ];
-    const before = world.counts.puts;
+    const before = runtime.counts.puts;
     await ask({
       consume: [
         { rule: "connect", windows: windows("a", 60_000) },
@@ -208,20 +208,20 @@ describe("the windows of many IP addresses in one object", () => {
       ],
       peek: [],
     });
-    expect(world.counts.puts - before).toBe(1);
+    expect(runtime.counts.puts - before).toBe(1);
   });
 
   it("[L5] the object keeps what is inside its windows under any load, and nothing in the end", async () => {
-    const { world, ask, pass, reopen } = openIpObject();
+    const { runtime, ask, advance, reopen } = openIpObject();
     const read = makeRule("read", 1_000, MINUTE_MS);
     let most = { keys: 0, bytes: 0 };
     for (let n = 0; n < 30_000; n++) {
       await ask(consume(read));
-      await pass(30);
+      await advance(30);
       if (n % 100 === 0) {
         most = {
-          keys: Math.max(most.keys, world.keys().length),
-          bytes: Math.max(most.bytes, world.storedBytes),
+          keys: Math.max(most.keys, runtime.keys().length),
+          bytes: Math.max(most.bytes, runtime.storedBytes),
         };
       }
     }
@@ -231,12 +231,12 @@ describe("the windows of many IP addresses in one object", () => {
     // A thousand stamps at a hundred to a record, one record that fills and one that ages.
     expect(most.keys).toBeLessThanOrEqual(12);
     expect(most.bytes).toBeLessThan(64 * 1024);
-    expect(world.largest.bytes).toBeLessThan(8 * 1024);
+    expect(runtime.largest.bytes).toBeLessThan(8 * 1024);
     reopen();
-    await pass(MINUTE_MS);
-    await pass(MINUTE_MS);
-    expect(world.keys()).toEqual([]);
-    expect(world.alarmAt).toBeNull();
+    await advance(MINUTE_MS);
+    await advance(MINUTE_MS);
+    expect(runtime.keys()).toEqual([]);
+    expect(runtime.alarmAt).toBeNull();
     expect((await ask(consume(read))).ok).toBe(true);
   });
 });
@@ -273,13 +273,13 @@ describe("the /48 network of an IPv6 address", () => {
   });
 
   it("[L7] the network costs no extra request: a join asks one object once, for the IP address and the network", async () => {
-    const asked = new Map<string, IpLimitRequest[]>();
+    const requests = new Map<string, IpLimitRequest[]>();
     const objects = new Map<string, IpWindows>();
-    const desk = new IpLimiter(
+    const limiter = new IpLimiter(
       { limits, networkLimits: { ...OFF, connect: { count: 3, perMs: 1_000 } } },
       async (address, what) => {
         const name = objectName(address);
-        asked.set(name, [...(asked.get(name) ?? []), what]);
+        requests.set(name, [...(requests.get(name) ?? []), what]);
         const windows = objects.get(name) ?? new IpWindows();
         objects.set(name, windows);
         return windows.check(what, 0).answer;
@@ -287,28 +287,28 @@ describe("the /48 network of an IPv6 address", () => {
       SECRET,
       () => 0,
     );
-    const from = (nth: number) => desk.hashIp(normalizeIp(`2001:db8:7:${nth.toString(16)}::1`));
+    const from = (nth: number) => limiter.hashIp(normalizeIp(`2001:db8:7:${nth.toString(16)}::1`));
     const join = async (nth: number) =>
-      desk.consume(await from(nth), [{ rule: "connect", always: true }], ["failedToken"]);
+      limiter.consume(await from(nth), [{ rule: "connect", always: true }], ["failedToken"]);
     expect([await join(1), await join(2), await join(3)]).toEqual([undefined, undefined, undefined]);
-    expect([...asked.values()].flat()).toHaveLength(3);
-    expect(asked.size, "all of a network's addresses are in one object").toBe(1);
+    expect([...requests.values()].flat()).toHaveLength(3);
+    expect(requests.size, "all of a network's addresses are in one object").toBe(1);
     expect(await join(4)).toMatchObject({
       message: "Too many connections from this network (connect: 3 in 1 s); come back in 1.0 s.",
       info: { rule: "connect", limit: { count: 3, perMs: 1_000 } },
     });
     // The rejections of a whole network come from memory.
     for (let nth = 5; nth < 50; nth++) expect(await join(nth)).toMatchObject({ status: 429 });
-    expect([...asked.values()].flat()).toHaveLength(4);
-    const elsewhere = await desk.hashIp(normalizeIp("2001:db8:8:1::1"));
-    expect(await desk.consume(elsewhere, [{ rule: "connect" }])).toBeUndefined();
+    expect([...requests.values()].flat()).toHaveLength(4);
+    const elsewhere = await limiter.hashIp(normalizeIp("2001:db8:8:1::1"));
+    expect(await limiter.consume(elsewhere, [{ rule: "connect" }])).toBeUndefined();
   });
 
   it("[L7] forty new rooms from forty /64s of one /48 are limited to thirty, and an IPv4 address has no network", async () => {
     const read = readConfig({});
     if (!read.ok) throw new Error(read.problems.join(" "));
     const objects = new Map<string, IpWindows>();
-    const desk = new IpLimiter(
+    const limiter = new IpLimiter(
       read.config,
       async (address, what) => {
         const windows = objects.get(objectName(address)) ?? new IpWindows();
@@ -320,8 +320,8 @@ describe("the /48 network of an IPv6 address", () => {
     const opened = async (address: (nth: number) => string) => {
       let count = 0;
       for (let nth = 0; nth < 40; nth++) {
-        const from = await desk.hashIp(normalizeIp(address(nth)));
-        if (!(await desk.consume(from, [{ rule: "newRoom" }]))) count += 1;
+        const from = await limiter.hashIp(normalizeIp(address(nth)));
+        if (!(await limiter.consume(from, [{ rule: "newRoom" }]))) count += 1;
       }
       return count;
     };
@@ -331,10 +331,10 @@ describe("the /48 network of an IPv6 address", () => {
   });
 
   it("[L5] the number of objects is small for any number of IP addresses", async () => {
-    const desk = new IpLimiter(config, undefined, SECRET);
+    const limiter = new IpLimiter(config, undefined, SECRET);
     const names = new Map<string, number>();
     for (let nth = 0; nth < 4_000; nth++) {
-      const name = objectName(String(await desk.hashIp(`10.0.${nth >> 8}.${nth & 255}`)));
+      const name = objectName(String(await limiter.hashIp(`10.0.${nth >> 8}.${nth & 255}`)));
       names.set(name, (names.get(name) ?? 0) + 1);
     }
     expect(names.size).toBe(64);
@@ -363,8 +363,8 @@ describe("the IP limiter", () => {
     let now = 0;
     const windows = new IpWindows();
     const ask = vi.fn<IpLimitsCall>(async (_, what) => windows.check(what, now).answer);
-    const desk = new IpLimiter(config, ask, SECRET, () => now);
-    const knock = () => desk.consume("house", [{ rule: "connect", always: true }]);
+    const limiter = new IpLimiter(config, ask, SECRET, () => now);
+    const knock = () => limiter.consume("house", [{ rule: "connect", always: true }]);
     expect([await knock(), await knock()]).toEqual([undefined, undefined]);
     expect(await knock()).toMatchObject({
       closeCode: 4429,
@@ -378,19 +378,19 @@ describe("the IP limiter", () => {
     for (let n = 0; n < 100; n++) expect(await knock()).toMatchObject({ retryAfterMs: 600 });
     expect(ask).toHaveBeenCalledTimes(3);
     expect(
-      await desk.consume("other", [{ rule: "connect" }]),
+      await limiter.consume("other", [{ rule: "connect" }]),
       "another address is asked about",
     ).toBeUndefined();
     expect(ask).toHaveBeenCalledTimes(4);
     now = 1_000;
     expect(await knock()).toBeUndefined();
-    expect(desk.state).toMatchObject({ refused: 101, unanswered: 0 });
+    expect(limiter.state).toMatchObject({ refused: 101, unanswered: 0 });
   });
 
   it("[L6] the limiter asks no object about rules that are off", async () => {
     const ask = vi.fn<IpLimitsCall>();
-    const desk = new IpLimiter(config, ask, SECRET);
-    expect(await desk.consume("house", [{ rule: "read" }], ["failedToken"])).toBeUndefined();
+    const limiter = new IpLimiter(config, ask, SECRET);
+    expect(await limiter.consume("house", [{ rule: "read" }], ["failedToken"])).toBeUndefined();
     expect(ask).not.toHaveBeenCalled();
     expect(
       await new IpLimiter(config, undefined, SECRET).consume("house", [{ rule: "guest" }]),
@@ -405,36 +405,36 @@ describe("the IP limiter", () => {
     async (_, broken) => {
       const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
       const ask = vi.fn<IpLimitsCall>(broken);
-      const desk = new IpLimiter(config, ask, SECRET);
+      const limiter = new IpLimiter(config, ask, SECRET);
       const startedAt = Date.now();
-      expect(await desk.consume("house", [{ rule: "connect" }])).toBeUndefined();
+      expect(await limiter.consume("house", [{ rule: "connect" }])).toBeUndefined();
       expect(Date.now() - startedAt).toBeLessThan(3_000);
-      expect(await desk.consume("house", [{ rule: "connect" }])).toBeUndefined();
-      expect(await desk.consume("house", [{ rule: "connect" }])).toMatchObject({ status: 429 });
+      expect(await limiter.consume("house", [{ rule: "connect" }])).toBeUndefined();
+      expect(await limiter.consume("house", [{ rule: "connect" }])).toMatchObject({ status: 429 });
       expect(ask).toHaveBeenCalledTimes(1);
-      expect(desk.state).toMatchObject({ asked: 1, unanswered: 3, refused: 1 });
+      expect(limiter.state).toMatchObject({ asked: 1, unanswered: 3, refused: 1 });
       quiet.mockRestore();
     },
   );
 
   it("[L6] one object that never answers is skipped alone: the limiter still asks the others", async () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    const asked: string[] = [];
-    const desk = new IpLimiter(
+    const addresses: string[] = [];
+    const limiter = new IpLimiter(
       config,
       (address) => {
-        asked.push(address);
+        addresses.push(address);
         return address === "away" ? new Promise(() => undefined) : Promise.resolve({ ok: true });
       },
       SECRET,
     );
-    const knock = (address: string) => desk.consume(address, [{ rule: "connect" }]);
+    const knock = (address: string) => limiter.consume(address, [{ rule: "connect" }]);
     await knock("away");
     await knock("away");
     await knock("back");
     await knock("calm");
-    expect(asked).toEqual(["away", "back", "calm"]);
-    expect(desk.state).toMatchObject({ asked: 3, unanswered: 2 });
+    expect(addresses).toEqual(["away", "back", "calm"]);
+    expect(limiter.state).toMatchObject({ asked: 3, unanswered: 2 });
     quiet.mockRestore();
   });
 
@@ -442,8 +442,8 @@ describe("the IP limiter", () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     let now = 0;
     const ask = vi.fn<IpLimitsCall>(() => Promise.reject(new Error("gone")));
-    const desk = new IpLimiter(config, ask, SECRET, () => now);
-    const knock = (address: string) => desk.consume(address, [{ rule: "connect" }]);
+    const limiter = new IpLimiter(config, ask, SECRET, () => now);
+    const knock = (address: string) => limiter.consume(address, [{ rule: "connect" }]);
     for (const address of ["a", "b", "c", "d", "e", "f", "g"]) await knock(address);
     expect(ask).toHaveBeenCalledTimes(4);
     now = 1_999;
@@ -459,7 +459,7 @@ describe("the IP limiter", () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const windows = new IpWindows();
     let isAway = false;
-    const desk = new IpLimiter(
+    const limiter = new IpLimiter(
       config,
       async (_, what) => {
         if (isAway) throw new Error("gone");
@@ -467,10 +467,10 @@ describe("the IP limiter", () => {
       },
       SECRET,
     );
-    expect(await desk.consume("house", [{ rule: "guest", once: "a" }])).toBeUndefined();
+    expect(await limiter.consume("house", [{ rule: "guest", once: "a" }])).toBeUndefined();
     isAway = true;
-    expect(await desk.consume("house", [{ rule: "guest", once: "a" }]), "the same guest").toBeUndefined();
-    expect(await desk.consume("house", [{ rule: "guest", once: "b" }])).toMatchObject({
+    expect(await limiter.consume("house", [{ rule: "guest", once: "a" }]), "the same guest").toBeUndefined();
+    expect(await limiter.consume("house", [{ rule: "guest", once: "b" }])).toMatchObject({
       info: { rule: "guest" },
     });
     quiet.mockRestore();
@@ -480,7 +480,7 @@ describe("the IP limiter", () => {
     const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const windows = new IpWindows();
     let isAway = false;
-    const desk = new IpLimiter(
+    const limiter = new IpLimiter(
       config,
       async (_, what) => {
         if (isAway) throw new Error("gone");
@@ -489,14 +489,16 @@ describe("the IP limiter", () => {
       SECRET,
     );
     const knock = (once: string) =>
-      desk.consume("house", [
+      limiter.consume("house", [
         { rule: "connect", always: true },
         { rule: "guest", once },
       ]);
     expect(await knock("a")).toBeUndefined();
     expect(await knock("b")).toMatchObject({ info: { rule: "guest" } });
     isAway = true;
-    expect(await desk.consume("house", [{ rule: "connect" }])).toMatchObject({ info: { rule: "connect" } });
+    expect(await limiter.consume("house", [{ rule: "connect" }])).toMatchObject({
+      info: { rule: "connect" },
+    });
     quiet.mockRestore();
   });
 

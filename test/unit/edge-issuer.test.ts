@@ -38,21 +38,21 @@ describe("a server that has an issuer's keys and no AUTH_SECRET", () => {
       closeCode: 1012,
       reason: expect.stringContaining("AUTH_SECRET"),
     });
-    const asked = await edge().answerGuest(
+    const response = await edge().answerGuest(
       new Request("http://127.0.0.1/auth/guest", { method: "POST" }),
       Date.now(),
     );
-    expect(asked.status).toBe(503);
-    expect(await asked.json()).toMatchObject({ message: expect.stringContaining("AUTH_SECRET") });
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ message: expect.stringContaining("AUTH_SECRET") });
   });
 
   it("the server's health reports this, unless guests are off", async () => {
     const health = async (env: Record<string, string>) => {
-      const door = new Gateway(
+      const gateway = new Gateway(
         { ...issuer.env, ...env },
         { kinds: new Set(["main"]), clientIpOf: () => undefined },
       );
-      return (await door.answer(new Request("http://127.0.0.1/health"))).json();
+      return (await gateway.answer(new Request("http://127.0.0.1/health"))).json();
     };
     expect(await health({ GUESTS: "on" })).toMatchObject({
       ok: false,

@@ -145,8 +145,8 @@ describe("a socket's query", () => {
       since: 0,
     });
     for (const half of ["epoch=AbC", "since=41", "epoch=&since=", "epoch=AbC&since=", "epoch=&since=41"]) {
-      const hello = await expectAdmitted(`/parties/main/hall?${half}`);
-      expect([hello.epoch, hello.since], half).toEqual([undefined, undefined]);
+      const ticket = await expectAdmitted(`/parties/main/hall?${half}`);
+      expect([ticket.epoch, ticket.since], half).toEqual([undefined, undefined]);
     }
   });
 
@@ -245,13 +245,13 @@ describe("a socket with a token", () => {
     const forged = Buffer.from(JSON.stringify({ user: "root", role: "admin", conn: "mine" })).toString(
       "base64url",
     );
-    const hello = await expectAdmitted(
+    const ticket = await expectAdmitted(
       `${room}?token=${forgeToken(makeClaims())}`,
       {},
       { "x-tallyroom-hello": forged },
     );
-    expect(hello).toMatchObject({ user: "ann", role: "player" });
-    expect(hello.conn).not.toBe("mine");
+    expect(ticket).toMatchObject({ user: "ann", role: "player" });
+    expect(ticket.conn).not.toBe("mine");
   });
 });
 

@@ -76,7 +76,7 @@ describe("the event log", () => {
       let now = 0;
       let record = 0;
       for (let step = 0; step < 1_500; step++) {
-        const story = `seed ${random.seed}, round ${round}, step ${step}`;
+        const context = `seed ${random.seed}, round ${round}, step ${step}`;
         now += random.below(30);
         const dice = random.below(10);
         if (dice < 6) {
@@ -94,13 +94,13 @@ describe("the event log", () => {
           log.skip(bytes);
         } else if (dice < 8) log.trim(now);
         if (dice < 6 || dice === 7) plain = trimNaively(plain, seq, recoveryMs, now);
-        const asked = Math.max(0, seq - random.below(random.below(5) === 0 ? 30_000 : 200) + 3);
-        const next = plain.find((held) => held.seq > asked);
-        expect(log.after(asked)?.text, story).toBe(next && next.first <= asked + 1 ? next.text : undefined);
-        expect(log.reaches(asked), story).toBe(plain[0] !== undefined && plain[0].first <= asked + 1);
-        expect(log.positionOf(asked), story).toBe(next ? next.end - next.bytes : end);
-        expect(log.oldestRecord, story).toBe(plain[0]?.record);
-        expect(log.bytes, story).toBe(plain.reduce((sum, { bytes }) => sum + bytes, 0));
+        const since = Math.max(0, seq - random.below(random.below(5) === 0 ? 30_000 : 200) + 3);
+        const next = plain.find((frame) => frame.seq > since);
+        expect(log.after(since)?.text, context).toBe(next && next.first <= since + 1 ? next.text : undefined);
+        expect(log.reaches(since), context).toBe(plain[0] !== undefined && plain[0].first <= since + 1);
+        expect(log.positionOf(since), context).toBe(next ? next.end - next.bytes : end);
+        expect(log.oldestRecord, context).toBe(plain[0]?.record);
+        expect(log.bytes, context).toBe(plain.reduce((sum, { bytes }) => sum + bytes, 0));
       }
     }
   });
@@ -110,7 +110,7 @@ function trimNaively<T extends Added>(frames: T[], newest: number, recoveryMs: n
   const kept = [...frames];
   const tooMuch = () => {
     const oldest = kept[0] as T;
-    const bytes = kept.reduce((sum, held) => sum + held.bytes, 0);
+    const bytes = kept.reduce((sum, frame) => sum + frame.bytes, 0);
     return (
       oldest.at + recoveryMs <= now || newest - oldest.first + 1 > MAX_LOG_EVENTS || bytes > MAX_LOG_BYTES
     );

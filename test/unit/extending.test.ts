@@ -59,7 +59,7 @@ describe("docs/extending.md", () => {
 
   it("the guide's feature plays: the first press counts, the second is too late, a host clears", async () => {
     const buzzer = await bundled(join(folder, "src/features/buzzer/decide.ts"));
-    const world = new MemoryRuntime();
+    const runtime = new MemoryRuntime();
     const kind = defineKind({ name: "show", features: [buzzer] });
     const settings = {
       idleMs: 60_000,
@@ -70,20 +70,21 @@ describe("docs/extending.md", () => {
       actionRate: null,
       rules: {},
     };
-    const open = () => Room.open(world.ports, kind, { kind: "show", id: "hall" }, settings, [], world.now);
+    const open = () =>
+      Room.open(runtime.ports, kind, { kind: "show", id: "hall" }, settings, [], runtime.now);
     const room = await open();
     const by = (user: string) => ({ user, name: user, role: "host" as const });
     const press = { f: "buzzer", a: "press", d: {} };
 
-    expect(room.act({ ...press, id: "1" }, by("ann"), world.now)).toEqual({ ok: true, seq: 1 });
-    const late = room.act({ ...press, id: "2" }, by("bob"), world.now);
+    expect(room.act({ ...press, id: "1" }, by("ann"), runtime.now)).toEqual({ ok: true, seq: 1 });
+    const late = room.act({ ...press, id: "2" }, by("bob"), runtime.now);
     expect(late).toMatchObject({ ok: false, rejection: { code: "conflict", message: "Too late." } });
-    expect(room.act({ ...press, a: "clear", id: "3" }, by("bob"), world.now)).toEqual({ ok: true, seq: 2 });
+    expect(room.act({ ...press, a: "clear", id: "3" }, by("bob"), runtime.now)).toEqual({ ok: true, seq: 2 });
 
-    world.makeDurable();
+    runtime.makeDurable();
     const again = await open();
-    expect(again.summary(world.now).seq).toBe(2);
-    expect(again.act({ ...press, id: "4" }, by("bob"), world.now)).toEqual({ ok: true, seq: 3 });
+    expect(again.summary(runtime.now).seq).toBe(2);
+    expect(again.act({ ...press, id: "4" }, by("bob"), runtime.now)).toEqual({ ok: true, seq: 3 });
   });
 });
 

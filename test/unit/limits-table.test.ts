@@ -19,10 +19,10 @@ describe("the table of limits", () => {
 
   it("the table has every action and signal of every kind, with its rate (src/protocol/rates.ts)", () => {
     expect(shipped).toContain(main);
-    const told: Record<string, { count: number; perMs: number }> = userRates;
+    const rates: Record<string, { count: number; perMs: number }> = userRates;
     for (const { name, features } of shipped) {
       for (const [rule, { rate }] of Object.entries(Object.assign({}, ...features.map(boundsOf)) as Bounds)) {
-        const limit = told[rule];
+        const limit = rates[rule];
         expect(limit && { count: limit.count, perMs: limit.perMs }, `${rule} of ${name}`).toEqual({
           count: rate.count,
           perMs: rate.perMs,

@@ -187,17 +187,17 @@ describe("a penalty for a guest", () => {
   });
 
   it("the list is bounded, and entries that ended make space", () => {
-    const held = (n: number, at: number): PrivateStateEvent => ({
+    const mutedGuest = (n: number, at: number): PrivateStateEvent => ({
       n: "held",
       at,
       d: { what: "mute", user: `guest-${n}`, from: HOUSE, at, untilMs: at + 1_000, known: [] },
     });
-    let hidden = initialPrivate();
-    for (let n = 0; n < 150; n++) hidden = reducePrivate(hidden, held(n, 0));
-    expect(hidden.holds).toHaveLength(100);
+    let privateState = initialPrivate();
+    for (let n = 0; n < 150; n++) privateState = reducePrivate(privateState, mutedGuest(n, 0));
+    expect(privateState.holds).toHaveLength(100);
     for (let n = 0; n < 300; n++)
-      hidden = reducePrivate(hidden, { n: "spared", at: 1, d: { user: `${n}`, from: HOUSE } });
-    expect(hidden.holds?.[0]?.known).toHaveLength(200);
-    expect(reducePrivate(hidden, held(200, 2_000)).holds).toHaveLength(1);
+      privateState = reducePrivate(privateState, { n: "spared", at: 1, d: { user: `${n}`, from: HOUSE } });
+    expect(privateState.holds?.[0]?.known).toHaveLength(200);
+    expect(reducePrivate(privateState, mutedGuest(200, 2_000)).holds).toHaveLength(1);
   });
 });

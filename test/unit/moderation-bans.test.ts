@@ -37,7 +37,7 @@ class BanStage {
   }
 
   failAll(): void {
-    for (const asked of this.asked) this.stage.failEffect(asked);
+    for (const call of this.asked) this.stage.failEffect(call);
     this.#answered = this.stage.runtime.startedEffects.length;
   }
 
@@ -483,7 +483,7 @@ describe("a ban that a room decides", () => {
     stage.do(hanna, "moderation", "unban", { user: "ann" });
     const ann = stage.join("ann");
     stage.advance(100);
-    const of = (name: string) => town.asked.find((asked) => asked.name === name) as EffectCall;
+    const of = (name: string) => town.asked.find((call) => call.name === name) as EffectCall;
     const [places, bans] = [of("moderation/places"), of("moderation/bans")];
     const { writes } = bans.request as unknown as { writes: { n: number }[] };
     const askedAt = stage.now;

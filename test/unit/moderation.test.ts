@@ -30,7 +30,7 @@ describe("moderation's reducer", () => {
     const muted = (user: string, untilMs: number) =>
       ({ n: "muted", d: { user, untilMs }, seq: 1, at: 1 }) as const;
     let state = ["__proto__", "constructor", "ann"].reduce(
-      (held, user, at) => reduce(held, muted(user, at)),
+      (current, user, at) => reduce(current, muted(user, at)),
       initial(),
     );
     expect(Object.entries(state.muted)).toEqual([

@@ -24,8 +24,8 @@ const data = fc.oneof(
   value,
   fc.array(fc.tuple(key, value)).map((entries) => {
     const made = {};
-    for (const [name, held] of entries)
-      Object.defineProperty(made, name, { value: held, enumerable: true, configurable: true });
+    for (const [name, member] of entries)
+      Object.defineProperty(made, name, { value: member, enumerable: true, configurable: true });
     return made;
   }),
   fc.constant(Object.assign(Object.create({ inherited: 1 }), { own: 2 })),

@@ -68,8 +68,8 @@ class PointsStage {
     const { stage, hanna } = this;
     const seed = `seed ${stage.room.runtime.seed}, ${this.crashes} crashes`;
     for (const user of USERS) {
-      const mine = this.sent.filter((op) => op.user === user && this.isAcknowledged(op.id));
-      const acknowledged = mine.reduce((sum, { points }) => sum + points, 0);
+      const ops = this.sent.filter((op) => op.user === user && this.isAcknowledged(op.id));
+      const acknowledged = ops.reduce((sum, { points }) => sum + points, 0);
       const shown = stage.top(hanna).find((ranked) => ranked.user === user)?.total ?? 0;
       expect([user, shown, stage.boards.total("main", user)], seed).toEqual([
         user,
@@ -118,12 +118,12 @@ describe("acknowledged points", () => {
     const calm = await PointsStage.open();
     const from = calm.stage.room.runtime.callCount;
     for (const step of steps) step(calm);
-    const touches = calm.stage.room.runtime.callCount - from;
+    const calls = calm.stage.room.runtime.callCount - from;
     await settleAll(calm);
     calm.expectEqual();
-    expect(touches).toBeGreaterThan(30);
+    expect(calls).toBeGreaterThan(30);
 
-    for (let at = 0; at < touches; at++) {
+    for (let at = 0; at < calls; at++) {
       const game = await PointsStage.open();
       game.stage.room.runtime.dieAfter(at);
       for (const step of steps) {
@@ -318,8 +318,8 @@ describe("the ledger", () => {
       stage.boards.banned.clear();
       stage.scoreboard = "answers";
       stage.advance(30_000);
-      const told = hanna.read().events.filter(({ n }) => n === "refused");
-      expect(told.map(({ d }) => d)).toEqual([{ users: ["bob"], count: 1 }]);
+      const rejections = hanna.read().events.filter(({ n }) => n === "refused");
+      expect(rejections.map(({ d }) => d)).toEqual([{ users: ["bob"], count: 1 }]);
       expect(USERS.map((user) => stage.boards.total("main", user))).toEqual([5, 0, 5]);
       stage.room.expectNoViolations();
     }
@@ -363,7 +363,7 @@ describe("the ledger", () => {
     stage.advance(1_000);
     const hanna = stage.join("hanna", "host");
     expect(hanna.read().welcomes[0]?.feeds).toEqual(guests);
-    const asked = [
+    const awards = [
       stage.award(hanna, "guest-1", 1),
       stage.award(hanna, "guest-1", 1, { board: "shared" }),
       stage.award(hanna, "guest-1", 1, { board: "own" }),
@@ -371,7 +371,7 @@ describe("the ledger", () => {
     ];
     stage.advance(100);
     hanna.read();
-    expect(asked.map((id) => hanna.acks.get(id)?.d)).toEqual([
+    expect(awards.map((id) => hanna.acks.get(id)?.d)).toEqual([
       { feeds: ["main:hall"] },
       { feeds: [], kept: false },
       undefined,

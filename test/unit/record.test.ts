@@ -14,7 +14,7 @@ const name = fc.oneof(
   fc.string({ maxLength: 12 }),
   fc.constantFrom("__proto__", "\ud800", "zoë 💥", "a\nb\tc", '"'),
 );
-const asked = fc.record({
+const action = fc.record({
   user: name,
   id: name,
   print: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
@@ -25,7 +25,7 @@ const asked = fc.record({
   from: fc.option(name, { nil: undefined }),
   data: fc.jsonValue(),
 });
-const frames = fc.array(asked, { minLength: 1, maxLength: 5 });
+const frames = fc.array(action, { minLength: 1, maxLength: 5 });
 
 /** A frame of events with their authors, and the operations that the room remembers of it. */
 function plain(actions: typeof frames extends fc.Arbitrary<infer T> ? T : never): {
@@ -90,22 +90,22 @@ describe("a record", () => {
     }
   });
 
-  const told = ["ann", "1", 1, AT, BEFORE + 1, undefined];
-  const more: [what: string, add: (frame: OpenFrame) => void, held: object][] = [
+  const storedOperation = ["ann", "1", 1, AT, BEFORE + 1, undefined];
+  const more: [what: string, add: (frame: OpenFrame) => void, extra: object][] = [
     [
       "with an action that no event names",
       (frame) => frame.addOperation({ ...bobs, seq: undefined }, undefined),
-      { o: [told, ["bob", "2", 2, AT, undefined, undefined]] },
+      { o: [storedOperation, ["bob", "2", 2, AT, undefined, undefined]] },
     ],
     [
       "with an action whose event names another user",
       (frame) => frame.addOperation({ ...bobs, user: "\0ann" }, "ann"),
-      { o: [told, ["\0ann", "2", 2, AT, BEFORE + 1, undefined]] },
+      { o: [storedOperation, ["\0ann", "2", 2, AT, BEFORE + 1, undefined]] },
     ],
     [
       "with an answer",
       (frame) => frame.addOperation({ ...bobs, answer: { x: 1 } }, "bob"),
-      { o: [told, ["bob", "2", 2, AT, BEFORE + 1, undefined, '{"x":1}']] },
+      { o: [storedOperation, ["bob", "2", 2, AT, BEFORE + 1, undefined, '{"x":1}']] },
     ],
     [
       "with a private event",
@@ -117,7 +117,7 @@ describe("a record", () => {
     ["with an effect", (frame) => frame.addEffect("lab/post", null), { e: [["lab/post", null]] }],
     ["with a penalty", (frame) => frame.addPenalty("ann", AT), { x: [["ann", AT]] }],
   ];
-  it.each(more)("the record of a frame %s contains it", (_, add, held) => {
+  it.each(more)("the record of a frame %s contains it", (_, add, extra) => {
     const { frame } = plain([
       {
         user: "ann",
@@ -134,7 +134,7 @@ describe("a record", () => {
     add(frame);
     const text = frame.texts(AT).lean as string;
     const stored = frame.store(N, text);
-    expect(stored).toEqual({ n: N, seq: BEFORE + 1, at: AT, text, o: [told], ...held });
+    expect(stored).toEqual({ n: N, seq: BEFORE + 1, at: AT, text, o: [storedOperation], ...extra });
     expect(readFrame(KEY, stored).record).toBe(stored);
   });
 });

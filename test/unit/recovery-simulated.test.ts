@@ -69,20 +69,20 @@ describe("an action sent just before a cut", () => {
       room.run(2_000);
       const said: [SimulatedClient, string, string][] = [];
       for (let round = 0; round < 1_000; round++) {
-        const speaker = room.random.pick([ann, bob]);
-        room.runUntil(() => speaker.session.isCaughtUp, MINUTE_MS);
+        const sender = room.random.pick([ann, bob]);
+        room.runUntil(() => sender.session.isCaughtUp, MINUTE_MS);
         const text = `line ${round}`;
-        const id = speaker.say(text);
-        said.push([speaker, id, text]);
+        const id = sender.say(text);
+        said.push([sender, id, text]);
         // The cut comes before the action is sent, on its way, while its frame gathers, or with the answer on its way back.
         room.run(room.random.next() * 90);
         if (round % 40 === 39) {
           room.die(room.random.below(500));
           room.run(room.random.below(3_000));
           await room.rise();
-        } else speaker.socket?.break(drawBreakTimes(room));
+        } else sender.socket?.break(drawBreakTimes(room));
         expect(
-          room.runUntil(() => speaker.outcome(id) !== undefined, 2 * MINUTE_MS),
+          room.runUntil(() => sender.outcome(id) !== undefined, 2 * MINUTE_MS),
           `${id} settled`,
         ).toBe(true);
         if (round % 25 === 24) {
@@ -91,14 +91,14 @@ describe("an action sent just before a cut", () => {
         }
       }
       expectRecovered(room);
-      const story = mergeClientHistories(room.clients);
+      const history = mergeClientHistories(room.clients);
       const all = said.map(([client, id, text]) => toSettledAction(client, id, text));
-      expectOutcomesTrue(all, story);
+      expectOutcomesTrue(all, history);
       expect(
         all.every(({ outcome }) => outcome.is === "done"),
         "no outcome is unknown",
       ).toBe(true);
-      expect([...story.values()].filter(({ n }) => n === "said")).toHaveLength(1_000);
+      expect([...history.values()].filter(({ n }) => n === "said")).toHaveLength(1_000);
       expect([ann.fresh, bob.fresh]).toEqual([1, 1]);
     },
     60_000,
@@ -171,8 +171,8 @@ describe("an action that may not be sent again", () => {
         ]);
       }
       expectRecovered(room);
-      const story = mergeClientHistories([bob]);
-      expectOutcomesTrue([toSettledAction(ann, unheard, "unheard")], story);
+      const history = mergeClientHistories([bob]);
+      expectOutcomesTrue([toSettledAction(ann, unheard, "unheard")], history);
     }
   });
 
@@ -205,9 +205,11 @@ describe("the same operation ids", () => {
     for (let round = 0; round < 200; round++) {
       const ids = [ann.say(`ann's ${round}`), bob.say(`bob's ${round}`)];
       expect(ids[0]).toBe(ids[1]);
-      room.turn((held, now) => {
+      room.turn((simulated, now) => {
         const action = { id: ids[0] as string, f: "chat", a: "say", d: { text: `the room's ${round}` } };
-        expect(held.act(action, { user: "ann", name: "ann", role: "host" }, now)).toMatchObject({ ok: true });
+        expect(simulated.act(action, { user: "ann", name: "ann", role: "host" }, now)).toMatchObject({
+          ok: true,
+        });
       });
       room.run(room.random.below(60));
       if (room.random.below(3) === 0) ann.socket?.break(drawBreakTimes(room));
@@ -254,9 +256,9 @@ describe("recovery", () => {
       }
       room.waitUntil(() => said.every(([client, id]) => client.outcome(id)), 3 * MINUTE_MS);
       expectRecovered(room);
-      const story = mergeClientHistories(clients);
+      const history = mergeClientHistories(clients);
       const all = said.map(([client, id, text]) => toSettledAction(client, id, text));
-      expectOutcomesTrue(all, story);
+      expectOutcomesTrue(all, history);
       // Some clients were cut off for longer than an action may be resent: their promises say so, truthfully.
       const done = all.filter(({ outcome }) => outcome.is === "done").length;
       expect(done, "nearly all actions are done").toBeGreaterThan(0.8 * all.length);
@@ -265,7 +267,7 @@ describe("recovery", () => {
         "no client needed a second snapshot",
       ).toEqual(clients.map(() => 1));
       // A user who was away for longer than the grace was reported as left, which is the purpose of a grace.
-      expect([...story.values()].filter(({ n }) => n === "said").length).toBeGreaterThanOrEqual(done);
+      expect([...history.values()].filter(({ n }) => n === "said").length).toBeGreaterThanOrEqual(done);
     },
     60_000,
   );

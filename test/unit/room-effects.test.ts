@@ -15,9 +15,9 @@ const readDebt = (tab: RoomTab) => tab.read().slices.debt as DebtState;
 const readAsks = (stage: RoomStage) =>
   stage.runtime.startedEffects.map(({ request: ask }) => (ask as { owed: number }).owed);
 const lastEffect = (stage: RoomStage) => {
-  const asked = stage.runtime.startedEffects.at(-1);
-  if (!asked) throw new Error("No effect was started.");
-  return asked;
+  const call = stage.runtime.startedEffects.at(-1);
+  if (!call) throw new Error("No effect was started.");
+  return call;
 };
 
 /** Ann in a room that was quiet for a while. */
@@ -345,7 +345,7 @@ describe("a room with a pending effect", () => {
         await stage.wake();
         stage.fireAlarm();
         stage.advance(2_000);
-        for (const asked of [...stage.runtime.startedEffects]) stage.answerEffect(asked, 1);
+        for (const call of [...stage.runtime.startedEffects]) stage.answerEffect(call, 1);
         stage.rejoin(ann);
         stage.advance(100);
         expect(readDebt(ann), `${died} ${durable}`).toEqual({ owed: 0, paid: [1] });

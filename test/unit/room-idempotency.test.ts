@@ -8,12 +8,12 @@ type SentAction = { tab: RoomTab; id: string; n: number };
 /** Resends all actions, and returns the unacknowledged ones with their earlier numbers. */
 function findForgotten(
   stage: RoomStage,
-  asked: readonly SentAction[],
+  actions: readonly SentAction[],
   acks: ReadonlyMap<string, unknown>,
 ): string[] {
   const { seq } = stage.room.summary(stage.now);
   const wrong: string[] = [];
-  for (const { tab, id, n } of asked) {
+  for (const { tab, id, n } of actions) {
     const { length } = tab.peer.texts;
     stage.do(tab, "lab", "many", { count: n, chars: 10 }, id);
     const answer = tab.peer.texts[length];
@@ -157,17 +157,17 @@ describe("an accepted action", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
-    const asked = [{ tab: ann, id: stage.do(ann, "lab", "many", { count: 1, chars: 10 }), n: 1 }];
+    const actions = [{ tab: ann, id: stage.do(ann, "lab", "many", { count: 1, chars: 10 }), n: 1 }];
     stage.advance(50);
     await stage.crash();
     stage.rejoin(ann);
     passWithPings(stage, ann, RESEND_MS - 51);
     stage.rejoin(ann);
     stage.advance(0);
-    expect(findForgotten(stage, asked, ann.read().acks)).toEqual([]);
+    expect(findForgotten(stage, actions, ann.read().acks)).toEqual([]);
     stage.advance(1);
     const { seq } = stage.room.summary(stage.now);
-    stage.do(ann, "lab", "many", { count: 1, chars: 10 }, asked[0]?.id);
+    stage.do(ann, "lab", "many", { count: 1, chars: 10 }, actions[0]?.id);
     expect(stage.room.summary(stage.now).seq).toBe(seq + 1);
   });
 });
@@ -177,17 +177,17 @@ describe("accepted ids", () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
-    const asked = sendManyActions(stage, ann, 700, 50);
+    const actions = sendManyActions(stage, ann, 700, 50);
     ann.read();
     expect(stage.runtime.keys("s/").length).toBeGreaterThan(0);
     expect((stage.runtime.value("room") as { first: number }).first).toBeGreaterThan(5);
     const acks = new Map(ann.acks);
     expect(acks.size).toBe(700);
-    expect(findForgotten(stage, asked, acks)).toEqual([]);
+    expect(findForgotten(stage, actions, acks)).toEqual([]);
     await stage.crash();
     stage.connect(ann, {});
     stage.advance(100);
-    expect(findForgotten(stage, asked, acks)).toEqual([]);
+    expect(findForgotten(stage, actions, acks)).toEqual([]);
     expect(stage.runtime.reports).toEqual([]);
   });
 
@@ -195,9 +195,9 @@ describe("accepted ids", () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
     const ann = stage.join("ann");
     stage.advance(100);
-    const asked: SentAction[] = [];
+    const actions: SentAction[] = [];
     for (let round = 0; round < 4; round++) {
-      asked.push(...sendManyActions(stage, ann, 600, 3));
+      actions.push(...sendManyActions(stage, ann, 600, 3));
       ann.read();
       await stage.crash();
       stage.connect(ann, {});
@@ -206,11 +206,11 @@ describe("accepted ids", () => {
     expect(
       (stage.runtime.value("room") as { operations: unknown[] }).operations.length,
     ).toBeGreaterThanOrEqual(3);
-    expect(findForgotten(stage, asked, ann.read().acks)).toEqual([]);
+    expect(findForgotten(stage, actions, ann.read().acks)).toEqual([]);
     await stage.crash();
     stage.connect(ann, {});
     stage.advance(100);
-    expect(findForgotten(stage, asked, ann.read().acks)).toEqual([]);
+    expect(findForgotten(stage, actions, ann.read().acks)).toEqual([]);
   });
 
   it("[O2] the ids survive two releases that find the same newest record", async () => {

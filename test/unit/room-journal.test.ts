@@ -133,7 +133,7 @@ describe("the journal", () => {
         say();
         continue;
       }
-      const told = await readRestoredState(stage);
+      const restored = await readRestoredState(stage);
       const before = stage.runtime.copy();
       say();
       if (snapshotAt() === newest) continue;
@@ -153,7 +153,7 @@ describe("the journal", () => {
         stage.settings,
         stage.now,
       );
-      expect(memory.seq).toBe((JSON.parse(told) as { seq: number }).seq);
+      expect(memory.seq).toBe((JSON.parse(restored) as { seq: number }).seq);
       expect(log.oldestRecord === undefined || log.oldestRecord <= memory.n).toBe(true);
     }
   });

@@ -221,7 +221,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<Witness>
     switch (step.do) {
       case "join": {
         const user = USERS[step.who] as string;
-        const known = stage.tabs.find((held) => held.user === user && held.tab === `tab${step.tab}`);
+        const known = stage.tabs.find((other) => other.user === user && other.tab === `tab${step.tab}`);
         if (known) stage.rejoin(known);
         else stage.join(user, { tab: `tab${step.tab}` });
         break;

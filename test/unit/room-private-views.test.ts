@@ -27,7 +27,7 @@ describe("a private slice", () => {
     ]);
     expect(bob.read().privateViews).toEqual([]);
     const hand = ann.mine.lab as number[];
-    for (const card of hand.filter((held) => held > 99)) {
+    for (const card of hand.filter((other) => other > 99)) {
       expect(
         bob.peer.texts
           .slice(1)

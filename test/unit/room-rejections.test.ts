@@ -139,19 +139,21 @@ describe("points beyond what a room can store", () => {
 });
 
 describe("moderation beyond what a room can store", () => {
-  const asked = { ...featureContext, by: actor, state: { muted: {} }, private: noBans() };
+  const context = { ...featureContext, by: actor, state: { muted: {} }, private: noBans() };
 
   it("the room mutes no more users than its list has space for, except those already in it", () => {
     const muted = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`user-${n}`, 5_000]));
-    const mute = (user: string) => moderation.actions.mute.decide({ ...asked, state: { muted } }, { user });
+    const mute = (user: string) => moderation.actions.mute.decide({ ...context, state: { muted } }, { user });
     expect(mute("ann")).toMatchObject({ refused: "unavailable" });
     expect(mute("user-7")).toMatchObject({ events: [{ n: "muted", d: { user: "user-7" } }] });
   });
 
   it("the room bans no user while it cannot remember further bans", () => {
     const write = { n: 1, user: "x", scope: "room" as const, ban: null };
-    const owed = Array.from({ length: 1_000 }, () => write) as unknown as ReturnType<typeof noBans>["unsent"];
-    const full = { ...asked, private: { ...noBans(), unsent: owed } };
+    const writes = Array.from({ length: 1_000 }, () => write) as unknown as ReturnType<
+      typeof noBans
+    >["unsent"];
+    const full = { ...context, private: { ...noBans(), unsent: writes } };
     expect(moderation.actions.ban.decide(full, { user: "ann", scope: "room" })).toMatchObject({
       refused: "unavailable",
     });
@@ -159,7 +161,7 @@ describe("moderation beyond what a room can store", () => {
 
   it("an unban lifts the named ban, or all that its author may lift", () => {
     const scopes = (role: "host" | "admin", scope?: "room" | "everywhere") => {
-      const speaking = { ...asked, by: { ...actor, role, allRooms: true as const } };
+      const speaking = { ...context, by: { ...actor, role, allRooms: true as const } };
       const outcome = moderation.actions.unban.decide(speaking, { user: "ann", ...(scope ? { scope } : {}) });
       return "refused" in outcome
         ? outcome.refused
@@ -177,14 +179,14 @@ describe("moderation beyond what a room can store", () => {
   });
 
   it("the room says once that it ends, and takes that back if a user comes", () => {
-    const ended = { ...asked, private: { ...noBans(), isEnded: true } };
-    expect(moderation.beforeClose?.(asked, true)).toMatchObject({
+    const ended = { ...context, private: { ...noBans(), isEnded: true } };
+    expect(moderation.beforeClose?.(context, true)).toMatchObject({
       private: [{ n: "ended" }],
       effects: ["places"],
     });
     expect(moderation.beforeClose?.(ended, true)).toEqual({ effects: [] });
-    const newcomer = { number: 2, user: "bob", name: "Bob", role: "player" as const, since: 0 };
-    expect(moderation.joined?.(ended, newcomer)).toMatchObject({ private: [{ n: "told" }] });
+    const joined = { number: 2, user: "bob", name: "Bob", role: "player" as const, since: 0 };
+    expect(moderation.joined?.(ended, joined)).toMatchObject({ private: [{ n: "told" }] });
     expect(
       hideBans(noBans(), { n: "unknown", d: {}, at: 0 } as unknown as Parameters<typeof hideBans>[1]),
     ).toEqual(noBans());

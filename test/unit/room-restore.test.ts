@@ -115,8 +115,8 @@ describe("a restore", () => {
       reads.push(key);
       return ports.storage.get(key);
     };
-    const world = { ...ports, storage: { ...ports.storage, get } };
-    const { state: memory } = await restore(world, stage.kind, ROOM_NAME, stage.settings, stage.now);
+    const hostPorts = { ...ports, storage: { ...ports.storage, get } };
+    const { state: memory } = await restore(hostPorts, stage.kind, ROOM_NAME, stage.settings, stage.now);
     expect(memory.slices.private("lab")).toEqual(stage.room["context"].state.slices.private("lab"));
     expect(reads.filter((key) => key.startsWith("j/")).length).toBeGreaterThan(20);
   });
@@ -217,13 +217,13 @@ describe("a restore", () => {
       stage.makeDurable();
     };
     for (const text of ["one", "two"]) say(text);
-    const told = await readRestoredState(stage);
+    const restored = await readRestoredState(stage);
     const before = stage.runtime.keys("j/");
     for (const text of ["refused", "smaller", "and another"]) say(text);
     const [refused] = stage.runtime.keys("j/").filter((key) => !before.includes(key));
     void stage.runtime.ports.storage.delete([refused as string]);
     stage.makeDurable();
-    expect(await readRestoredState(stage)).toBe(told);
+    expect(await readRestoredState(stage)).toBe(restored);
     // Its numbers are given again, and none of its records comes back.
     await stage.crash();
     const bob = stage.join("bob");
@@ -248,9 +248,9 @@ describe("a restore", () => {
     const [, , third] = stage.runtime.keys("j/");
     void stage.runtime.ports.storage.delete([third as string]);
     stage.makeDurable();
-    const held = stage.runtime.keys("j/");
+    const keys = stage.runtime.keys("j/");
     await expect(readRestoredState(stage)).rejects.toThrow("records lie after a gap");
-    expect(stage.runtime.keys("j/")).toEqual(held);
+    expect(stage.runtime.keys("j/")).toEqual(keys);
   });
 
   it("the restore reads records after any number of crashes: the state continues as without them", async () => {

@@ -44,7 +44,7 @@ describe("a full room", () => {
 
   it("[L10] the room probes members who never pinged and sent nothing, and an unanswered probe frees the seat", async () => {
     const { stage, guests } = await full(3);
-    const [ghost, alive, talker] = guests as [RoomTab, RoomTab, RoomTab];
+    const [silent, alive, talker] = guests as [RoomTab, RoomTab, RoomTab];
     stage.advance(UNHEARD_MS - 1_000);
     stage.say(talker, "still here");
     expect(codesOf(stage.join("early"))).toEqual([4503]);
@@ -64,7 +64,7 @@ describe("a full room", () => {
       talker.read().events.flatMap(({ n, d }) => (n === "left" ? [(d as { user: string }).user] : []));
     expect(left(), "the room reports no leave while the member may come back").toEqual([]);
     stage.advance(21_000);
-    expect(left()).toEqual([ghost.user]);
+    expect(left()).toEqual([silent.user]);
     stage.rejoin(ann);
     stage.advance(100);
     expect(isIn(ann)).toBe(true);
@@ -96,16 +96,16 @@ describe("a full room", () => {
   it("[L10] the room probes a crowd some at a time, each with its own time to come back, and wakes for no others", async () => {
     const { stage, guests } = await full(100);
     stage.advance(UNHEARD_MS + 1_000);
-    const asked = () => guests.filter((tab) => codesOf(tab).length > 0);
+    const probed = () => guests.filter((tab) => codesOf(tab).length > 0);
     stage.join("ann");
     stage.join("bob");
-    expect(asked()).toHaveLength(MAX_ASKED_AT_ONCE);
-    expect(new Set(asked().map(({ byes }) => byes[0]?.retryAfterMs)).size).toBeGreaterThan(
+    expect(probed()).toHaveLength(MAX_ASKED_AT_ONCE);
+    expect(new Set(probed().map(({ byes }) => byes[0]?.retryAfterMs)).size).toBeGreaterThan(
       MAX_ASKED_AT_ONCE / 2,
     );
     stage.advance(20_000);
     stage.join("cat");
-    expect(asked()).toHaveLength(2 * MAX_ASKED_AT_ONCE);
+    expect(probed()).toHaveLength(2 * MAX_ASKED_AT_ONCE);
     stage.expectNoViolations();
   });
 });

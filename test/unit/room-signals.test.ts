@@ -74,9 +74,9 @@ describe("a signal", () => {
       stage.signal(ann, "lab", "point", { x: "no number" });
       stage.advance(50);
     }
-    const told = ann.peer.texts.slice(length).map((text) => JSON.parse(text));
-    expect(told).toHaveLength(Math.ceil((50 * 50) / SIGNAL_NACK_MS));
-    for (const nack of told) {
+    const messages = ann.peer.texts.slice(length).map((text) => JSON.parse(text));
+    expect(messages).toHaveLength(Math.ceil((50 * 50) / SIGNAL_NACK_MS));
+    for (const nack of messages) {
       expect(nack).toMatchObject({ t: "nack" });
       expect(nack).not.toHaveProperty("id");
     }

@@ -156,11 +156,11 @@ describe("a reader who falls behind", () => {
     while (received() < 2 * SEEN_EVERY_BYTES - 20_000) exchange("echo", { text: "x".repeat(14_000) });
     while (received() < 2 * SEEN_EVERY_BYTES - 1_000) exchange("echo", { text: "x".repeat(500) });
     fillOnce(stage, talker, 40_000);
-    const held = received();
+    const receivedBefore = received();
     // It has read all of that: the bytes after its `seen` are fewer than those that require the next one.
     stage.send(deaf, { t: "seen", seq: first });
     stage.advance(10);
-    expect(received()).toBeGreaterThan(held + 30_000);
+    expect(received()).toBeGreaterThan(receivedBefore + 30_000);
     stage.advance(PAUSED_MS + 1_000);
     expect(deaf.read().byes).toEqual([]);
     stage.expectNoViolations();

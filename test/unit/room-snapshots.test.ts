@@ -50,10 +50,10 @@ async function snapshot(stage: ScoreStage, players: number): Promise<{ values: n
   return written;
 }
 
-const hiddenOf = (stage: ScoreStage) =>
+const privateOf = (stage: ScoreStage) =>
   stage.room.room["context"].state.slices.private("scores") as PrivateState;
 
-async function restoredHidden({ room }: ScoreStage): Promise<unknown> {
+async function restoredPrivate({ room }: ScoreStage): Promise<unknown> {
   const { state: memory } = await restore(
     room.runtime.copy().ports,
     room.kind,
@@ -74,9 +74,9 @@ describe("a snapshot of a room with many players", () => {
       const second = await snapshot(stage, players);
       const third = await snapshot(stage, players);
       costs.push(second, third);
-      expect(canonical(await restoredHidden(stage))).toBe(canonical(hiddenOf(stage)));
+      expect(canonical(await restoredPrivate(stage))).toBe(canonical(privateOf(stage)));
       await stage.room.crash();
-      expect(canonical(hiddenOf(stage))).toBe(canonical(await restoredHidden(stage)));
+      expect(canonical(privateOf(stage))).toBe(canonical(await restoredPrivate(stage)));
       const after = await snapshot(stage, players);
       costs.push(after);
     }
@@ -103,18 +103,21 @@ describe("a snapshot of a room with many players", () => {
       ...{ board: "main", user: `u${n}`, name: "U" },
       ...{ total: n, tie: 0, seq: n },
     }));
-    const owed = rows.map(({ board, user, name, seq }) => ({
+    const entries = rows.map(({ board, user, name, seq }) => ({
       ...{ board, user, name, seq },
       ...{ points: 1, firstAt: 0, lastAt: 0 },
     }));
     const buckets = (all: readonly unknown[]) => [null, [null, all.slice(0, 90)], [all.slice(90), null]];
     const stored = {
       ...{ ...initialPrivate(), players: { main: 200 } },
-      ...{ standings: { size: 200, buckets: buckets(rows) }, ledger: { size: 200, buckets: buckets(owed) } },
+      ...{
+        standings: { size: 200, buckets: buckets(rows) },
+        ledger: { size: 200, buckets: buckets(entries) },
+      },
     };
-    const hidden = hiddenParts.join(stored, new Map());
-    expect(hidden.standings.size).toBe(200);
-    expect([...standings.rows(hidden.standings)].sort((a, b) => a.seq - b.seq)).toEqual(rows);
-    expect([...ledger.rows(hidden.ledger)].sort((a, b) => a.seq - b.seq)).toEqual(owed);
+    const privateState = hiddenParts.join(stored, new Map());
+    expect(privateState.standings.size).toBe(200);
+    expect([...standings.rows(privateState.standings)].sort((a, b) => a.seq - b.seq)).toEqual(rows);
+    expect([...ledger.rows(privateState.ledger)].sort((a, b) => a.seq - b.seq)).toEqual(entries);
   });
 });

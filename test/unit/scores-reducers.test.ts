@@ -72,7 +72,7 @@ describe("the tops, as every client reduces them", () => {
 });
 
 describe("the room's private points", () => {
-  const hiddenBy = (...events: PrivateStateEvent[]) =>
+  const privateBy = (...events: PrivateStateEvent[]) =>
     events.reduce<PrivateState>(reducePrivate, initialPrivate());
   const event = (n: string, d: object) => ({ n, d, at: 0 }) as PrivateStateEvent;
   const added = (user: string, more: object = {}) =>
@@ -88,44 +88,43 @@ describe("the room's private points", () => {
 
   it("[G7] the state remembers what a player entered, even before it is committed", () => {
     const entered = event("added", { board: "own", user: "ann", name: "ann", own: [[1, 5]] });
-    expect([...standings.rows(hiddenBy(entered).standings)]).toEqual([
+    expect([...standings.rows(privateBy(entered).standings)]).toEqual([
       { board: "own", user: "ann", name: "ann", total: 0, tie: 0, seq: 0, own: [[1, 5]] },
     ]);
-    const [row] = standings.rows(hiddenBy(one, entered).standings);
+    const [row] = standings.rows(privateBy(one, entered).standings);
     expect(row).toMatchObject({ total: 3, own: [[1, 5]] });
-    expect(hiddenBy(one, entered).players).toEqual({ own: 1 });
+    expect(privateBy(one, entered).players).toEqual({ own: 1 });
   });
 
   it("the ledger drops points that returned to nothing", () => {
     const cleared = added("ann", { owes: undefined, clears: 0 });
-    expect(hiddenBy(one, cleared).ledger.size).toBe(0);
-    expect(hiddenBy(cleared).ledger.size).toBe(0);
+    expect(privateBy(one, cleared).ledger.size).toBe(0);
+    expect(privateBy(cleared).ledger.size).toBe(0);
   });
 
   it("the state uses a player's new name on all the player's boards", () => {
     const named = event("named", { user: "ann", name: "Anna" });
     const best = added("bob", { board: "best", owes: undefined });
-    expect([...standings.rows(hiddenBy(one, best, named).standings)].map(({ name }) => name).sort()).toEqual([
-      "Anna",
-      "bob",
-    ]);
+    expect([...standings.rows(privateBy(one, best, named).standings)].map(({ name }) => name).sort()).toEqual(
+      ["Anna", "bob"],
+    );
   });
 
   it("the reducer ignores events of a later release, and the end of a batch that is not in flight", () => {
     for (const other of [event("unknown", {}), event("renumbered", { n: 9 })]) {
-      expect(hiddenBy(one, other)).toEqual(hiddenBy(one));
+      expect(privateBy(one, other)).toEqual(privateBy(one));
     }
     const sealed = event("sealed", { n: 1, count: 1, closing: false });
-    expect(hiddenBy(one, sealed, event("renumbered", { n: 9 }))).toMatchObject({ n: 9, sealed: { n: 9 } });
+    expect(privateBy(one, sealed, event("renumbered", { n: 9 }))).toMatchObject({ n: 9, sealed: { n: 9 } });
   });
 
   it("[K3] the effect sends nothing and accepts no answer if no batch is in flight", () => {
-    const seen = (hidden: PrivateState): Context => ({
+    const seen = (privateState: PrivateState): Context => ({
       at: 1_000,
       wallAt: 1_000,
       room: { kind: "main", id: "hall" },
       state: initial(),
-      private: hidden,
+      private: privateState,
       members: new Map(),
       seq: 1,
       epoch: "e",
@@ -141,7 +140,7 @@ describe("the room's private points", () => {
     expect(onBatchAnswer(seen(initialPrivate()), { applied: true, refused: [] })).toEqual({});
     expect(() => onBatchAnswer(seen(initialPrivate()), { applied: "yes" })).toThrow(/./);
     expect(flush(seen(initialPrivate()))).toEqual({});
-    const last = hiddenBy(one, event("sealed", { n: 1, count: 1, closing: true }));
+    const last = privateBy(one, event("sealed", { n: 1, count: 1, closing: true }));
     // The last batch is still in flight: the one that says that the epoch continues waits for it.
     expect(reopen(seen(last))).toEqual({
       private: [

@@ -169,8 +169,8 @@ describe("an award", () => {
     stage.advance(100);
     // The state is patched as if so many had scored: the table states its size.
     const { slices } = stage.room.room["context"].state;
-    const hidden = slices.private("scores") as PrivateState;
-    const full = { ...hidden, standings: { ...hidden.standings, size: 100_000 } };
+    const privateState = slices.private("scores") as PrivateState;
+    const full = { ...privateState, standings: { ...privateState.standings, size: 100_000 } };
     vi.spyOn(slices, "private").mockImplementation(() => full);
     expect(stage.room.post("desk", "scores", "award", { user: "bob", points: 1 })).toMatchObject({
       ok: false,
@@ -224,8 +224,8 @@ describe("an award", () => {
     stage.advance(100);
     expect(stage.top(hanna, "best").map(({ user }) => user)).toEqual(["hanna", "ann", "bob"]);
     stage.advance(10_000);
-    const owed = stage.boards.entries.find(({ user }) => user === "ann") as BatchEntry;
-    expect(owed).toMatchObject({ board: "best", points: 10, tie: 40 });
+    const entry = stage.boards.entries.find(({ user }) => user === "ann") as BatchEntry;
+    expect(entry).toMatchObject({ board: "best", points: 10, tie: 40 });
     stage.room.expectNoViolations();
   });
 
@@ -454,15 +454,15 @@ async function restoreWithTotal(stage: ScoreStage, user: string, total: number) 
   const { room } = stage;
   const { scores } = await import("../../src/features/scores/decide");
   const { initial } = await import("../../src/features/scores/state");
-  const hidden = scores.private;
-  if (!hidden) throw new Error("Scores keep totals.");
+  const privateState = scores.private;
+  if (!privateState) throw new Error("Scores keep totals.");
   const seeded = {
     ...scores,
     version: "as if",
     private: {
-      ...hidden,
-      migrate: (old: ReturnType<typeof hidden.initial>) =>
-        hidden.reduce(old, {
+      ...privateState,
+      migrate: (old: ReturnType<typeof privateState.initial>) =>
+        privateState.reduce(old, {
           n: "added",
           at: 0,
           d: { board: "main", user, name: user, stands: { total, tie: 0, seq: 1 } },

@@ -17,19 +17,19 @@ function read(env: Record<string, string>, file: Record<string, string> = {}) {
 
 describe("the environment of a start", () => {
   it("the environment passes every variable that a server reads, and no other", () => {
-    const asked = new Set<string>();
+    const readNames = new Set<string>();
     readConfig(
       new Proxy<Record<string, unknown>>(
         {},
         {
           get: (_, name) => {
-            asked.add(String(name));
+            readNames.add(String(name));
             return undefined;
           },
         },
       ),
     );
-    expect([...SERVER_VARIABLES].sort()).toEqual([...asked].sort());
+    expect([...SERVER_VARIABLES].sort()).toEqual([...readNames].sort());
   });
 
   it("the environment prefers the process's own values to those of the file", async () => {

@@ -58,8 +58,8 @@ describe("the simulation", () => {
   it.each(readdirSync("test/simulation/scenarios"))(
     "the simulation plays %s, which found a bug once",
     async (name) => {
-      const story = JSON.parse(readFileSync(`test/simulation/scenarios/${name}`, "utf8"));
-      expect((await simulation.playScenario(story)).breach?.message).toBeUndefined();
+      const scenario = JSON.parse(readFileSync(`test/simulation/scenarios/${name}`, "utf8"));
+      expect((await simulation.playScenario(scenario)).breach?.message).toBeUndefined();
     },
   );
 

@@ -106,13 +106,14 @@ describe("a sliding window", () => {
       const user = random.pick(users);
       const rate = rates.get(rule) as Rate;
       const wait = window.wait(rule, user, rate, now);
-      const story = `seed ${random.seed}, step ${step}: ${rule} by ${user} at ${now}, wait ${wait}`;
-      if ((wait === 0) !== model.allowed(rule, user, rate, now)) expect.fail(story);
+      const context = `seed ${random.seed}, step ${step}: ${rule} by ${user} at ${now}, wait ${wait}`;
+      if ((wait === 0) !== model.allowed(rule, user, rate, now)) expect.fail(context);
       if (wait > 0) {
         refused++;
         // The wait is exact: not allowed a moment before, allowed then.
-        if (model.allowed(rule, user, rate, now + wait - 1)) expect.fail(`${story}, could have come earlier`);
-        if (!model.allowed(rule, user, rate, now + wait)) expect.fail(`${story}, may not come then`);
+        if (model.allowed(rule, user, rate, now + wait - 1))
+          expect.fail(`${context}, could have come earlier`);
+        if (!model.allowed(rule, user, rate, now + wait)) expect.fail(`${context}, may not come then`);
       } else {
         window.stamp(rule, user, now);
         model.accept(rule, user, now);

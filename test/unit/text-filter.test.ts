@@ -33,8 +33,8 @@ describe("the text filter", () => {
     ["in boxes and discs", "\u{1f182}\u{1f177}\u{1f158}\u{1f143}", "****"],
     ["in flags", "\u{1f1f8}\u{1f1ed}\u{1f1ee}\u{1f1f9}", "****"],
     ["under marks of other scripts", "s\u0e47h\u0489i\u093ct\u20dd", "*".repeat(8)],
-  ])("the filter finds a word written %s", (_, text, told) => {
-    expect(mask(text)).toBe(told);
+  ])("the filter finds a word written %s", (_, text, expected) => {
+    expect(mask(text)).toBe(expected);
   });
 
   it.each([
@@ -80,7 +80,7 @@ describe("the text filter", () => {
         }),
         fc.string({ maxLength: 8 }),
         (stem, how, around) => {
-          const told = [...stem]
+          const disguised = [...stem]
             .map((letter, at) => {
               const [disguise, times] = how[at % 20] as [number, number];
               const one =
@@ -88,7 +88,7 @@ describe("the text filter", () => {
               return one.repeat(disguise === 3 ? times : 1);
             })
             .join("");
-          for (const text of [told, `${around} ${told} ${around}`, around + told]) {
+          for (const text of [disguised, `${around} ${disguised} ${around}`, around + disguised]) {
             if (!matcher.hasMatch(text)) continue;
             found++;
             expect(mayMatch(text), text).toBe(true);

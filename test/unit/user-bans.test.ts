@@ -107,9 +107,9 @@ describe("the bans of one shard of users", () => {
       await putBan(database.d1, ban(EVERYWHERE, "ann"));
       throw new Error("the object ended");
     });
-    const told = expect(lost).rejects.toThrow("ended");
+    const rejected = expect(lost).rejects.toThrow("ended");
     await vi.advanceTimersByTimeAsync(100);
-    await told;
+    await rejected;
     const next = begin();
     expect((await next.find(["ann"], [EVERYWHERE])).bans, "no room was notified yet").toEqual([]);
     database.isAway = true;
@@ -158,10 +158,10 @@ describe("the bans of one shard of users", () => {
     void bans.find(["ann"], [EVERYWHERE]);
     await vi.advanceTimersByTimeAsync(100);
     database.queries = 0;
-    const book = new BanLookup((user, room) => ask(bans, user, room));
-    const longest = await flood(1_000, database, book, async () => {
+    const lookup = new BanLookup((user, room) => ask(bans, user, room));
+    const longest = await flood(1_000, database, lookup, async () => {
       await bans.write(EVERYWHERE, "eve", () => putBan(database.d1, ban(EVERYWHERE, "eve", START + 1)));
-      return (await book.find("eve", "main/hall", Date.now())).ban !== undefined;
+      return (await lookup.find("eve", "main/hall", Date.now())).ban !== undefined;
     });
     // A board read each hundredth of a second, and one ban that is written and read back.
     expect(database.queries).toBe(102);
@@ -192,14 +192,14 @@ async function ask(bans: UserBans, user: string, room: string) {
 async function flood(
   forMs: number,
   database: SlowDatabase,
-  book: BanLookup,
-  banSomebody: () => Promise<boolean>,
+  lookup: BanLookup,
+  banUser: () => Promise<boolean>,
 ) {
   const longest = { boardMs: 0, banMs: 0, isBanned: false };
   for (let ms = 0; ms < forMs; ms++) {
     for (const half of [0, 1]) {
       const user = `user-${2 * ms + half}`;
-      void book.find(user, "main/hall", Date.now()).then(() => book.find(user, "main/hall", Date.now()));
+      void lookup.find(user, "main/hall", Date.now()).then(() => lookup.find(user, "main/hall", Date.now()));
     }
     const at = Date.now();
     if (ms % 10 === 0) {
@@ -211,7 +211,7 @@ async function flood(
         });
     }
     if (ms === forMs / 2) {
-      void banSomebody().then((isBanned) => {
+      void banUser().then((isBanned) => {
         longest.isBanned = isBanned;
         longest.banMs = Date.now() - at;
       });

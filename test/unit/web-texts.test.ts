@@ -69,20 +69,20 @@ describe("the result of a draft", () => {
     const drafts = new Drafts();
     drafts.add("op-1", "Too much", NOW);
     drafts.markFailed("op-1", refusal("rate_limited", "…", 12_000), NOW);
-    const told = (now: number) => drafts.all.map(({ state: fate }) => draftStateText(fate, live, now))[0];
-    expect(told(NOW)).toEqual({
+    const text = (now: number) => drafts.all.map(({ state: fate }) => draftStateText(fate, live, now))[0];
+    expect(text(NOW)).toEqual({
       text: "That was faster than this room allows.",
       needsDecision: true,
       wait: "12 s",
     });
     expect(drafts.pendingRetryAts(NOW)).toEqual([NOW + 12_000]);
-    expect(told(NOW + 12_000)).toEqual({
+    expect(text(NOW + 12_000)).toEqual({
       text: "That was faster than this room allows.",
       needsDecision: true,
     });
     expect(drafts.pendingRetryAts(NOW + 12_000)).toEqual([]);
     expect(drafts.retry("op-1")).toBe("Too much");
-    expect(told(NOW)).toEqual({ text: "Sending…", needsDecision: false });
+    expect(text(NOW)).toEqual({ text: "Sending…", needsDecision: false });
     drafts.remove("op-1");
     expect(drafts.all).toEqual([]);
   });
