@@ -108,7 +108,7 @@ describe("the gateway, fuzzed", () => {
   );
 
   it(
-    "the gateway answers every request in order, forwards nothing of the client's, and throws at none",
+    "the gateway answers every request properly, forwards nothing of the client's, and throws at none",
     async () => {
       const error = vi.spyOn(console, "error").mockImplementation(() => undefined);
       const gateway = openGateway();

@@ -12,7 +12,7 @@ describe("a kind's board", () => {
     ["has a zone off by a quarter hour", { combine: "last", timeZone: "Asia/Kathmandu" }],
     ["breaks ties", { combine: "best", order: "lowest", tie: "highest" }],
     ["has a most a day", { combine: "sum", maxPerDay: 100, periods: ["day"] }],
-  ])("the definition accepts %s", (_, board) => {
+  ])("the definition accepts a board that %s", (_, board) => {
     expect(defined(board).boards).toEqual({ main: board });
   });
 
@@ -27,7 +27,7 @@ describe("a kind's board", () => {
       { combine: "sum", maxPerDay: 5, periods: ["day"], order: "lowest" },
       /fewest points win/,
     ],
-  ])("the definition rejects %s", (_, board, problem) => {
+  ])("the definition rejects a board %s", (_, board, problem) => {
     expect(() => defined(board)).toThrow(problem);
   });
 

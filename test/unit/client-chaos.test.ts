@@ -56,7 +56,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
   /** This client is never cut: its events are the truth. */
   const witness = new SessionClient(stage, "witness").start();
   const all = [...visitors, witness];
-  // The tokens end every minute, and a second socket renews them, whatever the state of the first one.
+  // The tokens end every minute, and a second socket renews them in any state of the first one.
   for (const visitor of all) visitor.tokenLifeMs = 60_000;
   const actions = new Map<string, { visitor: SessionClient; what: string }>();
   let versions = 1;

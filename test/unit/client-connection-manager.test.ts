@@ -17,7 +17,7 @@ const PING_MS = 20_000;
 function openConnection({ canRenew = true } = {}) {
   const calls: string[] = [];
   const failed: number[] = [];
-  const connection = new ConnectionManager(
+  const manager = new ConnectionManager(
     {
       open: (link, anew) => calls.push(`open ${link}${anew ? " anew" : ""}`),
       send: (link, text) => calls.push(`${text} ${link}`),
@@ -27,173 +27,177 @@ function openConnection({ canRenew = true } = {}) {
     { canRenew, members: () => undefined, secondFailed: (now) => failed.push(now) },
   );
   const live = () => {
-    connection.start(0);
-    connection.onToken(1, 0);
-    connection.onWelcome(1, 0, PING_MS);
+    manager.start(0);
+    manager.onToken(1, 0);
+    manager.onWelcome(1, 0, PING_MS);
     calls.length = 0;
-    return connection;
+    return manager;
   };
-  return { line: connection, did: calls, failed, live };
+  return { manager, calls, failed, live };
 }
 
 describe("a connection to the room", () => {
   it("a second start has no effect, and neither has a call before the start", () => {
-    const { line, did } = openConnection();
-    expect([line.state, line.nextAt(), line.requestedAt(1)]).toEqual([{ is: "idle" }, NEVER, undefined]);
-    line.tick(5);
-    line.reconnect(5, true);
-    line.retryLater(5);
-    line.openSecond(5, false);
-    expect(did).toEqual([]);
-    line.start(10);
-    line.start(20);
-    expect([did, line.requestedAt(1), line.requestedAt(2)]).toEqual([["open 1"], 10, undefined]);
-    expect(line.nextAt()).toBe(30_010);
+    const { manager, calls } = openConnection();
+    expect([manager.state, manager.nextAt(), manager.requestedAt(1)]).toEqual([
+      { is: "idle" },
+      NEVER,
+      undefined,
+    ]);
+    manager.tick(5);
+    manager.reconnect(5, true);
+    manager.retryLater(5);
+    manager.openSecond(5, false);
+    expect(calls).toEqual([]);
+    manager.start(10);
+    manager.start(20);
+    expect([calls, manager.requestedAt(1), manager.requestedAt(2)]).toEqual([["open 1"], 10, undefined]);
+    expect(manager.nextAt()).toBe(30_010);
   });
 
   it("[T5] the client ignores messages of a socket that it no longer owns", () => {
-    const { line, did, live } = openConnection();
+    const { manager, calls, live } = openConnection();
     live();
-    line.onToken(7, 5);
-    line.onClosed(7, { code: 1006, reason: "" }, 5);
-    line.onMessage(7);
-    expect(line.onWelcome(7, 5, PING_MS)).toBe(false);
-    expect(line.onWelcome(1, 5, PING_MS)).toBe(false);
-    expect([line.state, did]).toEqual([{ is: "live" }, []]);
+    manager.onToken(7, 5);
+    manager.onClosed(7, { code: 1006, reason: "" }, 5);
+    manager.onMessage(7);
+    expect(manager.onWelcome(7, 5, PING_MS)).toBe(false);
+    expect(manager.onWelcome(1, 5, PING_MS)).toBe(false);
+    expect([manager.state, calls]).toEqual([{ is: "live" }, []]);
   });
 
   it("[T8] the client has one second socket at a time, which takes over at its welcome", () => {
-    const { line, did, live } = openConnection();
+    const { manager, calls, live } = openConnection();
     live();
-    line.openSecond(100, true);
-    line.openSecond(100, true);
-    expect([line.hasSecond, line.requestedAt(2)]).toEqual([true, 100]);
-    line.onToken(2, 200);
-    expect([line.requestedAt(2), line.nextAt()]).toEqual([200, 12_200]);
-    expect(line.onWelcome(2, 300, PING_MS)).toBe(true);
-    expect([line.live, line.hasSecond, did]).toEqual([2, false, ["open 2 anew", "close 1"]]);
+    manager.openSecond(100, true);
+    manager.openSecond(100, true);
+    expect([manager.hasSecond, manager.requestedAt(2)]).toEqual([true, 100]);
+    manager.onToken(2, 200);
+    expect([manager.requestedAt(2), manager.nextAt()]).toEqual([200, 12_200]);
+    expect(manager.onWelcome(2, 300, PING_MS)).toBe(true);
+    expect([manager.live, manager.hasSecond, calls]).toEqual([2, false, ["open 2 anew", "close 1"]]);
   });
 
   it("[T8] the client gives up a second socket without a welcome in time, and continues with the first", () => {
-    const { line, did, failed, live } = openConnection();
+    const { manager, calls, failed, live } = openConnection();
     live();
-    line.openSecond(100, false);
-    line.tick(30_099);
+    manager.openSecond(100, false);
+    manager.tick(30_099);
     expect(failed).toEqual([]);
-    line.tick(30_100);
-    expect([failed, line.hasSecond, line.live]).toEqual([[30_100], false, 1]);
-    expect(did).toContain("close 2");
-    line.openSecond(40_000, false);
-    line.onClosed(3, { code: 4401, reason: "No." }, 40_001);
+    manager.tick(30_100);
+    expect([failed, manager.hasSecond, manager.live]).toEqual([[30_100], false, 1]);
+    expect(calls).toContain("close 2");
+    manager.openSecond(40_000, false);
+    manager.onClosed(3, { code: 4401, reason: "No." }, 40_001);
     expect(failed).toEqual([30_100, 40_001]);
   });
 
   it("[T8] the client continues with the second socket if the first breaks, is closed or falls silent", () => {
-    const { line, live } = openConnection();
+    const { manager, live } = openConnection();
     live();
-    line.openSecond(100, true);
-    line.onClosed(1, { code: 4409, reason: "A newer one." }, 150);
-    expect([line.state, line.isCurrent(2)]).toEqual([{ is: "live" }, true]);
+    manager.openSecond(100, true);
+    manager.onClosed(1, { code: 4409, reason: "A newer one." }, 150);
+    expect([manager.state, manager.isCurrent(2)]).toEqual([{ is: "live" }, true]);
 
     const other = openConnection();
     other.live();
-    other.line.openSecond(100, false);
-    other.line.onClosed(1, { code: 1006, reason: "" }, 150);
-    expect(other.line.state).toEqual({ is: "connecting", again: true });
+    other.manager.openSecond(100, false);
+    other.manager.onClosed(1, { code: 1006, reason: "" }, 150);
+    expect(other.manager.state).toEqual({ is: "connecting", again: true });
 
     const silent = openConnection();
     silent.live();
-    silent.line.openSecond(100, false);
-    silent.line.onToken(2, 31_000);
-    silent.line.tick(20_000);
-    silent.line.tick(32_000);
-    expect([silent.line.isCurrent(2), silent.did.includes("close 1")]).toEqual([true, true]);
+    silent.manager.openSecond(100, false);
+    silent.manager.onToken(2, 31_000);
+    silent.manager.tick(20_000);
+    silent.manager.tick(32_000);
+    expect([silent.manager.isCurrent(2), silent.calls.includes("close 1")]).toEqual([true, true]);
   });
 
   it("[T8] the client ends both sockets if the room ends the visit for good, and closes both on leaving", () => {
-    const { line, did, live } = openConnection();
+    const { manager, calls, live } = openConnection();
     live();
-    line.openSecond(100, false);
-    line.onClosed(1, { code: 4403, reason: "You are banned." }, 150);
-    expect(line.state).toEqual({ is: "ended", code: 4403, reason: "You are banned." });
+    manager.openSecond(100, false);
+    manager.onClosed(1, { code: 4403, reason: "You are banned." }, 150);
+    expect(manager.state).toEqual({ is: "ended", code: 4403, reason: "You are banned." });
     // The manager closes as often as it is sure of it: a repeated close has no effect.
-    expect(new Set(did)).toEqual(new Set(["open 2", "close 1", "close 2"]));
-    line.tick(1_000_000);
-    expect([line.nextAt(), line.requestedAt(1)]).toEqual([NEVER, undefined]);
+    expect(new Set(calls)).toEqual(new Set(["open 2", "close 1", "close 2"]));
+    manager.tick(1_000_000);
+    expect([manager.nextAt(), manager.requestedAt(1)]).toEqual([NEVER, undefined]);
 
     const left = openConnection();
     left.live();
-    left.line.openSecond(100, false);
-    left.line.stop();
-    expect([left.line.state, left.did]).toEqual([{ is: "idle" }, ["open 2", "close 2", "close 1"]]);
+    left.manager.openSecond(100, false);
+    left.manager.stop();
+    expect([left.manager.state, left.calls]).toEqual([{ is: "idle" }, ["open 2", "close 2", "close 1"]]);
   });
 
   it("the client reports why it waits as the room said it, and not as a timeout", () => {
-    const { line, live } = openConnection();
+    const { manager, live } = openConnection();
     live();
-    line.onClosed(1, { code: 1012, reason: "Please come back.", retryAfterMs: 2_000 }, 100);
-    expect(line.state).toMatchObject({ is: "waiting", again: true, reason: "Please come back." });
+    manager.onClosed(1, { code: 1012, reason: "Please come back.", retryAfterMs: 2_000 }, 100);
+    expect(manager.state).toMatchObject({ is: "waiting", again: true, reason: "Please come back." });
     const silent = openConnection();
     silent.live();
-    silent.line.onClosed(1, { code: 4408, reason: "Silent." }, 100);
-    expect(silent.line.state).not.toHaveProperty("reason");
+    silent.manager.onClosed(1, { code: 4408, reason: "Silent." }, 100);
+    expect(silent.manager.state).not.toHaveProperty("reason");
   });
 
   it("[T1] the client tries one other token after a rejected one, and stops if there is only one", () => {
     const bad = { code: 4401, reason: "That token is not good." };
-    const { line, did, live } = openConnection();
+    const { manager, calls, live } = openConnection();
     live();
-    line.onClosed(1, bad, 100);
-    line.tick(100);
-    expect(new Set(did)).toEqual(new Set(["close 1", "open 2 anew"]));
-    line.onClosed(2, bad, 200);
-    expect(line.state).toEqual({ is: "ended", ...bad });
+    manager.onClosed(1, bad, 100);
+    manager.tick(100);
+    expect(new Set(calls)).toEqual(new Set(["close 1", "open 2 anew"]));
+    manager.onClosed(2, bad, 200);
+    expect(manager.state).toEqual({ is: "ended", ...bad });
     const fixed = openConnection({ canRenew: false });
     fixed.live();
-    fixed.line.onClosed(1, bad, 100);
-    expect(fixed.line.state).toEqual({ is: "ended", ...bad });
+    fixed.manager.onClosed(1, bad, 100);
+    expect(fixed.manager.state).toEqual({ is: "ended", ...bad });
   });
 
   it("[T1] the client does not return to a rejected token while another could not be fetched", () => {
-    const { line, did, live } = openConnection();
+    const { manager, calls, live } = openConnection();
     live();
-    line.onClosed(1, { code: 4401, reason: "That token is not good." }, 100);
-    line.tick(100);
-    line.onClosed(2, { code: 1006, reason: "The server does not answer." }, 200);
-    line.tick(line.nextAt());
-    line.tick(line.nextAt());
-    line.reconnect(line.nextAt() - 1, true);
-    expect(did.filter((what) => what.startsWith("open"))).toEqual([
+    manager.onClosed(1, { code: 4401, reason: "That token is not good." }, 100);
+    manager.tick(100);
+    manager.onClosed(2, { code: 1006, reason: "The server does not answer." }, 200);
+    manager.tick(manager.nextAt());
+    manager.tick(manager.nextAt());
+    manager.reconnect(manager.nextAt() - 1, true);
+    expect(calls.filter((what) => what.startsWith("open"))).toEqual([
       "open 2 anew",
       "open 3 anew",
       "open 4 anew",
     ]);
-    line.onToken(4, 90_000);
-    line.onClosed(4, { code: 1006, reason: "" }, 90_001);
-    line.tick(line.nextAt());
-    expect(did.at(-1)).toBe("open 5");
+    manager.onToken(4, 90_000);
+    manager.onClosed(4, { code: 1006, reason: "" }, 90_001);
+    manager.tick(manager.nextAt());
+    expect(calls.at(-1)).toBe("open 5");
   });
 
   it.each([4401, 4403])("[T1] the client fetches another token if the user joins again after %s", (code) => {
     const why = { code, reason: "No." };
-    const { line, did, live } = openConnection();
+    const { manager, calls, live } = openConnection();
     live();
-    line.onClosed(1, why, 100);
-    line.tick(100);
-    line.onClosed(2, why, 200);
-    expect(line.state).toEqual({ is: "ended", ...why });
-    line.start(300);
-    expect(did.at(-1)).toMatch(/^open \d anew$/);
-    line.onClosed(Number(did.at(-1)?.split(" ")[1]), { code: 4401, reason: "It ended." }, 400);
-    expect(line.state, "the second token has a second try of its own").toMatchObject({ is: "waiting" });
+    manager.onClosed(1, why, 100);
+    manager.tick(100);
+    manager.onClosed(2, why, 200);
+    expect(manager.state).toEqual({ is: "ended", ...why });
+    manager.start(300);
+    expect(calls.at(-1)).toMatch(/^open \d anew$/);
+    manager.onClosed(Number(calls.at(-1)?.split(" ")[1]), { code: 4401, reason: "It ended." }, 400);
+    expect(manager.state, "the second token has a second try of its own").toMatchObject({ is: "waiting" });
   });
 
   it("the client keeps its token if the end had another reason", () => {
-    const { line, did, live } = openConnection();
+    const { manager, calls, live } = openConnection();
     live();
-    line.onClosed(1, { code: 4409, reason: "A newer one." }, 100);
-    line.start(300);
-    expect(did.at(-1)).toBe("open 2");
+    manager.onClosed(1, { code: 4409, reason: "A newer one." }, 100);
+    manager.start(300);
+    expect(calls.at(-1)).toBe("open 2");
   });
 });
 
@@ -280,7 +284,7 @@ describe("actions in flight", () => {
     expect(settled.get("1")).toMatchObject({ refusal: { code: "conflict" } });
   });
 
-  it("an action that was sent twice may have been done by the first sending, whatever the room says of the second", () => {
+  it("an action that was sent twice may have been done by the first sending, even if the room rejects the second", () => {
     const { box, settled } = outbox();
     box.add({ f: "a", a: "b", d: {}, id: "1" }, 0, 0);
     expect([...box.flush(standing), ...box.flush({ ...standing, link: 2 })]).toHaveLength(2);

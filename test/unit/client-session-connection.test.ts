@@ -168,7 +168,7 @@ describe("a connection", () => {
 
 describe("bye", () => {
   it.each([4400, 4403, 4404, 4409, 4410, 4413])(
-    "[E1] close code %i ends the connection with a reason, whatever comes later",
+    "[E1] close code %i ends the connection with a reason, and later messages change nothing",
     async (code) => {
       const { ann, go } = await openRoomWithAnn();
       const [link = 0] = ann.links;

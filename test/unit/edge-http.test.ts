@@ -48,7 +48,7 @@ describe("reading a room", () => {
     expect(await call(HALL, { method: "GET", token: "nonsense" })).toEqual(answer);
   });
 
-  it("reading needs a valid address", async () => {
+  it("reading needs a valid URL", async () => {
     for (const address of [
       "/parties/nosuch/hall",
       "/parties/main/a%20b",
@@ -176,7 +176,7 @@ describe("an action's body", () => {
     }
   });
 
-  it("the body counts as an action, whatever message type it claims", async () => {
+  it("the body counts as an action, even if it claims another message type", async () => {
     const body = JSON.stringify({ t: "verify", ...SAY });
     expect(await expectAdmitted(HALL, { token: admin, body })).toMatchObject({ action: { t: "do", ...SAY } });
   });

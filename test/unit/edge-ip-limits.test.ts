@@ -54,7 +54,7 @@ describe("the windows of an IP address", () => {
     expect([ask("c", 1_000), ask("a", 1_000), ask("b", 1_499)]).toEqual([true, false, true]);
   });
 
-  it("[L6] the windows only look if nothing is to be counted", () => {
+  it("[L6] a check that only looks counts nothing", () => {
     const windows = new IpWindows();
     const failed = makeRule("failedToken", 1, 1_000);
     for (let n = 0; n < 5; n++)
@@ -364,9 +364,9 @@ describe("the IP limiter", () => {
     const windows = new IpWindows();
     const ask = vi.fn<IpLimitsCall>(async (_, what) => windows.check(what, now).answer);
     const limiter = new IpLimiter(config, ask, SECRET, () => now);
-    const knock = () => limiter.consume("house", [{ rule: "connect", always: true }]);
-    expect([await knock(), await knock()]).toEqual([undefined, undefined]);
-    expect(await knock()).toMatchObject({
+    const attempt = () => limiter.consume("house", [{ rule: "connect", always: true }]);
+    expect([await attempt(), await attempt()]).toEqual([undefined, undefined]);
+    expect(await attempt()).toMatchObject({
       closeCode: 4429,
       status: 429,
       code: "rate_limited",
@@ -375,15 +375,15 @@ describe("the IP limiter", () => {
       info: { rule: "connect", limit: { count: 2, perMs: 1_000 } },
     });
     now = 400;
-    for (let n = 0; n < 100; n++) expect(await knock()).toMatchObject({ retryAfterMs: 600 });
+    for (let n = 0; n < 100; n++) expect(await attempt()).toMatchObject({ retryAfterMs: 600 });
     expect(ask).toHaveBeenCalledTimes(3);
     expect(
       await limiter.consume("other", [{ rule: "connect" }]),
-      "another address is asked about",
+      "the limiter asks about another IP address",
     ).toBeUndefined();
     expect(ask).toHaveBeenCalledTimes(4);
     now = 1_000;
-    expect(await knock()).toBeUndefined();
+    expect(await attempt()).toBeUndefined();
     expect(limiter.state).toMatchObject({ refused: 101, unanswered: 0 });
   });
 
@@ -428,11 +428,11 @@ describe("the IP limiter", () => {
       },
       SECRET,
     );
-    const knock = (address: string) => limiter.consume(address, [{ rule: "connect" }]);
-    await knock("away");
-    await knock("away");
-    await knock("back");
-    await knock("calm");
+    const attempt = (address: string) => limiter.consume(address, [{ rule: "connect" }]);
+    await attempt("away");
+    await attempt("away");
+    await attempt("back");
+    await attempt("calm");
     expect(addresses).toEqual(["away", "back", "calm"]);
     expect(limiter.state).toMatchObject({ asked: 3, unanswered: 2 });
     quiet.mockRestore();
@@ -443,14 +443,14 @@ describe("the IP limiter", () => {
     let now = 0;
     const ask = vi.fn<IpLimitsCall>(() => Promise.reject(new Error("gone")));
     const limiter = new IpLimiter(config, ask, SECRET, () => now);
-    const knock = (address: string) => limiter.consume(address, [{ rule: "connect" }]);
-    for (const address of ["a", "b", "c", "d", "e", "f", "g"]) await knock(address);
+    const attempt = (address: string) => limiter.consume(address, [{ rule: "connect" }]);
+    for (const address of ["a", "b", "c", "d", "e", "f", "g"]) await attempt(address);
     expect(ask).toHaveBeenCalledTimes(4);
     now = 1_999;
-    await knock("e");
+    await attempt("e");
     expect(ask).toHaveBeenCalledTimes(4);
     now = 2_000;
-    await knock("e");
+    await attempt("e");
     expect(ask).toHaveBeenCalledTimes(5);
     quiet.mockRestore();
   });
@@ -488,13 +488,13 @@ describe("the IP limiter", () => {
       },
       SECRET,
     );
-    const knock = (once: string) =>
+    const attempt = (once: string) =>
       limiter.consume("house", [
         { rule: "connect", always: true },
         { rule: "guest", once },
       ]);
-    expect(await knock("a")).toBeUndefined();
-    expect(await knock("b")).toMatchObject({ info: { rule: "guest" } });
+    expect(await attempt("a")).toBeUndefined();
+    expect(await attempt("b")).toMatchObject({ info: { rule: "guest" } });
     isAway = true;
     expect(await limiter.consume("house", [{ rule: "connect" }])).toMatchObject({
       info: { rule: "connect" },

@@ -285,7 +285,7 @@ describe("a room that slept", () => {
     expect(readPresenceEvents(eve)).toContain("ann left");
   });
 
-  it("the room never confuses the attachment of a user who left with another user's", async () => {
+  it("the room never confuses the note of a user who left with another user's", async () => {
     const { stage, bob, eve } = await openRoomWithThree();
     const { note } = bob.peer;
     stage.leave(bob);

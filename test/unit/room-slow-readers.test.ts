@@ -122,7 +122,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] a `seen` below the resume point counts nothing as read, and no answers either", async () => {
+  it("[F6] a `seen` below an earlier one counts nothing as read, and no answers either", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     stage.say(talker, "which it has read");
     stage.advance(1_000);

@@ -86,7 +86,7 @@ describe("the room's private points", () => {
     });
   const one = added("ann");
 
-  it("[G7] the state remembers what a player entered, even before it is committed", () => {
+  it("[G7] the state keeps a player's own entries, even before the player has a total", () => {
     const entered = event("added", { board: "own", user: "ann", name: "ann", own: [[1, 5]] });
     expect([...standings.rows(privateBy(entered).standings)]).toEqual([
       { board: "own", user: "ann", name: "ann", total: 0, tie: 0, seq: 0, own: [[1, 5]] },

@@ -229,7 +229,7 @@ describe("an award", () => {
     stage.room.expectNoViolations();
   });
 
-  it("[G6] a board where the fewest win ranks them first, and one where the last counts keeps that", async () => {
+  it("[G6] a board of the lowest ranks the fewest points first, and a board of the last keeps the last points", async () => {
     const { stage, hanna } = await openGame();
     for (const [user, points] of [
       ["ann", 30],

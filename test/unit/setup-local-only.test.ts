@@ -83,9 +83,9 @@ describe("a program that only this machine may reach", () => {
       server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n"));
       await new Promise((resolve) => server.listen(0, resolve));
       const ask = (headers) => new Promise((resolve, reject) => {
-        const asked = request({ port: server.address().port, host: "127.0.0.1", headers });
-        for (const event of ["response", "upgrade"]) asked.on(event, ({ statusCode }) => resolve(statusCode));
-        asked.on("error", reject).end();
+        const call = request({ port: server.address().port, host: "127.0.0.1", headers });
+        for (const event of ["response", "upgrade"]) call.on(event, ({ statusCode }) => resolve(statusCode));
+        call.on("error", reject).end();
       });
       const upgrade = { Connection: "Upgrade", Upgrade: "websocket" };
       const foreign = [{ Host: "evil.example" }, { Origin: "https://evil.example" }];
