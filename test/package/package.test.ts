@@ -165,13 +165,13 @@ describe("docs/client.md, in an empty project with the packed package", () => {
       'room.on("chat.said", ({ d }) => { const n: number = d.text; });',
       "string",
     ],
-  ])("an example does not compile with %s", async (_, code, word) => {
+  ])("an example does not compile with %s", async (_, code, expected) => {
     write(
       "wrong/wrong.ts",
       `import { joinRoom, type RoomClient } from "tallyroom/client";\nimport type { quizshow } from "../src/kinds/quizshow";\ndeclare const room: RoomClient<typeof quizshow>;\n${code}\nexport {};\n`,
     );
     write("tsconfig.wrong.json", { extends: "./tsconfig.json", include: ["wrong"] });
-    expect(await compile("tsconfig.wrong.json")).toContain(word);
+    expect(await compile("tsconfig.wrong.json")).toContain(expected);
   });
 
   it("an example does not compile without a feature's state", async () => {

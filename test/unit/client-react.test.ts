@@ -1,4 +1,4 @@
-// biome-ignore-all lint/correctness/noComponentHookFactories: each story has components of its own
+// biome-ignore-all lint/correctness/noComponentHookFactories: each test has components of its own
 // @vitest-environment happy-dom
 /// <reference lib="dom" />
 import {

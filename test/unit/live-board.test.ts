@@ -50,7 +50,7 @@ function openBoard() {
     },
     listen(knows?: string, endsAt = AT + HOUR_MS) {
       const body = board.subscribe(knows, endsAt);
-      if (!body) throw new Error("It is full.");
+      if (!body) throw new Error("The board is full.");
       return readStream(body);
     },
   };
@@ -194,7 +194,7 @@ describe("a live board", () => {
   it("[V4] a reader that is closed gets nothing of the buffer: its stream has failed and is discarded", async () => {
     const { board, award } = openBoard();
     const body = board.subscribe(undefined, AT + HOUR_MS);
-    if (!body) throw new Error("It is full.");
+    if (!body) throw new Error("The board is full.");
     for (let time = 0; time < 400 && board.isAwake; time += 1) {
       award(1);
       await vi.advanceTimersByTimeAsync(1_000);
@@ -220,7 +220,7 @@ describe("a live board", () => {
     const board = new LiveBoard(source, 30_000);
     const listen = (knows?: string) => {
       const body = board.subscribe(knows, AT + HOUR_MS);
-      if (!body) throw new Error("It is full.");
+      if (!body) throw new Error("The board is full.");
       return readStream(body);
     };
     const first = listen();

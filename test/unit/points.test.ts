@@ -446,20 +446,20 @@ describe("the ledger", () => {
 
   it("[K7] the ledger closes its epoch before the room is cleaned up, and the room's next epoch starts from zero", async () => {
     const stage = await ScoreStage.open();
-    const lives: (string | undefined)[] = [];
-    for (let life = 0; life < 2; life++) {
+    const epochs: (string | undefined)[] = [];
+    for (let round = 0; round < 2; round++) {
       const hanna = stage.join("hanna", "host");
       stage.advance(1_000);
       stage.award(hanna, "hanna", 3);
       stage.advance(6_000);
-      lives.push(hanna.read().epoch);
+      epochs.push(hanna.read().epoch);
       stage.room.leave(hanna);
       for (let n = 0; n < 40 && !stage.room.room.isOver; n++) stage.advance(60_000, 1_000);
       expect(stage.room.room.isOver).toBe(true);
       expect(stage.room.runtime.keys()).toEqual([]);
       await stage.room.wake();
     }
-    expect(new Set(lives).size).toBe(2);
+    expect(new Set(epochs).size).toBe(2);
     expect(stage.boards.calls.map(({ n, closing, entries }) => [n, closing, entries.length])).toEqual([
       [1, undefined, 1],
       [2, true, 0],
@@ -520,7 +520,8 @@ describe("the ledger", () => {
       await stage.room.crash();
       // Days later, the scoreboard deletes the receipts of closed epochs, and no others.
       stage.room.runtime.now += 3 * 86_400_000;
-      for (const [life, { closed }] of stage.boards.receipts) if (closed) stage.boards.receipts.delete(life);
+      for (const [epoch, { closed }] of stage.boards.receipts)
+        if (closed) stage.boards.receipts.delete(epoch);
       stage.advance(60_000);
       expect(stage.room.room.isOver).toBe(true);
       expect(stage.boards.total("main", "hanna"), `lost ${lost}`).toBe(3);

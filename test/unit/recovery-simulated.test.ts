@@ -180,7 +180,7 @@ describe("an action that may not be sent again", () => {
     const room = await SimulatedRoom.open({ seed: 8, settings: { idleMs: 20_000, leaveGraceMs: 1_000 } });
     const ann = room.join({ user: "ann" });
     room.run(2_000);
-    const id = ann.say("of an earlier life");
+    const id = ann.say("of an earlier epoch");
     room.run(1);
     const { epoch } = ann.session;
     room.forget();
@@ -321,14 +321,14 @@ describe("recovery", () => {
 
   it("[W4] recovery over newer code with another reducer and other events is one snapshot each, in every client state", async () => {
     const room = await SimulatedRoom.open({ seed: 12 });
-    const people = Array.from({ length: 8 }, (_, n) => room.join({ user: `user-${n}` }));
+    const clients = Array.from({ length: 8 }, (_, n) => room.join({ user: `user-${n}` }));
     room.run(3_000);
     for (const [release, slept] of [
       ["2", true],
       ["3", false],
     ] as const) {
-      const before = people.map(({ fresh }) => fresh);
-      const ids = people.map((one) => one.do("lab", "add", { n: 1 }));
+      const before = clients.map(({ fresh }) => fresh);
+      const ids = clients.map((one) => one.do("lab", "add", { n: 1 }));
       if (!slept) room.run(room.random.below(60));
       else room.run(11_000);
       room.kind = labKind({
@@ -346,10 +346,10 @@ describe("recovery", () => {
       }
       room.run(30_000);
       expectRecovered(room);
-      expect(people.map(({ fresh }) => fresh)).toEqual(before.map((count) => count + 1));
+      expect(clients.map(({ fresh }) => fresh)).toEqual(before.map((count) => count + 1));
       // An action whose event went with the old state gets its number.
-      for (const [n, id] of ids.entries()) expect(["event", "answer"]).toContain(people[n]?.outcome(id)?.is);
-      expect(people.every(({ session }) => session.outdated)).toBe(true);
+      for (const [n, id] of ids.entries()) expect(["event", "answer"]).toContain(clients[n]?.outcome(id)?.is);
+      expect(clients.every(({ session }) => session.outdated)).toBe(true);
     }
     const late = room.join({ user: "late" });
     room.run(2_000);

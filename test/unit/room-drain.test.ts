@@ -28,7 +28,7 @@ describe("[H2] a drained room", () => {
     drain();
     stage.advance(4_000);
     const [ann] = tabs;
-    if (!ann) throw new Error("The room is empty.");
+    if (!ann) throw new Error("No tab is in the room.");
     stage.rejoin(ann);
     const bye = ann.read().byes.at(-1);
     expect(bye?.code).toBe(1012);
@@ -48,7 +48,7 @@ describe("[H2] a drained room", () => {
     const { stage, tabs, drain } = await openRoomWith(20);
     // One socket was already connecting.
     const [gone, ...others] = tabs;
-    if (!gone) throw new Error("The room is empty.");
+    if (!gone) throw new Error("No tab is in the room.");
     stage.leave(gone);
     stage.advance(4_000);
     drain();
@@ -64,7 +64,7 @@ describe("[H2] a drained room", () => {
   it("the room says that a user who does not come back has left", async () => {
     const { stage, tabs, drain } = await openRoomWith(3);
     const [ann] = tabs;
-    if (!ann) throw new Error("The room is empty.");
+    if (!ann) throw new Error("No tab is in the room.");
     drain();
     stage.advance(DRAIN_MS);
     stage.rejoin(ann);
@@ -78,7 +78,7 @@ describe("[H2] a drained room", () => {
     drain();
     await stage.crash();
     const [ann] = tabs;
-    if (!ann) throw new Error("The room is empty.");
+    if (!ann) throw new Error("No tab is in the room.");
     stage.rejoin(ann);
     expect(ann.read().welcomes).toHaveLength(2);
     expect(stage.room.summary(stage.now).users).toBe(2);

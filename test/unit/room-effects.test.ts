@@ -12,7 +12,7 @@ const open = (broken?: Parameters<typeof debtFeature>[0]) => RoomStage.open({ ki
 const createDebt = (stage: RoomStage, tab: RoomTab, n: number, now = true) =>
   stage.do(tab, "debt", "owe", { n, now });
 const readDebt = (tab: RoomTab) => tab.read().slices.debt as DebtState;
-const readAsks = (stage: RoomStage) =>
+const readRequestedSums = (stage: RoomStage) =>
   stage.runtime.startedEffects.map(({ request: ask }) => (ask as { owed: number }).owed);
 const lastEffect = (stage: RoomStage) => {
   const call = stage.runtime.startedEffects.at(-1);
@@ -65,7 +65,7 @@ describe("an effect", () => {
       });
     expect(ring).toThrow("A write failed");
     expect(stage.runtime.brokenCount).toBeGreaterThan(0);
-    expect(readAsks(stage)).toEqual([3]);
+    expect(readRequestedSums(stage)).toEqual([3]);
   });
 
   it("[R1] the effect ends in the frame with the events of its answer", async () => {
@@ -79,7 +79,7 @@ describe("an effect", () => {
     stage.rejoin(ann);
     stage.advance(100_000);
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [3] });
-    expect(readAsks(stage)).toEqual([3]);
+    expect(readRequestedSums(stage)).toEqual([3]);
     stage.expectNoViolations();
   });
 
@@ -93,12 +93,12 @@ describe("an effect", () => {
     stage.isAutoDurable = true;
     stage.rejoin(ann);
     stage.advance(2_000);
-    expect(readAsks(stage)).toEqual([3, 3]);
+    expect(readRequestedSums(stage)).toEqual([3, 3]);
     expect(stage.runtime.startedEffects[0]?.call).not.toBe(stage.runtime.startedEffects[1]?.call);
     stage.answerEffect(lastEffect(stage), 3);
     stage.advance(100_000);
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [3] });
-    expect(readAsks(stage)).toHaveLength(2);
+    expect(readRequestedSums(stage)).toHaveLength(2);
     stage.expectNoViolations();
   });
 
@@ -108,13 +108,13 @@ describe("an effect", () => {
       createDebt(stage, ann, n);
       stage.advance(50);
     }
-    expect(readAsks(stage)).toEqual([1]);
+    expect(readRequestedSums(stage)).toEqual([1]);
     stage.answerEffect(lastEffect(stage), 1);
     stage.advance(50);
-    expect(readAsks(stage)).toEqual([1, 6]);
+    expect(readRequestedSums(stage)).toEqual([1, 6]);
     stage.answerEffect(lastEffect(stage), 6);
     stage.advance(100_000);
-    expect(readAsks(stage)).toEqual([1, 6]);
+    expect(readRequestedSums(stage)).toEqual([1, 6]);
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [1, 6] });
     stage.expectNoViolations();
   });
@@ -127,10 +127,10 @@ describe("an effect", () => {
     createDebt(stage, ann, 2);
     createDebt(stage, ann, 4);
     stage.advance(100);
-    expect(readAsks(stage)).toEqual([1]);
+    expect(readRequestedSums(stage)).toEqual([1]);
     stage.answerEffect(lastEffect(stage), 1);
     stage.advance(100);
-    expect(readAsks(stage)).toEqual([1, 6]);
+    expect(readRequestedSums(stage)).toEqual([1, 6]);
   });
 
   it("an effect without a request completes without a call", async () => {
@@ -139,7 +139,7 @@ describe("an effect", () => {
     stage.do(ann, "debt", "forgive");
     stage.failEffect(lastEffect(stage));
     stage.advance(100_000);
-    expect(readAsks(stage)).toEqual([3]);
+    expect(readRequestedSums(stage)).toEqual([3]);
     stage.leave(ann);
     stage.advance(2 * settings.idleMs);
     expect(stage.room.isOver).toBe(true);
@@ -188,7 +188,7 @@ describe("an effect", () => {
     expect(stage.runtime.startedEffects).toHaveLength(before);
     stage.advance(45_000);
     expect(stage.runtime.startedEffects).toHaveLength(before + 1);
-    expect(readAsks(stage).at(-1)).toBe(521);
+    expect(readRequestedSums(stage).at(-1)).toBe(521);
   });
 
   it("[R4] an effect that is wanted again while it waits does not shorten its pause", async () => {
@@ -375,7 +375,7 @@ describe("a room with a pending effect", () => {
     createDebt(stage, ann, 7, false);
     stage.leave(ann);
     stage.advance(settings.idleMs + 5_000);
-    expect(readAsks(stage)).toEqual([7]);
+    expect(readRequestedSums(stage)).toEqual([7]);
     expect(stage.room.isOver).toBe(false);
     stage.answerEffect(lastEffect(stage), 7);
     stage.advance(2 * settings.idleMs);
@@ -403,7 +403,7 @@ describe("a room with a pending effect", () => {
     stage.turn(() => stage.room.close(stage.now));
     expect(ann.read().byes).toMatchObject([{ code: 4410 }]);
     expect(stage.room.exists).toBe(false);
-    expect(readAsks(stage)).toEqual([7]);
+    expect(readRequestedSums(stage)).toEqual([7]);
     const bob = stage.join("bob");
     expect(bob.read().byes).toMatchObject([{ code: 1012, retryAfterMs: expect.any(Number) }]);
     expect(stage.post("host", "debt", "owe", { n: 1, now: true })).toMatchObject({

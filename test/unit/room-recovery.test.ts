@@ -112,7 +112,7 @@ describe("an action that was done before a cut", () => {
 describe("a room that was down for longer than the grace", () => {
   it("[P1] members whose grace ended meanwhile get the time to come back once more", async () => {
     const stage = await RoomStage.open();
-    const people = ["ann", "bob", "cat"].map((user) => stage.join(user));
+    const tabs = ["ann", "bob", "cat"].map((user) => stage.join(user));
     stage.advance(1_000);
     // The room starts without users, and crashes again before any could come.
     await stage.crash();
@@ -121,9 +121,9 @@ describe("a room that was down for longer than the grace", () => {
     await stage.wake();
     stage.fireAlarm();
     stage.advance(3_000);
-    for (const tab of people) stage.rejoin(tab);
+    for (const tab of tabs) stage.rejoin(tab);
     stage.advance(RESTART_GRACE_MS);
-    for (const tab of people) expect(readLeavers(tab)).toEqual([]);
+    for (const tab of tabs) expect(readLeavers(tab)).toEqual([]);
     stage.expectNoViolations();
   });
 

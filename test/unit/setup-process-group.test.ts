@@ -25,7 +25,7 @@ async function startScript(script: string) {
 async function eventually(what: () => boolean): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (!what()) {
-    if (Date.now() > deadline) throw new Error("It never came true.");
+    if (Date.now() > deadline) throw new Error("The condition never became true.");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
