@@ -306,7 +306,7 @@ describe("the issuer's keys", () => {
   });
 
   it.each(["failing", "garbage", "moved", "down"] as const)(
-    "[T11] the keys stay valid while their server is %s, for a day",
+    "[T11] the keys stay valid for a day while their server behaves as `%s`",
     async (mood) => {
       const pair = await server.addKey("k1");
       const verifier = openVerifier();

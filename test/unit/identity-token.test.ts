@@ -11,7 +11,7 @@ async function expectRejectedReason(token: string, now = NOW): Promise<string> {
   return read.reason;
 }
 
-describe("a good token", () => {
+describe("a valid token", () => {
   it("the token says who the user is", async () => {
     const token = await signToken(
       { user: "ann", name: "Ann", role: "host", rooms: ["main/hall"] },

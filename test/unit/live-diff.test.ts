@@ -22,7 +22,7 @@ function makeTop(players: [user: string, points: number][], version = 1): LiveTo
   };
 }
 
-describe("a change of a live board", () => {
+describe("a diff of a live board", () => {
   it("[V2] a folded diff turns any board into any other", () => {
     fc.assert(
       fc.property(tops, tops, (before, after) => {

@@ -39,7 +39,7 @@ function locks(): string[] {
   return readdirSync(stateDir);
 }
 
-it("a state folder that another process has open is refused, with that process", async () => {
+it("the lock rejects a state folder that another process has open, and names that process", async () => {
   const first = await contender();
   expect(first.ok).toBe(true);
   expect(await contender()).toMatchObject({ ok: false, pid: first.child.pid });
@@ -54,7 +54,7 @@ it("the lock of a process that was killed is taken over", async () => {
   expect(locks()).toEqual(["lock.2"]);
 });
 
-it("the lock of a dead process is taken over though its number was given to another one", () => {
+it("the lock of a dead process is taken over, even if its process id was given to another one", () => {
   writeFileSync(join(stateDir, "lock.7"), JSON.stringify({ pid: process.pid, startedAt: "1" }));
   // Without /proc the two cannot be distinguished.
   if (startedAt(process.pid) === undefined) return;
