@@ -9,7 +9,7 @@ import { up } from "../../src/protocol/schema/up";
 import { FUZZ_TIMEOUT_MS, fuzzRuns } from "./fuzz-runs";
 import { spoil } from "./spoil";
 
-/** Kept cases; `is`: what it is read as, absent where it has to be refused. */
+/** Cases of the corpus. `is` is the decoded message; it is absent if the codec must reject the case. */
 const corpus: { about: string; text: string; is?: string }[] = JSON.parse(
   readFileSync(new URL("corpus/codec.json", import.meta.url), "utf8"),
 );
@@ -25,14 +25,14 @@ const right = fc.oneof(
 );
 
 describe("the codec, fuzzed", () => {
-  it.each(corpus)("[M4] reads what was kept: $about", ({ text, is }) => {
+  it.each(corpus)("[M4] the codec reads a message of the corpus as before: $about", ({ text, is }) => {
     const decoded = decode(text);
     if (is === undefined) expect(decoded.ok).toBe(false);
     else expect(decoded).toMatchObject({ ok: true, message: { t: is } });
   });
 
   it(
-    "[M3] takes a spoiled message for what it still is, or refuses it in a sentence; and reads its own writing",
+    "[M3] the codec reads a mutated message as what it still is or rejects it in a sentence, and it reads its own output",
     () => {
       const seen = { taken: 0, refused: 0 };
       fc.assert(
@@ -53,7 +53,7 @@ describe("the codec, fuzzed", () => {
         }),
         fuzzRuns(3_000),
       );
-      // Either alone would show that nothing was tried.
+      // A fuzzer that only ever saw accepted or only rejected messages would prove nothing.
       for (const count of Object.values(seen)) expect(count).toBeGreaterThan(300);
       expect(Object.keys(Object.prototype)).toEqual([]);
     },
@@ -61,7 +61,7 @@ describe("the codec, fuzzed", () => {
   );
 
   it(
-    "[M1] judges a size before anything else, to the byte",
+    "[M1] the codec checks the size before anything else, to the byte",
     () => {
       const unit = fc.constantFrom("x", "é", "€", "💥", "\ud800");
       fc.assert(
@@ -72,7 +72,7 @@ describe("the codec, fuzzed", () => {
           const text = frame.replace('""', `"${char.repeat(units)}"`);
           const isTooLarge = Buffer.byteLength(text) > MAX_MESSAGE_BYTES;
           const decoded = decode(text);
-          // Half a character counts less than it would weigh: it is refused for itself.
+          // A lone surrogate counts fewer bytes than it may take: it is rejected for itself.
           if (char === "\ud800") expect(decoded.ok).toBe(false);
           else expect(decoded.ok ? false : decoded.tooLarge).toBe(isTooLarge);
         }),
@@ -83,7 +83,7 @@ describe("the codec, fuzzed", () => {
   );
 
   it(
-    "[M5] a client reads no message that it could stumble over, and throws at none",
+    "[M5] the client ignores messages that it cannot use, and throws at none",
     () => {
       const downs = fc.constantFrom(
         '{"t":"frame","seq":3,"at":1,"e":[{"f":"chat","n":"said","d":{"name":"Ann","text":"hi"},"by":"ann"}]}',

@@ -6,9 +6,9 @@ import { EventLog } from "../../src/room/delivery/event-log";
 import { FUZZ_TIMEOUT_MS, fuzzRuns } from "./fuzz-runs";
 import { spoil } from "./spoil";
 
-describe("a cursor through the log", () => {
+describe("a cursor into the log", () => {
   it(
-    "[W4] reads everything after any number once and in order, or is told that it cannot",
+    "[W4] the log returns everything after any number once and in order, or says that it cannot",
     () => {
       const frames = fc.array(
         fc.record({
@@ -30,7 +30,7 @@ describe("a cursor through the log", () => {
           const read: number[] = [];
           let at = since;
           for (let frame = log.after(at); frame; frame = log.after(at)) {
-            // The first one may begin before the place; what is in it up to there has been read.
+            // The first frame may begin before the cursor; the reader has already read its beginning.
             for (let n = Math.max(frame.first, at + 1); n <= frame.seq; n++) read.push(n);
             expect(frame.seq).toBeGreaterThan(at);
             expect(log.end - log.positionOf(at)).toBeGreaterThan(log.end - log.positionOf(frame.seq));
@@ -47,7 +47,7 @@ describe("a cursor through the log", () => {
   );
 
   it(
-    "[S] as it stands in an address is a whole number with an epoch, or none, or is refused",
+    "[S] a cursor in a URL is a whole number with an epoch, or absent, or rejected",
     () => {
       const query = spoil(
         fc.constantFrom("v=1&epoch=0a1b&since=12", "epoch=e&since=0", "since=9007199254740991&epoch=z"),
@@ -74,9 +74,9 @@ describe("a cursor through the log", () => {
   );
 });
 
-describe("a cursor of a page", () => {
+describe("a page cursor", () => {
   it(
-    "is the text that it was made of, and whatever else is sent in its place is text or nothing",
+    "the cursor decodes to the text it was made of, and any other input gives text or nothing",
     () => {
       fc.assert(
         fc.property(

@@ -1,4 +1,4 @@
-/** `FUZZ=20 npm run test:unit -- test/fuzz` tries twenty times as much as each run of the tests does. */
+/** `FUZZ=20 npm run test:unit -- test/fuzz` runs twenty times as many cases as the default. */
 const times = Number(process.env.FUZZ ?? 1);
 
 export function fuzzRuns(numRuns: number): { numRuns: number } {
@@ -6,5 +6,5 @@ export function fuzzRuns(numRuns: number): { numRuns: number } {
   return { numRuns: numRuns * times };
 }
 
-/** Long enough for whatever was asked for. */
+/** Long enough for any requested number of runs. */
 export const FUZZ_TIMEOUT_MS = 30_000 * times;

@@ -21,7 +21,7 @@ interface FuzzedRequest {
   extra?: string | undefined;
   body?: string | undefined;
 }
-/** Kept cases; `status`: of the refusal, or `onward` where it goes on to a room. */
+/** Cases of the corpus. `status` is that of the rejection, or `onward` if the request goes to a room. */
 const corpus: (FuzzedRequest & { about: string; status: number | "onward" })[] = JSON.parse(
   readFileSync(new URL("corpus/gateway.json", import.meta.url), "utf8"),
 );
@@ -37,7 +37,7 @@ function openGateway(): Gateway {
   );
 }
 
-/** Nothing where no client could send it: the runtime would not make such a request. */
+/** Undefined if no client could send the request, because the runtime rejects it. */
 function makeRequest({
   method,
   path,
@@ -53,7 +53,7 @@ function makeRequest({
       headers: {
         ...(authorization === undefined ? {} : { authorization }),
         ...(origin === undefined ? {} : { origin }),
-        // Posing as the edge.
+        // Headers that pretend to come from the edge.
         ...(extra === undefined
           ? {}
           : { [TICKET_HEADER]: extra, "x-tallyroom-begins": extra, "x-tallyroom-list": extra }),
@@ -66,26 +66,26 @@ function makeRequest({
   }
 }
 
-/** What holds of every answer and of everything that goes on to a room. Answers the status. */
-async function callGateway(door: Gateway, asked: FuzzedRequest): Promise<number | "onward" | undefined> {
-  const request = makeRequest(asked);
+/** Checks what holds for every response and every forwarded request. Returns the status. */
+async function callGateway(gateway: Gateway, input: FuzzedRequest): Promise<number | "onward" | undefined> {
+  const request = makeRequest(input);
   if (!request) return undefined;
   const isRoom = new URL(request.url).pathname.startsWith("/parties/");
   const answer =
-    door.answerPreflight(request) ?? (await (isRoom ? door.rooms.admitCall(request) : door.answer(request)));
+    gateway.answerPreflight(request) ?? (await (isRoom ? gateway.rooms.admitCall(request) : gateway.answer(request)));
   if (answer instanceof Request) {
     expect(answer.url).toMatch(/^http:\/\/room\/parties\/main\/[\w.-]{1,64}$/);
-    const told = [...answer.headers].map(([name]) => name);
-    expect(told.filter((name) => !/^(content-type|x-tallyroom-(reader|begins|list))$/.test(name))).toEqual(
-      [],
-    );
+    const headerNames = [...answer.headers].map(([name]) => name);
+    expect(
+      headerNames.filter((name) => !/^(content-type|x-tallyroom-(reader|begins|list))$/.test(name)),
+    ).toEqual([]);
     expect(answer.headers.get(TICKET_HEADER)).toBeNull();
-    if (asked.extra) expect(answer.headers.get("x-tallyroom-list")).not.toBe(asked.extra);
+    if (input.extra) expect(answer.headers.get("x-tallyroom-list")).not.toBe(input.extra);
     const text = answer.method === "GET" ? "" : await answer.text();
     for (const token of [host, player]) expect(text).not.toContain(token);
     return "onward";
   }
-  const withHeaders = door.withHeaders(answer, request);
+  const withHeaders = gateway.withHeaders(answer, request);
   expect(withHeaders.headers.get("x-content-type-options")).toBe("nosniff");
   const text = await withHeaders.text();
   expect(text).not.toMatch(/ at \S+:\d+|node:|\.ts:/);
@@ -98,16 +98,19 @@ async function callGateway(door: Gateway, asked: FuzzedRequest): Promise<number 
   return withHeaders.status;
 }
 
-describe("the door, fuzzed", () => {
-  it.each(corpus)("treats what was kept as before: $about", async ({ about: _, status, ...asked }) => {
-    expect(await callGateway(openGateway(), asked)).toBe(status);
-  });
+describe("the gateway, fuzzed", () => {
+  it.each(corpus)(
+    "the gateway treats a request of the corpus as before: $about",
+    async ({ about: _, status, ...input }) => {
+      expect(await callGateway(openGateway(), input)).toBe(status);
+    },
+  );
 
   it(
-    "answers whatever comes in order, lets nothing of the client's on, and throws at nothing",
+    "the gateway answers every request properly, forwards nothing of the client's, and throws at none",
     async () => {
       const error = vi.spyOn(console, "error").mockImplementation(() => undefined);
-      const door = openGateway();
+      const gateway = openGateway();
       const action = fc.constantFrom(
         '{"id":"1","f":"chat","a":"say","d":{"text":"hi"}}',
         '{"id":"2","f":"scores","a":"award","d":{"user":"ann","points":5}}',
@@ -117,7 +120,7 @@ describe("the door, fuzzed", () => {
       const mostly = (right: fc.Arbitrary<string>) =>
         fc.oneof({ weight: 3, arbitrary: right }, { weight: 2, arbitrary: spoil(right) });
       const maybe = (some: fc.Arbitrary<string>) => fc.option(some, { nil: undefined });
-      const asked = fc.record<FuzzedRequest>({
+      const input = fc.record<FuzzedRequest>({
         method: fc.constantFrom("GET", "POST", "POST", "POST", "DELETE", "PUT", "OPTIONS", "PATCH", "HEAD"),
         path: mostly(fc.constantFrom("/parties/main/hall", "/auth/guest", "/health", "/rooms?kind=main")),
         authorization: maybe(mostly(fc.constantFrom(`Bearer ${host}`, `Bearer ${player}`, "Basic eDp5"))),
@@ -127,14 +130,14 @@ describe("the door, fuzzed", () => {
       });
       const seen = new Map<number | "onward" | undefined, number>();
       await fc.assert(
-        fc.asyncProperty(asked, async (one) => {
-          const status = await callGateway(door, one);
+        fc.asyncProperty(input, async (one) => {
+          const status = await callGateway(gateway, one);
           seen.set(status, (seen.get(status) ?? 0) + 1);
         }),
         fuzzRuns(1_000),
       );
       expect(error.mock.calls).toEqual([]);
-      // It got to each of its judgements.
+      // The requests reached every check of the gateway.
       for (const status of ["onward", 200, 400, 401, 404, 405] as const)
         expect(seen.get(status), String(status)).toBeGreaterThan(0);
     },

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** Pieces that readers stumble over. */
+/** Pieces of text that parsers often mishandle. */
 const PIECES = [
   ...['"', "\\", "{", "}", "[", "]", ",", ":", "-", "1e999", "0x1", "null", "true", "NaN", "\0", "\n", " "],
   ...["\\u0000", "\\ud800", "\\udc00", "\ud83d", "\ufeff", "__proto__", '"__proto__":', "constructor"],
@@ -13,7 +13,7 @@ interface Edit {
   put: string;
 }
 
-/** A right text with a few things wrong in it. */
+/** A valid text with a few mutations. */
 export function spoil(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const put = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...PIECES) },
@@ -26,9 +26,9 @@ export function spoil(right: fc.Arbitrary<string>): fc.Arbitrary<string> {
     put,
   });
   return fc.tuple(right, fc.array(editArbitrary, { maxLength: 3 })).map(([text, edits]) =>
-    edits.reduce((held, { at, gone, put: piece }) => {
-      const place = Math.floor(at * (held.length + 1));
-      return held.slice(0, place) + piece + held.slice(place + gone);
+    edits.reduce((current, { at, gone, put: piece }) => {
+      const place = Math.floor(at * (current.length + 1));
+      return current.slice(0, place) + piece + current.slice(place + gone);
     }, text),
   );
 }

@@ -8,7 +8,7 @@ import { FUZZ_TIMEOUT_MS, fuzzRuns } from "./fuzz-runs";
 
 describe("the room's clock", () => {
   it(
-    "never goes back, tells how far it is ahead of the machine's, and is so no longer after twice that",
+    "the clock never goes back, tells its lead over the machine's clock, and loses that lead within twice its length",
     () => {
       const moves = fc.array(fc.integer({ min: -100_000, max: 100_000 }), { minLength: 1, maxLength: 60 });
       fc.assert(
@@ -27,7 +27,7 @@ describe("the room's clock", () => {
             expect(back).toBe(Math.max(0, -step));
             if (step < 0) expect(clock.aheadMs).toBe(ahead - step);
             else {
-              // At half speed until it has caught up, and then as the machine's clock goes.
+              // The clock runs at half speed until the machine's clock has caught up, and then at full speed.
               expect(clock.now - before).toBeGreaterThanOrEqual(Math.floor(step / 2));
               expect(clock.now - before).toBeLessThanOrEqual(step);
               expect(clock.aheadMs).toBeLessThanOrEqual(Math.max(0, Math.ceil(ahead - step / 2)));
@@ -45,9 +45,9 @@ describe("the room's clock", () => {
   );
 });
 
-describe("the wheel", () => {
+describe("the alarm scheduler", () => {
   it(
-    "never rings late, by the room's clock, whatever waits, rings, and is done to the machine's",
+    "the alarm never rings late by the room's clock, for any timers, rings and changes of the machine's clock",
     () => {
       const step = fc.oneof(
         fc.record({ does: fc.constant("wait" as const), ms: fc.integer({ min: 0, max: 5_000 }) }),
@@ -64,24 +64,29 @@ describe("the wheel", () => {
             },
           };
           const clock = new RoomClock(machine);
-          const wheel = new AlarmScheduler(storage, clock, (error) => expect(error).toBeUndefined(), null);
+          const scheduler = new AlarmScheduler(
+            storage,
+            clock,
+            (error) => expect(error).toBeUndefined(),
+            null,
+          );
           let waiting: number[] = [];
           const ring = () => {
-            wheel.hasRung();
+            scheduler.hasRung();
             stored = null;
-            wheel.clockWentBack(clock.read(machine));
+            scheduler.clockWentBack(clock.read(machine));
             waiting = waiting.filter((at) => at > clock.now);
-            wheel.ringBy(Math.min(Number.POSITIVE_INFINITY, ...waiting));
+            scheduler.ringBy(Math.min(Number.POSITIVE_INFINITY, ...waiting));
           };
           for (const { does, ms } of steps) {
             if (does === "wait") {
-              wheel.clockWentBack(clock.read(machine));
+              scheduler.clockWentBack(clock.read(machine));
               waiting.push(clock.now + ms);
-              wheel.ringBy(clock.now + ms);
+              scheduler.ringBy(clock.now + ms);
             } else if (does === "set back") {
               machine -= ms;
-              // Whatever is said to the room then shows it.
-              wheel.clockWentBack(clock.read(machine));
+              // The next message to the room shows it.
+              scheduler.clockWentBack(clock.read(machine));
             } else {
               const until = machine + ms;
               while (stored !== null && stored <= until) {
@@ -90,11 +95,11 @@ describe("the wheel", () => {
               }
               machine = until;
             }
-            wheel.clockWentBack(clock.read(machine));
+            scheduler.clockWentBack(clock.read(machine));
             const soonest = Math.min(Number.POSITIVE_INFINITY, ...waiting);
             if (soonest > clock.now && soonest !== Number.POSITIVE_INFINITY) {
               expect(stored, "an alarm is set").not.toBeNull();
-              // Half of a millisecond is none.
+              // An alarm cannot be set to half a millisecond.
               expect(stored ?? 0).toBeLessThanOrEqual(Math.ceil(clock.machineAt(soonest)) + 1);
             }
             expect(soonest, "nothing is overdue").toBeGreaterThanOrEqual(clock.now);
@@ -107,7 +112,7 @@ describe("the wheel", () => {
   );
 });
 
-describe("a window", () => {
+describe("a sliding window", () => {
   const visit = fc.record({
     after: fc.nat(400),
     user: fc.constantFrom("ann", "bob", "__proto__"),
@@ -120,7 +125,7 @@ describe("a window", () => {
   });
 
   it(
-    "[L1] is never passed at any moment, tells the exact wait, and outlives sweeps and restarts",
+    "[L1] the window is never exceeded at any moment, tells the exact wait, and survives sweeps and restarts",
     () => {
       fc.assert(
         fc.property(rates, fc.array(visit, { maxLength: 120 }), (rate, visits) => {

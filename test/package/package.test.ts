@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** An empty project with the package in it, and nothing of this one. */
+/** An empty project with the package installed, and no file of this project. */
 async function install(): Promise<void> {
   const { devDependencies } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
   const same = (...names: string[]) => Object.fromEntries(names.map((name) => [name, devDependencies[name]]));
@@ -55,7 +55,7 @@ function write(file: string, content: string | object): void {
 }
 
 describe("the package", () => {
-  it("holds what it exports, its guides, and nothing of ours", async () => {
+  it("the package contains what it exports and its guides, and no internal file", async () => {
     const { stdout } = await exec("tar", ["-tzf", tarball]);
     const files = stdout
       .trim()
@@ -75,30 +75,30 @@ describe("the package", () => {
     expect(files.filter((file) => /\.env|\.test\.|secret(?!-key)/.test(file))).toEqual([]);
   });
 
-  it("says that its hooks are a client's, to those who render on a server as well", async () => {
+  it("the package marks its hooks as client code for frameworks that render on a server", async () => {
     const { stdout } = await exec("tar", ["-xzOf", tarball, "package/dist/package/client/react.js"]);
     expect(stdout).toMatch(/^"use client";/);
   });
 
-  it("is right by publint's word", async () => {
+  it("publint finds nothing wrong with the package", async () => {
     const { stdout } = await exec(binPath("publint"), ["run", tarball, "--strict"], { cwd: scratch });
     expect(stdout).toContain("All good!");
   });
 
-  it("has types that resolve in every way that reads ES modules, by Are The Types Wrong's word", async () => {
+  it("the types resolve in every mode that reads ES modules, according to Are The Types Wrong", async () => {
     const { stdout } = await exec(
       binPath("attw"),
       [tarball, "--profile", "esm-only", "--no-emoji", "--no-color"],
       { cwd: scratch },
     );
-    // It ends in an error where anything is wrong that the profile does not leave out.
+    // The command fails on any problem that the profile does not exclude.
     for (const entry of ["client", "react", "server"])
       expect(stdout).toMatch(new RegExp(`"tallyroom/${entry}" +│ OK \\(ESM\\) +│ OK`));
   });
 });
 
 describe("docs/client.md, in an empty project with the packed package", () => {
-  it("compiles, every example of it", async () => {
+  it("every example compiles", async () => {
     for (const [index, { language, file, code }] of blocks.entries()) {
       if (file) {
         write(file, code);
@@ -107,7 +107,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
       const usesRoom = /\broom\./.test(code) && !/const room\b/.test(code);
       const given =
         'import type { BuiltInKinds, RoomClient } from "tallyroom/client";\ndeclare const room: RoomClient<BuiltInKinds["main"]>;\n';
-      // Registered for everybody, it would give the other examples another kind.
+      // Registering the kind for all examples would change the kind of the others.
       const folder = code.includes("declare module") ? "registered/" : "";
       const text = folder ? code.replace('"./src/', '"../src/') : code;
       write(`${folder}example-${index}.${language}`, `${usesRoom ? given : ""}${text}\nexport {};\n`);
@@ -151,30 +151,30 @@ describe("docs/client.md, in an empty project with the packed package", () => {
   it.each([
     ["an action that no feature has", 'await room.do("buzzer", "shout");', "shout"],
     ["data of another shape", 'await room.do("chat", "say", { words: "x" });', "words"],
-    ["data that is left out", 'await room.do("chat", "say");', "Expected"],
+    ["missing data", 'await room.do("chat", "say");', "Expected"],
     ["a feature that the kind does not have", "room.state.scores;", "scores"],
-    ["a kind that nobody has", 'joinRoom({ kind: "quizzshow", room: "x", name: "x" });', "quizzshow"],
+    ["a kind that does not exist", 'joinRoom({ kind: "quizzshow", room: "x", name: "x" });', "quizzshow"],
     [
-      "a prediction of an event that there is not",
+      "a prediction of an event that does not exist",
       'joinRoom({ kind: "main", room: "x", name: "x", optimistic: { chat: { say: () => ({ n: "sad", d: {} }) } } });',
       "sad",
     ],
-    ["a topic that nobody talks of", 'room.on("chat.shouted", () => {});', "chat.shouted"],
+    ["a topic that does not exist", 'room.on("chat.shouted", () => {});', "chat.shouted"],
     [
       "an event's data of another type",
       'room.on("chat.said", ({ d }) => { const n: number = d.text; });',
       "string",
     ],
-  ])("does not compile with %s", async (_, code, word) => {
+  ])("an example does not compile with %s", async (_, code, expected) => {
     write(
       "wrong/wrong.ts",
       `import { joinRoom, type RoomClient } from "tallyroom/client";\nimport type { quizshow } from "../src/kinds/quizshow";\ndeclare const room: RoomClient<typeof quizshow>;\n${code}\nexport {};\n`,
     );
     write("tsconfig.wrong.json", { extends: "./tsconfig.json", include: ["wrong"] });
-    expect(await compile("tsconfig.wrong.json")).toContain(word);
+    expect(await compile("tsconfig.wrong.json")).toContain(expected);
   });
 
-  it("does not compile with a feature's state left out", async () => {
+  it("an example does not compile without a feature's state", async () => {
     write(
       "wrong/wrong.ts",
       'import { joinRoom } from "tallyroom/client";\nimport type { quizshow } from "../src/kinds/quizshow";\njoinRoom<typeof quizshow>({ kind: "quizshow", room: "x", name: "x" });\n',
@@ -183,7 +183,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
     expect(await compile("tsconfig.wrong.json")).toContain("features");
   });
 
-  it("serves a kind of its own with a feature of its own, and plays a round with its client", async () => {
+  it("an example serves its own kind with its own feature, and a client plays a round", async () => {
     const port = await freePort();
     write(".dev.vars", `AUTH_SECRET=${generateSecret()}\nBATCH_SECRET=${generateSecret()}\nGUESTS=on\n`);
     const env = {

@@ -20,27 +20,27 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** An object as a platform keeps it, in which anything that the alarm's handler touches may throw. */
+/** A platform's object in which any call of the alarm's handler may throw. */
 class FailingObject {
   readonly runtime = new MemoryRuntime(1);
   readonly boards = new MemoryBoards();
   readonly kind = scoreKind();
   host = this.#host();
-  /** Touches since an alarm rang, and which of them throws. */
+  /** The calls since an alarm rang, and which of them throws. */
   callCount = 0;
   throwsAt = Number.POSITIVE_INFINITY;
   how: "throwing" | "rejecting" = "throwing";
   isRinging = false;
 
-  /** One who leads the room and goes away again, owed three points. */
-  async createDebt(): Promise<void> {
+  /** A host scores three points and leaves, so that the room has a pending effect. */
+  async createPendingEffect(): Promise<void> {
     const text = (id: string, d: object) => JSON.stringify({ t: "do", id, f: "scores", a: "award", d });
     const socket = { id: "conn-00000000001", state: null as unknown, send: () => {}, close: () => {} };
     const setState = (note: unknown) => {
       socket.state = note;
     };
     const expiresAt = Date.now() + 10 ** 9;
-    const hello = {
+    const ticket = {
       conn: socket.id,
       user: "hanna",
       name: "Hanna",
@@ -49,31 +49,31 @@ class FailingObject {
       expiresAt,
       tab: "t",
     };
-    await this.host.join({ ...socket, saveNote: setState }, hello as Parameters<RoomHost["join"]>[1]);
+    await this.host.join({ ...socket, saveNote: setState }, ticket as Parameters<RoomHost["join"]>[1]);
     await this.host.receive(socket, text("1", { user: "hanna", points: 3 }));
     await vi.advanceTimersByTimeAsync(200);
     await this.host.disconnected({ ...socket, setState });
     await vi.advanceTimersByTimeAsync(200);
     this.runtime.makeDurable();
-    if (!(await this.hasDebt())) throw new Error("It owes nothing.");
+    if (!(await this.hasPendingEffect())) throw new Error("The room has no pending effect.");
   }
 
-  /** As a platform rings for what is set, whose own retries have come to their end. */
+  /** Rings the set alarm, as a platform does whose own retries are exhausted. */
   async fireAlarm(): Promise<void> {
-    const { runtime: world } = this;
-    vi.setSystemTime(Math.max(Date.now(), world.alarmAt ?? 0));
-    world.now = Date.now();
-    world.beginAlarm();
+    const { runtime } = this;
+    vi.setSystemTime(Math.max(Date.now(), runtime.alarmAt ?? 0));
+    runtime.now = Date.now();
+    runtime.beginAlarm();
     this.isRinging = true;
     this.callCount = 0;
     await this.host.alarm().catch(() => undefined);
     this.isRinging = false;
     await vi.advanceTimersByTimeAsync(50);
-    world.makeDurable();
+    runtime.makeDurable();
   }
 
-  /** By what is stored: what another machine would find there. */
-  async hasDebt(): Promise<boolean> {
+  /** Reads storage, as another machine would. */
+  async hasPendingEffect(): Promise<boolean> {
     if (!this.runtime.has("room")) return false;
     const { ports } = this.runtime.copy();
     const parts = await restore(ports, this.kind, { kind: "main", id: "hall" }, settings, Date.now());
@@ -82,9 +82,9 @@ class FailingObject {
   }
 
   #host(): RoomHost {
-    const { runtime: world } = this;
+    const { runtime } = this;
     const host: RoomHostOptions = {
-      storage: this.#failingStorage(world.ports.storage),
+      storage: this.#failingStorage(runtime.ports.storage),
       settings,
       roomName: () => ({ kind: "main", id: "hall" }),
       blockWhile: (work) => work(),
@@ -99,7 +99,7 @@ class FailingObject {
     return new RoomHost(host, (name) => (name === "main" ? this.kind : undefined));
   }
 
-  /** The instance goes, as when an object is evicted: the next alarm finds nobody awake. */
+  /** The instance ends, as when a platform evicts an object: the next alarm starts a new one. */
   sleep(): void {
     this.runtime.makeDurable();
     this.host = this.#host();
@@ -114,7 +114,7 @@ class FailingObject {
           try {
             return this.#countCall(() => work(...given));
           } catch (error) {
-            // A read is refused later, a write at once or later.
+            // A read rejects later, a write throws at once or rejects later.
             if (this.how === "rejecting" || reads.has(name)) return Promise.reject(error);
             throw error;
           }
@@ -124,32 +124,32 @@ class FailingObject {
   }
 
   #countCall<T>(work: () => T): T {
-    if (this.isRinging && this.callCount++ === this.throwsAt)
-      throw new Error(`touch ${this.throwsAt} failed`);
+    if (this.isRinging && this.callCount++ === this.throwsAt) throw new Error(`call ${this.throwsAt} failed`);
     return work();
   }
 }
 
 const variants = { times: [1, 20], asleep: [false, true] };
 
-/** Rings while something fails, and then until nothing is owed: three points, once. */
+/** Rings while something fails, and then until no effect is pending: the three points must arrive once. */
 async function expectSettled(
   object: FailingObject,
-  { times, where, mend: repair }: { times: number; where: string; mend(): void },
+  { times, where, repair }: { times: number; where: string; repair(): void },
 ): Promise<number> {
-  let touches = 0;
-  for (let time = 0; time < times && (await object.hasDebt()); time++) {
+  let calls = 0;
+  for (let time = 0; time < times && (await object.hasPendingEffect()); time++) {
     await object.fireAlarm();
-    touches = Math.max(touches, object.callCount);
-    if (await object.hasDebt()) expect(object.runtime.alarmAt, `${where}, time ${time}`).not.toBeNull();
+    calls = Math.max(calls, object.callCount);
+    if (await object.hasPendingEffect())
+      expect(object.runtime.alarmAt, `${where}, time ${time}`).not.toBeNull();
   }
   repair();
-  for (let ring = 0; ring < 10 && (await object.hasDebt()); ring++) await object.fireAlarm();
-  expect([await object.hasDebt(), object.boards.total("main", "hanna")], where).toEqual([false, 3]);
-  return touches;
+  for (let ring = 0; ring < 10 && (await object.hasPendingEffect()); ring++) await object.fireAlarm();
+  expect([await object.hasPendingEffect(), object.boards.total("main", "hanna")], where).toEqual([false, 3]);
+  return calls;
 }
 
-describe("[R6] the alarm of a room that owes is set", () => {
+describe("[R6] the alarm of a room with pending effects is set", () => {
   beforeEach(() => {
     vi.useFakeTimers();
     vi.spyOn(console, "error").mockImplementation(() => undefined);
@@ -157,49 +157,49 @@ describe("[R6] the alarm of a room that owes is set", () => {
   });
 
   it.each(["throwing", "rejecting"] as const)(
-    "whatever touch of the outside is %s in its handler, once or twenty times",
+    "any host call that is %s in its handler, once or twenty times",
     async (how) => {
       for (const times of variants.times) {
         for (const isAsleep of variants.asleep) {
-          let touches = 1;
-          for (let at = 0; at <= touches; at++) {
+          let calls = 1;
+          for (let at = 0; at <= calls; at++) {
             const object = new FailingObject();
-            await object.createDebt();
+            await object.createPendingEffect();
             if (isAsleep) object.sleep();
             Object.assign(object, { how, throwsAt: at });
-            const mend = () => Object.assign(object, { throwsAt: Number.POSITIVE_INFINITY });
-            const where = `touch ${at}, ${isAsleep ? "asleep" : "awake"}`;
-            touches = Math.max(touches, await expectSettled(object, { times, where, mend }));
+            const repair = () => Object.assign(object, { throwsAt: Number.POSITIVE_INFINITY });
+            const where = `call ${at}, ${isAsleep ? "asleep" : "awake"}`;
+            calls = Math.max(calls, await expectSettled(object, { times, where, repair }));
           }
-          expect(touches).toBeGreaterThan(3);
+          expect(calls).toBeGreaterThan(3);
         }
       }
     },
   );
 
   const steps: [string, object, string][] = [
-    ["the clock", Committer.prototype, "readClock"],
-    ["the alarm scheduler", AlarmScheduler.prototype, "hasRung"],
-    ["what is due", Timers.prototype, "runDue"],
-    ["saying goodbye", Membership.prototype, "leaveExpired"],
-    ["sweeping", Actions.prototype, "sweep"],
-    ["the commit", Committer.prototype, "flush"],
-    ["what is owed", Effects.prototype, "runDue"],
-    ["setting it", Timers.prototype, "rearm"],
-    ["restoring", Room, "open"],
+    ["reading the clock", Committer.prototype, "readClock"],
+    ["noting the ring", AlarmScheduler.prototype, "hasRung"],
+    ["running due timers", Timers.prototype, "runDue"],
+    ["ending graces", Membership.prototype, "leaveExpired"],
+    ["sweeping windows", Actions.prototype, "sweep"],
+    ["committing", Committer.prototype, "flush"],
+    ["running effects", Effects.prototype, "runDue"],
+    ["setting the alarm", Timers.prototype, "rearm"],
+    ["restoring the room", Room, "open"],
   ];
 
-  it.each(steps)("whatever is wrong with %s, once or twenty times", async (name, of, method) => {
+  it.each(steps)("any failure of %s, once or twenty times", async (name, of, method) => {
     for (const times of variants.times) {
       for (const isAsleep of variants.asleep) {
         const object = new FailingObject();
-        await object.createDebt();
+        await object.createPendingEffect();
         if (isAsleep) object.sleep();
         const broken = vi.spyOn(of as Record<string, () => void>, method).mockImplementation(() => {
           throw new Error(`${name} is broken`);
         });
         const where = `${name}, ${isAsleep ? "asleep" : "awake"}`;
-        await expectSettled(object, { times, where, mend: () => broken.mockRestore() });
+        await expectSettled(object, { times, where, repair: () => broken.mockRestore() });
       }
     }
   });

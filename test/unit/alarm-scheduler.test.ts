@@ -20,15 +20,15 @@ function openScheduler(armedAt: number | null, works = true) {
   };
 }
 
-describe("the wheel", () => {
-  it("sets the one alarm to the earliest of what waits", () => {
+describe("the alarm scheduler", () => {
+  it("the scheduler sets the one alarm to the earliest pending time", () => {
     const { set, wheel: it } = openScheduler(null);
     for (const at of [50, 70, 50, 30, 40, Number.POSITIVE_INFINITY]) it.ringBy(at);
     expect(set).toEqual([50, 30]);
     expect(it.armedAt).toBe(30);
   });
 
-  it("writes nothing where storage has an alarm that is early enough", () => {
+  it("the scheduler writes nothing if storage has an alarm that is early enough", () => {
     const { set, wheel: it } = openScheduler(40);
     it.ringBy(40);
     it.ringBy(90);
@@ -37,7 +37,7 @@ describe("the wheel", () => {
     expect(set).toEqual([39]);
   });
 
-  it("asks for no time that a runtime refuses, and for what waits beyond that once it has rung", () => {
+  it("the scheduler asks for no time that a runtime rejects, and sets later times once the alarm has rung", () => {
     const { set, wheel: it } = openScheduler(null);
     it.ringBy(9_999_999_999_000);
     expect(set).toEqual([366 * 86_400_000]);
@@ -47,7 +47,7 @@ describe("the wheel", () => {
     expect(set).toEqual([366 * 86_400_000, 366 * 86_400_000]);
   });
 
-  it("does not fail whoever waits where the alarm is refused at once", () => {
+  it("the scheduler does not fail its caller if the alarm is rejected at once", () => {
     const failures: unknown[] = [];
     const refusing = {
       setAlarm: () => {
@@ -59,14 +59,14 @@ describe("the wheel", () => {
     expect(failures).toHaveLength(1);
   });
 
-  it("rings when the room meant it to, also when the machine's clock has gone back", () => {
+  it("the alarm rings at the room's time, even if the machine's clock has gone back", () => {
     const { set, clock, wheel: it } = openScheduler(null);
     clock.read(1_000);
     it.ringBy(1_500);
     it.clockWentBack(clock.read(400));
     expect(clock.now).toBe(1_000);
     expect(set).toEqual([1_500, 899]);
-    // Ahead by 600 ms, it runs at half speed for 1,200.
+    // The room's clock is 600 ms ahead, so it runs at half speed for 1,200 ms.
     clock.read(500);
     expect(clock.now).toBe(1_050);
     it.ringBy(1_300);
@@ -79,20 +79,20 @@ describe("the wheel", () => {
     expect(clock.now).toBe(2_000);
   });
 
-  it("sets nothing for what never comes", () => {
+  it("the scheduler sets no alarm for a time that never comes", () => {
     const { set, wheel: it } = openScheduler(null);
     it.ringBy(Number.POSITIVE_INFINITY);
     expect(set).toEqual([]);
   });
 
-  it("knows that nothing is armed once it has rung, and is armed later as well", () => {
+  it("the scheduler knows that nothing is armed after a ring, and can be armed later", () => {
     const { set, wheel: it } = openScheduler(40);
     it.hasRung();
     it.ringBy(90);
     expect(set).toEqual([90]);
   });
 
-  it("tells when an alarm could not be set", async () => {
+  it("the scheduler reports when an alarm could not be set", async () => {
     const { failures, wheel: it } = openScheduler(null, false);
     it.ringBy(10);
     await Promise.resolve();

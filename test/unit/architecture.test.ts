@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What a composition root puts together. */
+/** The files of the composition roots. */
 const server = [
   "src/protocol",
   "src/protocol/schema",
@@ -93,12 +93,12 @@ afterAll(() => {
   for (const folder of scratch) rmSync(folder, { recursive: true, force: true });
 });
 
-describe("the house", () => {
-  it("imports at run time only what the table allows", () => {
+describe("the architecture", () => {
+  it("code imports at run time only what the table allows", () => {
     expect(sources("src", "party", "web").flatMap(breaches).sort()).toEqual(debts);
   });
 
-  it("sees a breach where there is one", () => {
+  it("the check finds a forbidden import", () => {
     const held = [
       breachesOf("src/room/x.ts", 'import { z } from "zod";'),
       breachesOf("src/features/chat/decide.ts", 'import { x } from "../presence/decide";'),
@@ -113,14 +113,14 @@ describe("the house", () => {
     expect(breachesOf("src/room/x.ts", 'import type { z } from "zod";')).toEqual([]);
   });
 
-  it("has no clock, chance, timer or output in the pure folders", () => {
+  it("the pure folders use no clock, randomness, timer or output", () => {
     const found = sources(...pure).flatMap((file) =>
       impurities(read(file)).map((word) => `${file}: ${word}`),
     );
     expect(found).toEqual([]);
   });
 
-  it("sees a clock where there is one", () => {
+  it("the check finds a clock", () => {
     for (const code of [
       "Date.now()",
       "new Date()",
@@ -135,25 +135,25 @@ describe("the house", () => {
 });
 
 describe("an action", () => {
-  it("compiles with a size and a rate", () => {
+  it("an action with a size and a rate compiles", () => {
     expect(compile("maxBytes: 10, rate: { count: 1, perMs: 1 },")).toBe("");
   });
 
   it.each([
     ["a size", "rate: { count: 1, perMs: 1 },", "maxBytes"],
     ["a rate", "maxBytes: 10,", "rate"],
-  ])("does not compile without %s", (_, bounds, missing) => {
+  ])("an action does not compile without %s", (_, bounds, missing) => {
     expect(compile(bounds)).toContain(`'${missing}' is missing`);
   });
 
-  it("as a signal does not compile without a rate", () => {
+  it("a signal does not compile without a rate", () => {
     expect(compile("maxBytes: 10, rate: { count: 1, perMs: 1 },", "maxBytes: 10,")).toContain(
       "'rate' is missing",
     );
   });
 });
 
-/** Compiles a feature with an action and a signal of these bounds; answers what the compiler says. */
+/** Compiles a feature with an action and a signal of these bounds, and returns the compiler's output. */
 function compile(action: string, signal = "maxBytes: 10, rate: { count: 1, perMs: 1 },"): string {
   mkdirSync(join(project, ".cache"), { recursive: true });
   const folder = mkdtempSync(join(project, ".cache/types-"));
@@ -228,13 +228,13 @@ function mayImport(file: string, from: string, wanted: string): boolean {
   });
 }
 
-/** The room of the house a file is in: the longest one that holds it. */
+/** The table's folder that a file belongs to: the longest one that contains it. */
 function roomOf(file: string): string {
   const rooms = Object.keys(table).filter((room) => file.startsWith(`${room}/`));
   return rooms.sort((a, b) => b.length - a.length)[0] ?? "nowhere";
 }
 
-/** Every import, export-from and dynamic import that is not of types alone. */
+/** Every import, export-from and dynamic import that is not only of types. */
 function runTimeImports(code: string): string[] {
   const plain = withoutComments(code);
   const statements = [
@@ -276,7 +276,7 @@ function list(folder: string): string[] {
   try {
     return readdirSync(join(project, folder), { recursive: true }).map((file) => join(folder, String(file)));
   } catch {
-    // A room that is drawn and not built yet.
+    // A folder of the table that does not exist yet.
     return [];
   }
 }

@@ -6,7 +6,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("[K5] an answer that tells of a gap", () => {
+describe("[K5] an answer that reports a gap", () => {
   const batch = { v: 1, room: "main/hall", epoch: "e", n: 5, entries: [] };
   const answered = async (answer: Json, level: "error" | "log" = "error") => {
     const error = vi.spyOn(console, level).mockImplementation(() => undefined);
@@ -15,22 +15,22 @@ describe("[K5] an answer that tells of a gap", () => {
     return error.mock.calls.map(([line]) => String(line));
   };
 
-  it("is told to whoever reads the log, with the room and both numbers", async () => {
+  it("the log reports the gap with the room and both numbers", async () => {
     const lines = await answered({ applied: false, reason: "gap", expected: 3 });
     expect(lines).toEqual([expect.stringMatching(/^main\/hall: batch 5 found a gap.* expects 3\./)]);
   });
 
-  it("and no other is", async () => {
+  it("the log reports no other answer as a gap", async () => {
     expect(await answered({ applied: true, refused: [] })).toEqual([]);
     expect(await answered({ applied: false, reason: "duplicate", refused: [] })).toEqual([]);
   });
 
-  it("that it had been applied is told too, but is no alarm", async () => {
+  it("the log mentions a batch that had been applied before, without an alarm", async () => {
     const lines = await answered({ applied: false, reason: "duplicate", refused: [] }, "log");
     expect(lines).toEqual(["main/hall: batch 5 had been applied, and its answer was lost."]);
   });
 
-  it("what was applied for the first time is not", async () => {
+  it("the log does not mention a batch that was applied for the first time", async () => {
     expect(await answered({ applied: true, refused: [] }, "log")).toEqual([]);
   });
 });

@@ -20,13 +20,13 @@ const registry = createBoardRegistry([
   { name: "stage" },
 ]);
 
-describe("a board's address", () => {
+describe("a board's id", () => {
   it.each([
     ["main", undefined],
     ["main:hall", "main/hall"],
     ["kindly", undefined],
     ["own:hall", "main/hall"],
-  ])("%s is one", (board, room) => {
+  ])("%s is valid", (board, room) => {
     expect(resolveBoard(registry, board)).toMatchObject({ board, ...(room === undefined ? {} : { room }) });
   });
 
@@ -40,17 +40,17 @@ describe("a board's address", () => {
     `main:${"x".repeat(65)}`,
     "kindly:hall",
     "own",
-  ])("%s is none", (board) => {
+  ])("%s is invalid", (board) => {
     expect(resolveBoard(registry, board)).toBeUndefined();
   });
 });
 
-describe("a period that is asked for", () => {
-  const read = (asked: string, board = "main") => {
+describe("a requested period", () => {
+  const read = (requested: string, board = "main") => {
     const address = resolveBoard(registry, board);
     if (!address) throw new Error(board);
     const season = { board, season: "winter-2", opensAt: NOW - DAY_MS, closesAt: NOW + DAY_MS };
-    return resolvePeriod(address.rules, asked, NOW, [season]);
+    return resolvePeriod(address.rules, requested, NOW, [season]);
   };
 
   it.each([
@@ -60,42 +60,45 @@ describe("a period that is asked for", () => {
     ["week", "week:2026-11-23"],
     ["season:winter-2", "season:winter-2"],
     ["season", "season:winter-2"],
-  ])("%s is the one under way", (asked, period) => {
-    expect(read(asked)).toEqual({ ok: true, period, isClosed: false });
+  ])("%s is the current period", (requested, period) => {
+    expect(read(requested)).toEqual({ ok: true, period, isClosed: false });
   });
 
-  it.each(["day:2026-11-24", "week:2026-11-16", "day:2026-01-01"])("%s is over", (asked) => {
-    expect(read(asked)).toEqual({ ok: true, period: asked, isClosed: true });
+  it.each(["day:2026-11-24", "week:2026-11-16", "day:2026-01-01"])("%s is over", (requested) => {
+    expect(read(requested)).toEqual({ ok: true, period: requested, isClosed: true });
   });
 
   it.each([
     ...["", "year", "all:1", "season:winter-2:1", "day:", "day:today", "day:2026-02-30"],
     ...["day:2026-11-26", "day:2025-12-31", "week:2026-11-24", "week:2026-11-30", "day:2026-11-24:1"],
-  ])("%s is none, and what is expected is told", (asked) => {
-    expect(read(asked)).toMatchObject({ ok: false, problem: expect.stringContaining("season:<name>") });
+  ])("%s is invalid, and the answer says what is expected", (requested) => {
+    expect(read(requested)).toMatchObject({ ok: false, problem: expect.stringContaining("season:<name>") });
   });
 
-  it.each(["season:", "season:Winter", "season:winter"])("%s is a season that nobody opened", (asked) => {
-    expect(read(asked)).toMatchObject({ ok: false, why: "unknown" });
-  });
+  it.each(["season:", "season:Winter", "season:winter"])(
+    "%s is a season that does not exist",
+    (requested) => {
+      expect(read(requested)).toMatchObject({ ok: false, why: "unknown" });
+    },
+  );
 
-  it("is only one that the board has", () => {
+  it("only the board's own periods are valid", () => {
     expect(read("day", "own:hall")).toMatchObject({ ok: false });
   });
 });
 
-describe("when a period ends there", () => {
+describe("the end of a period", () => {
   it.each([
     ["day", "UTC", Date.UTC(2026, 10, 26)],
     ["week", "UTC", Date.UTC(2026, 10, 30)],
     ["day", "Asia/Kathmandu", Date.UTC(2026, 10, 25, 18, 15)],
     ["day", "Pacific/Kiritimati", Date.UTC(2026, 10, 26, 10)],
     ["week", "America/New_York", Date.UTC(2026, 10, 30, 5)],
-  ] as const)("a %s in %s", (sort, zone, at) => {
+  ] as const)("a %s ends in %s", (sort, zone, at) => {
     expect(nextResetAt(sort, NOW, zone)).toBe(at);
   });
 
-  it("is the midnight that is, also on the day on which clocks change", () => {
+  it("a day ends at the local midnight, even on the day on which clocks change", () => {
     expect(nextResetAt("day", Date.UTC(2026, 2, 29, 0), "Europe/Berlin")).toBe(Date.UTC(2026, 2, 29, 22));
     expect(nextResetAt("day", Date.UTC(2026, 9, 25, 0), "Europe/Berlin") - Date.UTC(2026, 9, 24, 22)).toBe(
       DAY_MS + 3_600_000,
@@ -103,10 +106,10 @@ describe("when a period ends there", () => {
   });
 });
 
-describe("a book of boards", () => {
+describe("a board registry", () => {
   const sum = { combine: "sum" } as const;
 
-  it("is refused where two kinds would share a board, or one would feed another's", () => {
+  it("the registry rejects two kinds that share a board, or that feed each other's", () => {
     const kinds = (name: string) => [
       { name: "main", boards: { main: sum } },
       { name: "quiz", boards: { [name]: sum } },
@@ -119,7 +122,7 @@ describe("a book of boards", () => {
     );
   });
 
-  it("says where a room's points count", () => {
+  it("the registry says which boards a room's points count for", () => {
     const fed = (board: string, ownOnly = false) => {
       const rules = registry.find("main", board);
       return rules && boardsFed(rules, "main/hall", ownOnly);
@@ -138,7 +141,7 @@ describe("a book of boards", () => {
   });
 });
 
-describe("what a database says", () => {
+describe("what a database error means", () => {
   it.each([
     [
       "D1_ERROR: CHECK constraint failed: players_named: SQLITE_CONSTRAINT",
@@ -154,14 +157,14 @@ describe("what a database says", () => {
   });
 });
 
-describe("sifting", () => {
+describe("bisecting a batch", () => {
   const isOdd = async (some: readonly number[]) => (some.some((one) => one % 2 === 1) ? "odd" : undefined);
 
-  it("of nothing finds nothing", async () => {
+  it("an empty batch has no culprit", async () => {
     expect(await bisect([], "odd", isOdd)).toEqual({ good: [], bad: [] });
   });
 
-  it("tells the bad from the good, and what is bad only together", async () => {
+  it("bisecting finds entries that fail alone, and entries that fail only together", async () => {
     expect(await bisect([2, 3, 4, 5], "odd", isOdd)).toEqual({
       good: [2, 4],
       bad: [

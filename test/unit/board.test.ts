@@ -12,7 +12,7 @@ describe("a kind's board", () => {
     ["has a zone off by a quarter hour", { combine: "last", timeZone: "Asia/Kathmandu" }],
     ["breaks ties", { combine: "best", order: "lowest", tie: "highest" }],
     ["has a most a day", { combine: "sum", maxPerDay: 100, periods: ["day"] }],
-  ])("that %s is taken", (_, board) => {
+  ])("the definition accepts a board that %s", (_, board) => {
     expect(defined(board).boards).toEqual({ main: board });
   });
 
@@ -27,11 +27,11 @@ describe("a kind's board", () => {
       { combine: "sum", maxPerDay: 5, periods: ["day"], order: "lowest" },
       /fewest points win/,
     ],
-  ])("%s is refused when the kind is defined", (_, board, problem) => {
+  ])("the definition rejects a board %s", (_, board, problem) => {
     expect(() => defined(board)).toThrow(problem);
   });
 
-  it("has a name that can stand in an address", () => {
+  it("the board has a name that is safe in a URL", () => {
     expect(() => defined({ combine: "sum" }, "main:hall")).toThrow(/needs a name of 1–32/);
   });
 });

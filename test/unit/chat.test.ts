@@ -13,29 +13,29 @@ const saidEvent = (seq: number, text = `line ${seq}`): ChatEvent => ({
 });
 const readLines = (tab: RoomTab) => (tab.read().slices.chat as ChatState).messages.map(({ text }) => text);
 
-describe("chat's fold", () => {
-  it("[P] keeps the last hundred lines, each known by its number", () => {
+describe("chat's reducer", () => {
+  it("[P] the reducer keeps the last hundred lines, each identified by its number", () => {
     let state = initial();
     for (let seq = 1; seq <= 130; seq++) state = reduce(state, saidEvent(seq));
     expect(state.messages.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, n) => n + 31));
     expect(state.messages[0]).toEqual({ id: 31, user: "ann", name: "Ann", text: "line 31", at: 310 });
   });
 
-  it("[P] takes out what was removed, and nothing else", () => {
-    let state = [1, 2, 3].reduce((held, seq) => reduce(held, saidEvent(seq)), initial());
+  it("[P] the reducer takes out a removed line and no other", () => {
+    let state = [1, 2, 3].reduce((current, seq) => reduce(current, saidEvent(seq)), initial());
     state = reduce(state, { n: "removed", d: { id: 2 }, by: "ann", seq: 4, at: 40 });
     expect(state.messages.map(({ id }) => id)).toEqual([1, 3]);
     expect(reduce(state, { n: "removed", d: { id: 99 }, by: "ann", seq: 5, at: 50 })).toEqual(state);
   });
 
-  it("passes over events that a later release may add", () => {
+  it("the reducer ignores events that a later release may add", () => {
     const state = reduce(initial(), saidEvent(1));
     expect(reduce(state, { n: "edited", d: {}, seq: 2, at: 2 } as never)).toBe(state);
   });
 });
 
 describe("a line", () => {
-  it("[P] has 1 to 500 characters, of any size", () => {
+  it("[P] a line has 1 to 500 characters of any size", () => {
     const { say } = chatSchema.actions;
     for (const text of ["x", "💥".repeat(500), "x".repeat(500)])
       expect(say.safeParse({ text }).success).toBe(true);
@@ -43,7 +43,7 @@ describe("a line", () => {
       expect(say.safeParse({ text }).success).toBe(false);
   });
 
-  it("[P] of 500 characters is never too large, whatever they are and however they are escaped", async () => {
+  it("[P] a line of 500 characters is never too large, whichever characters and escapes it has", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const worst = ["💥", "\u0001", "\u007f", "\uffff", '"', "\\", "€"].map((unit) => unit.repeat(500));
@@ -56,7 +56,7 @@ describe("a line", () => {
 });
 
 describe("removing a line", () => {
-  it("[P] is its author's and a host's, and nobody else's", async () => {
+  it("[P] the author and a host may remove a line, and no other user may", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -76,7 +76,7 @@ describe("removing a line", () => {
     stage.expectNoViolations();
   });
 
-  it("[D4] of an equal or higher role's line is its author's alone, whether they are here or not", async () => {
+  it("[D4] only the author may remove the line of an equal or higher role, whether the author is present or not", async () => {
     const stage = await RoomStage.open();
     const hanna = stage.join("hanna", { role: "host" });
     const otto = stage.join("otto", { role: "host" });
@@ -110,7 +110,7 @@ describe("removing a line", () => {
     stage.expectNoViolations();
   });
 
-  it("[P] of the room's own line is a host's, not a nameless player's", async () => {
+  it("[P] a host may remove the room's own line, and a player without a name may not", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     expect(stage.post("hanna", "chat", "say", { text: "welcome, all" })).toMatchObject({ ok: true });

@@ -8,14 +8,14 @@ const native = (zlib as { crc32?: (text: string) => number }).crc32;
 const text = fc.string({ unit: "binary", maxLength: 60 }).filter((any) => any.isWellFormed());
 
 describe("CRC-32", () => {
-  it("has the values that are known of it", () => {
+  it("the checksum of the known inputs has its known values", () => {
     expect(crc32("123456789").toString(16)).toBe("cbf43926");
     expect(crc32("")).toBe(0);
     expect(crc32("a").toString(16)).toBe("e8b7be43");
     expect(crc32("The quick brown fox jumps over the lazy dog").toString(16)).toBe("414fa339");
   });
 
-  it("is that of the text's UTF-8, by another hand and by zlib where there is one", () => {
+  it("the checksum covers the text's UTF-8, and agrees with a second implementation and with zlib", () => {
     fc.assert(
       fc.property(text, (any) => {
         expect(crc32(any)).toBe(crc32Outside(new TextEncoder().encode(any)));
@@ -27,7 +27,7 @@ describe("CRC-32", () => {
 });
 
 describe("canonical JSON", () => {
-  it("[RFC 8785, 3.2.2] writes the example of the standard", () => {
+  it("[RFC 8785, 3.2.2] the example of the standard is written as the standard says", () => {
     const value = {
       // biome-ignore lint/correctness/noPrecisionLoss: the standard's own example
       numbers: [333333333.33333329, 1e30, 4.5, 2e-3, 0.000000000000000000000000001],
@@ -40,7 +40,7 @@ describe("canonical JSON", () => {
     );
   });
 
-  it("[RFC 8785, 3.2.3] sorts keys by UTF-16 units", () => {
+  it("[RFC 8785, 3.2.3] keys are sorted by UTF-16 units", () => {
     const value = {
       "\u20ac": "Euro Sign",
       "\r": "Carriage Return",
@@ -66,7 +66,7 @@ describe("canonical JSON", () => {
     ]);
   });
 
-  it("[RFC 8785, appendix B] writes numbers as ECMAScript does", () => {
+  it("[RFC 8785, appendix B] numbers are written as ECMAScript writes them", () => {
     const known: [number, string][] = [
       [0, "0"],
       [-0, "0"],
@@ -89,7 +89,7 @@ describe("canonical JSON", () => {
     for (const [number, written] of known) expect(canonical(number)).toBe(written);
   });
 
-  it("leaves out what JSON would, and keeps keys that are named like an object's nature", () => {
+  it("the text leaves out what JSON would, and keeps keys that are named like members of an object's prototype", () => {
     expect(canonical({ b: undefined, a: [undefined] })).toBe('{"a":[null]}');
     expect(canonical(JSON.parse('{"constructor":1,"__proto__":{"x":1},"1":2}'))).toBe(
       '{"1":2,"__proto__":{"x":1},"constructor":1}',
@@ -98,7 +98,7 @@ describe("canonical JSON", () => {
     expect(canonical(bare)).toBe('{"a":2,"b":1}');
   });
 
-  it("does not depend on the order of keys, survives JSON, and agrees with another hand", () => {
+  it("the text does not depend on the order of keys, survives JSON, and agrees with a second implementation", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const copy = JSON.parse(JSON.stringify(value));
@@ -115,7 +115,7 @@ describe("canonical JSON", () => {
 });
 
 describe("a checksum", () => {
-  it("is eight hex digits, also where the first are noughts", () => {
+  it("the checksum has eight hex digits, even if the first are zeros", () => {
     expect(checksum("123456789")).toMatch(/^[0-9a-f]{8}$/);
     let noughts = 0;
     for (let n = 0; n < 2_000; n++) {
@@ -127,13 +127,13 @@ describe("a checksum", () => {
   });
 });
 
-/** The same value, with every object's keys the other way round. */
+/** The same value with the keys of every object in reverse order. */
 function reverseKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reverseKeys);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
       .reverse()
-      .map(([key, held]) => [key, reverseKeys(held)]),
+      .map(([key, member]) => [key, reverseKeys(member)]),
   );
 }

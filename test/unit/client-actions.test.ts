@@ -19,7 +19,7 @@ const readSentActions = (visitor: SessionClient) =>
     .filter(({ t }) => t === "do");
 
 describe("an action", () => {
-  it("[F2] settles with the event that it made", async () => {
+  it("[F2] the action settles with the event that it made", async () => {
     const { ann, go } = await openRoomWithAnn();
     const id = ann.say("Hello");
     expect(ann.session.pending).toMatchObject([
@@ -33,7 +33,7 @@ describe("an action", () => {
     expect(ann.session.pending).toEqual([]);
   });
 
-  it("that makes no event settles with its answer", async () => {
+  it("the action settles with its answer if it makes no event", async () => {
     const { ann, go } = await openRoomWithAnn();
     const [echo, nothing] = [ann.do("lab", "echo", { text: "there" }), ann.do("lab", "nothing")];
     go(200);
@@ -41,7 +41,7 @@ describe("an action", () => {
     expect(ann.outcome(nothing)).toEqual({ is: "answer" });
   });
 
-  it("[L1] that is refused settles with the code, the sentence, the wait and the rule", async () => {
+  it("[L1] a rejected action settles with the code, the sentence, the wait and the rule", async () => {
     const { ann, go } = await openRoomWithAnn();
     const ids = [1, 2, 3].map(() => ann.do("lab", "small", { text: "x" }));
     go(200);
@@ -59,7 +59,7 @@ describe("an action", () => {
     });
   });
 
-  it("[O1] of another user with the same id settles nothing", async () => {
+  it("[O1] another user's action with the same id settles nothing", async () => {
     const { stage, ann } = await openRoomWithAnn();
     const bob = new SessionClient(stage, "bob").start();
     advance(stage, [ann, bob], 100);
@@ -74,7 +74,7 @@ describe("an action", () => {
     expect(readLines(ann).sort()).toEqual(["Mine", "Theirs"]);
   });
 
-  it("is what it was when it was made, whatever becomes of the object", async () => {
+  it("the action keeps its content, even if the caller changes the object later", async () => {
     const { ann, go } = await openRoomWithAnn();
     ann.cut();
     const data = { text: "Before" };
@@ -85,8 +85,8 @@ describe("an action", () => {
   });
 });
 
-describe("an action that the room would not take", () => {
-  it("[M1] costs no connection for being too large", async () => {
+describe("an action that the room would not accept", () => {
+  it("[M1] an action that is too large costs no connection", async () => {
     const { ann, go } = await openRoomWithAnn();
     const id = ann.say("x".repeat(20_000));
     expect(ann.outcomeCode(id)).toBe("too_large");
@@ -95,7 +95,7 @@ describe("an action that the room would not take", () => {
     expect(readSentActions(ann)).toEqual([]);
   });
 
-  it("is refused here where it is no JSON at all, and there where it is none of ours", async () => {
+  it("the client rejects what is no JSON, and the room rejects what has the wrong shape", async () => {
     const { ann, go } = await openRoomWithAnn();
     const circle: Record<string, unknown> = {};
     circle.circle = circle;
@@ -111,7 +111,7 @@ describe("an action that the room would not take", () => {
     expect(ann.outcomeCode(fine)).toBe("event");
   });
 
-  it("is refused here when more are waiting than a person makes", async () => {
+  it("the client rejects an action if more are pending than a person makes", async () => {
     const { ann } = await openRoomWithAnn();
     ann.cut();
     const ids = Array.from({ length: MAX_PENDING + 1 }, (_, n) => ann.say(String(n)));
@@ -121,7 +121,7 @@ describe("an action that the room would not take", () => {
     expect(ann.outcomeCode(ids.at(-1) as string)).toBe("unavailable");
   });
 
-  it("is refused here under an id that is under way", async () => {
+  it("the client rejects an action under an id that is in flight", async () => {
     const { ann } = await openRoomWithAnn();
     ann.cut();
     ann.say("One", { id: "a" });
@@ -132,8 +132,8 @@ describe("an action that the room would not take", () => {
   });
 });
 
-describe("actions made while away", () => {
-  it("go out in order when the room is back, after what was missed", async () => {
+describe("actions made while disconnected", () => {
+  it("the actions are sent in order after the reconnect, and after the missed events", async () => {
     const { stage, ann } = await openRoomWithAnn();
     const bob = new SessionClient(stage, "bob").start();
     ann.cut();
@@ -146,7 +146,7 @@ describe("actions made while away", () => {
     expect(readLines(bob)).toEqual(readLines(ann));
   });
 
-  it("[L2] keep within the connection's rate instead of being refused", async () => {
+  it("[L2] the actions keep within the connection's rate and are not rejected", async () => {
     const { ann, go } = await openRoomWithAnn({ settings: { actionRate: { count: 10, perMs: 1_000 } } });
     ann.cut();
     const ids = Array.from({ length: 100 }, (_, n) => ann.do("lab", "add", { n }));
@@ -157,7 +157,7 @@ describe("actions made while away", () => {
     expect(added).toEqual(Array.from({ length: 100 }, (_, n) => n));
   });
 
-  it("time out if the room does not come back, and were not done then", async () => {
+  it("the actions time out if the room does not come back, and were not done", async () => {
     const { ann, go } = await openRoomWithAnn();
     ann.cut();
     ann.isOffline = true;
@@ -179,7 +179,7 @@ describe("actions made while away", () => {
     expect(readLines(ann)).toEqual(["C"]);
   });
 
-  it("and never sent go out in the room's next life too", async () => {
+  it("actions that were never sent are sent in the room's next epoch too", async () => {
     const { stage, ann, go } = await openRoomWithAnn();
     ann.cut();
     const id = ann.say("Still here");
@@ -192,7 +192,7 @@ describe("actions made while away", () => {
 });
 
 describe("an action whose answer is lost", () => {
-  it("[O1] is sent again under its id and done once, whether or not it had arrived", async () => {
+  it("[O1] the client sends the action again under its id, and the room does it once whether or not it had arrived", async () => {
     for (const arrives of [true, false]) {
       const { stage, ann, go } = await openRoomWithAnn();
       const id = ann.say("Once");
@@ -202,12 +202,12 @@ describe("an action whose answer is lost", () => {
       expect(ann.outcomeCode(id)).toBe("event");
       expect(readLines(ann)).toEqual(["Once"]);
       expect(stage.room.summary(stage.now).seq).toBe(2);
-      // What the replay tells need not be asked for again.
+      // The client does not ask for an outcome that the replay contains.
       expect(readSentActions(ann).map((message) => message.id)).toEqual(arrives ? [id] : [id, id]);
     }
   });
 
-  it("[O1] and whose event is in a fresh state is told its number", async () => {
+  it("[O1] an action whose event is in a new snapshot gets its number", async () => {
     const { stage, ann } = await openRoomWithAnn({ settings: { recoveryMs: 1_000 } });
     const bob = new SessionClient(stage, "bob").start();
     const id = ann.say("Once");
@@ -226,7 +226,7 @@ describe("an action whose answer is lost", () => {
     expect(ann.outcome(id)).toEqual({ is: "answer", seq: expect.any(Number) });
   });
 
-  it("[O2] is not sent into another life of the room, and says that nobody knows", async () => {
+  it("[O2] the action is not sent in another epoch of the room, and its outcome is unknown", async () => {
     const { stage, ann, go } = await openRoomWithAnn();
     const id = ann.say("Before");
     ann.cut();
@@ -239,7 +239,7 @@ describe("an action whose answer is lost", () => {
     expect(readLines(ann)).toEqual([]);
   });
 
-  it("[O2] is not sent after half of the time that the room remembers it, and says that nobody knows", async () => {
+  it("[O2] the action is not sent after half of the time that the room remembers it, and its outcome is unknown", async () => {
     const { ann, go } = await openRoomWithAnn();
     const id = ann.say("Before", { timeoutMs: Number.POSITIVE_INFINITY });
     ann.cut();
@@ -253,11 +253,11 @@ describe("an action whose answer is lost", () => {
     expect(readSentActions(ann)).toHaveLength(1);
   });
 
-  it("[O2] is as old as the room's clock says, if ours has slept", async () => {
+  it("[O2] the action's age follows the room's clock if the client's machine has slept", async () => {
     const { stage, ann, go } = await openRoomWithAnn();
     const id = ann.say("Before", { timeoutMs: Number.POSITIVE_INFINITY });
     ann.cut();
-    // The room lives on for a minute that this machine's clock does not count.
+    // The room runs for a minute during which this machine's clock stands still.
     const asleep = new SessionClient(stage, "bob").start();
     advance(stage, [asleep], RESEND_MS / 2 + 1);
     Object.assign(ann, { skewMs: -(RESEND_MS / 2 + 1) });
@@ -266,7 +266,7 @@ describe("an action whose answer is lost", () => {
     expect(readSentActions(ann)).toHaveLength(1);
   });
 
-  it("is as old as its first sending, however often it was sent again", async () => {
+  it("the action's age counts from its first sending, however often it was sent again", async () => {
     const { ann, go } = await openRoomWithAnn();
     const id = ann.say("Often", { timeoutMs: Number.POSITIVE_INFINITY });
     for (let cuts = 0; cuts < 4; cuts++) {
@@ -280,7 +280,7 @@ describe("an action whose answer is lost", () => {
 });
 
 describe("the end of a visit", () => {
-  it("settles everything truly: what was never sent was not done, of the rest nobody knows", async () => {
+  it("every promise settles with the truth: actions never sent were not done, and the outcome of the others is unknown", async () => {
     const { stage, ann, go } = await openRoomWithAnn();
     const maybe = ann.say("Maybe");
     ann.cut();
@@ -294,7 +294,7 @@ describe("the end of a visit", () => {
     stage.expectNoViolations();
   });
 
-  it("is the person's own to make", async () => {
+  it("the user can end the visit", async () => {
     const { stage, ann } = await openRoomWithAnn();
     const id = ann.say("Bye");
     ann.session.stop();

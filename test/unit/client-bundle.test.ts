@@ -7,7 +7,7 @@ import { builtInFeatures } from "../../src/client/built-in";
 const features = readdirSync(fileURLToPath(new URL("../../src/features", import.meta.url)));
 
 describe("the browser's bundle", () => {
-  it("is at most 14 kB, minified and gzipped, with every feature and partysocket in it", async () => {
+  it("the bundle has at most 14 kB, minified and gzipped, with every feature and partysocket", async () => {
     const { gzipped, files } = await bundleClient();
     expect(gzipped).toBeLessThanOrEqual(CLIENT_LIMIT_BYTES);
     expect(CLIENT_LIMIT_BYTES).toBe(14_000);
@@ -15,7 +15,7 @@ describe("the browser's bundle", () => {
     expect(files).toContain("node_modules/partysocket/dist/index.js");
   });
 
-  it("has no zod in it, nor anything of the server's", async () => {
+  it("the bundle contains no zod and no server code", async () => {
     const { files } = await bundleClient();
     const own = files.filter((file) => !file.startsWith("node_modules/"));
     expect(files.filter((file) => file.includes("zod"))).toEqual([]);
@@ -24,7 +24,7 @@ describe("the browser's bundle", () => {
     ).toEqual([]);
   });
 
-  it("knows every feature that comes with Tallyroom", () => {
+  it("the bundle knows every feature that comes with Tallyroom", () => {
     expect(Object.keys(builtInFeatures).sort()).toEqual([...features].sort());
   });
 });

@@ -32,8 +32,8 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-describe("whatever happens on the way", () => {
-  it("everybody hears every event of the room, once and in order, and every promise is settled and true", async () => {
+describe("a client on a network that fails at random", () => {
+  it("every client gets every event of the room once and in order, and every promise settles with the truth", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 0, max: 2 ** 30 }),
@@ -46,26 +46,26 @@ describe("whatever happens on the way", () => {
     );
   }, 60_000);
 
-  // What once went wrong stays here.
-  it.each<[number, Step[]]>([])("holds for seed %i", (seed, steps) => playSteps(seed, steps));
+  // Seeds that once failed stay here.
+  it.each<[number, Step[]]>([])("the promise holds for seed %i", (seed, steps) => playSteps(seed, steps));
 });
 
 async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
   const stage = await RoomStage.open({ seed, settings: { actionRate: { count: 50, perMs: 1_000 } } });
   const visitors = ["ann", "bob", "cleo"].map((user) => new SessionClient(stage, user).start());
-  /** Never cut: what it hears is what the room said. */
+  /** This client is never cut: its events are the truth. */
   const witness = new SessionClient(stage, "witness").start();
   const all = [...visitors, witness];
-  // Their tokens end every minute, and are renewed by a second socket, however the first one fares.
+  // The tokens end every minute, and a second socket renews them in any state of the first one.
   for (const visitor of all) visitor.tokenLifeMs = 60_000;
-  const asked = new Map<string, { visitor: SessionClient; what: string }>();
+  const actions = new Map<string, { visitor: SessionClient; what: string }>();
   let versions = 1;
 
   for (const next of steps) {
     const visitor = visitors["who" in next ? next.who : 0] as SessionClient;
     switch (next.is) {
       case "act":
-        asked.set(actAs(visitor, next.what), { visitor, what: next.what });
+        actions.set(actAs(visitor, next.what), { visitor, what: next.what });
         break;
       case "hear":
         visitor.deliverDown(next.count);
@@ -94,7 +94,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
         for (const each of all) each.loseServer();
         break;
       case "newLife":
-        // As if it had been cleaned up while nobody looked: whoever comes back finds another room of the same name.
+        // The room is cleaned up while it is empty, so that a returning client finds another room of the same name.
         await stage.crash();
         for (const each of all) each.loseServer();
         stage.room.close(stage.now);
@@ -116,7 +116,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
   advance(stage, all, 5_000);
 
   const { seq } = stage.room.summary(stage.now);
-  const told = new Map(
+  const history = new Map(
     witness.events.map((event, index) => [`${witness.epochs[index]} ${event.seq}`, event]),
   );
   for (const visitor of all) {
@@ -124,7 +124,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
     expect(visitor.session.seq, visitor.user).toBe(seq);
     expectInOrder(visitor);
     visitor.events.forEach((event, index) => {
-      const same = told.get(`${visitor.epochs[index]} ${event.seq}`);
+      const same = history.get(`${visitor.epochs[index]} ${event.seq}`);
       if (same) expect(event).toEqual(same);
     });
     const verdict = visitor.verifications.at(-1);
@@ -135,8 +135,9 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
   }
 
   const done = new Map<string, number>();
-  for (const { op, by } of told.values()) if (op) done.set(`${by} ${op}`, (done.get(`${by} ${op}`) ?? 0) + 1);
-  for (const [id, { visitor, what }] of asked) {
+  for (const { op, by } of history.values())
+    if (op) done.set(`${by} ${op}`, (done.get(`${by} ${op}`) ?? 0) + 1);
+  for (const [id, { visitor, what }] of actions) {
     const outcome = visitor.outcome(id);
     expect(outcome, `${visitor.user} ${id}`).toBeDefined();
     const times = done.get(`${visitor.user} ${id}`) ?? 0;
@@ -146,7 +147,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<void> {
     if (outcome?.is === "refused" && outcome.refusal.code !== "unknown_outcome")
       expect(times, JSON.stringify(outcome)).toBe(0);
   }
-  // Whoever was cut off was never so by a fault of the protocol's.
+  // No client was disconnected because of a protocol error.
   expect(stage.runtime.reports.map(({ error }) => String(error))).toEqual([]);
 }
 
@@ -165,7 +166,7 @@ function actAs(visitor: SessionClient, what: "say" | "add" | "echo" | "small" | 
   }
 }
 
-/** Numbers grow by one in a life of the room; only where the state came anew may some be left out. */
+/** Numbers grow by one within an epoch; only a new snapshot may skip some. */
 function expectInOrder({ events, epochs }: SessionClient): void {
   events.forEach((event, index) => {
     const before = events[index - 1];

@@ -13,11 +13,11 @@ import type { Nack } from "../../src/protocol/messages";
 const NEVER = Number.POSITIVE_INFINITY;
 const PING_MS = 20_000;
 
-/** A line, and what it asked of whoever has the sockets. */
+/** A connection manager, and its calls to the owner of the sockets. */
 function openConnection({ canRenew = true } = {}) {
   const calls: string[] = [];
   const failed: number[] = [];
-  const connection = new ConnectionManager(
+  const manager = new ConnectionManager(
     {
       open: (link, anew) => calls.push(`open ${link}${anew ? " anew" : ""}`),
       send: (link, text) => calls.push(`${text} ${link}`),
@@ -27,181 +27,185 @@ function openConnection({ canRenew = true } = {}) {
     { canRenew, members: () => undefined, secondFailed: (now) => failed.push(now) },
   );
   const live = () => {
-    connection.start(0);
-    connection.onToken(1, 0);
-    connection.onWelcome(1, 0, PING_MS);
+    manager.start(0);
+    manager.onToken(1, 0);
+    manager.onWelcome(1, 0, PING_MS);
     calls.length = 0;
-    return connection;
+    return manager;
   };
-  return { line: connection, did: calls, failed, live };
+  return { manager, calls, failed, live };
 }
 
-describe("a line to the room", () => {
-  it("begins once, however often it is begun, and has nothing to do when it is not", () => {
-    const { line, did } = openConnection();
-    expect([line.state, line.nextAt(), line.requestedAt(1)]).toEqual([{ is: "idle" }, NEVER, undefined]);
-    line.tick(5);
-    line.reconnect(5, true);
-    line.retryLater(5);
-    line.openSecond(5, false);
-    expect(did).toEqual([]);
-    line.start(10);
-    line.start(20);
-    expect([did, line.requestedAt(1), line.requestedAt(2)]).toEqual([["open 1"], 10, undefined]);
-    expect(line.nextAt()).toBe(30_010);
+describe("a connection to the room", () => {
+  it("a second start has no effect, and neither has a call before the start", () => {
+    const { manager, calls } = openConnection();
+    expect([manager.state, manager.nextAt(), manager.requestedAt(1)]).toEqual([
+      { is: "idle" },
+      NEVER,
+      undefined,
+    ]);
+    manager.tick(5);
+    manager.reconnect(5, true);
+    manager.retryLater(5);
+    manager.openSecond(5, false);
+    expect(calls).toEqual([]);
+    manager.start(10);
+    manager.start(20);
+    expect([calls, manager.requestedAt(1), manager.requestedAt(2)]).toEqual([["open 1"], 10, undefined]);
+    expect(manager.nextAt()).toBe(30_010);
   });
 
-  it("[T5] hears no word of a socket that is none of its own any more", () => {
-    const { line, did, live } = openConnection();
+  it("[T5] the client ignores messages of a socket that it no longer owns", () => {
+    const { manager, calls, live } = openConnection();
     live();
-    line.onToken(7, 5);
-    line.onClosed(7, { code: 1006, reason: "" }, 5);
-    line.onMessage(7);
-    expect(line.onWelcome(7, 5, PING_MS)).toBe(false);
-    expect(line.onWelcome(1, 5, PING_MS)).toBe(false);
-    expect([line.state, did]).toEqual([{ is: "live" }, []]);
+    manager.onToken(7, 5);
+    manager.onClosed(7, { code: 1006, reason: "" }, 5);
+    manager.onMessage(7);
+    expect(manager.onWelcome(7, 5, PING_MS)).toBe(false);
+    expect(manager.onWelcome(1, 5, PING_MS)).toBe(false);
+    expect([manager.state, calls]).toEqual([{ is: "live" }, []]);
   });
 
-  it("[T8] has one second socket at a time, which takes over when it is welcome", () => {
-    const { line, did, live } = openConnection();
+  it("[T8] the client has one second socket at a time, which takes over at its welcome", () => {
+    const { manager, calls, live } = openConnection();
     live();
-    line.openSecond(100, true);
-    line.openSecond(100, true);
-    expect([line.hasSecond, line.requestedAt(2)]).toEqual([true, 100]);
-    line.onToken(2, 200);
-    expect([line.requestedAt(2), line.nextAt()]).toEqual([200, 12_200]);
-    expect(line.onWelcome(2, 300, PING_MS)).toBe(true);
-    expect([line.live, line.hasSecond, did]).toEqual([2, false, ["open 2 anew", "close 1"]]);
+    manager.openSecond(100, true);
+    manager.openSecond(100, true);
+    expect([manager.hasSecond, manager.requestedAt(2)]).toEqual([true, 100]);
+    manager.onToken(2, 200);
+    expect([manager.requestedAt(2), manager.nextAt()]).toEqual([200, 12_200]);
+    expect(manager.onWelcome(2, 300, PING_MS)).toBe(true);
+    expect([manager.live, manager.hasSecond, calls]).toEqual([2, false, ["open 2 anew", "close 1"]]);
   });
 
-  it("[T8] gives a second socket up that is not welcome in time, and goes on with the first", () => {
-    const { line, did, failed, live } = openConnection();
+  it("[T8] the client gives up a second socket without a welcome in time, and continues with the first", () => {
+    const { manager, calls, failed, live } = openConnection();
     live();
-    line.openSecond(100, false);
-    line.tick(30_099);
+    manager.openSecond(100, false);
+    manager.tick(30_099);
     expect(failed).toEqual([]);
-    line.tick(30_100);
-    expect([failed, line.hasSecond, line.live]).toEqual([[30_100], false, 1]);
-    expect(did).toContain("close 2");
-    line.openSecond(40_000, false);
-    line.onClosed(3, { code: 4401, reason: "No." }, 40_001);
+    manager.tick(30_100);
+    expect([failed, manager.hasSecond, manager.live]).toEqual([[30_100], false, 1]);
+    expect(calls).toContain("close 2");
+    manager.openSecond(40_000, false);
+    manager.onClosed(3, { code: 4401, reason: "No." }, 40_001);
     expect(failed).toEqual([30_100, 40_001]);
   });
 
-  it("[T8] goes on with the second where the first breaks, is let go, or falls silent", () => {
-    const { line, live } = openConnection();
+  it("[T8] the client continues with the second socket if the first breaks, is closed or falls silent", () => {
+    const { manager, live } = openConnection();
     live();
-    line.openSecond(100, true);
-    line.onClosed(1, { code: 4409, reason: "A newer one." }, 150);
-    expect([line.state, line.isCurrent(2)]).toEqual([{ is: "live" }, true]);
+    manager.openSecond(100, true);
+    manager.onClosed(1, { code: 4409, reason: "A newer one." }, 150);
+    expect([manager.state, manager.isCurrent(2)]).toEqual([{ is: "live" }, true]);
 
     const other = openConnection();
     other.live();
-    other.line.openSecond(100, false);
-    other.line.onClosed(1, { code: 1006, reason: "" }, 150);
-    expect(other.line.state).toEqual({ is: "connecting", again: true });
+    other.manager.openSecond(100, false);
+    other.manager.onClosed(1, { code: 1006, reason: "" }, 150);
+    expect(other.manager.state).toEqual({ is: "connecting", again: true });
 
     const silent = openConnection();
     silent.live();
-    silent.line.openSecond(100, false);
-    silent.line.onToken(2, 31_000);
-    silent.line.tick(20_000);
-    silent.line.tick(32_000);
-    expect([silent.line.isCurrent(2), silent.did.includes("close 1")]).toEqual([true, true]);
+    silent.manager.openSecond(100, false);
+    silent.manager.onToken(2, 31_000);
+    silent.manager.tick(20_000);
+    silent.manager.tick(32_000);
+    expect([silent.manager.isCurrent(2), silent.calls.includes("close 1")]).toEqual([true, true]);
   });
 
-  it("[T8] ends with both where the room ends it for good, and closes both when left", () => {
-    const { line, did, live } = openConnection();
+  it("[T8] the client ends both sockets if the room ends the visit for good, and closes both on leaving", () => {
+    const { manager, calls, live } = openConnection();
     live();
-    line.openSecond(100, false);
-    line.onClosed(1, { code: 4403, reason: "You are banned." }, 150);
-    expect(line.state).toEqual({ is: "ended", code: 4403, reason: "You are banned." });
-    // Closing is asked for as often as it is certain: it does no harm.
-    expect(new Set(did)).toEqual(new Set(["open 2", "close 1", "close 2"]));
-    line.tick(1_000_000);
-    expect([line.nextAt(), line.requestedAt(1)]).toEqual([NEVER, undefined]);
+    manager.openSecond(100, false);
+    manager.onClosed(1, { code: 4403, reason: "You are banned." }, 150);
+    expect(manager.state).toEqual({ is: "ended", code: 4403, reason: "You are banned." });
+    // The manager closes as often as it is sure of it: a repeated close has no effect.
+    expect(new Set(calls)).toEqual(new Set(["open 2", "close 1", "close 2"]));
+    manager.tick(1_000_000);
+    expect([manager.nextAt(), manager.requestedAt(1)]).toEqual([NEVER, undefined]);
 
     const left = openConnection();
     left.live();
-    left.line.openSecond(100, false);
-    left.line.stop();
-    expect([left.line.state, left.did]).toEqual([{ is: "idle" }, ["open 2", "close 2", "close 1"]]);
+    left.manager.openSecond(100, false);
+    left.manager.stop();
+    expect([left.manager.state, left.calls]).toEqual([{ is: "idle" }, ["open 2", "close 2", "close 1"]]);
   });
 
-  it("says why it waits where the room said so, and not that it fell silent", () => {
-    const { line, live } = openConnection();
+  it("the client reports why it waits as the room said it, and not as a timeout", () => {
+    const { manager, live } = openConnection();
     live();
-    line.onClosed(1, { code: 1012, reason: "Please come back.", retryAfterMs: 2_000 }, 100);
-    expect(line.state).toMatchObject({ is: "waiting", again: true, reason: "Please come back." });
+    manager.onClosed(1, { code: 1012, reason: "Please come back.", retryAfterMs: 2_000 }, 100);
+    expect(manager.state).toMatchObject({ is: "waiting", again: true, reason: "Please come back." });
     const silent = openConnection();
     silent.live();
-    silent.line.onClosed(1, { code: 4408, reason: "Silent." }, 100);
-    expect(silent.line.state).not.toHaveProperty("reason");
+    silent.manager.onClosed(1, { code: 4408, reason: "Silent." }, 100);
+    expect(silent.manager.state).not.toHaveProperty("reason");
   });
 
-  it("[T1] tries another token once where one is refused, and none where there is but one", () => {
+  it("[T1] the client tries one other token after a rejected one, and stops if there is only one", () => {
     const bad = { code: 4401, reason: "That token is not good." };
-    const { line, did, live } = openConnection();
+    const { manager, calls, live } = openConnection();
     live();
-    line.onClosed(1, bad, 100);
-    line.tick(100);
-    expect(new Set(did)).toEqual(new Set(["close 1", "open 2 anew"]));
-    line.onClosed(2, bad, 200);
-    expect(line.state).toEqual({ is: "ended", ...bad });
+    manager.onClosed(1, bad, 100);
+    manager.tick(100);
+    expect(new Set(calls)).toEqual(new Set(["close 1", "open 2 anew"]));
+    manager.onClosed(2, bad, 200);
+    expect(manager.state).toEqual({ is: "ended", ...bad });
     const fixed = openConnection({ canRenew: false });
     fixed.live();
-    fixed.line.onClosed(1, bad, 100);
-    expect(fixed.line.state).toEqual({ is: "ended", ...bad });
+    fixed.manager.onClosed(1, bad, 100);
+    expect(fixed.manager.state).toEqual({ is: "ended", ...bad });
   });
 
-  it("[T1] does not go back to a token that was refused, where another could not be had at once", () => {
-    const { line, did, live } = openConnection();
+  it("[T1] the client does not return to a rejected token while another could not be fetched", () => {
+    const { manager, calls, live } = openConnection();
     live();
-    line.onClosed(1, { code: 4401, reason: "That token is not good." }, 100);
-    line.tick(100);
-    line.onClosed(2, { code: 1006, reason: "Nobody answers." }, 200);
-    line.tick(line.nextAt());
-    line.tick(line.nextAt());
-    line.reconnect(line.nextAt() - 1, true);
-    expect(did.filter((what) => what.startsWith("open"))).toEqual([
+    manager.onClosed(1, { code: 4401, reason: "That token is not good." }, 100);
+    manager.tick(100);
+    manager.onClosed(2, { code: 1006, reason: "The server does not answer." }, 200);
+    manager.tick(manager.nextAt());
+    manager.tick(manager.nextAt());
+    manager.reconnect(manager.nextAt() - 1, true);
+    expect(calls.filter((what) => what.startsWith("open"))).toEqual([
       "open 2 anew",
       "open 3 anew",
       "open 4 anew",
     ]);
-    line.onToken(4, 90_000);
-    line.onClosed(4, { code: 1006, reason: "" }, 90_001);
-    line.tick(line.nextAt());
-    expect(did.at(-1)).toBe("open 5");
+    manager.onToken(4, 90_000);
+    manager.onClosed(4, { code: 1006, reason: "" }, 90_001);
+    manager.tick(manager.nextAt());
+    expect(calls.at(-1)).toBe("open 5");
   });
 
-  it.each([4401, 4403])("[T1] asks for another token where somebody joins again after %s", (code) => {
+  it.each([4401, 4403])("[T1] the client fetches another token if the user joins again after %s", (code) => {
     const why = { code, reason: "No." };
-    const { line, did, live } = openConnection();
+    const { manager, calls, live } = openConnection();
     live();
-    line.onClosed(1, why, 100);
-    line.tick(100);
-    line.onClosed(2, why, 200);
-    expect(line.state).toEqual({ is: "ended", ...why });
-    line.start(300);
-    expect(did.at(-1)).toMatch(/^open \d anew$/);
-    line.onClosed(Number(did.at(-1)?.split(" ")[1]), { code: 4401, reason: "It ended." }, 400);
-    expect(line.state, "which has a second try of its own").toMatchObject({ is: "waiting" });
+    manager.onClosed(1, why, 100);
+    manager.tick(100);
+    manager.onClosed(2, why, 200);
+    expect(manager.state).toEqual({ is: "ended", ...why });
+    manager.start(300);
+    expect(calls.at(-1)).toMatch(/^open \d anew$/);
+    manager.onClosed(Number(calls.at(-1)?.split(" ")[1]), { code: 4401, reason: "It ended." }, 400);
+    expect(manager.state, "the second token has a second try of its own").toMatchObject({ is: "waiting" });
   });
 
-  it("joins with the token it has where the end was about something else", () => {
-    const { line, did, live } = openConnection();
+  it("the client keeps its token if the end had another reason", () => {
+    const { manager, calls, live } = openConnection();
     live();
-    line.onClosed(1, { code: 4409, reason: "A newer one." }, 100);
-    line.start(300);
-    expect(did.at(-1)).toBe("open 2");
+    manager.onClosed(1, { code: 4409, reason: "A newer one." }, 100);
+    manager.start(300);
+    expect(calls.at(-1)).toBe("open 2");
   });
 });
 
-describe("comparing with the room", () => {
+describe("comparing checksums with the room", () => {
   const feature = { version: "1", initial: () => 0, reduce: (count: number) => count + 1 };
   const slices = new Slices({ lab: feature }, () => {});
 
-  it("[C2] says nothing of sums of another number, and asks again later", () => {
+  it("[C2] the client ignores checksums of another number, and asks again later", () => {
     const checks = new StateVerifier(() => 0);
     checks.request();
     expect([checks.takeRequest(0), checks.takeRequest(0), checks.requestAt()]).toEqual([true, false, NEVER]);
@@ -221,7 +225,7 @@ describe("comparing with the room", () => {
     ).toEqual([]);
   });
 
-  it("is not put off by a refusal of something else", () => {
+  it("a rejection of something else does not delay the comparison", () => {
     const checks = new StateVerifier(() => 0);
     checks.postpone(500);
     expect(checks.requestAt()).toBe(NEVER);
@@ -233,13 +237,13 @@ describe("comparing with the room", () => {
       false,
       true,
     ]);
-    // Another connection: what was asked on the one before is not answered.
+    // On another connection, requests of the previous one stay unanswered.
     checks.onWelcome();
     expect(checks.takeRequest(500)).toBe(true);
   });
 });
 
-describe("actions on their way", () => {
+describe("actions in flight", () => {
   function outbox() {
     const settled = new Map<string, Outcome>();
     return { settled, box: new Outbox("p", (id, outcome) => settled.set(id, outcome)) };
@@ -253,7 +257,7 @@ describe("actions on their way", () => {
     ...more,
   });
 
-  it("[O5] follow the room's own numbers, or ours where it tells none", () => {
+  it("[O5] the actions follow the room's own limits, or the client's if the room sends none", () => {
     const { box, settled } = outbox();
     box.applyLimits({ rules: {} } as unknown as Parameters<Outbox["applyLimits"]>[0]);
     box.add({ f: "a", a: "b", d: "x".repeat(MAX_MESSAGE_BYTES), id: "large" }, 0, 0);
@@ -266,7 +270,7 @@ describe("actions on their way", () => {
     expect(box.timeoutAt()).toBe(NEVER);
   });
 
-  it("go out again by themselves where the room is moving, a second later if it does not say when", () => {
+  it("the actions are sent again without help after the room moves, a second later if it names no time", () => {
     const { box, settled } = outbox();
     box.add({ f: "a", a: "b", d: undefined, id: "1" }, 0, 0);
     expect([...box.flush(standing)]).toEqual(['{"t":"do","id":"1","f":"a","a":"b","d":{}}']);
@@ -280,7 +284,7 @@ describe("actions on their way", () => {
     expect(settled.get("1")).toMatchObject({ refusal: { code: "conflict" } });
   });
 
-  it("that went out twice were perhaps done by the first, whatever the room says of the second", () => {
+  it("an action that was sent twice may have been done by the first sending, even if the room rejects the second", () => {
     const { box, settled } = outbox();
     box.add({ f: "a", a: "b", d: {}, id: "1" }, 0, 0);
     expect([...box.flush(standing), ...box.flush({ ...standing, link: 2 })]).toHaveLength(2);
@@ -290,7 +294,7 @@ describe("actions on their way", () => {
     expect(settled.get("1")).toMatchObject({ refusal: { code: "unknown_outcome" } });
   });
 
-  it("that nobody knows of change nothing", () => {
+  it("answers to unknown actions change nothing", () => {
     const pending = new PendingActions();
     pending.markSent("none", 1, { epoch: "e", at: 0, roomAt: 0 });
     pending.markUnsent("none");
@@ -298,7 +302,7 @@ describe("actions on their way", () => {
   });
 });
 
-describe("what will be, if the room agrees", () => {
+describe("the optimistic state", () => {
   const feature = {
     version: "1",
     initial: () => 0,
@@ -307,25 +311,27 @@ describe("what will be, if the room agrees", () => {
   const slices = new Slices({ lab: feature }, () => {});
   const you = { user: "ann", name: "Ann" };
   const pending = [{ id: "1", f: "lab", a: "add", d: 2, at: 0, isSent: false }];
-  const outlook = (predictions: AnyPredictions, failed: string[] = []) =>
+  const openStates = (predictions: AnyPredictions, failed: string[] = []) =>
     new OptimisticStates(slices, predictions, (of) => failed.push(of));
 
-  it("is what is, for features that are not here, actions that nobody foretells, and nobody in particular", () => {
+  it("the optimistic state equals the real one for absent features, unpredicted actions and an absent user", () => {
     const failed: string[] = [];
     const add = ({ length }: { length: number }) => Array.from({ length }, () => ({ n: "added", d: 2 }));
-    const seen = outlook({ gone: { add: () => add({ length: 1 }) }, lab: {} }, failed);
+    const seen = openStates({ gone: { add: () => add({ length: 1 }) }, lab: {} }, failed);
     expect(seen.compute(pending, you, 0)).toEqual(slices.states);
-    expect(outlook({ lab: { add: () => add({ length: 2 }) } }).compute(pending, you, 0)).toEqual({ lab: 4 });
-    expect(outlook({ lab: { add: () => undefined } }).compute(pending, you, 0)).toEqual({ lab: 0 });
-    expect(outlook({ lab: { add: () => add({ length: 2 }) } }).compute(pending, undefined, 0)).toBe(
+    expect(openStates({ lab: { add: () => add({ length: 2 }) } }).compute(pending, you, 0)).toEqual({
+      lab: 4,
+    });
+    expect(openStates({ lab: { add: () => undefined } }).compute(pending, you, 0)).toEqual({ lab: 0 });
+    expect(openStates({ lab: { add: () => add({ length: 2 }) } }).compute(pending, undefined, 0)).toBe(
       slices.states,
     );
     expect(failed).toEqual([]);
   });
 
-  it("is what is where a foretelling throws, which is told", () => {
+  it("the optimistic state equals the real one if a prediction throws, and the error is reported", () => {
     const failed: string[] = [];
-    const seen = outlook(
+    const seen = openStates(
       {
         lab: {
           add: () => {
@@ -339,8 +345,8 @@ describe("what will be, if the room agrees", () => {
   });
 });
 
-describe("the room's clock, here", () => {
-  it("says that it knows nothing before it was told", () => {
+describe("the client's view of the room's clock", () => {
+  it("the clock says that it knows nothing before the first message", () => {
     const clock = new SyncedClock();
     expect([clock.isSynced, clock.errorMs, clock.roomTime(5)]).toEqual([false, NEVER, 5]);
     clock.addProbe({ t0: 10, t1: 0, t2: 50 }, 12);

@@ -33,12 +33,12 @@ const setHidden = (hidden: boolean) => {
 const pageshow = (persisted: boolean) => dispatchEvent(Object.assign(new Event("pageshow"), { persisted }));
 const pings = ({ socket }: Open) => socket.sent.filter((text) => text === "ping").length;
 
-describe("the page says", () => {
+describe("a page event", () => {
   it.each([
-    ["that the network is back", () => dispatchEvent(new Event("online"))],
-    ["that somebody looks at it", () => setHidden(false)],
-    ["that it comes out of the browser's cache", () => pageshow(true)],
-  ])("%s: who waits for no reason of the room's tries at once", async (_, say) => {
+    ["the network is back", () => dispatchEvent(new Event("online"))],
+    ["the page becomes visible", () => setHidden(false)],
+    ["the page comes from the browser's cache", () => pageshow(true)],
+  ])("%s: a client that waits for its own reasons tries at once", async (_, say) => {
     const here = await open();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     endWithBye(here);
@@ -47,10 +47,10 @@ describe("the page says", () => {
   });
 
   it.each([
-    ["that it is hidden", () => setHidden(true)],
-    ["that it is new", () => pageshow(false)],
-    ["that the network is gone", () => dispatchEvent(new Event("offline"))],
-  ])("%s: who waits goes on waiting", async (_, say) => {
+    ["the page is hidden", () => setHidden(true)],
+    ["the page is new", () => pageshow(false)],
+    ["the network is gone", () => dispatchEvent(new Event("offline"))],
+  ])("%s: a client that waits continues to wait", async (_, say) => {
     const here = await open();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     endWithBye(here);
@@ -58,7 +58,7 @@ describe("the page says", () => {
     expect(here.room.status.is).toBe("waiting");
   });
 
-  it("whatever it says: a time that the room named is kept to, but `retryNow` is not told to wait", async () => {
+  it("a client waits until the time that the room named, on every event except `retryNow`", async () => {
     const here = await open();
     endWithBye(here, 60_000);
     setHidden(false);
@@ -69,9 +69,9 @@ describe("the page says", () => {
   });
 
   it.each([
-    ["that somebody looks at it", () => setHidden(false)],
-    ["that the network is gone", () => dispatchEvent(new Event("offline"))],
-  ])("%s: a connection that seems to be there is put to the test", async (_, say) => {
+    ["the page becomes visible", () => setHidden(false)],
+    ["the network is gone", () => dispatchEvent(new Event("offline"))],
+  ])("%s: the client tests a connection that seems to be open", async (_, say) => {
     const here = await open();
     expect(pings(here)).toBe(0);
     say();
@@ -79,7 +79,7 @@ describe("the page says", () => {
     expect(here.room.status.is).toBe("live");
   });
 
-  it("nothing to whoever has left", async () => {
+  it("the event changes nothing after the user has left", async () => {
     const here = await open();
     here.room.leave();
     dispatchEvent(new Event("online"));

@@ -18,7 +18,7 @@ async function open(more: object = {}) {
   return { room, socket, fake, options };
 }
 
-/** How a promise stands once everything that can happen by itself has happened. */
+/** The state of a promise after all microtasks have run. */
 async function settledAs(promise: Promise<unknown>): Promise<string> {
   const settled = promise.then(
     () => "done",
@@ -27,8 +27,8 @@ async function settledAs(promise: Promise<unknown>): Promise<string> {
   return Promise.race([settled, new Promise<string>((resolve) => setTimeout(resolve, 20, "open"))]);
 }
 
-describe("a promise is settled, whatever happens:", () => {
-  it("`joined`, when one leaves instead", async () => {
+describe("a promise always settles:", () => {
+  it("`joined` settles if the user leaves instead", async () => {
     const { room } = await open();
     const joined = room.joined();
     expect(await settledAs(joined)).toBe("open");
@@ -36,7 +36,7 @@ describe("a promise is settled, whatever happens:", () => {
     expect(await settledAs(joined)).toBe("You have left the room.");
   });
 
-  it("`joined`, by a join that comes later", async () => {
+  it("`joined` settles by a later join", async () => {
     const fake = fakeSockets();
     const room = new RoomClient<never>({
       host: HOST,
@@ -53,7 +53,7 @@ describe("a promise is settled, whatever happens:", () => {
     expect(await settledAs(joined)).toBe("done");
   });
 
-  it("`verify`, when the visit ends, when one leaves, and when it is over already", async () => {
+  it("`verify` settles at the end of the visit, on leaving, and after the end", async () => {
     const { room, socket, fake } = await open();
     const early = room.verify();
     socket.welcome();
@@ -68,7 +68,7 @@ describe("a promise is settled, whatever happens:", () => {
     expect(await settledAs(late)).toBe("You have left the room.");
   });
 
-  it("`verify`, by another answer where the first was of another moment", async () => {
+  it("`verify` settles by a later answer if the first was of another moment", async () => {
     const { room, socket } = await open();
     socket.welcome();
     const verdict = room.verify();
@@ -79,7 +79,7 @@ describe("a promise is settled, whatever happens:", () => {
     expect(await verdict).toMatchObject({ seq: 0, differing: [] });
   });
 
-  it("`do` under an id that is under way: the second is refused, and the first goes its way", async () => {
+  it("`do` under an id in flight is rejected, and the first call is unaffected", async () => {
     const { room, socket } = await open();
     socket.welcome();
     const refused: ActionError[] = [];
@@ -93,7 +93,7 @@ describe("a promise is settled, whatever happens:", () => {
     expect(refused).toMatchObject([{ code: "duplicate", id: "same" }]);
   });
 
-  it("`do` of a room that is about to move, which did not look at it: it goes out again by itself, under its id", async () => {
+  it("`do` of a room that moved before reading it: the action is sent again without help under its id", async () => {
     const { room, socket } = await open();
     socket.welcome();
     const done = room.do("chat", "say", { text: "x" });
@@ -107,7 +107,7 @@ describe("a promise is settled, whatever happens:", () => {
     expect(await done).toMatchObject({ n: "said" });
   });
 
-  it("`do` after one has left: it was not done, and will not be", async () => {
+  it("`do` after leaving: the action was not done and will not be", async () => {
     const { room, socket } = await open();
     socket.welcome();
     room.leave();
@@ -115,7 +115,7 @@ describe("a promise is settled, whatever happens:", () => {
     expect(room.pending).toEqual([]);
   });
 
-  it("`do` before the first join: it waits for it", async () => {
+  it("`do` before the first join waits for the join", async () => {
     const { options, fake } = await open();
     const room = new RoomClient<never>({ ...options, kind: "main" as never });
     rooms.push(room);

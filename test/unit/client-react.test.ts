@@ -1,4 +1,4 @@
-// biome-ignore-all lint/correctness/noComponentHookFactories: each story has components of its own
+// biome-ignore-all lint/correctness/noComponentHookFactories: each test has components of its own
 // @vitest-environment happy-dom
 /// <reference lib="dom" />
 import {
@@ -42,7 +42,7 @@ afterEach(async () => {
   });
 });
 
-/** A page with a room on it, whose server is the story. */
+/** A page with a room, whose server is the test. */
 async function open(children: ReactNode, { strict = false, connects = true } = {}) {
   const fake = fakeSockets();
   const element = document.createElement("div");
@@ -101,12 +101,12 @@ describe("useFeature", () => {
     expect(element.textContent).toBe("nobody");
   });
 
-  it("a selection that is made anew each time is compared as one says", async () => {
+  it("a selection that is created at each call is compared by the given function", async () => {
     let renders = 0;
     const sameList = (one: string[], other: string[]) => one.join() === other.join();
     function Names() {
       renders++;
-      // Anew at every rendering, as people write them.
+      // A new function at every render, as people write it.
       return useFeature("presence", ({ members }) => Object.keys(members).sort(), sameList).join(" ");
     }
     const { element, hear } = await open(createElement(Names));
@@ -119,7 +119,7 @@ describe("useFeature", () => {
     expect(renders).toBe(1);
   });
 
-  it("never shows two states at once", async () => {
+  it("a component never shows two states at once", async () => {
     const pairs: string[] = [];
     const Count = () => String(useFeature("chat", ({ messages }) => messages.length));
     function Both() {
@@ -139,7 +139,7 @@ describe("useFeature", () => {
     }
   });
 
-  it("follows a selector that changes with what is on the page", async () => {
+  it("a selector may change with the page", async () => {
     function Chooser() {
       const [user, setUser] = useState("ann");
       const name = useMembers(({ members }) => members[user]?.name ?? "nobody");
@@ -153,7 +153,7 @@ describe("useFeature", () => {
 });
 
 describe("useDo", () => {
-  it("tells that an action is under way, and why it was not done", async () => {
+  it("the hook says that an action is in flight, and why it was not done", async () => {
     function Say() {
       const { do: say, pending, error } = useDo("chat", "say");
       const shown = `${pending ? "pending" : "idle"} ${(error as ActionError | undefined)?.code ?? "fine"} ${usePending().length}`;
@@ -185,7 +185,7 @@ describe("useDo", () => {
     expect(element.textContent).toBe("pending fine 1");
   });
 
-  it("gives the same function at every rendering", async () => {
+  it("the hook returns the same function at every render", async () => {
     const seen = new Set<unknown>();
     function Say() {
       seen.add(useDo("chat", "say").do);
@@ -199,7 +199,7 @@ describe("useDo", () => {
 });
 
 describe("RoomProvider", () => {
-  it("under StrictMode has one connection, and none once it is gone", async () => {
+  it("the provider has one connection under StrictMode, and none after it is unmounted", async () => {
     const Status = () => useStatus().is;
     const { element, sockets, root } = await open(createElement(Status), { strict: true });
     expect(element.textContent).toBe("live");
@@ -208,7 +208,7 @@ describe("RoomProvider", () => {
     expect(sockets.filter(({ readyState }) => readyState < 2)).toHaveLength(0);
   });
 
-  it("under StrictMode does what is asked as soon as a component is there", async () => {
+  it("the provider does what is asked under StrictMode as soon as a component is mounted", async () => {
     const refusals: unknown[] = [];
     function Here() {
       const room = useRoom<Main>();
@@ -222,7 +222,7 @@ describe("RoomProvider", () => {
     expect(refusals).toEqual([]);
   });
 
-  it("joins another room when it is told another, and not when a function is made anew", async () => {
+  it("the provider joins another room if its name changes, but not if a function is created again", async () => {
     const Status = () => useStatus().is;
     const { render, sockets, socket } = await open(createElement(Status));
     await render({ getToken: undefined, optimistic: { chat: { say: () => undefined } } });
@@ -232,7 +232,7 @@ describe("RoomProvider", () => {
     expect(sockets[0]?.readyState).toBe(3);
   });
 
-  it("renders on a server, where it connects to nobody", () => {
+  it("the provider renders on a server without connecting", () => {
     const fake = fakeSockets();
     function Page() {
       const { count } = useMembers();
@@ -251,7 +251,7 @@ describe("RoomProvider", () => {
     expect(fake.sockets).toHaveLength(0);
   });
 
-  it("takes over what a server has rendered, piece by piece, though it is live in between", async () => {
+  it("the provider hydrates server output piece by piece, though the room is live in between", async () => {
     function Count() {
       const count = useMembers((members) => members.count);
       return createElement("p", null, `${count}, ${useStatus().is}`);
@@ -294,7 +294,7 @@ describe("RoomProvider", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("goes while it connects, and neither connects nor stays", async () => {
+  it("a provider that is unmounted while connecting does not connect later", async () => {
     const { root, sockets, socket } = await open(createElement("p"), { connects: false });
     await act(async () => root.unmount());
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -302,7 +302,7 @@ describe("RoomProvider", () => {
     if (sockets.length > 0) await act(async () => (await socket(0)).welcome());
   });
 
-  it("stands beside another, and inside one: each component has the room of the nearest", async () => {
+  it("each component has the room of the nearest provider, for providers beside and inside each other", async () => {
     const fake = fakeSockets();
     const Where = () => createElement("i", null, useRoom<Main>().room);
     const inRoom = (room: string, ...children: ReactNode[]) =>
@@ -331,7 +331,7 @@ describe("RoomProvider", () => {
     ]);
   });
 
-  it("changes rooms within a transition, and never shows one room's messages under another's name", async () => {
+  it("the provider changes rooms within a transition, and never shows one room's messages under another's name", async () => {
     const pairs = new Set<string>();
     function Shown() {
       const { room } = useRoom<Main>();
@@ -358,7 +358,7 @@ describe("RoomProvider", () => {
     expect([...pairs]).toEqual(["hall: ", "hall: in the hall", "yard: ", "yard: in the yard"]);
   });
 
-  it("takes a room that was joined elsewhere, and leaves it alone", async () => {
+  it("the provider accepts a room that was joined elsewhere, and does not end it", async () => {
     let room: RoomClient<Main> | undefined;
     function Own() {
       room = useRoom<Main>();
@@ -382,7 +382,7 @@ describe("RoomProvider", () => {
     expect(room?.status.is).toBe("idle");
   });
 
-  it("has to be there", () => {
+  it("a hook without a provider throws", () => {
     expect(() => renderToString(createElement(() => useStatus().is))).toThrow("no <RoomProvider>");
   });
 });

@@ -31,30 +31,30 @@ function memoryStore(kept: Record<string, string> = {}) {
   };
 }
 
-/** A server that opens guests, or answers what the story wants. */
+/** A server that opens guests, or answers as the test says. */
 function stubGuestServer(answer?: (body: { name?: string; token?: string }) => Response) {
-  const asked: { url: string; body: { name?: string; token?: string } }[] = [];
+  const requests: { url: string; body: { name?: string; token?: string } }[] = [];
   vi.stubGlobal("fetch", async (url: string, { body }: { body: string }) => {
-    const told = JSON.parse(body);
-    asked.push({ url, body: told });
-    if (answer) return answer(told);
-    const user = told.token?.split("/")[0] ?? `guest-${asked.length}`;
+    const parsed = JSON.parse(body);
+    requests.push({ url, body: parsed });
+    if (answer) return answer(parsed);
+    const user = parsed.token?.split("/")[0] ?? `guest-${requests.length}`;
     return Response.json({
-      token: `${user}/${asked.length}`,
+      token: `${user}/${requests.length}`,
       user,
-      name: told.name ?? "Guest",
+      name: parsed.name ?? "Guest",
       expiresAt: Date.now() + WEEK_MS,
     });
   });
-  return asked;
+  return requests;
 }
 
 const tokenIn = (url: string) => new URL(url).searchParams.get("token");
 const jwt = (exp: number) => `x.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.y`;
 
 describe("a guest", () => {
-  it("is opened, kept, and the same the next time without asking", async () => {
-    const asked = stubGuestServer();
+  it("the client opens the guest, stores it, and reuses it the next time without asking", async () => {
+    const requests = stubGuestServer();
     const fake = fakeSockets();
     const storage = memoryStore();
     const join = () =>
@@ -66,11 +66,11 @@ describe("a guest", () => {
     first.leave();
     join();
     expect(tokenIn((await fake.socket(1)).url)).toBe("guest-1/1");
-    expect(asked).toEqual([{ url: `${HOST}/auth/guest`, body: { name: "Ann" } }]);
+    expect(requests).toEqual([{ url: `${HOST}/auth/guest`, body: { name: "Ann" } }]);
   });
 
-  it("who leaves and joins again is the same where nothing is kept, as in Node", async () => {
-    const asked = stubGuestServer();
+  it("the guest stays the same after leaving and joining, even without storage, as in Node", async () => {
+    const requests = stubGuestServer();
     const fake = fakeSockets();
     const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", WebSocket: fake.WebSocket }),
@@ -79,11 +79,11 @@ describe("a guest", () => {
     room.leave();
     room.join();
     expect(tokenIn((await fake.socket(1)).url)).toBe("guest-1/1");
-    expect(asked).toHaveLength(1);
+    expect(requests).toHaveLength(1);
   });
 
-  it("keeps being the same one under another name, and when the token grows old", async () => {
-    const asked = stubGuestServer();
+  it("the guest stays the same under another name, and after the token grows old", async () => {
+    const requests = stubGuestServer();
     const fake = fakeSockets();
     const storage = memoryStore();
     const join = (name: string) =>
@@ -91,11 +91,11 @@ describe("a guest", () => {
         joinRoom({ host: HOST, kind: "main", room: "hall", name, storage, WebSocket: fake.WebSocket }),
       );
     join("Ann").leave();
-    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await vi.waitFor(() => expect(requests).toHaveLength(1));
     await vi.waitFor(() => expect(Object.keys(storage.kept)).toHaveLength(1));
     join("Anna");
     await fake.socket(0);
-    expect(asked[1]?.body).toEqual({ name: "Anna", token: "guest-1/1" });
+    expect(requests[1]?.body).toEqual({ name: "Anna", token: "guest-1/1" });
     const [key = ""] = Object.keys(storage.kept);
     storage.kept[key] = JSON.stringify({
       ...JSON.parse(storage.kept[key] ?? ""),
@@ -103,11 +103,11 @@ describe("a guest", () => {
     });
     join("Anna");
     await fake.socket(1);
-    expect(asked[2]?.body).toEqual({ name: "Anna", token: "guest-1/2" });
+    expect(requests[2]?.body).toEqual({ name: "Anna", token: "guest-1/2" });
   });
 
-  it("whose old token is refused is somebody new", async () => {
-    const asked = stubGuestServer(({ token }) =>
+  it("a guest whose old token is rejected becomes a new user", async () => {
+    const requests = stubGuestServer(({ token }) =>
       token
         ? Response.json({ code: "not_allowed", message: "Too old." }, { status: 401 })
         : Response.json({ token: "t", user: "guest-new", name: "Ann", expiresAt: Date.now() + WEEK_MS }),
@@ -125,11 +125,11 @@ describe("a guest", () => {
       joinRoom({ host: HOST, kind: "main", room: "hall", name: "Ann", storage, WebSocket: fake.WebSocket }),
     );
     expect(tokenIn((await fake.socket(0)).url)).toBe("t");
-    expect(asked.map(({ body }) => body.token)).toEqual(["old", undefined]);
+    expect(requests.map(({ body }) => body.token)).toEqual(["old", undefined]);
   });
 
-  it("in two rooms at the same moment is one", async () => {
-    const asked = stubGuestServer();
+  it("a guest in two rooms at the same moment is one user", async () => {
+    const requests = stubGuestServer();
     const fake = fakeSockets();
     const storage = memoryStore();
     for (const room of ["one", "two"])
@@ -138,13 +138,13 @@ describe("a guest", () => {
       );
     const urls = [(await fake.socket(0)).url, (await fake.socket(1)).url];
     expect(urls.map(tokenIn)).toEqual(["guest-1/1", "guest-1/1"]);
-    expect(asked).toHaveLength(1);
+    expect(requests).toHaveLength(1);
   });
 
-  it("whose answer never comes whole tries again, also where the signal that should end it is lost", async () => {
+  it("a guest request that never completes is tried again, even if its abort signal is lost", async () => {
     vi.useFakeTimers();
     let calls = 0;
-    // As Node 20's fetch has it: the head came, the end of the body never does, and nobody hears the signal.
+    // As in Node 20's fetch: the head arrives, the end of the body never does, and the abort signal is ignored.
     vi.stubGlobal("fetch", async () => {
       calls++;
       return { ok: true, status: 200, json: () => new Promise(() => {}) };
@@ -162,13 +162,13 @@ describe("a guest", () => {
     );
     await vi.advanceTimersByTimeAsync(14_000);
     expect([calls, room.status.is]).toEqual([1, "connecting"]);
-    // The deadline, and a pause by chance.
+    // The deadline and a random pause.
     await vi.advanceTimersByTimeAsync(12_000);
     expect(calls).toBe(2);
   });
 
-  it("where guests are not welcome hears so, once", async () => {
-    const asked = stubGuestServer(() =>
+  it("a guest learns once that the server allows no guests", async () => {
+    const requests = stubGuestServer(() =>
       Response.json({ code: "not_allowed", message: "Guests are off." }, { status: 403 }),
     );
     const room = leaveAfterTest(
@@ -182,10 +182,10 @@ describe("a guest", () => {
     );
     await expect(room.joined()).rejects.toThrow("Guests are off.");
     expect(room.status).toMatchObject({ is: "ended", code: 4403, reason: "Guests are off." });
-    expect(asked).toHaveLength(1);
+    expect(requests).toHaveLength(1);
   });
 
-  it("of a server that is away, or has had enough, waits", async () => {
+  it("the client waits if the server is away or asks it to", async () => {
     stubGuestServer(() =>
       Response.json({ code: "rate_limited", message: "Slow down.", retryAfterMs: 60_000 }, { status: 429 }),
     );
@@ -205,7 +205,7 @@ describe("a guest", () => {
     expect(room.status).toBe(status);
   });
 
-  it("of a server that cannot be reached, or is none of ours, waits and tells no more than there is to tell", async () => {
+  it("the client waits if the server cannot be reached or is another program, and reports no more than it knows", async () => {
     const status = async (answer: () => Response) => {
       stubGuestServer(answer);
       const { WebSocket } = fakeSockets();
@@ -225,7 +225,7 @@ describe("a guest", () => {
     }
   });
 
-  it("keeps nothing where nothing can be kept", async () => {
+  it("the client stores nothing if the browser has no storage", async () => {
     stubGuestServer();
     const fake = fakeSockets();
     const forbidden = () => {
@@ -240,23 +240,23 @@ describe("a guest", () => {
 });
 
 describe("getToken", () => {
-  it("is asked once for as long as its token is good, and anew before it ends", async () => {
-    let asked = 0;
+  it("the client asks once while the token is valid, and again before it ends", async () => {
+    let calls = 0;
     const fake = fakeSockets();
     const seconds = Math.floor(Date.now() / 1000);
     const getToken = () => {
-      asked++;
-      // The first has ended as soon as it is looked at again.
-      return jwt(seconds + (asked === 1 ? 4 : 3_600));
+      calls++;
+      // The first token has ended by the time the client looks at it again.
+      return jwt(seconds + (calls === 1 ? 4 : 3_600));
     };
     const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", getToken, WebSocket: fake.WebSocket }),
     );
     (await fake.socket(0)).welcome();
-    expect(asked).toBe(1);
+    expect(calls).toBe(1);
     const second = await vi.waitUntil(() => fake.sockets[1], 10_000);
     expect(room.status.is).toBe("live");
-    expect(asked).toBe(2);
+    expect(calls).toBe(2);
     const [before, after] = fake.sockets.map(({ url }) => new URL(url).searchParams);
     expect(after?.get("_pk")).toBe(before?.get("_pk"));
     expect([after?.get("epoch"), after?.get("since")]).toEqual(["first", "0"]);
@@ -265,7 +265,7 @@ describe("getToken", () => {
     expect(room.status.is).toBe("live");
   }, 15_000);
 
-  it("that fails is asked again later, and says why", async () => {
+  it("a failing call is repeated later, and the error is reported", async () => {
     const room = leaveAfterTest(
       joinRoom({
         host: HOST,
@@ -291,7 +291,7 @@ describe("a room", () => {
     return { room, socket, fake };
   }
 
-  it("tells events, signals and status to whoever listens, and to nobody who has stopped", async () => {
+  it("the room passes events, signals and status to its listeners, and to none that has unsubscribed", async () => {
     const { room, socket } = await open();
     const heard: string[] = [];
     const stop = room.on("chat.said", ({ d }) => heard.push(d.text));
@@ -306,7 +306,7 @@ describe("a room", () => {
     expect(heard).toEqual(["said", "Hello", "bob types", "said", "ended"]);
   });
 
-  it("a listener that throws keeps nobody else from hearing, and one that acts is heard", async () => {
+  it("a throwing listener does not stop the others, and an action within a listener works", async () => {
     const { room, socket } = await open();
     const thrown: unknown[] = [];
     const handlers = process.listeners("uncaughtException");
@@ -323,7 +323,7 @@ describe("a room", () => {
     expect(thrown).toMatchObject([{ message: "mine" }]);
   });
 
-  it("a refusal that nobody awaits is no crash, and is told all the same", async () => {
+  it("a rejection that no code awaits is no crash, and is reported", async () => {
     const { room, socket } = await open();
     const refused: ActionError[] = [];
     room.on("refused", (error) => refused.push(error));
@@ -333,7 +333,7 @@ describe("a room", () => {
     expect(refused).toMatchObject([{ name: "ActionError", code: "muted", message: "You are muted." }]);
   });
 
-  it("resolves an answer, the number of what had been done before, and an event", async () => {
+  it("an action resolves with its answer, the number of what was done before, and its event", async () => {
     const { room, socket } = await open();
     const all = Promise.all([1, 2, 3].map((id) => room.do("chat", "remove", { id })));
     const [one, two, three] = socket.asked.map(({ id }) => id);
@@ -347,7 +347,7 @@ describe("a room", () => {
     ]);
   });
 
-  it("shows one's own actions ahead, in the same step in which they come true", async () => {
+  it("the user's own actions show ahead, in the same step in which they become real", async () => {
     const { room, socket } = await open({
       optimistic: {
         chat: { say: ({ text }: { text: string }) => ({ n: "said", d: { name: "Ann", text } }) },
@@ -369,7 +369,7 @@ describe("a room", () => {
     expect(room.confirmed.chat.messages).toHaveLength(1);
   });
 
-  it("is left and joined again, with nothing of the old visit about", async () => {
+  it("the user can leave and join again, and nothing of the old visit remains", async () => {
     const { room, fake } = await open();
     const pending = room.do("chat", "say", { text: "x" });
     room.leave();
@@ -382,7 +382,7 @@ describe("a room", () => {
     expect(new URL(fake.sockets[1]?.url ?? "").searchParams.get("epoch")).toBe("first");
   });
 
-  it("of a socket that cannot be made waits, and of a name that cannot be one ends; neither throws", async () => {
+  it("a socket that cannot be opened waits, an invalid name ends the visit, and neither throws", async () => {
     class Refusing {
       constructor() {
         throw new SyntaxError("That is no address.");
@@ -400,7 +400,7 @@ describe("a room", () => {
     }
   });
 
-  it("hears nothing that is thrown by what it cannot read, and goes on pinging", async () => {
+  it("the client survives errors from messages that it cannot read, and continues to ping", async () => {
     const { room, socket } = await open();
     const odd = [
       '{"t":"frame","seq":0,"e":[],"s":7}',
@@ -412,7 +412,7 @@ describe("a room", () => {
     expect(room.status.is).toBe("live");
   });
 
-  it("[A5] comes again where a handshake of its own that broke arrived all the same, and took its place", async () => {
+  it("[A5] the client comes again if one of its own abandoned handshakes arrived and replaced it", async () => {
     const fake = fakeSockets();
     const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket }),
@@ -431,7 +431,7 @@ describe("a room", () => {
     expect(room.status).toMatchObject({ is: "ended", code: 4409 });
   });
 
-  it("of a server that tells no pace pings at the usual one", async () => {
+  it("the client pings at the usual pace if the server names none", async () => {
     const fake = fakeSockets();
     const room = leaveAfterTest(
       joinRoom({ host: HOST, kind: "main", room: "hall", token: "t", WebSocket: fake.WebSocket }),
@@ -443,7 +443,7 @@ describe("a room", () => {
     expect(socket.sent.filter((text) => text === "ping")).toEqual([]);
   });
 
-  it("throws at a signal that can be none, and has not noticed it afterwards", async () => {
+  it("an invalid signal throws, and the client is unaffected afterwards", async () => {
     const { room, socket } = await open();
     const odd: unknown[] = [{ n: 1n }, { text: "x".repeat(17_000) }];
     for (const data of odd)
@@ -453,15 +453,15 @@ describe("a room", () => {
     expect(room.status.is).toBe("live");
   });
 
-  it("whose prediction comes to nothing shows what is known, and doubts only the prediction", async () => {
-    const told = vi.spyOn(console, "error").mockImplementation(() => {});
+  it("a prediction that fails shows the known state, and only the prediction is in doubt", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
     const { room, socket, fake } = await open({
       optimistic: { chat: { say: () => ({ n: "said", d: null }) } },
     });
     void room.do("chat", "say", { text: "Mine" });
     expect(room.state.chat).toBe(room.confirmed.chat);
-    expect(told.mock.calls.map(([error]) => String(error))).toEqual(["Error: A prediction of chat failed"]);
-    told.mockRestore();
+    expect(logged.mock.calls.map(([error]) => String(error))).toEqual(["Error: A prediction of chat failed"]);
+    logged.mockRestore();
     socket.frame({ f: "presence", n: "joined", d: { user: "bob", name: "Bob", role: "player" } });
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(fake.sockets).toHaveLength(1);
@@ -469,7 +469,7 @@ describe("a room", () => {
 });
 
 describe("joinRoom", () => {
-  it("says what it needs where there is no socket, and no page that came from a host", () => {
+  it("the error says what is missing without a socket class or a page from a host", () => {
     vi.stubGlobal("WebSocket", undefined);
     expect(() => joinRoom({ host: HOST, kind: "main", room: "hall", token: "t" })).toThrow(
       "needs a `WebSocket`",
@@ -479,8 +479,8 @@ describe("joinRoom", () => {
   });
 });
 
-describe("an address", () => {
-  it("is read as people write it", () => {
+describe("a URL", () => {
+  it("the client reads a URL as people write it", () => {
     expect(resolveOrigin("https://play.example.org/")).toBe("https://play.example.org");
     expect(resolveOrigin("ws://play.example.org:8080")).toBe("http://play.example.org:8080");
     expect(resolveOrigin("wss://play.example.org")).toBe("https://play.example.org");
@@ -504,13 +504,13 @@ describe("an address", () => {
     expect(resolveOrigin("other.example.org")).toBe("https://other.example.org");
   });
 
-  it("that cannot be one is an error that says so", () => {
+  it("an invalid URL is an error that says so", () => {
     for (const host of ["no host", "ftp://play.example.org", "https://", "play.example.org?x=1", "/rooms"])
       expect(() => resolveOrigin(host)).toThrow(`"${host}" is not a host name`);
     for (const host of ["", undefined]) expect(() => resolveOrigin(host)).toThrow("needs a `host`");
   });
 
-  it("knows what cannot be a room", () => {
+  it("the client rejects an invalid room id", () => {
     expect(findRoomNameProblem("main", "Friday-quiz_1.0")).toBeUndefined();
     for (const room of ["", ".", "..", "a/b", "a?b", "a#b", "é", "a".repeat(65)])
       expect(findRoomNameProblem("main", room)).toBeDefined();

@@ -13,7 +13,7 @@ async function openRoomWithAnn(chance?: () => number) {
 }
 
 describe("a connection", () => {
-  it("[W1] is live with the room's state, and knows who one is", async () => {
+  it("[W1] the connection is live with the room's state, and knows its own user", async () => {
     const { ann } = await openRoomWithAnn();
     expect(ann.session.connection).toEqual({ is: "live" });
     expect(ann.session.you).toMatchObject({ user: "ann", name: "ann", role: "player" });
@@ -21,7 +21,7 @@ describe("a connection", () => {
     expect(ann.session.outdated).toBe(false);
   });
 
-  it("[W3] that breaks resumes where it was, ten times in a row and after a quiet spell", async () => {
+  it("[W3] a connection that breaks resumes where it was, ten times in a row and after a quiet time", async () => {
     const { stage, ann, go } = await openRoomWithAnn();
     const bob = new SessionClient(stage, "bob").start();
     for (let n = 0; n < 10; n++) {
@@ -39,7 +39,7 @@ describe("a connection", () => {
     expect(ann.session.slices.checksum("chat")).toBe(bob.session.slices.checksum("chat"));
   });
 
-  it("[W3] whose socket brings a gap asks again from where it was", async () => {
+  it("[W3] a connection with a gap asks again from where it was", async () => {
     const { ann, go } = await openRoomWithAnn();
     const [link = 0] = ann.links;
     ann.session.onMessage(
@@ -54,7 +54,7 @@ describe("a connection", () => {
     expect(ann.freshCount).toBe(1);
   });
 
-  it("[F1] that brings frames twice folds them once", async () => {
+  it("[F1] a frame that arrives twice is folded once", async () => {
     const { ann, go } = await openRoomWithAnn();
     const heard = () => ann.events.filter(({ n }) => n === "said").length;
     ann.say("Once");
@@ -71,7 +71,7 @@ describe("a connection", () => {
     expect(ann.session.connection.is).toBe("live");
   });
 
-  it("[M5] ignores what it does not know and what it cannot read", async () => {
+  it("[M5] the client ignores unknown and unreadable messages", async () => {
     const { ann } = await openRoomWithAnn();
     const [link = 0] = ann.links;
     const odd = [
@@ -103,7 +103,7 @@ describe("a connection", () => {
     expect(ann.problems).toEqual([]);
   });
 
-  it("[M2] pings, and is given up when nothing comes back", async () => {
+  it("[M2] the client pings, and gives up the connection if nothing comes back", async () => {
     const { ann, go } = await openRoomWithAnn();
     go(20_000);
     expect(ann.sent.filter(({ text }) => text === "ping")).toHaveLength(1);
@@ -118,13 +118,13 @@ describe("a connection", () => {
     expect(ann.freshCount).toBe(1);
   });
 
-  it("that gives no welcome is given up, and tried again", async () => {
+  it("the client gives up a connection without a welcome, and tries again", async () => {
     const { stage } = await openRoomWithAnn();
     const bob = new SessionClient(stage, "bob");
     bob.session.start(bob.now);
     const [opening] = bob.opened;
     expect(opening).toBeUndefined();
-    // Nothing is pumped: the token never comes.
+    // The client is not pumped, so the token never comes.
     stage.runtime.now += 29_999;
     bob.tick();
     expect(bob.session.connection.is).toBe("connecting");
@@ -135,7 +135,7 @@ describe("a connection", () => {
     expect(bob.session.connection.is).toBe("live");
   });
 
-  it("is made sure of when somebody looks at the page, and tried at once when there is none", async () => {
+  it("the client tests the connection if the page becomes visible, and tries at once without one", async () => {
     const { ann, go } = await openRoomWithAnn();
     ann.halfOpen();
     ann.session.reconnect(ann.now);
@@ -150,25 +150,25 @@ describe("a connection", () => {
     expect(ann.session.connection.is).toBe("live");
   });
 
-  it("tells what has been read at least every 256 KiB", async () => {
+  it("the client reports what it has read at least every 256 KiB", async () => {
     const { stage, ann } = await openRoomWithAnn();
     const bob = new SessionClient(stage, "bob").start();
     for (let n = 0; n < 60; n++) {
       bob.do("lab", "many", { count: 10, chars: 1_000 });
       advance(stage, [ann, bob], 200);
     }
-    const told = ann.sent.map(({ text }) => text).filter((text) => text.includes('"seen"'));
-    expect(told.length).toBeGreaterThanOrEqual(4);
+    const reports = ann.sent.map(({ text }) => text).filter((text) => text.includes('"seen"'));
+    expect(reports.length).toBeGreaterThanOrEqual(4);
     expect(ann.session.connection.is).toBe("live");
     expect(ann.freshCount).toBe(1);
-    const seqs = told.map((text) => JSON.parse(text).seq);
+    const seqs = reports.map((text) => JSON.parse(text).seq);
     expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
   });
 });
 
 describe("bye", () => {
   it.each([4400, 4403, 4404, 4409, 4410, 4413])(
-    "[E1] %i ends it with a reason, whatever comes after",
+    "[E1] close code %i ends the connection with a reason, and later messages change nothing",
     async (code) => {
       const { ann, go } = await openRoomWithAnn();
       const [link = 0] = ann.links;
@@ -178,20 +178,20 @@ describe("bye", () => {
       ann.session.reconnect(ann.now);
       go(600_000);
       expect(ann.opened).toHaveLength(opened);
-      // Somebody may still decide to come back.
+      // The user may still decide to come back.
       ann.start();
       expect(ann.session.connection.is).toBe("live");
     },
   );
 
-  it("[E1] is told by the close alone where the message got lost", async () => {
+  it("[E1] the close alone carries the reason if the message was lost", async () => {
     const { ann } = await openRoomWithAnn();
     const [link = 0] = ann.links;
     ann.session.onClosed(link, { code: 4410, reason: "Closed." }, ann.now);
     expect(ann.session.connection).toMatchObject({ is: "ended", code: 4410 });
   });
 
-  it("[E1] names a time to come back, which is kept to", async () => {
+  it("[E1] the client keeps to the time that the room names", async () => {
     const { ann, go } = await openRoomWithAnn(() => 0.5);
     const [link = 0] = ann.links;
     ann.session.onMessage(
@@ -210,7 +210,7 @@ describe("bye", () => {
     expect(ann.opened).toHaveLength(2);
   });
 
-  it("that says the same to everybody is not answered in step", async () => {
+  it("clients that get the same message do not come back in step", async () => {
     const random = randomFrom(7);
     const backoff = new Backoff(() => random.next());
     const times = Array.from({ length: 200 }, () => backoff.delayMs(10_000, false));
@@ -218,7 +218,7 @@ describe("bye", () => {
     expect(new Set(times.map((time) => Math.floor(time / 250))).size).toBeGreaterThan(6);
   });
 
-  it("that comes late and from an old socket means nothing", async () => {
+  it("a late `bye` from an old socket has no effect", async () => {
     const { ann, go } = await openRoomWithAnn();
     const [old = 0] = ann.links;
     ann.cut();
@@ -229,35 +229,38 @@ describe("bye", () => {
   });
 });
 
-describe("somebody who looks at the page again", () => {
+describe("a page that becomes visible again", () => {
   it.each([
     [1012, true],
     [4429, true],
     [4503, true],
     [4408, false],
     [1006, false],
-  ])("[E1] after %i keeps to a time that the room named, unless they ask for it", async (code, isKept) => {
-    const { ann, go } = await openRoomWithAnn(() => 0.9);
-    const [link = 0] = ann.links;
-    const named = code === 1006 ? {} : { retryAfterMs: 60_000 };
-    ann.session.onClosed(link, { code, reason: "Later.", ...named }, ann.now);
-    ann.session.reconnect(ann.now, false);
-    go(0);
-    expect(ann.opened).toHaveLength(isKept ? 1 : 2);
-    if (isKept) ann.session.reconnect(ann.now);
-    go(100);
-    expect(ann.session.connection.is).toBe("live");
-  });
+  ])(
+    "[E1] the client keeps to the time that the room named after %i, unless the user asks for a retry",
+    async (code, isKept) => {
+      const { ann, go } = await openRoomWithAnn(() => 0.9);
+      const [link = 0] = ann.links;
+      const named = code === 1006 ? {} : { retryAfterMs: 60_000 };
+      ann.session.onClosed(link, { code, reason: "Later.", ...named }, ann.now);
+      ann.session.reconnect(ann.now, false);
+      go(0);
+      expect(ann.opened).toHaveLength(isKept ? 1 : 2);
+      if (isKept) ann.session.reconnect(ann.now);
+      go(100);
+      expect(ann.session.connection.is).toBe("live");
+    },
+  );
 
-  it("a word that names no pause at all is not taken for `at once, and again`", () => {
+  it("a `bye` without a pause does not mean `at once, and again`", () => {
     expect(new Backoff(() => 0).delayMs(0, true)).toBeGreaterThan(0);
     expect(new Backoff(() => 0).delayMs(-1, false)).toBeGreaterThan(0);
   });
 });
 
-describe("pauses", () => {
+describe("retry pauses", () => {
   it.each([0, 1_500, 3_000, 4_500, 6_000, 20_000])(
-    "of a thousand who were cut off at once leave the busiest 250 ms with at most a tenth of them, with the server away for %i ms",
+    "the busiest 250 ms have at most a tenth of a thousand clients that lost their connections at once, with the server away for %i ms",
     (downMs) => {
       for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
         const random = randomFrom(seed);
@@ -272,7 +275,7 @@ describe("pauses", () => {
     },
   );
 
-  it("are short for two people and longer for a crowd, grow with each failure, and never pass ten seconds", () => {
+  it("the pauses are short for two clients and longer for a crowd, grow with each failure, and never exceed ten seconds", () => {
     const pauses = (members: number | undefined) => {
       const backoff = new Backoff(() => 1);
       return Array.from({ length: 6 }, () => backoff.nextMs(members));
@@ -283,7 +286,7 @@ describe("pauses", () => {
     expect(new Backoff(() => 0).nextMs(2)).toBeGreaterThan(0);
   });
 
-  it("start small again after a connection that held, and go on growing after one that did not", async () => {
+  it("the pauses start small again after a connection that lasted, and grow on after one that did not", async () => {
     const { ann, go } = await openRoomWithAnn(() => 0.999);
     const pauseAfter = (liveMs: number) => {
       ann.session.reconnect(ann.now);
@@ -298,7 +301,7 @@ describe("pauses", () => {
 });
 
 describe("a token", () => {
-  it("[T8] is renewed before it ends, by a second socket that nobody notices", async () => {
+  it("[T8] the client renews the token before it ends, by a second socket that no other user notices", async () => {
     const stage = await RoomStage.open();
     const ann = new SessionClient(stage, "ann");
     const bob = new SessionClient(stage, "bob").start();
@@ -323,7 +326,7 @@ describe("a token", () => {
     expect(bob.events.filter(({ n }) => n === "left")).toEqual([]);
   });
 
-  it("[T8] is handed over without a word: the old socket goes first, and one is live all the while", async () => {
+  it("[T8] the second socket takes over silently: the old socket closes first, and one is live all the time", async () => {
     const stage = await RoomStage.open();
     const ann = new SessionClient(stage, "ann");
     ann.tokenEndsAt = stage.now + 60_000;
@@ -336,7 +339,7 @@ describe("a token", () => {
     expect(new Set(ann.connectionStates.slice(before))).toEqual(new Set(["live"]));
   });
 
-  it("[T8] that cannot be renewed yet is asked for again while the old one lasts", async () => {
+  it("[T8] the client asks again for a token that cannot be renewed yet, while the old one lasts", async () => {
     const stage = await RoomStage.open();
     const ann = new SessionClient(stage, "ann");
     ann.tokenEndsAt = stage.now + 100_000;
@@ -351,7 +354,7 @@ describe("a token", () => {
     expect(ann.freshCount).toBe(1);
   });
 
-  it("[A5] whose second socket broke unheard of is not ended by that one, should it arrive after all", async () => {
+  it("[A5] a second socket that broke before its welcome does not end the connection if it arrives later", async () => {
     const stage = await RoomStage.open();
     const ann = new SessionClient(stage, "ann");
     ann.tokenEndsAt = stage.now + 100_000;
@@ -366,7 +369,7 @@ describe("a token", () => {
     expect(ann.session.connection).toEqual({ is: "live" });
   });
 
-  it("[A5] whose end overtakes the second socket is had anew, and that socket ends nothing when it arrives", async () => {
+  it("[A5] a token that ends before the second socket is open is fetched again, and that late socket ends nothing", async () => {
     const stage = await RoomStage.open();
     const ann = new SessionClient(stage, "ann");
     ann.tokenEndsAt = stage.now + 100_000;
@@ -383,7 +386,7 @@ describe("a token", () => {
     expect(ann.session.connection).toEqual({ is: "live" });
   });
 
-  it("[E1] that is refused is had anew once, and refused again ends it", async () => {
+  it("[E1] the client fetches a rejected token again once, and a second rejection ends the visit", async () => {
     const { ann, go } = await openRoomWithAnn();
     ann.tokenFailure = { code: 4401, reason: "Your token has ended." };
     ann.cut();
@@ -391,7 +394,7 @@ describe("a token", () => {
     expect(ann.session.connection).toEqual({ is: "ended", code: 4401, reason: "Your token has ended." });
   });
 
-  it("[E1] that ended while one was away is had anew, and the visit goes on", async () => {
+  it("[E1] the client fetches a token that ended during a disconnection, and the visit continues", async () => {
     const { ann, go } = await openRoomWithAnn();
     go(20_000);
     const [link = 0] = ann.links;
@@ -406,7 +409,7 @@ describe("a token", () => {
     expect(ann.freshCount).toBe(1);
   });
 
-  it("[E1] that cannot be had anew ends it at once", async () => {
+  it("[E1] a token that cannot be fetched again ends the visit at once", async () => {
     const stage = await RoomStage.open();
     const ann = new SessionClient(stage, "ann", { canRenew: false }).start();
     ann.session.onClosed(ann.links[0] ?? 0, { code: 4401, reason: "Ended." }, ann.now);

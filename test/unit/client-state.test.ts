@@ -11,7 +11,7 @@ import { advance, SessionClient, toFeatureTable } from "../support/session-clien
 const CHECK_MS = 400_000;
 
 describe("checksums", () => {
-  it("are compared in the background while something happens, and not in a room where nothing does", async () => {
+  it("the client compares checksums in the background while something happens, and not in a quiet room", async () => {
     const stage = await RoomStage.open();
     const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
     for (let n = 0; n < 20; n++) {
@@ -30,7 +30,7 @@ describe("checksums", () => {
     expect(ann.verifications).toHaveLength(settled);
   });
 
-  it("that differ bring the state anew, silently, and at most once a minute", async () => {
+  it("different checksums fetch the state again, silently and at most once a minute", async () => {
     const stage = await RoomStage.open();
     const states = toFeatureTable(stage.kind);
     const { chat, ...others } = states as Record<string, NonNullable<(typeof states)[string]>>;
@@ -56,7 +56,7 @@ describe("checksums", () => {
     expect(bob.events.filter(({ n }) => n === "left")).toEqual([]);
   });
 
-  it("are not compared where the room runs another version: the client says so and goes on", async () => {
+  it("the client does not compare with a room of another version, but says so and continues", async () => {
     const stage = await RoomStage.open();
     const states = toFeatureTable(stage.kind);
     const old = {
@@ -73,7 +73,7 @@ describe("checksums", () => {
     expect(ann.freshCount).toBe(1);
   });
 
-  it("a feature that this client does not have makes it outdated and nothing worse", async () => {
+  it("a feature that the client does not have makes it outdated and nothing worse", async () => {
     const stage = await RoomStage.open();
     const { lab: _, ...known } = toFeatureTable(stage.kind);
     const ann = new SessionClient(stage, "ann", { features: known }).start();
@@ -85,7 +85,7 @@ describe("checksums", () => {
     expect(ann.verifications).toMatchObject([{ features: ["presence", "chat"], differing: [] }]);
   });
 
-  it("a reducer that throws is told of, keeps its state, and has it brought anew", async () => {
+  it("a reducer that throws is reported, keeps its state, and gets it again from the room", async () => {
     const stage = await RoomStage.open();
     const states = toFeatureTable(stage.kind);
     let throws = true;
@@ -110,7 +110,7 @@ describe("checksums", () => {
 });
 
 describe("private slices", () => {
-  it("are one's own, live, and there again after a break", async () => {
+  it("a private slice belongs to one user, is live, and returns after a break", async () => {
     const stage = await RoomStage.open();
     const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
     advance(stage, [ann, bob], 100);
@@ -127,7 +127,7 @@ describe("private slices", () => {
 });
 
 describe("the room's clock", () => {
-  it("is never further off than it says, however slow and uneven the way", () => {
+  it("the clock's error never exceeds its stated bound, on slow and uneven networks", () => {
     const delay = fc.double({ min: 0, max: 2_000, noNaN: true });
     const probe = fc.record({
       there: delay,
@@ -158,20 +158,20 @@ describe("the room's clock", () => {
     );
   });
 
-  it("is known from the welcome on, and better after a few probes", async () => {
+  it("the clock is known from the welcome on, and better after a few probes", async () => {
     const stage = await RoomStage.open();
     const ann = new SessionClient(stage, "ann", { isSkewedMs: -7_000_000 }).start();
     expect(ann.session.clock.roomTime(ann.now)).toBe(stage.now);
     advance(stage, [ann], 4_000);
     const probes = ann.sent.filter(({ text }) => text.includes('"clock"')).length;
     expect(probes).toBe(5);
-    // Nobody asks a room that sleeps what time it is.
+    // A sleeping room is never asked for its time.
     advance(stage, [ann], 3_000_000);
     expect(ann.sent.filter(({ text }) => text.includes('"clock"'))).toHaveLength(probes);
     expect(ann.session.clock.errorMs).toBe(0);
   });
 
-  it("takes no nonsense for an answer", () => {
+  it("the clock ignores invalid answers", () => {
     const clock = new SyncedClock();
     clock.addProbe({ t0: 2_000, t1: 5, t2: 6 }, 1_000);
     clock.addProbe({ t0: 0, t1: 0, t2: 5_000 }, 1_000);
@@ -179,8 +179,8 @@ describe("the room's clock", () => {
   });
 });
 
-describe("our own clock", () => {
-  it("never goes back, keeps a machine's own pace, and counts the time that it slept", () => {
+describe("the client's own clock", () => {
+  it("the clock never goes back, keeps the machine's pace, and counts the time that the machine slept", () => {
     const times = { wall: 1_000_000, start: 0 };
     const now = createMonotonicClock(
       () => times.wall,
@@ -200,7 +200,7 @@ describe("our own clock", () => {
 });
 
 describe("signals", () => {
-  it("[F5] are told to the others, and dropped while nobody is there to tell", async () => {
+  it("[F5] signals reach the others, and are dropped while the room is empty", async () => {
     const stage = await RoomStage.open();
     const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
     advance(stage, [ann, bob], 100);
@@ -212,7 +212,7 @@ describe("signals", () => {
     expect(ann.signals).toEqual([{ f: "lab", n: "point", d: { x: 1 }, by: "bob" }]);
   });
 
-  it("[L1] keep within their rate: the newest wins and the last is told", async () => {
+  it("[L1] signals keep within their rate: the newest wins and the last is sent", async () => {
     const stage = await RoomStage.open();
     const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
     advance(stage, [ann, bob], 100);
@@ -225,23 +225,23 @@ describe("signals", () => {
     expect(bob.outcomes.size).toBe(0);
   });
 
-  it("[L1] [L2] that stream are never more than their rule nor the connection's, and no action waits behind them", async () => {
+  it("[L1] [L2] streamed signals never exceed their rule or the connection's, and no action waits behind them", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const ann = new SessionClient(stage, "ann").start();
     advance(stage, [ann], 5_000);
-    const asked: string[] = [];
+    const actionIds: string[] = [];
     const waits: number[] = [];
     const from = stage.now;
     for (let n = 0; n < 2_000; n++) {
       ann.session.signal("lab", "point", { x: n }, ann.now);
-      if (n % 100 === 50) asked.push(ann.do("lab", "nothing"));
-      const before = asked.filter((id) => ann.outcome(id) === undefined).length;
+      if (n % 100 === 50) actionIds.push(ann.do("lab", "nothing"));
+      const before = actionIds.filter((id) => ann.outcome(id) === undefined).length;
       waits.push(before);
       advance(stage, [ann], 5);
     }
-    expect(asked.map((id) => ann.outcomeCode(id))).toEqual(asked.map(() => "answer"));
-    // A round of this loop is 5 ms: none of the actions was under way for more than 60.
-    expect(waits.filter((count) => count > 0).length).toBeLessThanOrEqual(asked.length * 12);
+    expect(actionIds.map((id) => ann.outcomeCode(id))).toEqual(actionIds.map(() => "answer"));
+    // A round of this loop is 5 ms, so no action was in flight for more than 60.
+    expect(waits.filter((count) => count > 0).length).toBeLessThanOrEqual(actionIds.length * 12);
     const sent = ann.sent.filter(({ text }) => text.includes('"sig"')).map(({ at }) => at);
     expect(sent.length).toBeGreaterThan(((stage.now - from) / 1_000) * 25);
     for (const at of sent)
@@ -250,7 +250,7 @@ describe("signals", () => {
     expect(texts.filter((text) => text.includes('"nack"'))).toEqual([]);
   });
 
-  it("without a rule go out at once", () => {
+  it("signals without a rule are sent at once", () => {
     const signals = new OutgoingSignals();
     for (let x = 0; x < 5; x++) {
       signals.offer("lab.point", String(x), undefined);
@@ -261,7 +261,7 @@ describe("signals", () => {
 });
 
 describe("a pacer", () => {
-  it("never lets more through in any window than the rule allows", () => {
+  it("the pacer never lets more through in any window than the rule allows", () => {
     const step = fc.record({
       after: fc.integer({ min: 0, max: 400 }),
       tries: fc.integer({ min: 0, max: 20 }),
@@ -286,13 +286,13 @@ describe("a pacer", () => {
   });
 });
 
-describe("one's own actions, shown ahead", () => {
-  it("are there at once, give way to what happened without a flicker, and go when they are refused", async () => {
+describe("the user's own actions, shown ahead", () => {
+  it("the actions show at once, give way to the real events without a flicker, and disappear if they are rejected", async () => {
     const stage = await RoomStage.open();
     const [ann, bob] = [new SessionClient(stage, "ann").start(), new SessionClient(stage, "bob").start()];
     advance(stage, [ann, bob], 100);
     const failures: unknown[] = [];
-    const outlook = new OptimisticStates(
+    const optimistic = new OptimisticStates(
       ann.session.slices,
       {
         chat: { say: (d, { name }) => ({ n: "said", d: { name, text: (d as { text: string }).text } }) },
@@ -306,7 +306,7 @@ describe("one's own actions, shown ahead", () => {
       (_, error) => failures.push(error),
     );
     const texts = () => {
-      const { chat } = outlook.compute(ann.session.pending, ann.session.you, ann.session.seq) as {
+      const { chat } = optimistic.compute(ann.session.pending, ann.session.you, ann.session.seq) as {
         chat: { messages: { text: string }[] };
       };
       return chat.messages.map(({ text }) => text);
@@ -318,7 +318,7 @@ describe("one's own actions, shown ahead", () => {
     advance(stage, [bob], 0);
     expect(texts()).toEqual(["Two", "Three"]);
     bob.deliverAll();
-    // Message by message: what is ours is there in every picture, once.
+    // Message by message, the user's own action appears in every state, once.
     for (let n = 0; n < 10; n++) {
       ann.deliverUp();
       stage.advance(50);
@@ -328,7 +328,7 @@ describe("one's own actions, shown ahead", () => {
     expect(ann.session.pending).toEqual([]);
     expect(texts()).toEqual(["One", "Two", "Three"]);
 
-    const state = () => outlook.compute(ann.session.pending, ann.session.you, ann.session.seq);
+    const state = () => optimistic.compute(ann.session.pending, ann.session.you, ann.session.seq);
     const settled = state();
     expect(settled).toBe(ann.session.states);
     ann.do("lab", "add", { n: 5 });

@@ -9,7 +9,7 @@ import { freshSeed, randomFrom } from "../platforms/random";
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 const whole = fc.string({ unit: "binary" }).filter((text) => text.isWellFormed());
 
-describe("decoding what a client says", () => {
+describe("decoding a client's message", () => {
   it.each([
     [
       '{"t":"do","id":"a","f":"chat","a":"say","d":{"text":"x"}}',
@@ -21,7 +21,7 @@ describe("decoding what a client says", () => {
     ['{"t":"seen","seq":0}', { t: "seen", seq: 0 }],
     ['{"t":"clock","t0":1.5}', { t: "clock", t0: 1.5 }],
     [' {"t":"verify","more":[1]} ', { t: "verify" }],
-  ])("[M] takes %s", (text, message) => {
+  ])("[M] the codec accepts %s", (text, message) => {
     expect(decode(text)).toEqual({ ok: true, message });
   });
 
@@ -62,17 +62,17 @@ describe("decoding what a client says", () => {
       '{"t":"verify","x":{"y":[{"__proto__":1}]}}',
     ],
     ['{"t":"verify","x":"\\u0000"}', '{"t":"verify","\\ud800":1}', '{"t":"verify","x":"\\udc00"}'],
-  ])("[M4] refuses what is none: %s …", (...texts) => {
+  ])("[M4] the codec rejects an invalid message: %s …", (...texts) => {
     for (const text of texts) expect(decode(text), text).toMatchObject({ ok: false, tooLarge: false });
   });
 
-  it("[M4] refuses anything but text", () => {
+  it("[M4] the codec rejects anything but text", () => {
     for (const data of [new ArrayBuffer(3), new Uint8Array(2), undefined, null, 5, {}, []]) {
       expect(decode(data)).toMatchObject({ ok: false, tooLarge: false });
     }
   });
 
-  it("tells the id of a refused action, so that its sender knows which, and of a signal that it was one", () => {
+  it("a rejection names the id of an action for its sender, and says that a signal was one", () => {
     expect(decode('{"t":"do","id":"a7","f":5}')).toMatchObject({ ok: false, id: "a7" });
     expect(decode('{"t":"do","id":"a7","f":"a","a":"b","d":{"__proto__":1}}')).toMatchObject({
       ok: false,
@@ -82,7 +82,7 @@ describe("decoding what a client says", () => {
     expect(decode('{"t":"sig","f":"a","n":"b","d":1e999}')).toMatchObject({ ok: false, signal: true });
   });
 
-  it("[M1] takes 16,384 bytes and not one more, however many characters they are", () => {
+  it("[M1] the codec accepts 16,384 bytes and not one more, of characters of any size", () => {
     const padded = (bytes: number, unit: string) => {
       const frame = '{"t":"verify","x":""}';
       const units = Math.floor((bytes - frame.length) / Buffer.byteLength(unit));
@@ -97,14 +97,14 @@ describe("decoding what a client says", () => {
     expect(decode("x".repeat(10_000_000))).toMatchObject({ ok: false, tooLarge: true });
   });
 
-  it("[M3] takes JSON of the depth allowed and no deeper", () => {
+  it("[M3] the codec accepts JSON of the allowed depth and no deeper", () => {
     const message = (depth: number) => `{"t":"sig","f":"a","n":"b","d":${nested(depth - 1)}}`;
     expect(decode(message(MAX_DEPTH))).toMatchObject({ ok: true });
     expect(decode(message(MAX_DEPTH + 1))).toMatchObject({ ok: false, tooLarge: false });
     expect(decode(message(8_000))).toMatchObject({ ok: false, tooLarge: false });
   });
 
-  it("[M3] never throws and never pollutes, over random and nearly right texts", () => {
+  it("[M3] the codec never throws and never pollutes a prototype, over random and nearly valid texts", () => {
     const nearlyRight = fc
       .tuple(
         fc.constantFrom("do", "sig", "seen", "clock", "verify"),
@@ -136,7 +136,7 @@ describe("decoding what a client says", () => {
     expect(Object.keys(Object.prototype)).toEqual([]);
   });
 
-  it("[M4] refuses the hostile corpus, in a sentence that tells nothing of the inside", () => {
+  it("[M4] the codec rejects the hostile corpus, in a sentence that reveals nothing internal", () => {
     const random = randomFrom(freshSeed());
     for (const { about, treatment, data, binary } of makeHostileMessages(
       random,
@@ -147,7 +147,7 @@ describe("decoding what a client says", () => {
       if (binary) expect(decoded.ok, about).toBe(false);
       if (treatment === "refused" && !decoded.ok)
         expect(decoded.problem, about).not.toMatch(/ at \S+:\d|Error|position|node:/);
-      // What passes is for the feature's schema to judge: it must at least be a message.
+      // An accepted message is for the feature's schema to check, but it must have the form of a message.
       if (decoded.ok)
         expect(up.safeParse(decoded.message).success, `${about}, seed ${random.seed}`).toBe(true);
     }
@@ -195,25 +195,25 @@ describe("the schema beside the codec", () => {
     { requiredKeys: ["t"] },
   );
 
-  it("[M] accepts just what the codec does, and understands the same", () => {
+  it("[M] the schema accepts exactly what the codec does, with the same result", () => {
     let accepted = 0;
     fc.assert(
       fc.property(message, (value) => {
-        // As it travels: a number too large for JSON is written as one that overflows again.
-        const text = JSON.stringify(value, (_, held) =>
-          typeof held === "number" && !Number.isFinite(held) ? "infinite" : held,
+        // As JSON carries it: a number too large for JSON is written as one that overflows again.
+        const text = JSON.stringify(value, (_, member) =>
+          typeof member === "number" && !Number.isFinite(member) ? "infinite" : member,
         ).replaceAll('"infinite"', "1e999");
         const parsed = JSON.parse(text);
         const { t, id, f, a, n, d, seq, t0 } = parsed;
-        // Fields that a message does not have are not its schema's to judge.
+        // Unknown fields are ignored by the schema as by the codec.
         const own = new Map<unknown, object>([
           ["do", { t, id, f, a, d }],
           ["sig", { t, f, n, d }],
           ["seen", { t, seq }],
           ["clock", { t, t0 }],
         ]).get(t) ?? { t };
-        const wire = JSON.stringify(own, (_, held) =>
-          held === Number.POSITIVE_INFINITY ? "infinite" : held,
+        const wire = JSON.stringify(own, (_, member) =>
+          member === Number.POSITIVE_INFINITY ? "infinite" : member,
         ).replaceAll('"infinite"', "1e999");
         const decoded = decode(wire);
         const schema = up.safeParse(JSON.parse(wire));
@@ -226,7 +226,7 @@ describe("the schema beside the codec", () => {
     expect(accepted).toBeGreaterThan(500);
   });
 
-  it("[M] counts names and ids as the codec does, also in characters of two units", () => {
+  it("[M] the schema measures names and ids as the codec does, even with characters of two units", () => {
     for (const name of ["💥".repeat(32), "💥".repeat(33), "💥".repeat(64), "💥".repeat(65)]) {
       for (const message of [
         { t: "do", id: "1", f: name, a: "b", d: {} },
@@ -240,7 +240,7 @@ describe("the schema beside the codec", () => {
     }
   });
 
-  it("[M3] goes as deep as the codec does", () => {
+  it("[M3] the schema allows the same depth as the codec", () => {
     for (const depth of [MAX_DEPTH - 2, MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1]) {
       const text = `{"t":"sig","f":"a","n":"b","d":${nested(depth)}}`;
       expect(up.safeParse(JSON.parse(text)).success, `data ${depth} deep`).toBe(decode(text).ok);
@@ -249,7 +249,7 @@ describe("the schema beside the codec", () => {
 });
 
 describe("lengths", () => {
-  it("in bytes are those of UTF-8", () => {
+  it("the length in bytes is that of UTF-8", () => {
     fc.assert(
       fc.property(whole, (text) => {
         expect(byteLength(text)).toBe(Buffer.byteLength(text));
@@ -261,7 +261,7 @@ describe("lengths", () => {
     }
   });
 
-  it("[P] in characters are code points", () => {
+  it("[P] the length in characters counts code points", () => {
     fc.assert(
       fc.property(whole, (text) => {
         expect(codePoints(text)).toBe(Array.from(text).length);
@@ -271,7 +271,7 @@ describe("lengths", () => {
     expect(codePoints("👩‍👩‍👧")).toBe(5);
   });
 
-  it("of half a character are never more than the truth: such text is refused for itself", () => {
+  it("the length of a lone surrogate is never too high: such text is rejected for itself", () => {
     for (const half of ["\ud800", "\udc00", "x\ud83d", "\ude00\ud83d"]) {
       expect(byteLength(half)).toBeLessThanOrEqual(Buffer.byteLength(half));
       expect(codePoints(half)).toBeLessThanOrEqual(Array.from(half).length);
@@ -281,7 +281,7 @@ describe("lengths", () => {
 });
 
 describe("an operation's id", () => {
-  it("[M] is 1 to 64 characters of well-formed text", () => {
+  it("[M] the id has 1 to 64 characters of well-formed text", () => {
     for (const good of ["a", "💥".repeat(64), "__proto__", " ", "\n"]) expect(isOpId(good), good).toBe(true);
     for (const bad of ["", "x".repeat(65), "💥".repeat(65), "\0", "a\0", 1, null, undefined, {}])
       expect(isOpId(bad)).toBe(false);
@@ -289,7 +289,7 @@ describe("an operation's id", () => {
 });
 
 describe("control characters", () => {
-  it("are those of C0 and C1, and delete", () => {
+  it("the control characters are C0, C1 and delete", () => {
     for (const control of ["\0", "\n", "\u001b", "\u007f", "\u0080", "\u009f"])
       expect(hasControl(`a${control}`)).toBe(true);
     for (const fine of ["", " ", "~", "\u00a0", "💥", "é"]) expect(hasControl(fine)).toBe(false);

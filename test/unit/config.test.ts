@@ -15,7 +15,7 @@ function readProblems(env: Record<string, unknown>): string[] {
 const DAY_MS = 86_400_000;
 
 describe("an environment", () => {
-  it("with nothing in it gives every default of the protocol, and no guests", () => {
+  it("an empty environment gives every default of the protocol, and no guests", () => {
     expect(readConfigOrThrow({})).toEqual({
       guests: false,
       allowedOrigins: [],
@@ -53,7 +53,7 @@ describe("an environment", () => {
     });
   });
 
-  it("sets each of them", () => {
+  it("each variable changes its value", () => {
     expect(
       readConfigOrThrow({
         AUTH_SECRET: "s".repeat(32),
@@ -125,7 +125,7 @@ describe("an environment", () => {
     });
   });
 
-  it("takes an empty variable for one that is not set, and leaves unknown ones alone", () => {
+  it("an empty variable counts as unset, and unknown variables are ignored", () => {
     expect(
       readConfigOrThrow({
         AUTH_SECRET: "",
@@ -138,12 +138,12 @@ describe("an environment", () => {
     ).toEqual(readConfigOrThrow({}));
   });
 
-  it("keeps every byte of a secret, whatever space is around it", () => {
+  it("every byte of a secret is kept, including space around it", () => {
     const secret = ` ${"s".repeat(31)}\n`;
     expect(readConfigOrThrow({ AUTH_SECRET: secret }).authSecret).toBe(secret);
   });
 
-  it("switches a limit off with 0, and chat's with its own", () => {
+  it("the value 0 turns a limit off, and chat's limit has its own variable", () => {
     const off = readConfigOrThrow({
       CHAT_LIMIT: "0",
       READ_LIMIT: "0",
@@ -156,7 +156,7 @@ describe("an environment", () => {
 });
 
 describe("NETWORK_LIMITS", () => {
-  it("[L7] follows what an address may, also where that is off, and never past what a window holds", () => {
+  it("[L7] the network limit follows the limit of an IP address, even if that is off, and never exceeds what a window can store", () => {
     const { networkLimits } = readConfigOrThrow({ READ_LIMIT: "0", CONNECT_LIMIT: "90000/60" });
     expect(networkLimits).toMatchObject({
       read: null,
@@ -165,7 +165,7 @@ describe("NETWORK_LIMITS", () => {
     });
   });
 
-  it("[L7] sets one where an address has none", () => {
+  it("[L7] the variable sets a network limit where the IP address has none", () => {
     const { limits, networkLimits } = readConfigOrThrow({
       NEW_ROOM_LIMIT: "0",
       NETWORK_LIMITS: "newRoom=5/60",
@@ -181,7 +181,7 @@ describe("NETWORK_LIMITS", () => {
     "newRoom=5/60;guest=0",
     "chat.say=5/60",
     "toString=0",
-  ])("%s is refused with what is expected", (value) => {
+  ])("%s is rejected with what is expected", (value) => {
     const read = readConfig({ NETWORK_LIMITS: value });
     expect(read.ok ? [] : read.problems).toEqual([
       "NETWORK_LIMITS must be a list of rule=count/seconds with commas between them, such as newRoom=30/900,guest=0. Rules: connect, newRoom, guest, failedToken, read, readMiss, live.",
@@ -190,7 +190,7 @@ describe("NETWORK_LIMITS", () => {
 });
 
 describe("RULE_LIMITS", () => {
-  it("sets any rule of a feature, everywhere or in one kind of room", () => {
+  it("the variable sets any rule of a feature, for all kinds of room or for one", () => {
     const { rules } = readConfigOrThrow({
       RULE_LIMITS: "presence.set=5/10, quiz:chat.say=0,chat.say=3/1.5",
       CHAT_LIMIT: "1/1",
@@ -202,13 +202,13 @@ describe("RULE_LIMITS", () => {
     });
   });
 
-  it("leaves the rules of somebody else's feature to it", () => {
+  it("the variable leaves the rules of an unknown feature to that feature", () => {
     expect(readConfigOrThrow({ RULE_LIMITS: "race.steer=60/1" }).room.rules).toEqual({
       "race.steer": { count: 60, perMs: 1_000 },
     });
   });
 
-  it("that makes no sense is answered with a sentence", () => {
+  it("an invalid value is answered with a sentence", () => {
     for (const value of [
       "chat.say",
       "chat.say=",
@@ -228,8 +228,8 @@ describe("RULE_LIMITS", () => {
   });
 });
 
-describe("a value that makes no sense", () => {
-  it("is answered with a sentence that names its variable", () => {
+describe("an invalid value", () => {
+  it("the answer is a sentence that names its variable", () => {
     const odd: Record<string, unknown[]> = {
       AUTH_SECRET: ["short", "x".repeat(31), {}],
       BATCH_SECRET: ["short", []],
@@ -294,11 +294,11 @@ describe("a value that makes no sense", () => {
     }
   });
 
-  it("is one of several that are all told at once", () => {
+  it("the answer reports several invalid values at once", () => {
     expect(readProblems({ GUESTS: "maybe", FLUSH_MS: "soon", CHAT_LIMIT: "often" })).toHaveLength(3);
   });
 
-  it("is never repeated: it may be a secret that went astray", () => {
+  it("the answer never repeats the value: it may be a misplaced secret", () => {
     const astray = "hunter2-hunter2";
     const names = [
       "AUTH_SECRET",
@@ -317,7 +317,7 @@ describe("a value that makes no sense", () => {
     expect(said.join(" ")).not.toContain(astray);
   });
 
-  it("is three variables of which only some are set", () => {
+  it("the answer says if only some of three variables are set", () => {
     const all = { AUTH_JWKS_URL: "https://id.example.org", AUTH_ISSUER: "i", AUTH_AUDIENCE: "a" };
     expect(readProblems(all)).toEqual([]);
     for (const missing of Object.keys(all)) {
@@ -328,7 +328,7 @@ describe("a value that makes no sense", () => {
     expect(readProblems({ AUTH_ISSUER: "i" })[0]).toContain("Without a value: AUTH_JWKS_URL, AUTH_AUDIENCE.");
   });
 
-  it("is a key server whose keys anybody on the way could change", () => {
+  it("the answer rejects a key server without TLS, because any host on the way could change its keys", () => {
     const rest = { AUTH_ISSUER: "i", AUTH_AUDIENCE: "a" };
     for (const url of [
       "http://id.example.org/keys",

@@ -4,7 +4,7 @@ import { randomFrom } from "../platforms/random";
 import { eventually } from "../platforms/waiting";
 import { CuttingProxy, type CuttingProxyOptions, type ProxiedConnection } from "../support/cutting-proxy";
 
-/** One end of a connection: what it heard, and how it ended. */
+/** One end of a connection: what it received, and how it ended. */
 class SocketEnd {
   received = "";
   ended: "open" | "fin" | "reset" = "open";
@@ -55,13 +55,13 @@ describe("a proxy that cuts", () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it("resets both sides", async () => {
+  it("the proxy resets both sides", async () => {
     await open();
     proxy.cut(line, "reset");
     await eventually(() => here.ended === "reset" && there.ended === "reset", "two resets");
   });
 
-  it("ends both sides in order, after what was said", async () => {
+  it("the proxy ends both sides in order, after the pending data", async () => {
     await open();
     there.socket.write(", sit down");
     await eventually(() => here.received === "welcome, sit down", "it");
@@ -69,7 +69,7 @@ describe("a proxy that cuts", () => {
     await eventually(() => here.ended === "fin" && there.ended === "fin", "two ends");
   });
 
-  it("leaves one side in its belief: the client", async () => {
+  it("the proxy leaves the client believing in the connection", async () => {
     await open();
     proxy.cut(line, "half-open client");
     await eventually(() => there.ended === "reset", "the server's end");
@@ -79,7 +79,7 @@ describe("a proxy that cuts", () => {
     expect(there.received).toBe("hello");
   });
 
-  it("leaves one side in its belief: the server", async () => {
+  it("the proxy leaves the server believing in the connection", async () => {
     await open();
     proxy.cut(line, "half-open server");
     await eventually(() => here.ended === "reset", "the client's end");
@@ -89,13 +89,13 @@ describe("a proxy that cuts", () => {
     expect(here.received).toBe("welcome");
   });
 
-  it("tells the believer in the end", async () => {
+  it("the proxy closes the believing side in the end", async () => {
     await open({ halfOpenMs: 30 });
     proxy.cut(line, "half-open client");
     await eventually(() => here.ended === "reset", "the client's end");
   });
 
-  it("tears a message in two", async () => {
+  it("the proxy tears a message in two", async () => {
     await open();
     proxy.cut(line, "torn");
     there.socket.write("12345678");
@@ -103,7 +103,7 @@ describe("a proxy that cuts", () => {
     expect(["welcome", "welcome1234"]).toContain(here.received);
   });
 
-  it("stalls one way and not the other, and loses nothing", async () => {
+  it("the proxy stalls one direction and not the other, and loses nothing", async () => {
     await open();
     line.stall("up");
     here.socket.write(" you");
@@ -114,7 +114,7 @@ describe("a proxy that cuts", () => {
     await eventually(() => there.received === "hello you", "the way up");
   });
 
-  it("delays each piece and keeps their order", async () => {
+  it("the proxy delays each piece and keeps their order", async () => {
     await open({ delayMs: 20 });
     const said = Array.from({ length: 40 }, (_, n) => `${n} `);
     for (const word of said) {
@@ -124,7 +124,7 @@ describe("a proxy that cuts", () => {
     await eventually(() => here.received === `welcome${said.join("")}`, "all of it");
   });
 
-  it("refuses whoever comes while it is told to", async () => {
+  it("the proxy rejects new connections while it is told to", async () => {
     await open();
     proxy.isRefusing = true;
     const late = new SocketEnd(connect(Number(proxy.host.split(":")[1]), "127.0.0.1"));
@@ -132,7 +132,7 @@ describe("a proxy that cuts", () => {
     expect(proxy.connections).toEqual([line]);
   });
 
-  it("passes a side's own end on to the other", async () => {
+  it("the proxy passes on a close from either side", async () => {
     await open();
     here.socket.end();
     await eventually(() => there.ended === "fin", "the server's end");

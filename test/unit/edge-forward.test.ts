@@ -6,7 +6,7 @@ import { formatBye, truncateCloseReason } from "../../src/edge/socket-rejection"
 import { byteLength } from "../../src/protocol/codec";
 import type { JoinTicket } from "../../src/room/inbound/join-ticket";
 
-const hello: JoinTicket = {
+const ticket: JoinTicket = {
   conn: "abcdefgh-_123456",
   user: "__proto__",
   name: "Zoë 🎲",
@@ -18,19 +18,19 @@ const hello: JoinTicket = {
   since: 41,
 };
 
-describe("what a room is handed", () => {
-  it("is a socket with a hello and nothing else", () => {
-    const request = forwardSocket("main", "hall", hello);
+describe("the request that a room gets", () => {
+  it("the request is a socket with a join ticket and nothing else", () => {
+    const request = forwardSocket("main", "hall", ticket);
     expect(request.url).toBe("http://room/parties/main/hall?_pk=abcdefgh-_123456");
     expect([...request.headers.keys()].sort()).toEqual(["upgrade", TICKET_HEADER]);
-    expect(decodeTicket(request.headers.get(TICKET_HEADER))).toEqual(hello);
+    expect(decodeTicket(request.headers.get(TICKET_HEADER))).toEqual(ticket);
   });
 });
 
-describe("a hello", () => {
-  it("comes out as it went in, and is safe in a header on the way", () => {
+describe("a join ticket", () => {
+  it("the ticket is read as it was written, and is safe in a header", () => {
     const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
-    const hellos = fc.record(
+    const tickets = fc.record(
       {
         conn: text,
         user: text,
@@ -48,7 +48,7 @@ describe("a hello", () => {
       { requiredKeys: ["conn", "user", "name", "role", "guest", "expiresAt", "tab"] },
     );
     fc.assert(
-      fc.property(hellos, (any) => {
+      fc.property(tickets, (any) => {
         const encoded = encodeTicket(any);
         expect(encoded).toMatch(/^[\w-]+$/);
         expect(decodeTicket(encoded)).toEqual({ ...any });
@@ -56,38 +56,38 @@ describe("a hello", () => {
     );
   });
 
-  it("is no hello when anybody else wrote it", () => {
+  it("the room accepts no ticket from another writer", () => {
     const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-    const { conn, ...without } = hello;
+    const { conn, ...without } = ticket;
     const others = [
       null,
       "",
       "{}",
-      JSON.stringify(hello),
+      JSON.stringify(ticket),
       "%%%",
       "é",
       Buffer.from([0xff, 0xfe]).toString("base64url"),
-      ...[null, 7, "text", [], [hello], {}, without, { ...hello, conn: "" }, { ...hello, conn: 7 }].map(
+      ...[null, 7, "text", [], [ticket], {}, without, { ...ticket, conn: "" }, { ...ticket, conn: 7 }].map(
         encode,
       ),
       ...[
-        { ...hello, role: "owner" },
-        { ...hello, guest: 1 },
-        { ...hello, expiresAt: null },
+        { ...ticket, role: "owner" },
+        { ...ticket, guest: 1 },
+        { ...ticket, expiresAt: null },
       ].map(encode),
       ...[
-        { ...hello, since: "41" },
-        { ...hello, epoch: 7 },
-        { ...hello, token: {} },
+        { ...ticket, since: "41" },
+        { ...ticket, epoch: 7 },
+        { ...ticket, token: {} },
       ].map(encode),
     ];
-    expect(conn).toBe(hello.conn);
+    expect(conn).toBe(ticket.conn);
     for (const other of others) expect(decodeTicket(other), String(other)).toBeUndefined();
   });
 });
 
 describe("a close", () => {
-  it("carries as much of its reason as fits, cut between characters", () => {
+  it("the close carries as much of its reason as fits, cut between characters", () => {
     expect(truncateCloseReason("Full.")).toBe("Full.");
     expect(truncateCloseReason("x".repeat(123))).toBe("x".repeat(123));
     expect(truncateCloseReason("x".repeat(124))).toBe(`${"x".repeat(120)}…`);
@@ -101,7 +101,7 @@ describe("a close", () => {
     );
   });
 
-  it("follows a bye that says it whole", () => {
+  it("the close follows a `bye` with the whole reason", () => {
     expect(JSON.parse(formatBye(4401, "x".repeat(200)))).toEqual({
       t: "bye",
       code: 4401,

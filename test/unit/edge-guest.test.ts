@@ -26,7 +26,7 @@ async function ask(
 }
 
 describe("POST /auth/guest", () => {
-  it("opens a guest who can join", async () => {
+  it("the route opens a guest who can join", async () => {
     const { status, body } = await ask({ name: " Gina\u0007 " });
     expect(status).toBe(200);
     expect(body).toEqual({
@@ -42,7 +42,7 @@ describe("POST /auth/guest", () => {
     expect((await ask({ name: "Gina" })).body.user).not.toBe(body.user);
   });
 
-  it("asks for nothing, not even a body", async () => {
+  it("the route needs no input, not even a body", async () => {
     for (const body of [null, "", "{}", { name: "" }, { name: " \n " }]) {
       const made = await ask(body);
       expect(made.status).toBe(200);
@@ -50,25 +50,25 @@ describe("POST /auth/guest", () => {
     }
   });
 
-  it("refuses a name that is none", async () => {
+  it("the route rejects an invalid name", async () => {
     for (const name of ["x".repeat(41), "😀".repeat(41), 7, null, ["Ann"], { a: 1 }]) {
       expect(await ask({ name })).toMatchObject({ status: 400, body: { code: "bad_data" } });
     }
     expect((await ask({ name: "😀".repeat(40) })).status).toBe(200);
   });
 
-  it("refuses a body that is none", async () => {
+  it("the route rejects an invalid body", async () => {
     for (const body of ["{", "[]", "null", '{"name":"\\ud83d"}', '{"name":"\\u0000"}', '{"__proto__":1}']) {
       expect(await ask(body), body).toMatchObject({ status: 400, body: { code: "bad_message" } });
     }
     expect(await ask(JSON.stringify({ name: "x".repeat(20_000) }))).toMatchObject({ status: 413 });
   });
 
-  it("is asked by POST", async () => {
+  it("the route accepts only POST", async () => {
     for (const method of ["GET", "DELETE", "OPTIONS"]) expect((await ask(null, { method })).status).toBe(405);
   });
 
-  it("opens none where guests are off, and says which variable is missing", async () => {
+  it("the route opens no guest if guests are off, and names the missing variable", async () => {
     expect(await ask({}, { env: { GUESTS: "off" } })).toMatchObject({
       status: 403,
       body: { code: "not_allowed" },
@@ -80,8 +80,8 @@ describe("POST /auth/guest", () => {
   });
 });
 
-describe("renewing", () => {
-  it("makes the same guest again, with the old name or a new one", async () => {
+describe("renewing a guest", () => {
+  it("the route returns the same guest again, with the old name or a new one", async () => {
     const { body: old } = await ask({ name: "Gina" });
     const authorization = { Authorization: `Bearer ${old.token}` };
     const later = NOW + 86_400_000;
@@ -91,12 +91,12 @@ describe("renewing", () => {
     expect(await ask({ name: "Gus" }, { headers: authorization })).toMatchObject({
       body: { user: old.user, name: "Gus" },
     });
-    expect(await ask({ token: old.token }), "or in the body").toMatchObject({
+    expect(await ask({ token: old.token }), "or in the body of the request").toMatchObject({
       body: { user: old.user, name: "Gina" },
     });
   });
 
-  it("[D8] makes nobody new: the guest is as old as before", async () => {
+  it("[D8] the renewed guest is as old as before", async () => {
     const { body: old } = await ask({ name: "Gina" });
     const later = NOW + 86_400_000;
     const { body: renewed } = await ask({ token: old.token }, { now: later });
@@ -110,10 +110,10 @@ describe("renewing", () => {
     });
     const bare = new Request("http://127.0.0.1:1999/parties/main/hall?_pk=tab");
     const judged = await openTestEdge().authorizeSocket(bare, later);
-    expect(judged.ok && judged.ticket, "of whom nothing tells").not.toHaveProperty("openedAt");
+    expect(judged.ok && judged.ticket, "which names no user").not.toHaveProperty("openedAt");
   });
 
-  it("works for a week after the end", async () => {
+  it("the route renews a token for a week after its end", async () => {
     const { body: old } = await ask({ name: "Gina" });
     const end = Number(old.expiresAt);
     expect(await ask({ token: old.token }, { now: end + GUEST_RENEW_MS - 1 })).toMatchObject({
@@ -125,7 +125,7 @@ describe("renewing", () => {
     });
   });
 
-  it("refuses a token that is not a guest's of this server, rather than open somebody else", async () => {
+  it("the route rejects a token that is not a guest's of this server, and opens no other guest", async () => {
     const forged = forgeToken(makeClaims({ sub: "guest-1", guest: true }), { secret: OTHER_SECRET });
     for (const token of [
       "",

@@ -40,15 +40,15 @@ async function expectRejected(address: string, how: Call): Promise<HttpRejection
   return judged;
 }
 
-describe("asking a room", () => {
-  it("needs no token, and no secret", async () => {
-    const asked = { ok: true, method: "GET", kind: "main", id: "hall" };
-    expect(await call(HALL, { method: "GET" })).toEqual(asked);
-    expect(await call(`${HALL}?token=x`, { method: "GET", env: { AUTH_SECRET: "" } })).toEqual(asked);
-    expect(await call(HALL, { method: "GET", token: "nonsense" })).toEqual(asked);
+describe("reading a room", () => {
+  it("reading needs no token and no secret", async () => {
+    const answer = { ok: true, method: "GET", kind: "main", id: "hall" };
+    expect(await call(HALL, { method: "GET" })).toEqual(answer);
+    expect(await call(`${HALL}?token=x`, { method: "GET", env: { AUTH_SECRET: "" } })).toEqual(answer);
+    expect(await call(HALL, { method: "GET", token: "nonsense" })).toEqual(answer);
   });
 
-  it("needs an address that is one", async () => {
+  it("reading needs a valid URL", async () => {
     for (const address of [
       "/parties/nosuch/hall",
       "/parties/main/a%20b",
@@ -70,7 +70,7 @@ describe("asking a room", () => {
     });
   });
 
-  it("knows three methods", async () => {
+  it("the route accepts three methods", async () => {
     for (const method of ["PUT", "PATCH", "OPTIONS", "HEAD"]) {
       expect(await expectRejected(HALL, { method, token: admin })).toMatchObject({
         status: 405,
@@ -80,10 +80,10 @@ describe("asking a room", () => {
   });
 });
 
-describe("acting in a room's name", () => {
+describe("acting as the room", () => {
   const body = JSON.stringify(SAY);
 
-  it("is for its host and for admins", async () => {
+  it("a room's host and admins may act", async () => {
     expect(await expectAdmitted(HALL, { token: host, body })).toEqual({
       ok: true,
       method: "POST",
@@ -96,7 +96,7 @@ describe("acting in a room's name", () => {
     expect(await expectAdmitted(HALL, { token: host, method: "DELETE" })).toMatchObject({ method: "DELETE" });
   });
 
-  it("is for nobody else", async () => {
+  it("no other user may act", async () => {
     for (const method of ["POST", "DELETE"]) {
       const player = forgeToken(makeClaims({ rooms: ["main/hall"] }));
       const guest = forgeToken(makeClaims({ sub: "guest-1", guest: true }));
@@ -123,7 +123,7 @@ describe("acting in a room's name", () => {
     }
   });
 
-  it("takes a token from the Authorization header alone, as a bearer's", async () => {
+  it("the route takes a bearer token from the Authorization header alone", async () => {
     expect((await expectRejected(`${HALL}?token=${admin}`, { body })).status).toBe(401);
     for (const header of [`Basic ${admin}`, admin, `Bearer ${admin} x`, "Bearer"]) {
       expect((await expectRejected(HALL, { body, headers: { Authorization: header } })).status, header).toBe(
@@ -133,7 +133,7 @@ describe("acting in a room's name", () => {
     expect((await call(HALL, { body, headers: { Authorization: `bearer  ${admin}` } })).ok).toBe(true);
   });
 
-  it("is refused by a server without AUTH_SECRET, which says so", async () => {
+  it("a server without AUTH_SECRET rejects the request and says so", async () => {
     expect(await expectRejected(HALL, { token: admin, env: { AUTH_SECRET: "" } })).toMatchObject({
       status: 503,
       body: {
@@ -146,7 +146,7 @@ describe("acting in a room's name", () => {
 });
 
 describe("an action's body", () => {
-  it("is JSON in UTF-8, an action by the socket's rules", async () => {
+  it("the body is JSON in UTF-8, and an action by the socket's rules", async () => {
     const bad: Body[] = [
       "",
       "{",
@@ -170,18 +170,18 @@ describe("an action's body", () => {
       crypto.getRandomValues(new Uint8Array(1_000)),
     ];
     for (const body of bad) {
-      const { status, body: told } = await expectRejected(HALL, { token: admin, body });
-      expect([status, told.code], String(body).slice(0, 80)).toEqual([400, "bad_message"]);
-      expect(told.message).not.toMatch(/JSON at position|Unexpected|SyntaxError/);
+      const { status, body: answer } = await expectRejected(HALL, { token: admin, body });
+      expect([status, answer.code], String(body).slice(0, 80)).toEqual([400, "bad_message"]);
+      expect(answer.message).not.toMatch(/JSON at position|Unexpected|SyntaxError/);
     }
   });
 
-  it("is the action that it says it is, whatever kind of message it claims to be", async () => {
+  it("the body counts as an action, even if it claims another message type", async () => {
     const body = JSON.stringify({ t: "verify", ...SAY });
     expect(await expectAdmitted(HALL, { token: admin, body })).toMatchObject({ action: { t: "do", ...SAY } });
   });
 
-  it("has 16,384 bytes at most, however they come", async () => {
+  it("the body has 16,384 bytes at most, in any number of pieces", async () => {
     const full = (bytes: number) => {
       const envelope = JSON.stringify({ ...SAY, t: "do", d: "" }).length;
       return JSON.stringify({ ...SAY, t: "do", d: "x".repeat(bytes - envelope) });
@@ -194,7 +194,7 @@ describe("an action's body", () => {
     expect(await expectRejected(HALL, { token: admin, body: "{}", headers: lie })).toMatchObject(tooLarge);
   });
 
-  it("is not read to its end when it has none", async () => {
+  it("the route does not read a body without end to its end", async () => {
     let sent = 0;
     let cancelled = false;
     const endless = new ReadableStream<Uint8Array>({
@@ -211,16 +211,16 @@ describe("an action's body", () => {
     expect(cancelled).toBe(true);
   });
 
-  it("is not read at all from somebody who may not act", async () => {
-    let asked = 0;
-    const body = new ReadableStream<Uint8Array>({ pull: () => void asked++ }, { highWaterMark: 0 });
+  it("the route does not read the body of a user who may not act", async () => {
+    let pulls = 0;
+    const body = new ReadableStream<Uint8Array>({ pull: () => void pulls++ }, { highWaterMark: 0 });
     expect(await expectRejected(HALL, { body })).toMatchObject({ status: 401 });
-    expect(asked).toBe(0);
+    expect(pulls).toBe(0);
   });
 });
 
-describe("a refusal", () => {
-  it("is a JSON answer that tells a program when to come back", async () => {
+describe("a rejection", () => {
+  it("the rejection is JSON that tells a program when to come back", async () => {
     const response = rejectionResponse(
       await expectRejected(HALL, { token: admin, env: { AUTH_SECRET: "" } }),
     );

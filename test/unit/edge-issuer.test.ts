@@ -18,7 +18,7 @@ afterAll(() => issuer.stop());
 const edge = () => openTestEdge({ AUTH_SECRET: "", ...issuer.env });
 
 describe("a server that has an issuer's keys and no AUTH_SECRET", () => {
-  it("lets in who has the issuer's token, by socket and over HTTP", async () => {
+  it("the server lets in a user with the issuer's token, by socket and over HTTP", async () => {
     expect(await edge().authorizeSocket(new Request(`${HALL}?token=${token}`), Date.now())).toMatchObject({
       ok: true,
       ticket: { user: "ann", role: "host" },
@@ -32,22 +32,22 @@ describe("a server that has an issuer's keys and no AUTH_SECRET", () => {
     });
   });
 
-  it("says what is missing for guests, and when to come back", async () => {
+  it("the server says what guests lack, and when to come back", async () => {
     const bare = await edge().authorizeSocket(new Request(HALL), Date.now());
     expect(bare).toMatchObject({
       ok: false,
       closeCode: 1012,
       reason: expect.stringContaining("AUTH_SECRET"),
     });
-    const asked = await edge().answerGuest(
+    const response = await edge().answerGuest(
       new Request("http://127.0.0.1/auth/guest", { method: "POST" }),
       Date.now(),
     );
-    expect(asked.status).toBe(503);
-    expect(await asked.json()).toMatchObject({ message: expect.stringContaining("AUTH_SECRET") });
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ message: expect.stringContaining("AUTH_SECRET") });
   });
 
-  it("tells so in its health, unless it has no guests either", async () => {
+  it("the server's health reports this, unless guests are off", async () => {
     const health = async (env: Record<string, string>) => {
       const gateway = new Gateway(
         { ...issuer.env, ...env },
@@ -68,7 +68,7 @@ describe("a server that has an issuer's keys and no AUTH_SECRET", () => {
 });
 
 describe("a token's rooms", () => {
-  it("hold for the issuer's tokens as for any", async () => {
+  it("the token's rooms apply to the issuer's tokens as to any", async () => {
     const elsewhere = new Request(`${HALL.replace("main", "quiz")}?token=${token}`);
     const judged = await openTestEdge({ AUTH_SECRET: "", ...issuer.env }, ["main", "quiz"]).authorizeSocket(
       elsewhere,

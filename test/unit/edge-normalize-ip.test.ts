@@ -2,14 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { networkOf, normalizeIp } from "../../src/edge/ip-limits/normalize-ip";
 
-describe("an address", () => {
-  it("is an IPv4 as it stands", () => {
+describe("an IP address", () => {
+  it("an IPv4 address stays as it is", () => {
     expect(normalizeIp("203.0.113.7")).toBe("203.0.113.7");
     expect(normalizeIp(" 127.0.0.1 ")).toBe("127.0.0.1");
     expect(normalizeIp("001.2.3.4")).toBe("1.2.3.4");
   });
 
-  it("is the /64 of an IPv6, however it is written", () => {
+  it("an IPv6 address becomes its /64, in any notation", () => {
     const one = "2001:db8:1:2::/64";
     for (const text of [
       "2001:db8:1:2::",
@@ -25,7 +25,7 @@ describe("an address", () => {
     expect(normalizeIp("fe80::1")).toBe("fe80:0:0:0::/64");
   });
 
-  it("is the IPv4 that an IPv6 only wraps", () => {
+  it("an IPv6 address that wraps an IPv4 address becomes that", () => {
     for (const text of [
       "::ffff:203.0.113.7",
       "::FFFF:cb00:7107",
@@ -33,10 +33,10 @@ describe("an address", () => {
       "64:ff9b::203.0.113.7",
       // RFC 2765.
       "::ffff:0:203.0.113.7",
-      // 6to4: the whole /48 is that IPv4's.
+      // 6to4: the whole /48 belongs to that IPv4 address.
       "2002:cb00:7107::1",
       "2002:cb00:7107:ffff:1:2:3:4",
-      // Teredo: the client's IPv4 stands inverted at the end.
+      // Teredo: the client's IPv4 address is inverted at the end.
       "2001:0:4136:e378:8000:63bf:34ff:8ef8",
       "2001::34ff:8ef8",
     ]) {
@@ -44,7 +44,7 @@ describe("an address", () => {
     }
   });
 
-  it("[L7] is in a network, its /48, where it is an IPv6", () => {
+  it("[L7] an IPv6 address is in a network, its /48", () => {
     const network = (text: string) => networkOf(normalizeIp(text) ?? "");
     for (const text of [
       "2001:db8:1:2::1",
@@ -68,7 +68,7 @@ describe("an address", () => {
     }
   });
 
-  it("is nothing else", () => {
+  it("any other text is rejected", () => {
     for (const text of [
       "",
       "unknown",
@@ -95,7 +95,7 @@ describe("an address", () => {
     }
   });
 
-  it("has one form, whoever writes it", () => {
+  it("an IP address has one form in any notation", () => {
     const groups = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 });
     fc.assert(
       fc.property(groups, fc.boolean(), (parts, isUpper) => {

@@ -8,7 +8,7 @@ const LOCAL = "http://127.0.0.1:8787/parties/main/hall";
 const config = readTestConfig({ ALLOWED_ORIGINS: "https://play.example.org,http://localhost:9" });
 
 describe("an origin", () => {
-  it("[X1] is allowed if it is ours or named, and not for looking like one", () => {
+  it("[X1] an origin is allowed if it is ours or listed, but not if it looks similar", () => {
     const allowed = (origin: string) => isAllowedOrigin(origin, DEPLOYED, config);
     for (const origin of [
       "https://rooms.example.org",
@@ -36,7 +36,7 @@ describe("an origin", () => {
     }
   });
 
-  it("[X1] of this machine is allowed where the server itself is reached on this machine", () => {
+  it("[X1] an origin of this machine is allowed if the server itself is reached on this machine", () => {
     const allowed = (origin: string) => isAllowedOrigin(origin, LOCAL, config);
     for (const origin of [
       "http://localhost:3000",
@@ -59,11 +59,11 @@ describe("an origin", () => {
   });
 });
 
-describe("an answer", () => {
+describe("a response", () => {
   const ask = (origin: string | undefined, init: RequestInit = {}) =>
     new Request(DEPLOYED, { ...init, headers: { ...init.headers, ...(origin ? { Origin: origin } : {}) } });
 
-  it("[X3] [X4] keeps what it says of itself, and varies by origin whoever asks", () => {
+  it("[X3] [X4] the response keeps its own headers, and varies by origin for every caller", () => {
     for (const origin of [undefined, "https://play.example.org", "https://evil.org"]) {
       const answer = new Response("x", { headers: { Vary: "Accept-Encoding", "Referrer-Policy": "origin" } });
       const { headers } = withHeaders(answer, corsContextOf(ask(origin), config));
@@ -77,7 +77,7 @@ describe("an answer", () => {
     expect(once.headers.get("Strict-Transport-Security")).toBeNull();
   });
 
-  it("[X3] to a question beforehand is given only where there is one", () => {
+  it("[X3] the response to a preflight exists only for an allowed origin", () => {
     const asks = { "Access-Control-Request-Method": "POST" };
     expect(
       answerPreflight(ask("https://play.example.org", { method: "OPTIONS", headers: asks }), config)?.status,

@@ -42,21 +42,21 @@ async function expectRejected(address: string, env?: Record<string, string>): Pr
   const judged = await requestSocket(address, env);
   if (judged.ok) throw new Error(`let in: ${JSON.stringify(judged)}`);
   expect(byteLength(judged.reason), judged.reason).toBeLessThanOrEqual(123);
-  expect(judged.retryAfterMs !== undefined, "a time to come back, where coming back helps").toBe(
+  expect(judged.retryAfterMs !== undefined, "a time to come back if coming back helps").toBe(
     !isFinal(judged.closeCode),
   );
   return judged;
 }
 
 describe("a room's address", () => {
-  it("is /parties/<kind>/<room>", async () => {
+  it("a room's address is /parties/<kind>/<room>", async () => {
     expect(await requestSocket("/parties/main/hall")).toMatchObject({ ok: true, kind: "main", id: "hall" });
     for (const id of ["a", "a.b-c_D9", "...", ".a", "__proto__", "constructor", "r".repeat(64)]) {
       expect(await requestSocket(`/parties/quiz/${id}`)).toMatchObject({ ok: true, kind: "quiz", id });
     }
   });
 
-  it("is nothing else", async () => {
+  it("any other path is rejected", async () => {
     const others = [
       "/",
       "/parties",
@@ -75,7 +75,7 @@ describe("a room's address", () => {
     for (const address of others) expect((await expectRejected(address)).closeCode, address).toBe(4404);
   });
 
-  it("names a kind that exists", async () => {
+  it("the address must name an existing kind", async () => {
     for (const kind of ["stage", "Main", "__proto__", "constructor", "m%61in", "*"]) {
       expect(await expectRejected(`/parties/${kind}/hall`)).toMatchObject({
         closeCode: 4404,
@@ -84,7 +84,7 @@ describe("a room's address", () => {
     }
   });
 
-  it("has no second spelling for a room", async () => {
+  it("a room has no second spelling", async () => {
     const ids = [
       ".",
       "..",
@@ -104,7 +104,7 @@ describe("a room's address", () => {
     for (const id of ids) expect((await expectRejected(`/parties/main/${id}`)).closeCode, id).toBe(4404);
   });
 
-  it("has 8,192 characters at most", async () => {
+  it("the address has 8,192 characters at most", async () => {
     const address = "http://127.0.0.1:1999/parties/main/hall?x=";
     const fits = `/parties/main/hall?x=${"x".repeat(8_192 - address.length)}`;
     expect(await requestSocket(fits)).toMatchObject({ ok: true });
@@ -115,14 +115,14 @@ describe("a room's address", () => {
 });
 
 describe("a socket's query", () => {
-  it("speaks version 1, said or not", async () => {
+  it("the query speaks version 1, with or without saying so", async () => {
     expect(await requestSocket("/parties/main/hall?v=1")).toMatchObject({ ok: true });
     for (const v of ["0", "2", "1.0", "01", "one", "", "1e0", "%201"]) {
       expect((await expectRejected(`/parties/main/hall?v=${v}`)).closeCode, v).toBe(4400);
     }
   });
 
-  it("says each of our parameters once, and what it likes besides", async () => {
+  it("the query names each of our parameters once, and may have others", async () => {
     for (const name of ["_pk", "token", "v", "name", "epoch", "since"]) {
       expect(await expectRejected(`/parties/main/hall?${name}=1&${name}=1`)).toMatchObject({
         closeCode: 4400,
@@ -135,7 +135,7 @@ describe("a socket's query", () => {
     expect(await requestSocket("/parties/main/hall?tag=a&tag=b&unknown")).toMatchObject({ ok: true });
   });
 
-  it("names a place to resume from, or none", async () => {
+  it("the query names a cursor to resume from, or none", async () => {
     expect(await expectAdmitted("/parties/main/hall?epoch=AbC-_9&since=41")).toMatchObject({
       epoch: "AbC-_9",
       since: 41,
@@ -145,12 +145,12 @@ describe("a socket's query", () => {
       since: 0,
     });
     for (const half of ["epoch=AbC", "since=41", "epoch=&since=", "epoch=AbC&since=", "epoch=&since=41"]) {
-      const hello = await expectAdmitted(`/parties/main/hall?${half}`);
-      expect([hello.epoch, hello.since], half).toEqual([undefined, undefined]);
+      const ticket = await expectAdmitted(`/parties/main/hall?${half}`);
+      expect([ticket.epoch, ticket.since], half).toEqual([undefined, undefined]);
     }
   });
 
-  it("is refused with a place that cannot be one", async () => {
+  it("an invalid cursor is rejected", async () => {
     for (const since of [
       "-1",
       "1.5",
@@ -177,7 +177,7 @@ describe("a socket's query", () => {
 describe("a socket with a token", () => {
   const room = "/parties/main/hall";
 
-  it("is whoever the token says, until it ends", async () => {
+  it("the socket belongs to the token's user, until the token ends", async () => {
     const token = await signToken(
       { user: "ann", name: "Ann Åberg", role: "host", rooms: ["main/h*"] },
       SECRET,
@@ -195,7 +195,7 @@ describe("a socket with a token", () => {
     });
   });
 
-  it("is told 4401 with a bad token, and never taken for a guest", async () => {
+  it("a bad token gets 4401, and never becomes a guest", async () => {
     const { exp, ...endless } = makeClaims();
     const bad = [
       "",
@@ -216,7 +216,7 @@ describe("a socket with a token", () => {
     expect(await expectRejected(`${room}?token=`)).toMatchObject({ reason: "The token is empty." });
   });
 
-  it("is told 4403 with a good token for another room", async () => {
+  it("a valid token for another room gets 4403", async () => {
     for (const role of ["player", "host", "admin"]) {
       const token = forgeToken(makeClaims({ role, rooms: ["quiz/*", "main/hal"] }));
       expect((await expectRejected(`${room}?token=${token}`)).closeCode, role).toBe(4403);
@@ -227,38 +227,38 @@ describe("a socket with a token", () => {
     );
   });
 
-  it("keeps a user id as it is, whatever objects are born with", async () => {
+  it("a user id stays as it is, even if it is named like a member of an object's prototype", async () => {
     for (const sub of ["__proto__", "constructor", "a b/c?d", "💥"]) {
       expect((await expectAdmitted(`${room}?token=${forgeToken(makeClaims({ sub }))}`)).user).toBe(sub);
     }
   });
 
-  it("is let in as a guest by a guest's token, as long as there are guests", async () => {
+  it("a guest's token is accepted while guests are on", async () => {
     const { user, token } = await expectAdmitted(`${room}?_pk=${TAB}&name=Ann`);
     const again = await expectAdmitted(`${room}?_pk=another-tab&token=${token}&name=Bob`);
     expect(again).toMatchObject({ user, name: "Ann", guest: true });
-    expect(again.token, "only a bare guest is given one").toBeUndefined();
+    expect(again.token, "only a guest without a token gets one").toBeUndefined();
     expect((await expectRejected(`${room}?token=${token}`, { GUESTS: "off" })).closeCode).toBe(4401);
   });
 
-  it("gets nothing from headers that pretend to be the edge's", async () => {
+  it("headers that pretend to come from the edge have no effect", async () => {
     const forged = Buffer.from(JSON.stringify({ user: "root", role: "admin", conn: "mine" })).toString(
       "base64url",
     );
-    const hello = await expectAdmitted(
+    const ticket = await expectAdmitted(
       `${room}?token=${forgeToken(makeClaims())}`,
       {},
       { "x-tallyroom-hello": forged },
     );
-    expect(hello).toMatchObject({ user: "ann", role: "player" });
-    expect(hello.conn).not.toBe("mine");
+    expect(ticket).toMatchObject({ user: "ann", role: "player" });
+    expect(ticket.conn).not.toBe("mine");
   });
 });
 
-describe("a bare socket", () => {
+describe("a socket without a token", () => {
   const room = "/parties/main/hall";
 
-  it("is a guest, the same whenever the tab is, and is given a token of its own", async () => {
+  it("the socket belongs to a guest, who is the same for the same tab and gets a token", async () => {
     const first = await expectAdmitted(`${room}?_pk=${TAB}&name=%20Ann%07%20`);
     expect(first).toMatchObject({
       user: expect.stringMatching(/^guest-[\w-]{16}$/),
@@ -280,17 +280,17 @@ describe("a bare socket", () => {
     });
   });
 
-  it("is a fresh guest each time when its tab's key is short", async () => {
+  it("a short tab key gives a new guest each time", async () => {
     for (const key of ["", "_pk=", "_pk=1", `_pk=${"x".repeat(19)}`]) {
       const [one, two] = [await expectAdmitted(`${room}?${key}`), await expectAdmitted(`${room}?${key}`)];
       expect(one.user, key).not.toBe(two.user);
     }
     const [one, two] = [await expectAdmitted(`${room}?_pk=1`), await expectAdmitted(`${room}?_pk=1`)];
-    expect(one.tab, "a short key names a tab all the same").toBe(two.tab);
+    expect(one.tab, "a short key still names a tab").toBe(two.tab);
     expect((await expectAdmitted(room)).tab).not.toBe((await expectAdmitted(room)).tab);
   });
 
-  it("is called what it likes, cleaned and cut to 40 characters", async () => {
+  it("the guest may choose a name, which is cleaned and cut to 40 characters", async () => {
     expect((await expectAdmitted(`${room}?name=${encodeURIComponent("😀".repeat(41))}`)).name).toBe(
       "😀".repeat(40),
     );
@@ -298,7 +298,7 @@ describe("a bare socket", () => {
     expect((await expectAdmitted(`${room}?name=%ED%A0%80%FF`)).name.isWellFormed()).toBe(true);
   });
 
-  it("is told 4401 where there are no guests", async () => {
+  it("the socket gets 4401 if guests are off", async () => {
     expect(await expectRejected(room, { GUESTS: "off" })).toMatchObject({
       closeCode: 4401,
       reason: "Guests are not let in here: a token is needed.",
@@ -307,7 +307,7 @@ describe("a bare socket", () => {
 });
 
 describe("a server without AUTH_SECRET", () => {
-  it("says so, and when to come back", async () => {
+  it("the server says so, and when to come back", async () => {
     for (const query of ["", `?token=${forgeToken(makeClaims())}`, "?token="]) {
       expect(await expectRejected(`/parties/main/hall${query}`, { AUTH_SECRET: "" })).toMatchObject({
         closeCode: 1012,
@@ -319,7 +319,7 @@ describe("a server without AUTH_SECRET", () => {
   });
 });
 
-it("answers every address with a hello or a refusal, and throws at none", async () => {
+it("the server answers every URL with a join ticket or a rejection, and throws at none", async () => {
   const part = fc.oneof(
     fc.constantFrom("parties", "main", "quiz", "hall", "..", "%2e%2e", "%00", "", "?", "#", "\\", "@", ":"),
     fc.string({ unit: "binary", maxLength: 20 }),

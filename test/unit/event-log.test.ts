@@ -10,7 +10,7 @@ function frame(first: number, seq: number, at: number, bytes = 10, record = seq)
 }
 
 describe("the event log", () => {
-  it("is empty at first: nobody can be brought on from it, and its end is where a reader of everything is", () => {
+  it("the log is empty at first: it cannot continue any reader, and its end is where a reader of everything is", () => {
     const log = new EventLog(1_000);
     expect(log.after(0)).toBeUndefined();
     expect(log.reaches(0)).toBe(false);
@@ -18,7 +18,7 @@ describe("the event log", () => {
     expect(log.oldestRecord).toBeUndefined();
   });
 
-  it("finds the frame that holds the next event, also from the middle of one", () => {
+  it("the log finds the frame that contains the next event, even from the middle of a frame", () => {
     const log = new EventLog(1_000);
     log.add(frame(1, 3, 0));
     log.add(frame(4, 4, 0));
@@ -34,7 +34,7 @@ describe("the event log", () => {
     ]);
   });
 
-  it("[W4] keeps what is younger than the recovery window, to the millisecond", () => {
+  it("[W4] the log keeps what is younger than the recovery window, to the millisecond", () => {
     const log = new EventLog(1_000);
     log.add(frame(1, 1, 0));
     log.add(frame(2, 2, 1));
@@ -46,7 +46,7 @@ describe("the event log", () => {
     expect([log.reaches(1), log.after(1), log.oldestRecord]).toEqual([false, undefined, undefined]);
   });
 
-  it("[W4] keeps 20,000 events and 8 MiB at most, whole frames", () => {
+  it("[W4] the log keeps 20,000 events and 8 MiB at most, in whole frames", () => {
     const events = new EventLog(1_000);
     for (let n = 0; n < 3; n++) events.add(frame(n * 9_999 + 1, (n + 1) * 9_999, 0));
     expect([events.reaches(9_998), events.reaches(9_999)]).toEqual([false, true]);
@@ -56,7 +56,7 @@ describe("the event log", () => {
     expect([bytes.reaches(0), bytes.reaches(1)]).toEqual([false, true]);
   });
 
-  it("measures what is unread in bytes, signals included, also past its oldest frame", () => {
+  it("the log measures unread bytes with signals, even past its oldest frame", () => {
     const log = new EventLog(1_000);
     log.add(frame(1, 2, 0, 100));
     log.skip(7);
@@ -65,7 +65,7 @@ describe("the event log", () => {
     expect([0, 1, 2, 3].map((seq) => log.end - log.positionOf(seq))).toEqual([160, 160, 53, 0]);
   });
 
-  it("agrees with a plain list over random frames, trims and questions", () => {
+  it("the log agrees with a plain list over random frames, trims and questions", () => {
     const random = randomFrom(freshSeed());
     for (let round = 0; round < 8; round++) {
       const recoveryMs = 1 + random.below(2_000);
@@ -76,7 +76,7 @@ describe("the event log", () => {
       let now = 0;
       let record = 0;
       for (let step = 0; step < 1_500; step++) {
-        const story = `seed ${random.seed}, round ${round}, step ${step}`;
+        const context = `seed ${random.seed}, round ${round}, step ${step}`;
         now += random.below(30);
         const dice = random.below(10);
         if (dice < 6) {
@@ -94,13 +94,13 @@ describe("the event log", () => {
           log.skip(bytes);
         } else if (dice < 8) log.trim(now);
         if (dice < 6 || dice === 7) plain = trimNaively(plain, seq, recoveryMs, now);
-        const asked = Math.max(0, seq - random.below(random.below(5) === 0 ? 30_000 : 200) + 3);
-        const next = plain.find((held) => held.seq > asked);
-        expect(log.after(asked)?.text, story).toBe(next && next.first <= asked + 1 ? next.text : undefined);
-        expect(log.reaches(asked), story).toBe(plain[0] !== undefined && plain[0].first <= asked + 1);
-        expect(log.positionOf(asked), story).toBe(next ? next.end - next.bytes : end);
-        expect(log.oldestRecord, story).toBe(plain[0]?.record);
-        expect(log.bytes, story).toBe(plain.reduce((sum, { bytes }) => sum + bytes, 0));
+        const since = Math.max(0, seq - random.below(random.below(5) === 0 ? 30_000 : 200) + 3);
+        const next = plain.find((frame) => frame.seq > since);
+        expect(log.after(since)?.text, context).toBe(next && next.first <= since + 1 ? next.text : undefined);
+        expect(log.reaches(since), context).toBe(plain[0] !== undefined && plain[0].first <= since + 1);
+        expect(log.positionOf(since), context).toBe(next ? next.end - next.bytes : end);
+        expect(log.oldestRecord, context).toBe(plain[0]?.record);
+        expect(log.bytes, context).toBe(plain.reduce((sum, { bytes }) => sum + bytes, 0));
       }
     }
   });
@@ -110,7 +110,7 @@ function trimNaively<T extends Added>(frames: T[], newest: number, recoveryMs: n
   const kept = [...frames];
   const tooMuch = () => {
     const oldest = kept[0] as T;
-    const bytes = kept.reduce((sum, held) => sum + held.bytes, 0);
+    const bytes = kept.reduce((sum, frame) => sum + frame.bytes, 0);
     return (
       oldest.at + recoveryMs <= now || newest - oldest.first + 1 > MAX_LOG_EVENTS || bytes > MAX_LOG_BYTES
     );

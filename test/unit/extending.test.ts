@@ -19,7 +19,7 @@ const files = [...guide.matchAll(/```ts file=(\S+)\n([\s\S]*?)```/g)].map(([, pa
 let folder: string;
 beforeAll(() => {
   mkdirSync(join(project, ".cache"), { recursive: true });
-  // A tree of its own beside the real one, so that the guide's paths are true and nothing of it is left behind.
+  // A separate tree beside the real one, so that the guide's paths are true and no file remains.
   folder = mkdtempSync(join(project, ".cache/extending-"));
   for (const { path, code } of files) {
     const file = join(folder, path);
@@ -30,13 +30,13 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("docs/extending.md", () => {
-  it("has a whole feature in three files of forty lines of code", () => {
+  it("the guide has a whole feature in three files of forty lines of code", () => {
     expect(files.map(({ path }) => path.split("/").at(-1))).toEqual(["schema.ts", "state.ts", "decide.ts"]);
     const lines = files.flatMap(({ code }) => code.split("\n")).filter((line) => line.trim() !== "");
     expect(lines.length).toBeLessThanOrEqual(45);
   });
 
-  it("compiles", () => {
+  it("the guide's code compiles", () => {
     writeFileSync(
       join(folder, "tsconfig.json"),
       JSON.stringify({
@@ -57,9 +57,9 @@ describe("docs/extending.md", () => {
     expect(stdout).toBe("");
   });
 
-  it("plays: the first press counts, the second is too late, a host clears", async () => {
+  it("the guide's feature plays: the first press counts, the second is too late, a host clears", async () => {
     const buzzer = await bundled(join(folder, "src/features/buzzer/decide.ts"));
-    const world = new MemoryRuntime();
+    const runtime = new MemoryRuntime();
     const kind = defineKind({ name: "show", features: [buzzer] });
     const settings = {
       idleMs: 60_000,
@@ -70,20 +70,21 @@ describe("docs/extending.md", () => {
       actionRate: null,
       rules: {},
     };
-    const open = () => Room.open(world.ports, kind, { kind: "show", id: "hall" }, settings, [], world.now);
+    const open = () =>
+      Room.open(runtime.ports, kind, { kind: "show", id: "hall" }, settings, [], runtime.now);
     const room = await open();
     const by = (user: string) => ({ user, name: user, role: "host" as const });
     const press = { f: "buzzer", a: "press", d: {} };
 
-    expect(room.act({ ...press, id: "1" }, by("ann"), world.now)).toEqual({ ok: true, seq: 1 });
-    const late = room.act({ ...press, id: "2" }, by("bob"), world.now);
+    expect(room.act({ ...press, id: "1" }, by("ann"), runtime.now)).toEqual({ ok: true, seq: 1 });
+    const late = room.act({ ...press, id: "2" }, by("bob"), runtime.now);
     expect(late).toMatchObject({ ok: false, rejection: { code: "conflict", message: "Too late." } });
-    expect(room.act({ ...press, a: "clear", id: "3" }, by("bob"), world.now)).toEqual({ ok: true, seq: 2 });
+    expect(room.act({ ...press, a: "clear", id: "3" }, by("bob"), runtime.now)).toEqual({ ok: true, seq: 2 });
 
-    world.makeDurable();
+    runtime.makeDurable();
     const again = await open();
-    expect(again.summary(world.now).seq).toBe(2);
-    expect(again.act({ ...press, id: "4" }, by("bob"), world.now)).toEqual({ ok: true, seq: 3 });
+    expect(again.summary(runtime.now).seq).toBe(2);
+    expect(again.act({ ...press, id: "4" }, by("bob"), runtime.now)).toEqual({ ok: true, seq: 3 });
   });
 });
 

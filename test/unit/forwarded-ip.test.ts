@@ -12,8 +12,8 @@ async function readIp(
   return verifyForwardedIp(new Request(`http://tallyroom${path}`, { method, headers }), secrets, now);
 }
 
-describe("[C7] [S1] an address that one of our origins tells", () => {
-  it("is believed where it is signed for this very request, within the minute", async () => {
+describe("[C7] [S1] an IP address that one of our origins forwards", () => {
+  it("the IP address is accepted with a signature for this request, within a minute", async () => {
     const headers = await signForwardedIp(call, "192.0.2.7", secrets.current, NOW);
     expect(await readIp(headers)).toBe("192.0.2.7");
     expect(await readIp(headers, { now: NOW + 59_000 })).toBe("192.0.2.7");
@@ -22,7 +22,7 @@ describe("[C7] [S1] an address that one of our origins tells", () => {
     expect(await readIp(headers, { method: "DELETE" })).toBeUndefined();
   });
 
-  it("is nothing where it was changed, signed by somebody else, or not signed at all", async () => {
+  it("the IP address is ignored if it was changed, signed with another secret, or not signed", async () => {
     const headers = await signForwardedIp(call, "192.0.2.7", secrets.current, NOW);
     const [name] = Object.keys(headers);
     expect(await readIp({ ...headers, [name ?? ""]: "192.0.2.8" })).toBeUndefined();
@@ -32,7 +32,7 @@ describe("[C7] [S1] an address that one of our origins tells", () => {
     ).toBeUndefined();
   });
 
-  it("is told only where the platform knows one and there is a secret", async () => {
+  it("the IP address is forwarded only if the platform knows one and there is a secret", async () => {
     expect(await signForwardedIp(call, undefined, secrets.current, NOW)).toEqual({});
     expect(await signForwardedIp(call, "192.0.2.7", undefined, NOW)).toEqual({});
   });

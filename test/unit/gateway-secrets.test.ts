@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { callSecretsOf } from "../../src/config/config";
 import { signCall, verifyCall } from "../../src/edge/signed-calls/signed-call";
 
-it("[S4] a call signed with BATCH_SECRET_OLD is believed while both sides change over", async () => {
+it("[S4] a call signed with BATCH_SECRET_OLD is accepted while the secret is rotated", async () => {
   const call = { method: "POST", path: "/v1/batches", body: "{}" };
   const [present, old, now] = ["the present secret of both", "the secret before that one", 1_800_000_000_000];
   const signed = await signCall(call, old, now);

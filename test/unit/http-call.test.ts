@@ -6,7 +6,7 @@ import { sendHttp } from "../support/http-call";
 
 const WHOLE_BODY = JSON.stringify({ d: { total: 1 } });
 
-/** What may become of an answer, by the path that is asked for. */
+/** The response for each requested path. */
 const responses: Record<string, (response: ServerResponse) => void> = {
   whole: (response) => response.end(WHOLE_BODY),
   never: () => {},
@@ -21,7 +21,7 @@ const responses: Record<string, (response: ServerResponse) => void> = {
     setTimeout(() => response.socket?.destroy(), 20);
   },
   reset: (response) => response.socket?.resetAndDestroy(),
-  // The head alone, and the body at about the moment at which somebody runs out of patience.
+  // The head arrives alone, and the body at about the moment of the client's timeout.
   "late and packed": (response) => {
     response.writeHead(200, { "content-encoding": "gzip" }).flushHeaders();
     setTimeout(() => response.end(gzipSync(WHOLE_BODY)), 1 + Math.random() * 4);
@@ -50,18 +50,18 @@ describe("a call of the chaos run", () => {
     server.close();
   });
 
-  it("is told status and text", async () => {
+  it("the call returns status and text", async () => {
     expect(await ask("whole")).toEqual({ status: 200, text: WHOLE_BODY });
   });
 
   it.each(["never", "head", "half", "torn", "torn chunks", "reset"])(
-    "ends with an error: %s",
+    "the call ends with an error: %s",
     async (fate) => {
       await expect(ask(fate)).rejects.toThrow(/./);
     },
   );
 
-  it("always ends, whenever its time runs out amid a compressed answer: Node's own fetch does not", async () => {
+  it("the call always ends, even if its time runs out amid a compressed answer: Node's own fetch does not", async () => {
     const calls = Array.from({ length: 400 }, (_, n) =>
       ask("late and packed", 1 + (n % 6)).then(
         () => "answered",

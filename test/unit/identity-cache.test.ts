@@ -7,48 +7,48 @@ import { forgeToken, HOUR_MS, makeClaims, NOW, OTHER_SECRET, SECRET } from "../s
 
 const MINUTE_MS = 60_000;
 
-function person(user: string, expiresAt = NOW + HOUR_MS): UserIdentity {
+function makeIdentity(user: string, expiresAt = NOW + HOUR_MS): UserIdentity {
   return { user, name: user, role: "player", guest: false, expiresAt };
 }
 
 describe("the cache of verified tokens", () => {
-  it("knows a token for five minutes, and never past its end", () => {
+  it("the cache knows a token for five minutes, and never past its end", () => {
     const cache = new TokenCache();
-    cache.set("long", person("ann"), NOW);
-    cache.set("short", person("bob", NOW + MINUTE_MS), NOW);
+    cache.set("long", makeIdentity("ann"), NOW);
+    cache.set("short", makeIdentity("bob", NOW + MINUTE_MS), NOW);
     expect(cache.find("short", NOW + MINUTE_MS - 1)).toMatchObject({ user: "bob" });
     expect(cache.find("short", NOW + MINUTE_MS)).toBeUndefined();
     expect(cache.find("long", NOW + 5 * MINUTE_MS - 1)).toMatchObject({ user: "ann" });
-    expect(cache.find("long", NOW + 5 * MINUTE_MS), "being asked about does not lengthen it").toBeUndefined();
+    expect(cache.find("long", NOW + 5 * MINUTE_MS), "a lookup does not extend it").toBeUndefined();
     expect(cache.size).toBe(0);
     expect([cache.hits, cache.misses]).toEqual([2, 2]);
   });
 
-  it("holds a thousand, and lets go of whom nobody asked about for the longest time", () => {
+  it("the cache holds a thousand tokens, and evicts the least recently used", () => {
     const cache = new TokenCache();
-    for (let n = 0; n < 1_000; n++) cache.set(`t${n}`, person(`u${n}`), NOW);
+    for (let n = 0; n < 1_000; n++) cache.set(`t${n}`, makeIdentity(`u${n}`), NOW);
     cache.find("t0", NOW);
-    cache.set("one more", person("new"), NOW);
+    cache.set("one more", makeIdentity("new"), NOW);
     expect(cache.size).toBe(1_000);
     expect(cache.find("t0", NOW)).toMatchObject({ user: "u0" });
     expect(cache.find("t1", NOW)).toBeUndefined();
   });
 
-  it("is cut through for a user, whatever their tokens were", () => {
+  it("a drop removes all tokens of a user", () => {
     const cache = new TokenCache();
     for (const user of ["ann", "__proto__"]) {
-      for (const n of [1, 2, 3]) cache.set(`${user}${n}`, person(user), NOW);
+      for (const n of [1, 2, 3]) cache.set(`${user}${n}`, makeIdentity(user), NOW);
     }
     cache.drop("ann");
     cache.drop("nobody");
     expect(cache.find("ann1", NOW)).toBeUndefined();
     expect(cache.find("__proto__1", NOW)).toMatchObject({ user: "__proto__" });
     expect(cache.size).toBe(3);
-    cache.set("ann4", person("ann"), NOW);
+    cache.set("ann4", makeIdentity("ann"), NOW);
     expect(cache.find("ann4", NOW)).toMatchObject({ user: "ann" });
   });
 
-  it("agrees with a model without a bound on its age or size, in 20,000 random steps", () => {
+  it("the cache agrees with a model without a bound on age or size, in 20,000 random steps", () => {
     const random = randomFrom(freshSeed());
     const cache = new TokenCache();
     let model: { digest: string; who: UserIdentity; until: number }[] = [];
@@ -57,34 +57,34 @@ describe("the cache of verified tokens", () => {
       now += random.below(400);
       const user = `u${random.below(300)}`;
       const digest = `${user}/${random.below(8)}`;
-      const story = `seed ${random.seed}, step ${step}`;
+      const context = `seed ${random.seed}, step ${step}`;
       const act = random.below(20);
       if (act === 0) {
         cache.drop(user);
         model = model.filter(({ who }) => who.user !== user);
       } else if (act < 8) {
-        const who = person(user, now + random.below(600_000));
+        const who = makeIdentity(user, now + random.below(600_000));
         cache.set(digest, who, now);
-        model = model.filter((held) => held.digest !== digest);
+        model = model.filter((entry) => entry.digest !== digest);
         model.push({ digest, who, until: Math.min(now + 300_000, who.expiresAt) });
         model = model.slice(-1_000);
       } else {
         const found = cache.find(digest, now);
-        const held = model.find((one) => one.digest === digest);
-        const good = held !== undefined && held.until > now ? held : undefined;
-        if (found !== good?.who) expect.fail(`${story}: ${digest}`);
-        if (held) model = model.filter((one) => one !== held);
+        const entry = model.find((one) => one.digest === digest);
+        const good = entry !== undefined && entry.until > now ? entry : undefined;
+        if (found !== good?.who) expect.fail(`${context}: ${digest}`);
+        if (entry) model = model.filter((one) => one !== entry);
         if (good) model.push(good);
       }
-      if (cache.size > 1_000) expect.fail(`${story}: ${cache.size}`);
+      if (cache.size > 1_000) expect.fail(`${context}: ${cache.size}`);
     }
     expect(cache.hits).toBeGreaterThan(500);
     expect(cache.misses).toBeGreaterThan(500);
   });
 });
 
-describe("who verifies tokens", () => {
-  it("looks at a signature once, counts how often that was enough, and looks again after a drop", async () => {
+describe("the token verifier", () => {
+  it("the verifier checks a signature once, counts cache hits, and checks again after a drop", async () => {
     const verifier = new Verifier({ secret: SECRET });
     const token = forgeToken(makeClaims());
     for (let n = 0; n < 5; n++) expect(await verifier.verify(token, NOW)).toMatchObject({ ok: true });
@@ -95,7 +95,7 @@ describe("who verifies tokens", () => {
     expect(verifier.state.tokens).toEqual({ hits: 4, misses: 2, held: 1 });
   });
 
-  it("keeps no token that is bad, and none past its end", async () => {
+  it("the verifier caches no invalid token, and none past its end", async () => {
     const verifier = new Verifier({ secret: SECRET });
     const bad = ["", "x", forgeToken(makeClaims(), { secret: OTHER_SECRET }), "x".repeat(10_000), "a.b.c"];
     for (const token of [...bad, ...bad]) {
@@ -108,7 +108,7 @@ describe("who verifies tokens", () => {
     expect(await verifier.verify(short, exp * 1000)).toMatchObject({ ok: false, cause: "ended" });
   });
 
-  it("tells two tokens of one beginning apart", async () => {
+  it("the verifier distinguishes two tokens with the same beginning", async () => {
     const verifier = new Verifier({ secret: SECRET });
     const good = forgeToken(makeClaims());
     await verifier.verify(good, NOW);

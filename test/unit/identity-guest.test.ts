@@ -15,7 +15,7 @@ import { forgeToken, makeClaims, NOW, OTHER_SECRET, SECRET } from "../support/te
 const tabKey = "6e1ccf6f-7bd1-4d61-b4b2-2f5d4b3a9e11";
 
 describe("a guest's id", () => {
-  it("is the same for the same tab, and nobody without the secret can tell whose", async () => {
+  it("the id is the same for the same tab, and only the secret connects the two", async () => {
     const id = await toGuestId(tabKey, SECRET);
     expect(id).toBe(
       `guest-${createHmac("sha256", SECRET).update(`guest:${tabKey}`).digest("base64url").slice(0, 16)}`,
@@ -25,7 +25,7 @@ describe("a guest's id", () => {
     expect(await toGuestId(tabKey, OTHER_SECRET)).not.toBe(id);
   });
 
-  it("is a fresh one where the tab's key is absent or short enough to be somebody else's too", async () => {
+  it("the id is new if the tab's key is absent, or short enough to be another tab's too", async () => {
     for (const key of [undefined, "", "ann", "x".repeat(19)]) {
       expect(await toGuestId(key, SECRET, () => "once")).toBe("guest-once");
     }
@@ -35,7 +35,7 @@ describe("a guest's id", () => {
 });
 
 describe("a guest's token", () => {
-  it("lives seven days and makes its bearer that guest", async () => {
+  it("the token is valid for seven days and makes its owner that guest", async () => {
     const guest = await issueGuest("guest-abcdefgh", "Ann", SECRET, NOW);
     expect(guest.expiresAt).toBe(Math.floor((NOW + GUEST_TOKEN_MS) / 1000) * 1000);
     expect(await verifyToken(guest.token, SECRET, NOW)).toEqual({
@@ -52,7 +52,7 @@ describe("a guest's token", () => {
     expect(await verifyToken(guest.token, SECRET, guest.expiresAt)).toMatchObject({ ok: false });
   });
 
-  it("[D8] says since when there is this guest, or at least when the token was made", async () => {
+  it("[D8] the token says since when the guest exists, or at least when the token was made", async () => {
     const openedAt = async (others: Record<string, unknown>) => {
       const read = await verifyToken(
         forgeToken(makeClaims({ sub: "guest-1", guest: true, ...others })),
@@ -69,13 +69,13 @@ describe("a guest's token", () => {
     expect(member.ok && member.who).not.toHaveProperty("openedAt");
   });
 
-  it("calls a guest without a name after the id", async () => {
+  it("a guest without a name is called after the id", async () => {
     for (const name of ["", "x".repeat(41)]) {
       expect(await issueGuest("guest-abcdefgh", name, SECRET, NOW)).toMatchObject({ name: "Guestabcd" });
     }
   });
 
-  it("can be renewed for a week after its end, and then no more", async () => {
+  it("the token can be renewed for a week after its end, and no longer", async () => {
     const { token, expiresAt } = await issueGuest("guest-abcdefgh", "Ann", SECRET, NOW);
     expect(await verifyOldGuest(token, SECRET, expiresAt + GUEST_RENEW_MS - 1)).toMatchObject({
       ok: true,
@@ -88,7 +88,7 @@ describe("a guest's token", () => {
     });
   });
 
-  it("is the only kind that can be renewed so", async () => {
+  it("no other kind of token can be renewed so", async () => {
     expect(await verifyOldGuest(forgeToken(makeClaims()), SECRET, NOW)).toEqual({
       ok: false,
       cause: "bad",
@@ -99,14 +99,14 @@ describe("a guest's token", () => {
   });
 });
 
-describe("a name that somebody typed", () => {
-  it("loses what nobody can type, and the space around it", () => {
+describe("a typed name", () => {
+  it("the name loses characters that no keyboard types, and the space around it", () => {
     expect(cleanName(" \u0000A\tn\u009fn\ud83d \n")).toBe("Ann");
     expect(cleanName("\u0007\r\n ")).toBe("");
     expect(cleanName("Zoë 🎲")).toBe("Zoë 🎲");
   });
 
-  it("is cut between characters", () => {
+  it("the name is cut between characters", () => {
     expect(cutName("😀".repeat(41))).toBe("😀".repeat(40));
     expect(cutName("😀".repeat(40))).toBe("😀".repeat(40));
     expect(cutName(`${"a".repeat(39)} b`)).toBe("a".repeat(39));
@@ -114,7 +114,7 @@ describe("a name that somebody typed", () => {
 });
 
 describe("a short id", () => {
-  it("has 16 characters that are safe in an address, and is another each time", async () => {
+  it("the id has 16 characters that are safe in a URL, and is different each time", async () => {
     const ids = new Set(Array.from({ length: 1_000 }, randomId));
     expect(ids.size).toBe(1_000);
     for (const id of ids) expect(id).toMatch(/^[\w-]{16}$/);

@@ -15,7 +15,7 @@ beforeEach(async () => {
   skewMs = 0;
   Object.assign(server, { behaviour: "well", requestCount: 0, keys: [] });
   await server.start();
-  // What it says of a key server that is away is for whoever runs it.
+  // The warnings about an unreachable key server are for its operator.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
 });
 afterEach(async () => {
@@ -42,9 +42,9 @@ async function expectRejected(verifier: Verifier, token: string): Promise<Identi
 
 const NOT_OURS = { cause: "bad", reason: "This token was not made for this server." };
 
-describe("a token of the issuer's", () => {
+describe("a token of the issuer", () => {
   it.each(["RS256", "PS256", "ES256", "ES384", "EdDSA"])(
-    "[T9] is good when signed with its key by %s",
+    "[T9] the token is accepted with a signature of its key by %s",
     async (alg) => {
       const pair = await server.addKey("k1", alg);
       const token = await signIssuerToken(pair, { name: "Ann", role: "host", rooms: ["main/h*"] });
@@ -58,7 +58,7 @@ describe("a token of the issuer's", () => {
     },
   );
 
-  it("[T9] is refused with another issuer or audience, with none, and without an end", async () => {
+  it("[T9] the token is rejected with another issuer or audience, without one, and without an end", async () => {
     const pair = await server.addKey("k1");
     const verifier = openVerifier();
     for (const claims of [
@@ -83,7 +83,7 @@ describe("a token of the issuer's", () => {
     });
   });
 
-  it("[T9] is refused with every algorithm but the key's own, and with a public key used as a secret", async () => {
+  it("[T9] the token is rejected with any algorithm but the key's own, and with a public key used as a secret", async () => {
     const pair = await server.addKey("k1", "RS256");
     const verifier = openVerifier(SECRET);
     await expectUser(verifier, await signIssuerToken(pair));
@@ -123,7 +123,7 @@ describe("a token of the issuer's", () => {
     expect(await expectRejected(verifier, `e30.e30.${odd}`)).toMatchObject(NOT_OURS);
   });
 
-  it("[T9] is not met by keys that are no public signing keys", async () => {
+  it("[T9] keys that are no public signing keys verify no token", async () => {
     const bad = [
       await server.addKey("enc", "ES256", { use: "enc" } as JWK),
       await server.addKey("ops", "ES256", { key_ops: ["sign"] } as JWK),
@@ -149,7 +149,7 @@ describe("a token of the issuer's", () => {
     expect(await expectUser(verifier, await signIssuerToken(good))).toMatchObject({ user: "ann" });
   });
 
-  it("[T9] names its key, unless the issuer has only one", async () => {
+  it("[T9] the token names its key, unless the issuer has only one", async () => {
     const pair = await server.addKey("k1");
     const nameless = await signIssuerToken(pair, {}, Date.now(), { kid: undefined });
     expect(await expectUser(openVerifier(), nameless)).toMatchObject({ user: "ann" });
@@ -157,7 +157,7 @@ describe("a token of the issuer's", () => {
     expect(await expectRejected(openVerifier(), nameless)).toMatchObject(NOT_OURS);
   });
 
-  it("[T4] is never a guest's", async () => {
+  it("[T4] the token is never a guest's", async () => {
     const pair = await server.addKey("k1");
     for (const claims of [{ sub: "guest-1" }, { sub: "guest-1", guest: true }]) {
       expect(await expectRejected(openVerifier(), await signIssuerToken(pair, claims))).toMatchObject({
@@ -166,7 +166,7 @@ describe("a token of the issuer's", () => {
     }
   });
 
-  it("[T10] bears an issuer's clock that is a minute ahead, and gives its end nothing", async () => {
+  it("[T10] the token may come from an issuer whose clock is a minute ahead, but its end has no tolerance", async () => {
     const pair = await server.addKey("k1");
     const second = Math.floor(clock() / 1000);
     const verifier = openVerifier();
@@ -181,7 +181,7 @@ describe("a token of the issuer's", () => {
     });
   });
 
-  it("stands beside tokens of the shared secret, which need no issuer", async () => {
+  it("tokens of the shared secret are accepted as well, and need no issuer", async () => {
     const pair = await server.addKey("k1");
     const both = openVerifier(SECRET);
     const shared = forgeToken({ sub: "bob", exp: Math.floor(clock() / 1000) + 60 });
@@ -195,7 +195,7 @@ describe("a token of the issuer's", () => {
 });
 
 describe("the issuer's keys", () => {
-  it("[T11] are asked for once, however many come at once", async () => {
+  it("[T11] the keys are fetched once for any number of simultaneous requests", async () => {
     const pair = await server.addKey("k1");
     server.behaviour = "slow";
     const verifier = openVerifier();
@@ -207,7 +207,7 @@ describe("the issuer's keys", () => {
     expect(server.requestCount).toBe(1);
   });
 
-  it("[T11] are asked for anew when a token names one that is new, and strangers cannot make that a flood", async () => {
+  it("[T11] the keys are fetched again if a token names a new one, and strangers cannot turn that into a flood", async () => {
     const old = await server.addKey("old");
     const verifier = openVerifier();
     await expectUser(verifier, await signIssuerToken(old));
@@ -221,7 +221,7 @@ describe("the issuer's keys", () => {
     }
     expect(server.requestCount).toBe(5);
     expect(answers.slice(0, 3)).toMatchObject([NOT_OURS, NOT_OURS, NOT_OURS]);
-    // Not known to be bad: the newest set was not looked at. It says when it will be.
+    // The token is not known to be bad, because the newest set was not fetched. The answer says when it will be.
     expect(answers.at(-1)).toMatchObject({ cause: "unavailable" });
     const last = answers.at(-1);
     if (last?.cause !== "unavailable") throw new Error("no time to come back");
@@ -234,7 +234,7 @@ describe("the issuer's keys", () => {
     expect(await expectUser(verifier, await signIssuerToken(late))).toMatchObject({ user: "ann" });
   });
 
-  it("[T11] that were withdrawn are good for ten minutes more at most, also for a token known to be good", async () => {
+  it("[T11] withdrawn keys are valid for ten minutes more at most, even for a token that is cached as valid", async () => {
     const pair = await server.addKey("k1");
     const kept = await server.addKey("k2");
     const verifier = openVerifier();
@@ -244,12 +244,12 @@ describe("the issuer's keys", () => {
     skewMs = 599_000;
     expect(await expectUser(verifier, token)).toMatchObject({ user: "ann" });
     skewMs = 601_000;
-    // Another's token has the set asked for, and the cached one falls with its key.
+    // Another user's token makes the server fetch the set, and the cached token becomes invalid with its key.
     await expectUser(verifier, await signIssuerToken(kept, { exp: clock() / 1000 + 60 }));
     expect(await expectRejected(verifier, token)).toMatchObject(NOT_OURS);
   });
 
-  it("[T11] whose name another key bears by now are withdrawn like any other", async () => {
+  it("[T11] a key whose name another key has taken over is withdrawn like any other", async () => {
     const lost = await server.addKey("k1");
     const kept = await server.addKey("k2");
     const verifier = openVerifier();
@@ -265,7 +265,7 @@ describe("the issuer's keys", () => {
     expect(await expectUser(verifier, await signIssuerToken(next))).toMatchObject({ user: "ann" });
   });
 
-  it("[T11] that cannot be had at the start are waited for no longer than three seconds, and had later", async () => {
+  it("[T11] the server waits three seconds at most for keys that are unavailable at the start, and gets them later", async () => {
     const pair = await server.addKey("k1");
     const token = await signIssuerToken(pair);
     server.behaviour = "silent";
@@ -278,7 +278,7 @@ describe("the issuer's keys", () => {
     expect([one.cause, two.cause]).toEqual(["unavailable", "unavailable"]);
     expect(verifier.state.keys).toMatchObject({ known: 0, problem: expect.stringContaining("3000 ms") });
     server.behaviour = "well";
-    // Left alone for a moment: who comes meanwhile is answered at once.
+    // The key server is left alone for a moment: requests meanwhile are answered at once.
     const again = await expectRejected(verifier, token);
     expect(Date.now() - startedAt - took).toBeLessThan(1_000);
     if (again.cause !== "unavailable") throw new Error("no time to come back");
@@ -288,14 +288,14 @@ describe("the issuer's keys", () => {
     expect(verifier.state.keys).toEqual({ known: 1, requests: 2 });
   }, 15_000);
 
-  it("[T11] are not asked for once more by who waits, where the first request ends a little late", async () => {
+  it("[T11] waiting requests do not fetch the keys again if the first fetch ends a little late", async () => {
     server.behaviour = "slow";
     let now = 1_000_000;
     const ring = new KeyRing(server.url, undefined, () => now);
     const first = ring.find("k1", "ES256");
     now += 1;
     const second = ring.find("k1", "ES256");
-    // The first one's time is over, the second's is not, and the answer is still to come.
+    // The first request's time is over, the second's is not, and the response is still to come.
     now += 2_999;
     await new Promise((resolve) => setTimeout(resolve, 150));
     expect(ring.requests).toBe(1);
@@ -306,7 +306,7 @@ describe("the issuer's keys", () => {
   });
 
   it.each(["failing", "garbage", "moved", "down"] as const)(
-    "[T11] hold while their server is %s, for a day",
+    "[T11] the keys stay valid for a day while their server behaves as `%s`",
     async (mood) => {
       const pair = await server.addKey("k1");
       const verifier = openVerifier();
@@ -327,7 +327,7 @@ describe("the issuer's keys", () => {
     },
   );
 
-  it("[T11] are known although their server has become slow: only one waits, and not for long", async () => {
+  it("[T11] the keys stay known if their server has become slow: only one request waits, and not for long", async () => {
     const pair = await server.addKey("k1");
     const verifier = openVerifier();
     await expectUser(verifier, await signIssuerToken(pair));
@@ -346,7 +346,7 @@ describe("the issuer's keys", () => {
     expect(server.requestCount).toBe(2);
   }, 15_000);
 
-  it("[T11] are not read without end", async () => {
+  it("[T11] the server stops reading a response that does not end", async () => {
     const pair = await server.addKey("k1");
     server.keys.push({ kty: "EC", x: "x".repeat(1_100_000) });
     expect(await expectRejected(openVerifier(), await signIssuerToken(pair))).toMatchObject({

@@ -3,24 +3,24 @@ import { describe, expect, it } from "vitest";
 import { isRoomPattern, matchesRoom } from "../../src/identity/room-pattern";
 
 describe("a token's rooms", () => {
-  it("are met by the room itself, or by a star for any run of characters of one part", () => {
+  it("a room matches its own name, and a star matches any characters within one part", () => {
     const good = ["main/hall", "main/*", "*/hall", "*/*", "main/h*l", "m*n/ha*", "main/*hall*", "main/**"];
     for (const pattern of good) expect(matchesRoom([pattern], "main", "hall"), pattern).toBe(true);
     const other = ["main/Hall", "main/hal", "main/halls", "quiz/*", "main/h*x", "*/x", "main/?all", "ma/in*"];
     for (const pattern of other) expect(matchesRoom([pattern], "main", "hall"), pattern).toBe(false);
   });
 
-  it("are met when one of them is, and never when there are none", () => {
+  it("a room matches if one pattern does, and never without patterns", () => {
     expect(matchesRoom(["quiz/*", "main/hall"], "main", "hall")).toBe(true);
     expect(matchesRoom([], "main", "hall")).toBe(false);
   });
 
-  it("take a dot for a dot", () => {
+  it("a dot matches only a dot", () => {
     expect(matchesRoom(["main/a.b"], "main", "a.b")).toBe(true);
     expect(matchesRoom(["main/a.b"], "main", "axb")).toBe(false);
   });
 
-  it("are kind/id and nothing else", () => {
+  it("a pattern has the form kind/id and no other", () => {
     for (const good of ["main/hall", "*/*", "a.b-c_d/*x*", `${"k".repeat(64)}/${"r".repeat(64)}`]) {
       expect(isRoomPattern(good), good).toBe(true);
     }
@@ -41,7 +41,7 @@ describe("a token's rooms", () => {
     for (const odd of [...bad, `main/${"r".repeat(65)}`]) expect(isRoomPattern(odd), String(odd)).toBe(false);
   });
 
-  it("agree with a regular expression on everything", () => {
+  it("the patterns agree with a regular expression on every input", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "b", "."), minLength: 1, maxLength: 8 });
     const pattern = fc.string({ unit: fc.constantFrom("a", "b", ".", "*"), minLength: 1, maxLength: 8 });
     fc.assert(
@@ -54,7 +54,7 @@ describe("a token's rooms", () => {
     );
   });
 
-  it("keep nobody busy, however many stars", () => {
+  it("a pattern with any number of stars is matched quickly", () => {
     const begun = performance.now();
     for (let i = 0; i < 1_000; i++) matchesRoom([`main/${"*a".repeat(31)}b`], "main", "a".repeat(64));
     expect(performance.now() - begun).toBeLessThan(2_000);

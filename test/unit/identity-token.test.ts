@@ -11,8 +11,8 @@ async function expectRejectedReason(token: string, now = NOW): Promise<string> {
   return read.reason;
 }
 
-describe("a good token", () => {
-  it("tells who is speaking", async () => {
+describe("a valid token", () => {
+  it("the token says who the user is", async () => {
     const token = await signToken(
       { user: "ann", name: "Ann", role: "host", rooms: ["main/hall"] },
       SECRET,
@@ -32,7 +32,7 @@ describe("a good token", () => {
     });
   });
 
-  it("is a player's who is called by the user id, cut to 40 characters, unless it says otherwise", async () => {
+  it("the token without a role or name is a player's who is called by the user id, cut to 40 characters", async () => {
     const user = "🎲".repeat(50);
     const read = await verify(forgeToken(makeClaims({ sub: user })));
     expect(read).toMatchObject({
@@ -42,14 +42,14 @@ describe("a good token", () => {
     expect(read.ok && read.who.rooms).toBeUndefined();
   });
 
-  it("may come from any issuer that has the secret, with claims that mean nothing here", async () => {
+  it("the token may come from any issuer with the secret, with claims that have no meaning here", async () => {
     const token = forgeToken(makeClaims({ iss: "elsewhere", aud: ["others"], custom: { deep: [1] } }), {
       header: { alg: "HS256", typ: "at+jwt", kid: "k1" },
     });
     expect(await verify(token)).toMatchObject({ ok: true, who: { user: "ann" } });
   });
 
-  it("is good for as long as it says, to the millisecond", async () => {
+  it("the token is valid as long as it says, to the millisecond", async () => {
     const exp = Math.floor(NOW / 1000) + 10;
     expect(await verify(forgeToken(makeClaims({ exp })), exp * 1000 - 1)).toMatchObject({ ok: true });
     expect(await expectRejectedReason(forgeToken(makeClaims({ exp })), exp * 1000)).toBe(
@@ -63,7 +63,7 @@ describe("a good token", () => {
     );
   });
 
-  it("may begin up to a minute ahead of this clock, and no further", async () => {
+  it("the token may begin up to a minute ahead of this clock, and no further", async () => {
     const second = Math.floor(NOW / 1000);
     expect(await verify(forgeToken(makeClaims({ nbf: second + 60 })))).toMatchObject({ ok: true });
     expect(await expectRejectedReason(forgeToken(makeClaims({ nbf: second + 61 })))).toBe(
@@ -72,14 +72,14 @@ describe("a good token", () => {
   });
 });
 
-describe("a token that nobody with the secret made", () => {
+describe("a token that was made without the secret", () => {
   const notOurs = "This token was not made for this server.";
 
-  it("is refused when signed with another key", async () => {
+  it("the server rejects a signature of another key", async () => {
     expect(await expectRejectedReason(forgeToken(makeClaims(), { secret: OTHER_SECRET }))).toBe(notOurs);
   });
 
-  it("is refused when it claims to need no signature", async () => {
+  it("the server rejects a token that claims to need no signature", async () => {
     for (const alg of ["none", "None", "NONE", "nOnE", ""]) {
       const signed = forgeToken(makeClaims({ role: "admin" }), { header: { alg } });
       expect(await expectRejectedReason(signed)).toBe(notOurs);
@@ -87,7 +87,7 @@ describe("a token that nobody with the secret made", () => {
     }
   });
 
-  it("is refused under any other algorithm, though the signature would hold", async () => {
+  it("the server rejects any other algorithm, even if the signature is correct", async () => {
     for (const alg of ["HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256", "HS256 ", "dir"]) {
       expect(await expectRejectedReason(forgeToken(makeClaims(), { header: { alg } }))).toBe(notOurs);
     }
@@ -97,7 +97,7 @@ describe("a token that nobody with the secret made", () => {
     expect(await expectRejectedReason(forgeToken(makeClaims(), { header: {} }))).toBe(notOurs);
   });
 
-  it("is refused when it brings its own key, or asks for what is not understood", async () => {
+  it("the server rejects a token that brings its own key or an unknown extension", async () => {
     const jwk = { kty: "oct", k: Buffer.from(OTHER_SECRET).toString("base64url") };
     expect(
       await expectRejectedReason(
@@ -114,7 +114,7 @@ describe("a token that nobody with the secret made", () => {
     ).toBe(notOurs);
   });
 
-  it("has one spelling: nothing is read past that a decoder would pass over", async () => {
+  it("the token has one spelling: the server skips no character that a decoder would ignore", async () => {
     const token = forgeToken(makeClaims());
     const [header, payload, signature] = token.split(".");
     for (const other of [
@@ -134,7 +134,7 @@ describe("a token that nobody with the secret made", () => {
     }
   });
 
-  it("is refused when any character of it is another", async () => {
+  it("the server rejects the token if any character of it differs", async () => {
     const token = forgeToken(makeClaims());
     await fc.assert(
       fc.asyncProperty(
@@ -143,7 +143,7 @@ describe("a token that nobody with the secret made", () => {
         async (at, other) => {
           const changed = token.slice(0, at) + other + token.slice(at + 1);
           const read = await verify(changed);
-          // The last character carries two bits that mean nothing, so another may stand for the same signature.
+          // The last character has two unused bits, so another character may encode the same signature.
           if (read.ok) expect(changed.slice(0, -1)).toBe(token.slice(0, -1));
         },
       ),
@@ -151,7 +151,7 @@ describe("a token that nobody with the secret made", () => {
     );
   });
 
-  it("is refused whatever it is, in a sentence that tells nothing of the inside", async () => {
+  it("the server rejects any other text, in a sentence that reveals nothing internal", async () => {
     const sentences = new Set<string>();
     await fc.assert(
       fc.asyncProperty(
@@ -169,15 +169,15 @@ describe("a token that nobody with the secret made", () => {
     for (const sentence of sentences) expect(["The token is empty.", notOurs]).toContain(sentence);
   });
 
-  it("is refused with a payload that is no object, however well it is signed", async () => {
+  it("the server rejects a payload that is no object, even with a correct signature", async () => {
     for (const payload of ["null", "[]", '"text"', "12", "{", "", "\u0000", "[".repeat(5_000)]) {
       expect(await expectRejectedReason(forgeToken(payload))).toBe(notOurs);
     }
   });
 });
 
-describe("a signed token that makes no sense", () => {
-  it("is refused without an end, or with one that is no number", async () => {
+describe("a signed token with invalid claims", () => {
+  it("the server rejects a token without an end, or with one that is no number", async () => {
     const { exp, ...endless } = makeClaims();
     expect(await expectRejectedReason(forgeToken(endless))).toBe(
       "The token has no expiry time (exp, in seconds).",
@@ -196,7 +196,7 @@ describe("a signed token that makes no sense", () => {
     expect(await expectRejectedReason(forgeToken(makeClaims({ exp: -5 })))).toBe("The token has expired.");
   });
 
-  it("is refused with a user id that is none", async () => {
+  it("the server rejects an invalid user id", async () => {
     const odd = [
       undefined,
       "",
@@ -220,7 +220,7 @@ describe("a signed token that makes no sense", () => {
     }
   });
 
-  it("takes any other text for a user id and gives it back as it is", async () => {
+  it("the server accepts any other text as a user id and returns it unchanged", async () => {
     for (const sub of [
       "__proto__",
       "constructor",
@@ -235,14 +235,14 @@ describe("a signed token that makes no sense", () => {
     }
   });
 
-  it("is not swayed by a prototype that it brings along", async () => {
+  it("a prototype in the token has no effect", async () => {
     const token = forgeToken(
       `{"sub":"ann","exp":${makeClaims().exp},"__proto__":{"role":"admin","guest":true}}`,
     );
     expect(await verify(token)).toMatchObject({ ok: true, who: { role: "player", guest: false } });
   });
 
-  it("is refused with a name that is none", async () => {
+  it("the server rejects an invalid name", async () => {
     for (const name of ["", 7, null, "😀".repeat(41), "a".repeat(41), "a\u0000", "a\tb", ["Ann"]]) {
       expect(await expectRejectedReason(forgeToken(makeClaims({ name })))).toMatch(
         /name must be 1 to 40 characters/,
@@ -251,7 +251,7 @@ describe("a signed token that makes no sense", () => {
     expect(await verify(forgeToken(makeClaims({ name: "😀".repeat(40) })))).toMatchObject({ ok: true });
   });
 
-  it("is refused with a role that does not exist", async () => {
+  it("the server rejects an unknown role", async () => {
     for (const role of ["", "Admin", "owner", null, 1, ["admin"], "__proto__", "toString"]) {
       expect(await expectRejectedReason(forgeToken(makeClaims({ role })))).toMatch(
         /role must be one of player, host, admin/,
@@ -259,7 +259,7 @@ describe("a signed token that makes no sense", () => {
     }
   });
 
-  it("is refused with rooms that are no patterns", async () => {
+  it("the server rejects rooms that are no patterns", async () => {
     for (const rooms of [
       "main/hall",
       null,
@@ -278,7 +278,7 @@ describe("a signed token that makes no sense", () => {
     }
   });
 
-  it("is refused for a host of no rooms", async () => {
+  it("the server rejects a host without rooms", async () => {
     expect(await expectRejectedReason(forgeToken(makeClaims({ role: "host" })))).toBe(
       "A host's token must name its rooms.",
     );
@@ -291,7 +291,7 @@ describe("a signed token that makes no sense", () => {
     });
   });
 
-  it("is refused with a guest's id, unless it is a guest's token; and a guest is nobody else", async () => {
+  it("the server rejects a guest's id in any other token, and a guest's token with another id", async () => {
     const kept = "User ids that begin with guest- are reserved for this server's guests.";
     expect(await expectRejectedReason(forgeToken(makeClaims({ sub: "guest-1" })))).toBe(kept);
     for (const guest of [false, "true", 1, {}]) {

@@ -12,14 +12,14 @@ const step = fc.oneof(
 );
 
 describe("the keys of records", () => {
-  it("never lie under a record that is kept, and what waits under them is little and small", () => {
+  it("the keys never collide with a kept record, and the pool keeps few and small old values under them", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         let keys = new KeyPool();
         let kept: { key: number; chars: number }[] = [];
-        /** By key, as storage has them: those that are kept, and those that wait. */
+        /** By key, as in storage: kept records and free ones. */
         const stored = new Map<number, number>();
-        /** What the newest release let go. */
+        /** The keys that the newest release freed. */
         let rests = new Set<number>();
         for (const now of steps) {
           if (now === "restart") {
@@ -53,7 +53,7 @@ describe("the keys of records", () => {
     );
   });
 
-  it("of too many and too large records that were found are deleted next time", () => {
+  it("the next cleanup deletes found records that are too many or too large", () => {
     const keys = new KeyPool();
     for (let key = 1; key <= MAX_FREE_KEYS + 3; key++)
       keys.addFree(key === 5 ? MAX_FREE_RECORD_CHARS + 1 : 10, key);
@@ -62,11 +62,11 @@ describe("the keys of records", () => {
     expect([1, 2, 3, 4, 5].map(() => keys.take(10))).toEqual([1, 2, 3, 4, 6]);
   });
 
-  it("are used again in the order in which they came", () => {
+  it("the keys are used again in the order in which they came", () => {
     const keys = new KeyPool();
     for (let n = 1; n <= 5; n++) expect(keys.take(10)).toBe(n);
     expect(keys.release(3)).toEqual([]);
-    expect(keys.take(10), "they rest for once").toBe(6);
+    expect(keys.take(10), "freed keys are quarantined until the next release").toBe(6);
     expect(keys.release(1)).toEqual([]);
     expect([1, 2, 3, 4].map(() => keys.take(10))).toEqual([1, 2, 3, 7]);
   });

@@ -15,20 +15,20 @@ const feature = (name: string) =>
     actions: { go: { maxBytes: 2, rate: { count: 1, perMs: 1_000 }, decide: () => ({}) } },
   });
 
-describe("a definition that makes no sense is refused before any room is", () => {
-  it.each(["Main", "", "a kind", "1st", "x".repeat(33)])("the kind %s", (name) => {
+describe("an invalid definition is rejected before any room exists", () => {
+  it.each(["Main", "", "a kind", "1st", "x".repeat(33)])("the definition rejects the kind %s", (name) => {
     expect(() => defineKind({ name, features: [] })).toThrow("A kind's name is 1–32 small letters");
   });
 
-  it.each(["Chat", "", "a feature", "x".repeat(33)])("the feature %s", (name) => {
+  it.each(["Chat", "", "a feature", "x".repeat(33)])("the definition rejects the feature %s", (name) => {
     expect(() => feature(name)).toThrow("A feature's name is 1–32 letters");
   });
 
-  it("a feature that is called as the room itself", () => {
+  it("the definition rejects a feature with the room's own name", () => {
     expect(() => feature("room")).toThrow('No feature is called "room"');
   });
 
-  it("a feature twice, and a rate for what none of them has", () => {
+  it("the definition rejects a feature twice, and a rate for an unknown action", () => {
     expect(() => defineKind({ name: "main", features: [feature("walk"), feature("walk")] })).toThrow(
       'The kind "main" has the feature "walk" twice.',
     );
@@ -43,29 +43,29 @@ describe("a definition that makes no sense is refused before any room is", () =>
     [{ points: 0, perMinute: 5 }],
     [{ points: 1.5, perMinute: 5 }],
     [{ points: 5, perMinute: Number.POSITIVE_INFINITY }],
-  ])("a board of which players may enter %o", (own) => {
+  ])("the definition rejects a board to which players may enter %o", (own) => {
     expect(() =>
       defineKind({ name: "main", features: [], boards: { main: { combine: "sum", own } } }),
     ).toThrow("needs whole numbers above 0 for what players may enter");
   });
 });
 
-describe("a minute's bound for what players enter", () => {
+describe("a bound on what players enter in a minute", () => {
   const boards = (combine: "sum" | "best") => ({ main: { combine, own: { points: 50, perMinute: 25 } } });
 
-  it("[G7] is one for each award too, where points add up", () => {
+  it("[G7] the bound applies to each award too if points add up", () => {
     expect(() => defineKind({ name: "main", features: [], boards: boards("sum") })).toThrow(
       "lets players enter more points at once than in a minute",
     );
   });
 
-  it("[G7] counts games where each stands for itself", () => {
+  it("[G7] the bound counts games if each game stands alone", () => {
     expect(defineKind({ name: "main", features: [], boards: boards("best") }).boards).toEqual(boards("best"));
   });
 });
 
-describe("a batch's envelope", () => {
-  it("keeps what is said in it and leaves out what is not", () => {
+describe("the envelope of a batch", () => {
+  it("the envelope keeps the named fields and drops the others", () => {
     const batch = { v: 1, room: "main/hall", epoch: "e", n: 1, entries: [] };
     const read = (more: object) => readBatch(batchSchema.parse({ ...batch, ...more }));
     expect(read({})).toEqual(batch);
@@ -73,8 +73,8 @@ describe("a batch's envelope", () => {
   });
 });
 
-describe("what is no JSON at all", () => {
-  it.each([[undefined], [() => 1], [Symbol("x")], [1n]])("is said to be none: %s", (value) => {
+describe("a value that is no JSON", () => {
+  it.each([[undefined], [() => 1], [Symbol("x")], [1n]])("the check rejects %s", (value) => {
     expect(guardJson(value)).toBe("That is not JSON.");
     expect(guardJson({ x: [value] })).toBe("That is not JSON.");
   });

@@ -13,16 +13,16 @@ const modules = await Promise.all(names.map((name): Promise<object> => import(`.
 const shipped: Kind[] = modules.flatMap((module) => Object.values(module).filter(isKind));
 
 describe("the table of limits", () => {
-  it("says what the code says (`npm run limits` writes it)", async () => {
+  it("the table says what the code says (`npm run limits` writes it)", async () => {
     expect(await withLimits(page)).toBe(page);
   });
 
-  it("has every action and signal of every kind, at the rate that is in force (src/protocol/rates.ts)", () => {
+  it("the table has every action and signal of every kind, with its rate (src/protocol/rates.ts)", () => {
     expect(shipped).toContain(main);
-    const told: Record<string, { count: number; perMs: number }> = userRates;
+    const rates: Record<string, { count: number; perMs: number }> = userRates;
     for (const { name, features } of shipped) {
       for (const [rule, { rate }] of Object.entries(Object.assign({}, ...features.map(boundsOf)) as Bounds)) {
-        const limit = told[rule];
+        const limit = rates[rule];
         expect(limit && { count: limit.count, perMs: limit.perMs }, `${rule} of ${name}`).toEqual({
           count: rate.count,
           perMs: rate.perMs,
@@ -31,7 +31,7 @@ describe("the table of limits", () => {
     }
   });
 
-  it("has every variable, each of which changes its limit", () => {
+  it("the table has every variable, each of which changes its limit", () => {
     const all = [...Object.entries({ ...userRates, ...connectionRates, ...addressRates })];
     for (const [rule, limit] of all) {
       expect(page).toContain(`| \`${rule}\` |`);
@@ -46,7 +46,7 @@ describe("the table of limits", () => {
     }
   });
 
-  it("gives a reason for each", () => {
+  it("the table gives a reason for each limit", () => {
     for (const [rule, { why }] of Object.entries({ ...userRates, ...connectionRates, ...addressRates })) {
       expect(why.length, rule).toBeGreaterThan(5);
     }

@@ -50,13 +50,13 @@ function openBoard() {
     },
     listen(knows?: string, endsAt = AT + HOUR_MS) {
       const body = board.subscribe(knows, endsAt);
-      if (!body) throw new Error("It is full.");
+      if (!body) throw new Error("The board is full.");
       return readStream(body);
     },
   };
 }
 
-/** Reads all that comes, until it is told to stop reading or leaves. */
+/** Reads all that comes, until the stop condition holds or the stream is cancelled. */
 function readStream(body: ReadableStream<Uint8Array>) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -83,8 +83,8 @@ function readStream(body: ReadableStream<Uint8Array>) {
   };
 }
 
-describe("a board that is told live", () => {
-  it("[V1] [V2] begins with the board, tells what has changed as one, and nothing while nothing has", async () => {
+describe("a live board", () => {
+  it("[V1] [V2] the stream begins with the whole board, sends each change once, and nothing while nothing changes", async () => {
     const { listen, award, database } = openBoard();
     const ann = listen();
     await vi.advanceTimersByTimeAsync(10);
@@ -104,7 +104,7 @@ describe("a board that is told live", () => {
     await ann.leave();
   });
 
-  it("[V3] goes on from what somebody knows: nothing where that is all, a change where it is known, else the whole", async () => {
+  it("[V3] a reader resumes from a known id: with nothing if it is current, a change if the id is known, else the whole board", async () => {
     const { listen, award } = openBoard();
     const stays = listen();
     const goes = listen();
@@ -126,7 +126,7 @@ describe("a board that is told live", () => {
     for (const one of [stays, same, resumed, stranger, upToDate]) await one.leave();
   });
 
-  it("[V2] tells what raises no version, as a ban does, within half a board's age", async () => {
+  it("[V2] the stream sends within half a board's age what raises no version, such as a ban", async () => {
     const { listen, database } = openBoard();
     const ann = listen();
     await vi.advanceTimersByTimeAsync(10);
@@ -136,7 +136,7 @@ describe("a board that is told live", () => {
     await ann.leave();
   });
 
-  it("[V4] says something every 15 s, and ends after an hour with a time to come back", async () => {
+  it("[V4] the stream sends something every 15 s, and ends after an hour with a time to come back", async () => {
     const { listen, board } = openBoard();
     const ann = listen();
     await vi.advanceTimersByTimeAsync(61_000);
@@ -147,7 +147,7 @@ describe("a board that is told live", () => {
     expect(board.isAwake).toBe(false);
   });
 
-  it("[V6] has no timer and asks nothing once nobody listens; whoever comes then is told what is new", async () => {
+  it("[V6] the board has no timer and reads nothing without listeners, and the next listener gets the newest state", async () => {
     const { listen, award, board, database } = openBoard();
     const all = [listen(), listen(), listen()];
     await vi.advanceTimersByTimeAsync(3_000);
@@ -163,7 +163,7 @@ describe("a board that is told live", () => {
     await late.leave();
   });
 
-  it("[V5] opens while the database is away, asks it less and less, and tells the board once it is back", async () => {
+  it("[V5] the stream opens while the database is away, reads it less and less often, and sends the board once it is back", async () => {
     vi.spyOn(console, "warn").mockImplementation(() => {});
     const { listen, database } = openBoard();
     database.isAway = true;
@@ -178,7 +178,7 @@ describe("a board that is told live", () => {
     await ann.leave();
   });
 
-  it("[V4] keeps some kilobytes for who does not read, and sends them away after a minute", async () => {
+  it("[V4] the stream buffers some kilobytes for a stalled reader, and closes after a minute", async () => {
     const { listen, award, board } = openBoard();
     const deaf = listen();
     await vi.advanceTimersByTimeAsync(10);
@@ -188,22 +188,22 @@ describe("a board that is told live", () => {
       await vi.advanceTimersByTimeAsync(1_000);
       if (!board.isAwake) break;
     }
-    expect(board.isAwake, "it was sent away").toBe(false);
+    expect(board.isAwake, "the reader was closed").toBe(false);
   });
 
-  it("[V4] gives nothing of what waited to who is sent away: the stream has failed, and is not kept to be read", async () => {
+  it("[V4] a reader that is closed gets nothing of the buffer: its stream has failed and is discarded", async () => {
     const { board, award } = openBoard();
     const body = board.subscribe(undefined, AT + HOUR_MS);
-    if (!body) throw new Error("It is full.");
+    if (!body) throw new Error("The board is full.");
     for (let time = 0; time < 400 && board.isAwake; time += 1) {
       award(1);
       await vi.advanceTimersByTimeAsync(1_000);
     }
-    expect(board.isAwake, "it was sent away").toBe(false);
+    expect(board.isAwake, "the reader was closed").toBe(false);
     await expect(body.getReader().read()).rejects.toThrow("Nobody reads this stream.");
   });
 
-  it("[V4] ends a stream after 4 MiB, whoever reads it, with a time to come back and nothing lost", async () => {
+  it("[V4] the stream ends after 4 MiB for every reader, with a time to come back and nothing lost", async () => {
     const name = "x".repeat(100_000);
     let version = 1;
     const top = (): LiveTop => ({
@@ -220,7 +220,7 @@ describe("a board that is told live", () => {
     const board = new LiveBoard(source, 30_000);
     const listen = (knows?: string) => {
       const body = board.subscribe(knows, AT + HOUR_MS);
-      if (!body) throw new Error("It is full.");
+      if (!body) throw new Error("The board is full.");
       return readStream(body);
     };
     const first = listen();
@@ -237,12 +237,12 @@ describe("a board that is told live", () => {
     await vi.advanceTimersByTimeAsync(10);
     expect(
       again.events().map((text) => text.slice(0, 13)),
-      "what has changed since",
+      "the change since that id",
     ).toEqual(["event: change"]);
     await again.leave();
   });
 
-  it("[V4] takes no more than it can serve", () => {
+  it("[V4] the board accepts no more readers than it can serve", () => {
     const { board } = openBoard();
     for (let at = 0; at < 5_000; at += 1) expect(board.subscribe(undefined, AT + HOUR_MS)).toBeDefined();
     expect(board.subscribe(undefined, AT + HOUR_MS)).toBeUndefined();

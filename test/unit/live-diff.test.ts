@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { foldChange, type LiveTop } from "../../src/protocol/live";
 import { diffBoards, liveEventId } from "../../src/services/boards/live/diff";
 
-/** Players in any order, some of them with the points that they had. */
+/** Players in any order, some of them with their previous points. */
 const tops = fc
   .uniqueArray(
     fc.record({ user: fc.integer({ min: 0, max: 140 }), points: fc.integer({ min: 0, max: 3 }) }),
@@ -22,8 +22,8 @@ function makeTop(players: [user: string, points: number][], version = 1): LiveTo
   };
 }
 
-describe("a change of a live board", () => {
-  it("[V2] folded, makes of any board any other", () => {
+describe("a diff of a live board", () => {
+  it("[V2] a folded diff turns any board into any other", () => {
     fc.assert(
       fc.property(tops, tops, (before, after) => {
         expect(foldChange(before, diffBoards(before, after))).toEqual(after);
@@ -32,7 +32,7 @@ describe("a change of a live board", () => {
     );
   });
 
-  it("[V2] is what changed and no more: one who overtakes fifty is one entry", () => {
+  it("[V2] the diff has only what changed: one player who overtakes fifty is one entry", () => {
     const players = Array.from({ length: 100 }, (_, at): [string, number] => [`user-${at}`, 1_000 - at]);
     const [moved] = players.splice(70, 1);
     const before = makeTop([...players.slice(0, 70), moved as [string, number], ...players.slice(70)]);
@@ -45,7 +45,7 @@ describe("a change of a live board", () => {
     });
   });
 
-  it("[V2] names those who went and came, and whom a tie told apart anew", () => {
+  it("[V2] the diff names players who left and came, and those whose tie was broken differently", () => {
     const before = makeTop([
       ["a", 9],
       ["b", 5],
@@ -65,7 +65,7 @@ describe("a change of a live board", () => {
     ]);
   });
 
-  it("[V3] has another id whenever anything that is told is another", () => {
+  it("[V3] the diff has another id if anything shown differs", () => {
     const top = makeTop([
       ["a", 9],
       ["b", 5],

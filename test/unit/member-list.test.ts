@@ -13,7 +13,7 @@ const admin = forgeToken(makeClaims({ sub: "root", role: "admin" }));
 
 type Page = Partial<MemberPage> & { users?: number; code?: string };
 
-/** From the edge into the room and back, as on a platform. */
+/** A request from the edge into the room and back, as on a platform. */
 async function look(stage: RoomStage, token?: string, query = ""): Promise<Page> {
   const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
   const judged = await openTestEdge().authorizeCall(
@@ -25,8 +25,8 @@ async function look(stage: RoomStage, token?: string, query = ""): Promise<Page>
   return (await answerCall(stage.room, call, stage.now).json()) as Page;
 }
 
-describe("a look at a room", () => {
-  it("[H4] by its host or an admin lists the members, in the order in which they came", async () => {
+describe("a GET of a room", () => {
+  it("[H4] a host or an admin sees the members, in the order in which they came", async () => {
     const stage = await RoomStage.open({ kind: main });
     const ann = stage.join("ann", { name: "Ann" });
     stage.join("ann", { tab: "second" });
@@ -43,13 +43,13 @@ describe("a look at a room", () => {
       ]);
     }
     for (const tab of stage.tabs.filter(({ user }) => user === ann.user)) stage.leave(tab);
-    expect((await look(stage, host)).members?.[0], "who may still come back").toMatchObject({
+    expect((await look(stage, host)).members?.[0], "a user who may still come back").toMatchObject({
       user: "ann",
       connections: 0,
     });
   });
 
-  it("[H4] by anybody else shows what it always did, whatever token they bring", async () => {
+  it("[H4] any other user sees no members, with any token", async () => {
     const stage = await RoomStage.open({ kind: main });
     stage.join("ann");
     const summary = await look(stage);
@@ -64,7 +64,7 @@ describe("a look at a room", () => {
     for (const token of others) expect(await look(stage, token, "?cursor=x")).toEqual(summary);
   });
 
-  it("[H4] by a host who was banned or kicked here shows no members", async () => {
+  it("[H4] a host who was banned or kicked here sees no members", async () => {
     const stage = await RoomStage.open({ kind: main });
     const root = stage.join("root", { role: "admin" });
     stage.join("hana", { role: "host" });
@@ -75,7 +75,7 @@ describe("a look at a room", () => {
     expect(await look(stage, host)).toHaveProperty("members");
   });
 
-  it("[H4] comes in pages", async () => {
+  it("[H4] the members come in pages", async () => {
     const stage = await RoomStage.open({ kind: main, settings: { maxUsers: 3_000 } });
     const total = 2 * MAX_MEMBERS_A_PAGE + 5;
     for (let n = 0; n < total; n++) stage.join(`user${n}`, { keepsLastOnly: true });

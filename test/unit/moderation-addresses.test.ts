@@ -13,7 +13,7 @@ import type { RoomTab } from "../support/room-tab";
 const HOUSE = "hash-of-a-house1";
 const DAY_MS = 86_400_000;
 
-/** A room that Hanna leads, with a troll and somebody else behind one address. */
+/** A room with the host Hanna, and with a troll and another guest behind one IP address. */
 async function house() {
   const stage = await RoomStage.open({ kind: main, settings: { rules: { "chat.say": null } } });
   const guest = (name: string, joining: TabOptions = {}) => {
@@ -33,7 +33,7 @@ async function house() {
 
 const isIn = (tab: RoomTab) => tab.read().welcomes.length > tab.byes.length;
 
-/** `undefined` where it was said, or else the refusal. */
+/** `undefined` if the line was accepted, or else the rejection. */
 function say(stage: RoomStage, tab: RoomTab) {
   const before = tab.read().nacks.length;
   stage.say(tab, "hello");
@@ -41,8 +41,8 @@ function say(stage: RoomStage, tab: RoomTab) {
   return tab.read().nacks[before];
 }
 
-describe("what is done about a guest", () => {
-  it("[D8] holds for a new guest of the address: a mute is not shed by another tab", async () => {
+describe("a penalty for a guest", () => {
+  it("[D8] the penalty applies to a new guest of the IP address: another tab does not end a mute", async () => {
     const { stage, guest, troll, moderate } = await house();
     const mutedAt = stage.now;
     moderate("mute", troll.user, { forMs: 600_000 });
@@ -59,7 +59,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] meets nobody else: not who was here, not who has a token, not other addresses, not old guests", async () => {
+  it("[D8] the penalty affects no other user: not present users, token users, other IP addresses or old guests", async () => {
     const { stage, guest, sister, troll, moderate } = await house();
     const mutedAt = stage.now;
     moderate("mute", troll.user);
@@ -70,14 +70,14 @@ describe("what is done about a guest", () => {
     stage.leave(sister);
     stage.advance(60_000);
     const back = guest("sister", { tab: "another" });
-    expect(say(stage, back), "who was here, and comes back later").toBeUndefined();
+    expect(say(stage, back), "a user who was present, and comes back later").toBeUndefined();
     const stocked = guest("stocked", { openedAt: mutedAt - NEW_GUEST_MS + 1_000 });
     expect(say(stage, stocked), "a guest who was opened just before").toMatchObject({ code: "muted" });
     const later = guest("later", { openedAt: mutedAt + 1_000 });
     expect(say(stage, later)).toMatchObject({ code: "muted" });
   });
 
-  it("[D8] as a kick keeps new guests of the address out as long, with the exact wait", async () => {
+  it("[D8] a kick keeps new guests of the IP address out as long, with the exact wait", async () => {
     const { stage, guest, sister, troll, moderate } = await house();
     const kickedAt = stage.now;
     moderate("kick", troll.user);
@@ -89,7 +89,7 @@ describe("what is done about a guest", () => {
     stage.connect(sister, { guest: true, from: HOUSE, tab: "second" });
     stage.advance(100);
     expect(isIn(sister)).toBe(true);
-    expect(isIn(stage.join("ann", { from: HOUSE })), "somebody with a token").toBe(true);
+    expect(isIn(stage.join("ann", { from: HOUSE })), "a user with a token").toBe(true);
     stage.advance(KICK_MS);
     stage.rejoin(again, { guest: true, from: HOUSE });
     stage.advance(100);
@@ -97,7 +97,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] as a ban keeps out stockpiled guests for 15 minutes, and mutes new ones for the rest of its time", async () => {
+  it("[D8] a ban keeps out stockpiled guests for 15 minutes, and mutes new ones for the rest of its time", async () => {
     const { stage, guest, troll, moderate } = await house();
     const bannedAt = stage.now;
     moderate("ban", troll.user);
@@ -116,7 +116,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] ends after a day", async () => {
+  it("[D8] the penalty for the IP address ends after a day", async () => {
     const { stage, guest, troll, moderate } = await house();
     const mutedAt = stage.now;
     moderate("mute", troll.user);
@@ -128,7 +128,7 @@ describe("what is done about a guest", () => {
     expect(say(stage, again)).toBeUndefined();
   });
 
-  it("[D8] is lifted with it, or by a host for one new guest alone", async () => {
+  it("[D8] the penalty is lifted with the guest's own, or by a host for one new guest alone", async () => {
     const { stage, guest, hanna, troll, moderate } = await house();
     moderate("mute", troll.user);
     const [one, two] = [guest("one"), guest("two")];
@@ -143,20 +143,20 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] lets nobody go who is held, where it is done again or about another", async () => {
+  it("[D8] a repeated penalty, or one for another guest, releases no affected user", async () => {
     const { stage, guest, troll, moderate } = await house();
     moderate("mute", troll.user);
     const again = guest("troll-again");
     moderate("mute", troll.user, { forMs: 3_000_000 });
-    expect(say(stage, again), "after another mute of the same").toMatchObject({ code: "muted" });
+    expect(say(stage, again), "after another mute of the same guest").toMatchObject({ code: "muted" });
     moderate("mute", again.user);
     const third = guest("third");
     moderate("unmute", again.user);
-    expect(say(stage, third), "by the first mute still").toMatchObject({ code: "muted" });
+    expect(say(stage, third), "the first mute still applies").toMatchObject({ code: "muted" });
     stage.expectNoViolations();
   });
 
-  it.each(["a crash", "a snapshot and a crash", "sleep"])("[D8] outlives %s", async (what) => {
+  it.each(["a crash", "a snapshot and a crash", "sleep"])("[D8] the penalty survives %s", async (what) => {
     const { stage, guest, hanna, sister, troll, moderate } = await house();
     moderate("mute", troll.user);
     moderate("ban", troll.user);
@@ -174,7 +174,7 @@ describe("what is done about a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("changes nothing where no address is known, and nothing about somebody with a token", async () => {
+  it("the penalty changes nothing without a known IP address, and nothing for a user with a token", async () => {
     const { stage, guest, moderate } = await house();
     const nowhere = stage.join("guest-nowhere", { guest: true });
     stage.join("ann", { from: HOUSE });
@@ -186,18 +186,18 @@ describe("what is done about a guest", () => {
     expect([one, two].map((tab) => say(stage, tab))).toEqual([undefined, undefined]);
   });
 
-  it("is bounded, and what has ended makes space", () => {
-    const held = (n: number, at: number): PrivateStateEvent => ({
+  it("the list is bounded, and entries that ended make space", () => {
+    const mutedGuest = (n: number, at: number): PrivateStateEvent => ({
       n: "held",
       at,
       d: { what: "mute", user: `guest-${n}`, from: HOUSE, at, untilMs: at + 1_000, known: [] },
     });
-    let hidden = initialPrivate();
-    for (let n = 0; n < 150; n++) hidden = reducePrivate(hidden, held(n, 0));
-    expect(hidden.holds).toHaveLength(100);
+    let privateState = initialPrivate();
+    for (let n = 0; n < 150; n++) privateState = reducePrivate(privateState, mutedGuest(n, 0));
+    expect(privateState.holds).toHaveLength(100);
     for (let n = 0; n < 300; n++)
-      hidden = reducePrivate(hidden, { n: "spared", at: 1, d: { user: `${n}`, from: HOUSE } });
-    expect(hidden.holds?.[0]?.known).toHaveLength(200);
-    expect(reducePrivate(hidden, held(200, 2_000)).holds).toHaveLength(1);
+      privateState = reducePrivate(privateState, { n: "spared", at: 1, d: { user: `${n}`, from: HOUSE } });
+    expect(privateState.holds?.[0]?.known).toHaveLength(200);
+    expect(reducePrivate(privateState, mutedGuest(200, 2_000)).holds).toHaveLength(1);
   });
 });

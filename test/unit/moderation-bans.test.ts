@@ -7,12 +7,12 @@ import type { RoomTab } from "../support/room-tab";
 
 type KnownBan = { user: string; scope: "room" | "everywhere"; reason?: string; untilMs?: number };
 
-/** A room and whoever keeps the bans, who answers only when the story says so. */
+/** A room and a ban service that answers only when the test says so. */
 class BanStage {
   bans: KnownBan[] = [];
-  /** Users whose objects know that they are here. */
+  /** Users whose directory objects know that they are here. */
   readonly presentUsers = new Set<string>();
-  /** Somewhere else. */
+  /** Users who are known elsewhere to be admins. */
   readonly admins = new Set<string>();
   readonly writes: { user: string; isLifted: boolean }[] = [];
   #answered = 0;
@@ -23,13 +23,13 @@ class BanStage {
     return new BanStage(await RoomStage.open({ kind: main }));
   }
 
-  get asked(): readonly EffectCall[] {
+  get pendingCalls(): readonly EffectCall[] {
     return this.stage.runtime.startedEffects.slice(this.#answered);
   }
 
-  /** Answers all that was asked so far, and what follows from that. */
+  /** Answers all pending calls, and those that follow from the answers. */
   answerAll(): void {
-    for (let next = this.asked[0]; next; next = this.asked[0]) {
+    for (let next = this.pendingCalls[0]; next; next = this.pendingCalls[0]) {
       this.#answered++;
       this.stage.answerEffect(next, this.#answerFor(next));
       this.stage.advance(100);
@@ -37,14 +37,14 @@ class BanStage {
   }
 
   failAll(): void {
-    for (const asked of this.asked) this.stage.failEffect(asked);
+    for (const call of this.pendingCalls) this.stage.failEffect(call);
     this.#answered = this.stage.runtime.startedEffects.length;
   }
 
   notify(user: string, askedAt: number): void {
     const bans = this.bans.filter((ban) => ban.user === user && ban.scope === "everywhere");
-    const word = { user, askedAt, bans: bans.map(({ user: _, ...ban }) => ban) };
-    this.stage.turn(() => this.stage.room.receiveServiceMessage("moderation", word, this.stage.now));
+    const message = { user, askedAt, bans: bans.map(({ user: _, ...ban }) => ban) };
+    this.stage.turn(() => this.stage.room.receiveServiceMessage("moderation", message, this.stage.now));
   }
 
   #answerFor({ name, request: ask }: EffectCall): Json {
@@ -64,75 +64,75 @@ class BanStage {
   }
 }
 
-const ban = (town: BanStage, tab: RoomTab, user: string, scope: string) =>
-  town.stage.do(tab, "moderation", "ban", { user, scope });
+const ban = (banStage: BanStage, tab: RoomTab, user: string, scope: string) =>
+  banStage.stage.do(tab, "moderation", "ban", { user, scope });
 const isConnected = (tab: RoomTab) => tab.read().welcomes.length > tab.byes.length;
 
-describe("whoever keeps the bans", () => {
-  it("[D5] is told who came and who went, many at a time, over restarts and failures", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+describe("reports to the ban service", () => {
+  it("[D5] the room reports who came and who left, many at a time, over restarts and failures", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const tabs = Array.from({ length: 130 }, (_, n) => stage.join(`user${n}`));
     stage.advance(1_000);
-    town.failAll();
+    banStage.failAll();
     await stage.sleep();
     stage.advance(5_000);
-    town.answerAll();
-    expect(town.presentUsers.size).toBe(130);
+    banStage.answerAll();
+    expect(banStage.presentUsers.size).toBe(130);
     const calls = stage.runtime.startedEffects.length;
     for (const tab of tabs.slice(0, 90)) stage.leave(tab);
     stage.advance(10_000);
-    town.answerAll();
-    expect([...town.presentUsers]).toEqual(tabs.slice(90).map(({ user }) => user));
+    banStage.answerAll();
+    expect([...banStage.presentUsers]).toEqual(tabs.slice(90).map(({ user }) => user));
     expect(stage.runtime.startedEffects.length - calls, "a hundred a call").toBeLessThan(8);
     stage.expectNoViolations();
   });
 
-  it("[D7] is told where a guest comes from now, and not of a second tab's address", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D7] the room reports a guest's present IP address, and not that of a second tab", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const home = { guest: true, from: "home" };
     const ann = stage.join("guest-ann", home);
     stage.advance(100);
-    town.answerAll();
+    banStage.answerAll();
     const other = stage.join("guest-ann", { ...home, tab: "other", from: "elsewhere" });
     stage.leave(other);
     stage.advance(1_000);
-    town.answerAll();
-    const asked = () =>
+    banStage.answerAll();
+    const reports = () =>
       stage.runtime.startedEffects.flatMap(({ request: ask }) => (ask as { came?: Json[] }).came ?? []);
-    expect(asked()).toMatchObject([{ from: "home" }]);
+    expect(reports()).toMatchObject([{ from: "home" }]);
     stage.leave(ann);
     stage.rejoin(ann, { guest: true, from: "elsewhere" });
     stage.advance(1_000);
-    town.answerAll();
-    expect(asked().slice(1)).toMatchObject([{ user: "guest-ann", from: "elsewhere" }]);
-    expect([...town.presentUsers]).toEqual(["guest-ann"]);
+    banStage.answerAll();
+    expect(reports().slice(1)).toMatchObject([{ user: "guest-ann", from: "elsewhere" }]);
+    expect([...banStage.presentUsers]).toEqual(["guest-ann"]);
     stage.expectNoViolations();
   });
 
-  it("[D5] is told who is here also after a drain while it was away", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] the room reports its members after a drain during which the ban service was unreachable", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const ann = stage.join("ann");
     stage.advance(100);
-    town.failAll();
+    banStage.failAll();
     stage.turn(() => stage.room.drain(stage.now));
-    town.failAll();
+    banStage.failAll();
     stage.advance(11_000);
     stage.rejoin(ann);
     stage.advance(60_000);
-    town.answerAll();
-    expect([...town.presentUsers]).toEqual(["ann"]);
+    banStage.answerAll();
+    expect([...banStage.presentUsers]).toEqual(["ann"]);
     stage.expectNoViolations();
   });
 
-  it("[D5] is not told of reconnects and other tabs", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] the room does not report reconnects and other tabs", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const ann = stage.join("ann");
     stage.advance(100);
-    town.answerAll();
+    banStage.answerAll();
     const calls = stage.runtime.startedEffects.length;
     stage.leave(ann);
     stage.rejoin(ann);
@@ -141,58 +141,58 @@ describe("whoever keeps the bans", () => {
     expect(stage.runtime.startedEffects).toHaveLength(calls);
   });
 
-  it("[D5] is told again of who comes back, where nobody knows whether it heard that they went", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] the room reports a returning user again if an earlier report of leaving may have arrived", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     stage.join("hanna", { role: "host" });
     const ann = stage.join("ann");
     stage.advance(100);
-    town.answerAll();
+    banStage.answerAll();
     stage.leave(ann);
     stage.advance(20_000);
     stage.join("bob");
     stage.advance(100);
-    const [going] = town.asked;
+    const [going] = banStage.pendingCalls;
     expect(going?.request).toMatchObject({ gone: ["ann"] });
     stage.join("ann");
     stage.advance(100);
-    town.presentUsers.delete("ann");
-    town.failAll();
+    banStage.presentUsers.delete("ann");
+    banStage.failAll();
     stage.advance(60_000);
-    town.answerAll();
-    expect(town.presentUsers.has("ann")).toBe(true);
+    banStage.answerAll();
+    expect(banStage.presentUsers.has("ann")).toBe(true);
     stage.expectNoViolations();
   });
 
-  it("[D5] hears that somebody went also where nobody knows whether it heard that they came", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] the room reports a leave even if the report of the join may not have arrived", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     stage.join("hanna", { role: "host" });
     stage.advance(100);
-    town.answerAll();
+    banStage.answerAll();
     const ann = stage.join("ann");
     stage.advance(100);
-    // It hears of her each time, and no answer comes back: the room waits longer and longer before it asks again.
+    // The service gets each report, but no answer arrives: the room waits longer each time before it asks again.
     for (let time = 0; time < 6; time++) {
-      town.presentUsers.add("ann");
-      town.failAll();
+      banStage.presentUsers.add("ann");
+      banStage.failAll();
       if (time < 5) stage.advance(20_000);
     }
     stage.leave(ann);
     stage.advance(6_000);
-    expect(town.asked).toEqual([]);
+    expect(banStage.pendingCalls).toEqual([]);
     for (let time = 0; time < 20; time++) {
       stage.advance(10_000);
-      town.answerAll();
+      banStage.answerAll();
     }
-    expect(town.presentUsers.has("ann")).toBe(false);
+    expect(banStage.presentUsers.has("ann")).toBe(false);
     stage.expectNoViolations();
   });
 
-  it("[D5] answers with bans that the edge did not know of, and they end the connection", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
-    town.bans = [
+  it("[D5] the service answers with bans that the edge did not know of, and they end the connection", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
+    banStage.bans = [
       { user: "eve", scope: "everywhere", reason: "spam" },
       { user: "dora", scope: "room" },
       { user: "carl", scope: "everywhere", untilMs: stage.now - 1 },
@@ -204,74 +204,74 @@ describe("whoever keeps the bans", () => {
       RoomTab,
     ];
     stage.advance(100);
-    town.answerAll();
+    banStage.answerAll();
     expect(eve.read().byes).toMatchObject([{ code: 4403, reason: "You are banned: spam" }]);
     expect(dora.read().byes).toMatchObject([{ code: 4403, reason: "You are banned from this room." }]);
     expect([isConnected(carl), isConnected(ann)]).toEqual([true, true]);
     expect(stage.join("dora", { tab: "again" }).read().byes).toHaveLength(1);
-    expect(JSON.stringify(ann.read().slices), "their bans are nobody's business").not.toContain("spam");
+    expect(JSON.stringify(ann.read().slices), "other users do not see their bans").not.toContain("spam");
     stage.expectNoViolations();
   });
 
-  it("[D5] away, keeps nobody waiting and nothing from happening", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] an unreachable service delays no user and blocks nothing", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const hanna = stage.join("hanna", { role: "host" });
     const ann = stage.join("ann");
     stage.advance(100);
-    ban(town, hanna, "ann", "room");
+    ban(banStage, hanna, "ann", "room");
     expect(ann.read().byes).toHaveLength(1);
     for (let time = 0; time < 20; time++) {
       stage.advance(60_000);
-      town.failAll();
+      banStage.failAll();
     }
     stage.say(hanna, "still here");
     stage.advance(100);
     expect(hanna.read().events.at(-1)?.n).toBe("said");
-    expect(town.writes).toEqual([]);
+    expect(banStage.writes).toEqual([]);
     for (let time = 0; time < 20; time++) {
       stage.advance(5_000);
-      town.answerAll();
+      banStage.answerAll();
     }
-    expect(town.writes).toEqual([{ user: "ann", isLifted: false }]);
+    expect(banStage.writes).toEqual([{ user: "ann", isLifted: false }]);
     stage.expectNoViolations();
   });
 });
 
-describe("a word of a ban everywhere", () => {
-  it("[D5] ends whoever is here, and keeps them out until a newer one lifts it", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+describe("a notification of a ban everywhere", () => {
+  it("[D5] the notification disconnects a present user, and keeps the user out until a newer one lifts the ban", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const ann = stage.join("ann");
     stage.advance(100);
-    town.answerAll();
-    town.bans = [{ user: "ann", scope: "everywhere" }];
-    town.notify("ann", stage.now);
+    banStage.answerAll();
+    banStage.bans = [{ user: "ann", scope: "everywhere" }];
+    banStage.notify("ann", stage.now);
     expect(ann.read().byes).toMatchObject([{ code: 4403, reason: "You are banned." }]);
     expect(isConnected(stage.join("ann", { tab: "stale edge", askedAt: stage.now - 1 }))).toBe(false);
     expect(isConnected(stage.join("ann", { tab: "no edge" }))).toBe(false);
     stage.advance(100);
-    town.bans = [];
+    banStage.bans = [];
     const fresh = stage.join("ann", { tab: "lifted", askedAt: stage.now });
     stage.advance(100);
     expect(isConnected(fresh)).toBe(true);
-    town.answerAll();
+    banStage.answerAll();
     expect(isConnected(fresh)).toBe(true);
     stage.expectNoViolations();
   });
 
-  it("[D5] that is older than what is known changes nothing", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] a notification older than the known state changes nothing", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const ann = stage.join("ann");
     stage.advance(100);
-    town.answerAll();
-    town.bans = [{ user: "ann", scope: "everywhere" }];
-    town.notify("ann", stage.now);
-    town.bans = [];
-    town.notify("ann", stage.now - 1);
+    banStage.answerAll();
+    banStage.bans = [{ user: "ann", scope: "everywhere" }];
+    banStage.notify("ann", stage.now);
+    banStage.bans = [];
+    banStage.notify("ann", stage.now - 1);
     expect(isConnected(stage.join("ann", { tab: "again" }))).toBe(false);
-    town.notify("ann", stage.now + 1);
+    banStage.notify("ann", stage.now + 1);
     const back = stage.join("ann", { tab: "back" });
     stage.advance(100);
     expect(isConnected(back)).toBe(true);
@@ -279,80 +279,86 @@ describe("a word of a ban everywhere", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] that was overtaken by its end, or comes once more after it, changes nothing", async () => {
+  it("[D5] a notification that its end overtook, or that is repeated after it, changes nothing", async () => {
     for (const isKnown of [true, false]) {
-      const town = await BanStage.open();
-      const { stage } = town;
+      const banStage = await BanStage.open();
+      const { stage } = banStage;
       stage.join("ann");
       stage.advance(100);
-      town.answerAll();
+      banStage.answerAll();
       const bannedAt = stage.now;
-      town.bans = [{ user: "ann", scope: "everywhere" }];
-      if (isKnown) town.notify("ann", bannedAt);
+      banStage.bans = [{ user: "ann", scope: "everywhere" }];
+      if (isKnown) banStage.notify("ann", bannedAt);
       stage.advance(100);
-      town.bans = [];
-      town.notify("ann", stage.now);
+      banStage.bans = [];
+      banStage.notify("ann", stage.now);
       await stage.crash();
       const ann = stage.join("ann", { tab: "back", askedAt: stage.now });
       stage.advance(100);
-      town.bans = [{ user: "ann", scope: "everywhere" }];
-      town.notify("ann", bannedAt);
+      banStage.bans = [{ user: "ann", scope: "everywhere" }];
+      banStage.notify("ann", bannedAt);
       stage.advance(100);
       expect(isConnected(ann), `the ban had been ${isKnown ? "" : "not "}known`).toBe(true);
       stage.expectNoViolations();
     }
   });
 
-  it("[D5] that comes once more after an edge knew of its end changes nothing", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] a repeated notification after an edge knew of the end changes nothing", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     stage.join("ann");
     stage.advance(100);
-    town.answerAll();
+    banStage.answerAll();
     const bannedAt = stage.now;
-    town.bans = [{ user: "ann", scope: "everywhere" }];
-    town.notify("ann", bannedAt);
+    banStage.bans = [{ user: "ann", scope: "everywhere" }];
+    banStage.notify("ann", bannedAt);
     stage.advance(100);
     const ann = stage.join("ann", { tab: "back", askedAt: stage.now });
     stage.advance(100);
     expect(isConnected(ann)).toBe(true);
-    town.notify("ann", bannedAt);
+    banStage.notify("ann", bannedAt);
     stage.advance(100);
     expect(isConnected(ann)).toBe(true);
     stage.expectNoViolations();
   });
 
-  it("that makes no sense changes nothing, and is reported", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("an invalid notification changes nothing, and is reported", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     stage.join("ann");
     stage.advance(100);
-    for (const word of [null, {}, { user: "ann" }, { user: "ann", askedAt: 1, bans: [{ scope: "moon" }] }]) {
-      expect(stage.turn(() => stage.room.receiveServiceMessage("moderation", word as Json, stage.now))).toBe(
-        false,
-      );
+    for (const message of [
+      null,
+      {},
+      { user: "ann" },
+      { user: "ann", askedAt: 1, bans: [{ scope: "moon" }] },
+    ]) {
+      expect(
+        stage.turn(() => stage.room.receiveServiceMessage("moderation", message as Json, stage.now)),
+      ).toBe(false);
     }
-    expect(stage.room.receiveServiceMessage("nobody", {}, stage.now), "for a feature that is not here").toBe(
-      true,
-    );
+    expect(
+      stage.room.receiveServiceMessage("nobody", {}, stage.now),
+      "for a feature that the room does not have",
+    ).toBe(true);
     expect(stage.runtime.reports).toHaveLength(4);
     expect(stage.room.summary(stage.now).users).toBe(1);
   });
 });
 
-describe("whoever may not come in", () => {
-  it("[D2] [D3] [D5] does nothing over HTTP either, as far as the room knows better than the edge", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+describe("a user who may not join", () => {
+  it("[D2] [D3] [D5] the user can do nothing over HTTP either, as far as the room knows more than the edge", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const ada = stage.join("ada", { role: "admin" });
     const hosts = ["kim", "lee", "max"].map((user) => stage.join(user, { role: "host" }));
     stage.advance(100);
-    town.answerAll();
+    banStage.answerAll();
     stage.do(ada, "moderation", "kick", { user: "kim" });
-    ban(town, ada, "lee", "room");
+    ban(banStage, ada, "lee", "room");
     const bannedAt = stage.now;
-    town.bans = [{ user: "max", scope: "everywhere" }];
-    town.notify("max", bannedAt);
+    banStage.bans = [{ user: "max", scope: "everywhere" }];
+    banStage.notify("max", bannedAt);
     stage.advance(100);
     expect(hosts.map((tab) => tab.read().byes.length)).toEqual([1, 1, 1]);
     const act = (user: string, askedAt?: number) => {
@@ -372,30 +378,30 @@ describe("whoever may not come in", () => {
         /You (are banned|were removed)/,
       );
     }
-    expect(act("max", bannedAt + 1), "lifted, as the edge knows").toMatchObject({ ok: true });
+    expect(act("max", bannedAt + 1), "the edge knows that the ban was lifted").toMatchObject({ ok: true });
     stage.advance(60_000);
     expect(act("kim")).toMatchObject({ ok: true });
     stage.expectNoViolations();
   });
 });
 
-describe("an admin whom a host banned and muted before anybody knew the role", () => {
-  it("[D4] comes in, speaks and stays, whoever says it: the room, or whoever keeps the bans", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+describe("an admin whom a host banned and muted before the room knew the role", () => {
+  it("[D4] the admin joins, speaks and stays, if the room or the ban service recorded the ban", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const hanna = stage.join("hanna", { role: "host" });
     stage.advance(100);
-    town.answerAll();
-    ban(town, hanna, "ada", "room");
+    banStage.answerAll();
+    ban(banStage, hanna, "ada", "room");
     stage.do(hanna, "moderation", "mute", { user: "ada" });
     stage.advance(100);
-    town.answerAll();
-    town.bans = [{ user: "ada", scope: "room" }];
+    banStage.answerAll();
+    banStage.bans = [{ user: "ada", scope: "room" }];
     expect(isConnected(stage.join("ada", { tab: "as a player" }))).toBe(false);
     for (const isKnown of [true, false]) {
       const ada = stage.join("ada", { role: "admin", tab: `${isKnown}`, askedAt: stage.now });
       stage.advance(100);
-      town.answerAll();
+      banStage.answerAll();
       expect(isConnected(ada)).toBe(true);
       stage.say(ada, "here I am");
       stage.advance(100);
@@ -403,30 +409,36 @@ describe("an admin whom a host banned and muted before anybody knew the role", (
       stage.do(ada, "moderation", "unban", { user: "ada" });
       stage.leave(ada);
       stage.advance(60_000);
-      town.answerAll();
+      banStage.answerAll();
     }
     stage.expectNoViolations();
   });
 });
 
-describe("what a room decides", () => {
-  it("[D5] is owed until it is written, once each, the newest of a user", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+describe("a ban that a room decides", () => {
+  it("[D5] the ban is pending until it is stored, once each, the newest of a user", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const hanna = stage.join("hanna", { role: "host" });
     stage.advance(100);
-    town.answerAll();
-    ban(town, hanna, "ann", "room");
+    banStage.answerAll();
+    ban(banStage, hanna, "ann", "room");
     stage.do(hanna, "moderation", "unban", { user: "ann" });
-    ban(town, hanna, "bob", "room");
+    ban(banStage, hanna, "bob", "room");
     stage.advance(100);
     await stage.crash();
     for (let time = 0; time < 10; time++) {
       stage.advance(5_000);
-      town.answerAll();
+      banStage.answerAll();
     }
-    expect(town.writes.filter(({ user }) => user === "bob").at(-1)).toEqual({ user: "bob", isLifted: false });
-    expect(town.writes.filter(({ user }) => user === "ann").at(-1)).toEqual({ user: "ann", isLifted: true });
+    expect(banStage.writes.filter(({ user }) => user === "bob").at(-1)).toEqual({
+      user: "bob",
+      isLifted: false,
+    });
+    expect(banStage.writes.filter(({ user }) => user === "ann").at(-1)).toEqual({
+      user: "ann",
+      isLifted: true,
+    });
     const calls = stage.runtime.startedEffects.length;
     stage.advance(60_000);
     expect(
@@ -434,34 +446,34 @@ describe("what a room decides", () => {
     ).toEqual([]);
   });
 
-  it("[D5] has a time of its own, so that none decided in one millisecond is taken for another", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] each ban has a time of its own, so that two bans of one millisecond differ", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const hanna = stage.join("hanna", { role: "host" });
     stage.advance(1_000);
-    const told = () =>
+    const times = () =>
       stage.runtime.startedEffects
         .filter(({ name }) => name === "moderation/bans")
         .flatMap(({ request: ask }) => (ask as { writes: { at: number }[] }).writes.map(({ at }) => at));
-    ban(town, hanna, "ann", "room");
+    ban(banStage, hanna, "ann", "room");
     stage.do(hanna, "moderation", "unban", { user: "ann", scope: "room" });
     stage.advance(100);
-    town.answerAll();
-    const [first = 0] = told();
-    expect(told()).toEqual([first, first + 1]);
+    banStage.answerAll();
+    const [first = 0] = times();
+    expect(times()).toEqual([first, first + 1]);
   });
 
-  it("[D5] stands against an older answer from outside while it is on its way", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] the pending ban outweighs an older answer from the service", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const hanna = stage.join("hanna", { role: "host" });
     stage.advance(100);
-    town.answerAll();
-    town.bans = [{ user: "ann", scope: "room" }];
+    banStage.answerAll();
+    banStage.bans = [{ user: "ann", scope: "room" }];
     stage.do(hanna, "moderation", "unban", { user: "ann" });
     const ann = stage.join("ann");
     stage.advance(100);
-    const places = town.asked.filter(({ name }) => name === "moderation/places");
+    const places = banStage.pendingCalls.filter(({ name }) => name === "moderation/places");
     expect(places).toHaveLength(1);
     stage.answerEffect(places[0] as EffectCall, {
       askedAt: stage.now,
@@ -469,20 +481,20 @@ describe("what a room decides", () => {
       gone: [],
       bans: [{ user: "ann", scope: "room" }],
     });
-    expect(isConnected(ann), "the room has lifted it already").toBe(true);
+    expect(isConnected(ann), "the room has already lifted the ban").toBe(true);
     stage.expectNoViolations();
   });
 
-  it("[D5] is not undone by an answer of before it was written, which comes after", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] an answer from before the ban was stored, which arrives later, does not undo it", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const hanna = stage.join("hanna", { role: "host" });
     stage.advance(100);
-    town.answerAll();
+    banStage.answerAll();
     stage.do(hanna, "moderation", "unban", { user: "ann" });
     const ann = stage.join("ann");
     stage.advance(100);
-    const of = (name: string) => town.asked.find((asked) => asked.name === name) as EffectCall;
+    const of = (name: string) => banStage.pendingCalls.find((call) => call.name === name) as EffectCall;
     const [places, bans] = [of("moderation/places"), of("moderation/bans")];
     const { writes } = bans.request as unknown as { writes: { n: number }[] };
     const askedAt = stage.now;
@@ -494,18 +506,18 @@ describe("what a room decides", () => {
     stage.expectNoViolations();
   });
 
-  it("[D4] everywhere is undone where its user turns out to be an admin elsewhere, and no other is", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D4] a ban everywhere is undone if its user turns out to be an admin elsewhere, and no other ban is", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const ada = stage.join("ada", { role: "admin" });
     const bob = stage.join("bob");
     stage.advance(100);
-    town.answerAll();
-    town.admins.add("bob");
-    for (const user of ["bob", "carl"]) ban(town, ada, user, "everywhere");
+    banStage.answerAll();
+    banStage.admins.add("bob");
+    for (const user of ["bob", "carl"]) ban(banStage, ada, user, "everywhere");
     stage.advance(100);
     expect(bob.read().byes).toMatchObject([{ code: 4403 }]);
-    town.answerAll();
+    banStage.answerAll();
     const undone = ada.read().events.filter(({ n }) => n === "unbanned");
     expect(undone).toMatchObject([{ d: { user: "bob", scope: "everywhere" } }]);
     expect(undone[0]).not.toHaveProperty("by");
@@ -514,40 +526,40 @@ describe("what a room decides", () => {
     stage.expectNoViolations();
   });
 
-  it("[D5] everywhere holds here at once, whatever an edge believes, until it is written and lifted outside", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[D5] a ban everywhere applies here at once, against any edge's knowledge, until it is stored and lifted elsewhere", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const ada = stage.join("ada", { role: "admin" });
     const ann = stage.join("ann");
     stage.advance(100);
-    ban(town, ada, "ann", "everywhere");
+    ban(banStage, ada, "ann", "everywhere");
     expect(ann.read().byes).toHaveLength(1);
     stage.advance(1_000);
     expect(isConnected(stage.join("ann", { tab: "early", askedAt: stage.now }))).toBe(false);
-    town.answerAll();
+    banStage.answerAll();
     stage.advance(10);
     const later = stage.join("ann", { tab: "later", askedAt: stage.now });
     stage.advance(100);
-    expect(isConnected(later), "the outside knew of it, and says it is over").toBe(true);
+    expect(isConnected(later), "the service knew of the ban, and says it is over").toBe(true);
     stage.expectNoViolations();
   });
 
-  it("[R6] [R7] keeps the room until it is written, and nothing else does", async () => {
-    const town = await BanStage.open();
-    const { stage } = town;
+  it("[R6] [R7] the pending ban keeps the room until it is stored, and nothing else does", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
     const hanna = stage.join("hanna", { role: "host" });
     stage.advance(100);
-    ban(town, hanna, "ann", "room");
+    ban(banStage, hanna, "ann", "room");
     stage.leave(hanna);
     for (let time = 0; time < 60; time++) {
       stage.advance(60_000);
-      town.failAll();
+      banStage.failAll();
     }
-    expect(stage.room.isOver, "it owes").toBe(false);
-    // An answer to a call that was given up meanwhile is nobody's.
+    expect(stage.room.isOver, "the room has a pending effect").toBe(false);
+    // The answer to a call that was given up meanwhile is ignored.
     for (let time = 0; time < 20; time++) {
       stage.advance(5_000);
-      town.answerAll();
+      banStage.answerAll();
     }
     stage.advance(2_000_000);
     expect(stage.room.isOver).toBe(true);

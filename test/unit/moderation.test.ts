@@ -15,7 +15,7 @@ const readEventNames = (tab: RoomTab) => tab.read().events.map(({ f, n }) => `${
 const readMembers = (tab: RoomTab) =>
   Object.keys((tab.read().slices.presence as { members: Record<string, unknown> }).members).sort();
 
-/** Ann and Bob, whom Hanna leads. */
+/** Ann and Bob, and the host Hanna. */
 async function openModeratedRoom() {
   const stage = await open();
   const hanna = stage.join("hanna", { role: "host" });
@@ -25,12 +25,12 @@ async function openModeratedRoom() {
   return { stage, hanna, ann, bob };
 }
 
-describe("moderation's fold", () => {
-  it("[D1] keeps who is muted until when, whatever they are called", () => {
+describe("moderation's reducer", () => {
+  it("[D1] the reducer keeps who is muted until when, under any name", () => {
     const muted = (user: string, untilMs: number) =>
       ({ n: "muted", d: { user, untilMs }, seq: 1, at: 1 }) as const;
     let state = ["__proto__", "constructor", "ann"].reduce(
-      (held, user, at) => reduce(held, muted(user, at)),
+      (current, user, at) => reduce(current, muted(user, at)),
       initial(),
     );
     expect(Object.entries(state.muted)).toEqual([
@@ -42,7 +42,7 @@ describe("moderation's fold", () => {
     expect(Object.keys(state.muted)).toEqual(["__proto__", "ann"]);
   });
 
-  it("passes over what it does not know", () => {
+  it("the reducer ignores unknown events", () => {
     const state = initial();
     expect(reduce(state, { n: "warned", d: {}, seq: 1, at: 1 } as never)).toBe(state);
     expect(reduce(state, { n: "kicked", d: { user: "ann" }, seq: 1, at: 1 })).toBe(state);
@@ -50,7 +50,7 @@ describe("moderation's fold", () => {
 });
 
 describe("muting", () => {
-  it("[D1] refuses a status, which others read, and neither clearing it nor what is for programs", async () => {
+  it("[D1] a mute rejects a status, which others read, but neither clearing it nor data for programs", async () => {
     const { stage, hanna, ann, bob } = await openModeratedRoom();
     stage.do(ann, "presence", "set", { status: "about to be rude" });
     moderate(stage, hanna, "mute", { user: "ann", forMs: 10_000 });
@@ -66,7 +66,7 @@ describe("muting", () => {
     stage.expectNoViolations();
   });
 
-  it("[D1] refuses what the muted say, with the exact wait, after which it goes through", async () => {
+  it("[D1] a mute rejects what the user says, with the exact wait, after which it is accepted", async () => {
     const { stage, hanna, ann, bob } = await openModeratedRoom();
     moderate(stage, hanna, "mute", { user: "ann", forMs: 10_000 });
     stage.advance(4_000);
@@ -85,7 +85,7 @@ describe("muting", () => {
     stage.expectNoViolations();
   });
 
-  it("[D1] silences signals that are speech, and nothing else that somebody does", async () => {
+  it("[D1] a mute blocks signals that are speech, and nothing else that the user does", async () => {
     const { stage, hanna, ann, bob } = await openModeratedRoom();
     stage.say(ann, "before");
     stage.advance(100);
@@ -100,7 +100,7 @@ describe("muting", () => {
     expect(readEventNames(bob).slice(-2)).toEqual(["presence.changed", "chat.removed"]);
   });
 
-  it("[D1] without an end tells no wait, and ends by unmuting", async () => {
+  it("[D1] a mute without an end names no wait, and ends by unmuting", async () => {
     const { stage, hanna, ann } = await openModeratedRoom();
     moderate(stage, hanna, "mute", { user: "ann" });
     stage.advance(100);
@@ -120,7 +120,7 @@ describe("muting", () => {
     stage.expectNoViolations();
   });
 
-  it("[D1] holds on every connection, after leaving and coming back, and over restarts", async () => {
+  it("[D1] a mute applies on every connection, after leaving and coming back, and over restarts", async () => {
     const { stage, hanna, ann } = await openModeratedRoom();
     moderate(stage, hanna, "mute", { user: "ann", forMs: 600_000 });
     stage.leave(ann);
@@ -133,7 +133,7 @@ describe("muting", () => {
     stage.expectNoViolations();
   });
 
-  it("[D1] a refusal counts against no limit", async () => {
+  it("[D1] a rejection counts against no limit", async () => {
     const stage = await RoomStage.open({
       kind: main,
       settings: { rules: { "chat.say": { count: 1, perMs: 60_000 } } },
@@ -147,7 +147,7 @@ describe("muting", () => {
     expect(ann.read().nacks.map(({ code }) => code)).toEqual(Array(5).fill("muted"));
   });
 
-  it("[D1] one timer wakes for whoever is next, however mutes are made and lifted", async () => {
+  it("[D1] one timer serves the next end of any mute, however mutes are made and lifted", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 30 })), {
@@ -179,7 +179,7 @@ describe("muting", () => {
 });
 
 describe("kicking", () => {
-  it("[D2] ends all of somebody's connections with 4403, at once and without a grace", async () => {
+  it("[D2] a kick ends all of a user's connections with 4403, at once and without a grace", async () => {
     const { stage, hanna, ann, bob } = await openModeratedRoom();
     const other = stage.join("ann", { tab: "another" });
     moderate(stage, hanna, "kick", { user: "ann" });
@@ -193,7 +193,7 @@ describe("kicking", () => {
     stage.expectNoViolations();
   });
 
-  it("[D2] tells nobody before the kick is durable", async () => {
+  it("[D2] a kick is sent to no user before it is durable", async () => {
     const { stage, hanna, ann } = await openModeratedRoom();
     stage.isAutoDurable = false;
     moderate(stage, hanna, "kick", { user: "ann" });
@@ -202,11 +202,11 @@ describe("kicking", () => {
     stage.isAutoDurable = true;
     stage.makeDurable();
     const again = stage.rejoin(ann);
-    expect(again.read().byes, "what never happened keeps nobody out").toEqual([]);
+    expect(again.read().byes, "a kick that was lost keeps no user out").toEqual([]);
     stage.expectNoViolations();
   });
 
-  it("[D2] keeps them out for a minute, whichever tab they try, over a restart, and no longer", async () => {
+  it("[D2] a kick keeps the user out for a minute on every tab, over a restart, and no longer", async () => {
     const { stage, hanna, ann } = await openModeratedRoom();
     moderate(stage, hanna, "kick", { user: "ann" });
     expect(stage.rejoin(ann).read().byes).toMatchObject([{ code: 4403 }, { code: 4403 }]);
@@ -220,7 +220,7 @@ describe("kicking", () => {
     stage.expectNoViolations();
   });
 
-  it("[D2] hears nothing more of what the kicked say, not even in the same turn", async () => {
+  it("[D2] the room ignores messages of a kicked user, even in the same turn", async () => {
     const { stage, hanna, ann, bob } = await openModeratedRoom();
     stage.turn(() => {
       const say = (text: string) =>
@@ -247,7 +247,7 @@ describe("kicking", () => {
     stage.expectNoViolations();
   });
 
-  it("[D2] of somebody in their grace ends the grace; of nobody is `unknown_user`", async () => {
+  it("[D2] a kick of a user in the grace ends the grace, and one of an absent user is `unknown_user`", async () => {
     const { stage, hanna, ann, bob } = await openModeratedRoom();
     stage.leave(ann);
     moderate(stage, hanna, "kick", { user: "ann" });
@@ -258,7 +258,7 @@ describe("kicking", () => {
     stage.expectNoViolations();
   });
 
-  it("[D2] over HTTP is the room's own doing", async () => {
+  it("[D2] a kick over HTTP is the room's own action", async () => {
     const { stage, ann, bob } = await openModeratedRoom();
     expect(stage.post("hanna", "moderation", "kick", { user: "ann" })).toMatchObject({ ok: true });
     expect(ann.read().byes).toMatchObject([{ code: 4403 }]);
@@ -267,7 +267,7 @@ describe("kicking", () => {
 });
 
 describe("banning", () => {
-  it("[D3] ends and refuses, tells the banned why and nobody else", async () => {
+  it("[D3] a ban disconnects and rejects the user, and tells the reason to that user alone", async () => {
     const { stage, hanna, ann, bob } = await openModeratedRoom();
     moderate(stage, hanna, "ban", { user: "ann", scope: "room", reason: "spoilers" });
     expect(ann.read().byes).toMatchObject([
@@ -282,7 +282,7 @@ describe("banning", () => {
     stage.expectNoViolations();
   });
 
-  it("[D3] ends by itself at `untilMs`, and by unbanning", async () => {
+  it("[D3] a ban ends by itself at `untilMs`, and by unbanning", async () => {
     const { stage, hanna, ann } = await openModeratedRoom();
     moderate(stage, hanna, "ban", { user: "ann", untilMs: stage.now + 5_000 });
     moderate(stage, hanna, "ban", { user: "bob" });
@@ -299,7 +299,7 @@ describe("banning", () => {
     stage.expectNoViolations();
   });
 
-  it("[D3] holds for whoever has not been here yet, and over a snapshot and a restart", async () => {
+  it("[D3] a ban applies to a user who has not been here yet, over a snapshot and a restart", async () => {
     const { stage, hanna } = await openModeratedRoom();
     moderate(stage, hanna, "ban", { user: "carl" });
     for (let line = 0; line < 600; line++) {
@@ -311,7 +311,7 @@ describe("banning", () => {
     stage.expectNoViolations();
   });
 
-  it("[D4] everywhere is an admin's alone, and so is lifting it", async () => {
+  it("[D4] a ban everywhere is for admins alone, and so is lifting it", async () => {
     const { stage, hanna, ann } = await openModeratedRoom();
     moderate(stage, hanna, "ban", { user: "ann", scope: "everywhere" });
     moderate(stage, hanna, "unban", { user: "ann", scope: "everywhere" });
@@ -327,7 +327,7 @@ describe("banning", () => {
     stage.expectNoViolations();
   });
 
-  it("[D6] everywhere is for an admin for all rooms, not for one of some, also after a sleep and over HTTP", async () => {
+  it("[D6] a ban everywhere is for an admin of all rooms, not of some, even after a sleep and over HTTP", async () => {
     const { stage, ann } = await openModeratedRoom();
     const bound = stage.join("bert", { role: "admin", allRooms: false });
     const ada = stage.join("ada", { role: "admin" });
@@ -343,7 +343,7 @@ describe("banning", () => {
     moderate(stage, ada, "ban", { user: "ann", scope: "everywhere" });
     expect(ann.read().byes).toMatchObject([{ code: 4403 }]);
     moderate(stage, bound, "unban", { user: "ann" });
-    expect(stage.join("ann", { tab: "again" }).read().byes, "the room's alone was lifted").toHaveLength(1);
+    expect(stage.join("ann", { tab: "again" }).read().byes, "only the room's ban was lifted").toHaveLength(1);
     stage.expectNoViolations();
   });
 });
@@ -355,7 +355,7 @@ describe("roles", () => {
     ["ban", { scope: "room" }],
   ];
 
-  it("[D4] nobody moderates an equal or higher role, nor themselves", async () => {
+  it("[D4] a user may moderate neither an equal or higher role nor themselves", async () => {
     const ranks: Role[] = ["player", "host", "admin"];
     for (const [action, d] of actions) {
       for (const by of ranks) {
@@ -377,7 +377,7 @@ describe("roles", () => {
     }
   });
 
-  it("[D4] holds for a host who is away, over a restart too, until they come as something less", async () => {
+  it("[D4] the role of an absent host applies, over a restart too, until the host returns with a lower one", async () => {
     const { stage, hanna } = await openModeratedRoom();
     const otto = stage.join("otto", { role: "host" });
     stage.leave(otto);
@@ -394,7 +394,7 @@ describe("roles", () => {
     stage.expectNoViolations();
   });
 
-  it("[D4] is the highest of somebody's tabs, whichever came first", async () => {
+  it("[D4] the role is the highest of a user's tabs in any order", async () => {
     const { stage, hanna } = await openModeratedRoom();
     const first = stage.join("otto", { tab: "first" });
     const second = stage.join("otto", { tab: "second", role: "host" });
@@ -407,7 +407,7 @@ describe("roles", () => {
     stage.expectNoViolations();
   });
 
-  it("[D4] of whoever asks over HTTP, from outside the room, are no more than themselves", async () => {
+  it("[D4] a user who acts over HTTP from outside the room has only the token's role", async () => {
     const { stage } = await openModeratedRoom();
     const ask = (id: string, user: string) =>
       stage.room.act(
@@ -420,7 +420,7 @@ describe("roles", () => {
     stage.expectNoViolations();
   });
 
-  it("[D4] what cannot be is refused with what is wrong about it", async () => {
+  it("[D4] an invalid action is rejected with what is wrong about it", async () => {
     const { stage, hanna } = await openModeratedRoom();
     const wrong: [string, object][] = [
       ["kick", {}],

@@ -5,7 +5,7 @@ import { Names, toDisplayName } from "../../src/room/state/names";
 import { skeleton } from "../../src/text/skeleton";
 import { RoomStage } from "../support/room-stage";
 
-describe("what a name looks like", () => {
+describe("the look of a name", () => {
   it.each([
     ["capitals", "Admin", "ADMIN"],
     ["a Cyrillic letter", "Admin", "Аdmin"],
@@ -29,7 +29,7 @@ describe("what a name looks like", () => {
     ["letters in boxes", "Ann", "\u{1f130}\u{1f15d}\u{1f17d}"],
     ["letters in brackets", "Ann", "\u{1f110}\u24a9n"],
     ["letters of flags", "Ann", "\u{1f1e6}nn"],
-  ])("is the same with %s", (_, one, other) => {
+  ])("the name looks the same with %s", (_, one, other) => {
     expect(skeleton(other)).toBe(skeleton(one));
   });
 
@@ -40,12 +40,12 @@ describe("what a name looks like", () => {
     ["王芳", "王方"],
     ["राम", "रमा"],
     ["!!!", "???"],
-  ])("is not the same for %s and %s", (one, other) => {
+  ])("the names %s and %s look different", (one, other) => {
     expect(skeleton(other)).not.toBe(skeleton(one));
   });
 });
 
-describe("a name that is shown", () => {
+describe("a displayed name", () => {
   it.each([
     ["Ann", "Ann"],
     ["  Ann \u00a0 Lee ", "Ann Lee"],
@@ -63,11 +63,11 @@ describe("a name that is shown", () => {
     [`\u0627${"\u064b\u064c\u064d\u0651".repeat(9)}`, "\u0627\u064b\u064c\u064d\u0651"],
     [`A${"\u0302\ufe0f".repeat(9)}\u0303\u0304`, "\u00c2\u0302"],
     ["1\ufe0f\u20e3 ❤️", "1\ufe0f\u20e3 ❤️"],
-  ])("of %j is %j", (name, shown) => {
+  ])("the name of %j is %j", (name, shown) => {
     expect(toDisplayName(name)).toBe(shown);
   });
 
-  it("is one, whatever it was, and stays as it is when shown again", () => {
+  it("the result is always a valid name, and stays the same when it is cleaned again", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", minLength: 1, maxLength: 60 }), (name) => {
         const shown = toDisplayName(name);
@@ -81,7 +81,7 @@ describe("a name that is shown", () => {
 });
 
 describe("two members whose names look alike", () => {
-  it("[N2] are told apart, by whoever came first, in the list, in chat and in their own welcome", async () => {
+  it("[N2] the later of the two gets a suffix in the list, in chat and in its own welcome", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { name: "Ann" });
     const other = stage.join("other", { name: "Аnn" });
@@ -97,7 +97,7 @@ describe("two members whose names look alike", () => {
     stage.expectNoViolations();
   });
 
-  it("[N2] keep what they are called over reconnects, tabs and restarts, and let it go when they leave", async () => {
+  it("[N2] the names stay over reconnects, tabs and restarts, and are released when the members leave", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { name: "Ann" });
     const other = stage.join("other", { name: "ANN" });
@@ -108,7 +108,7 @@ describe("two members whose names look alike", () => {
     expect(other.read().welcomes.at(-1)?.you.name).toBe("ANN (2)");
     expect(
       ann.read().events.filter(({ n }) => n === "joined"),
-      "a reconnect is no news",
+      "a reconnect is not announced",
     ).toHaveLength(1);
     await stage.crash();
     const third = stage.join("third", { name: "ann" });
@@ -121,7 +121,7 @@ describe("two members whose names look alike", () => {
     stage.expectNoViolations();
   });
 
-  it("[N2] never are, however many come with however long a name", () => {
+  it("[N2] two displayed names never look alike, for any number of members with names of any length", () => {
     const names = new Names();
     const taken = new Set<string>();
     for (let user = 0; user < 3_000; user++) {
@@ -138,7 +138,7 @@ describe("two members whose names look alike", () => {
 });
 
 describe("a guest", () => {
-  it("[N3] is marked, and nobody else is", async () => {
+  it("[N3] a guest is marked, and no other user is", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.join("guest-x", { guest: true });

@@ -3,14 +3,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type DecidedEvent, normalizeEvent } from "../../src/room/commit/normalize-event";
 
-/** What any reader makes of the text, and what the room does. */
+/** The event as any client parses it from the text, and as the room sees it. */
 const read = (decided: DecidedEvent) => {
   const text = JSON.stringify(decided);
   const { seq, at, ...event } = normalizeEvent(decided, text);
   return { event, parsed: JSON.parse(text), text };
 };
 
-/** What a feature might put into an event, sense or none. */
+/** Any value that a feature might put into an event, valid or not. */
 const value = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.double(),
@@ -24,8 +24,8 @@ const data = fc.oneof(
   value,
   fc.array(fc.tuple(key, value)).map((entries) => {
     const made = {};
-    for (const [name, held] of entries)
-      Object.defineProperty(made, name, { value: held, enumerable: true, configurable: true });
+    for (const [name, member] of entries)
+      Object.defineProperty(made, name, { value: member, enumerable: true, configurable: true });
     return made;
   }),
   fc.constant(Object.assign(Object.create({ inherited: 1 }), { own: 2 })),
@@ -33,8 +33,8 @@ const data = fc.oneof(
   fc.constant(Object.defineProperty({ own: 2 }, "toJSON", { value: () => ({ own: 3 }) })),
 );
 
-describe("an event as the room folds it", () => {
-  it("is what its text says, whatever a feature put into it", () => {
+describe("an event as the room reduces it", () => {
+  it("the event is what its JSON text says, not the value that a feature returned", () => {
     const name = fc.option(fc.string(), { nil: undefined });
     fc.assert(
       fc.property(data, name, name, (d, by, op) => {
@@ -46,7 +46,7 @@ describe("an event as the room folds it", () => {
     );
   });
 
-  it("is a copy where an action made it of texts, numbers, and yes or no", () => {
+  it("the event is a copy if an action made it of texts, numbers and booleans", () => {
     const d = { text: "now", count: 1.5, first: true, none: null };
     const unread = "no JSON";
     expect(normalizeEvent({ f: "lab", n: "told", d, by: "ann", op: "1" }, unread).d).toEqual(d);
@@ -55,7 +55,7 @@ describe("an event as the room folds it", () => {
     );
   });
 
-  it("shares nothing with what was decided", () => {
+  it("the event shares no object with the decision", () => {
     const flat = { text: "now" };
     const deep = { list: [1] };
     const of = (d: object) => read({ f: "lab", n: "told", d, by: "ann", op: "1" }).event;

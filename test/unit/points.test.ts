@@ -17,7 +17,7 @@ import { BOARDS, ScoreStage, scoreKind } from "../support/score-stage";
 const USERS = ["ann", "bob", "cat"];
 const OWN_AWARD = { user: "guest-1", points: 1, board: "own" };
 
-/** A game with its host, who sends again what was not acknowledged, as a client does; and what was acknowledged. */
+/** A game whose host sends unacknowledged actions again, as a client does, and a record of what was acknowledged. */
 class PointsStage {
   readonly sent: { id: string; user: string; points: number }[] = [];
   hanna!: RoomTab;
@@ -50,7 +50,7 @@ class PointsStage {
     return acks.has(id) || events.some(({ op, by }) => op === id && by === "hanna");
   }
 
-  /** Whoever lives after a step; everybody comes back, and what nobody acknowledged is sent again. */
+  /** Restores the room after a crash: everyone reconnects, and unacknowledged actions are sent again. */
   async recover(durableTurns = 0): Promise<void> {
     const { room } = this.stage;
     if (!room.runtime.isDying && durableTurns === 0) return;
@@ -60,7 +60,7 @@ class PointsStage {
     for (const tab of room.tabs) room.rejoin(tab, { expiresAt: room.now + 10 ** 12 });
     room.advance(200);
     for (const op of this.sent) if (!this.isAcknowledged(op.id)) this.#send(op);
-    // And some that were: a client cannot know what was lost.
+    // Some acknowledged actions are sent again too: a client cannot know what was lost.
     for (const op of this.sent.slice(-2)) this.#send(op);
   }
 
@@ -68,8 +68,8 @@ class PointsStage {
     const { stage, hanna } = this;
     const seed = `seed ${stage.room.runtime.seed}, ${this.crashes} crashes`;
     for (const user of USERS) {
-      const mine = this.sent.filter((op) => op.user === user && this.isAcknowledged(op.id));
-      const acknowledged = mine.reduce((sum, { points }) => sum + points, 0);
+      const ops = this.sent.filter((op) => op.user === user && this.isAcknowledged(op.id));
+      const acknowledged = ops.reduce((sum, { points }) => sum + points, 0);
       const shown = stage.top(hanna).find((ranked) => ranked.user === user)?.total ?? 0;
       expect([user, shown, stage.boards.total("main", user)], seed).toEqual([
         user,
@@ -91,7 +91,7 @@ function countOwed(stage: ScoreStage): number {
   return ledger.size + (sealed ? sealed.entries.length : 0);
 }
 
-/** Points, their flush, more points while it is under way, a leaving, the next flush. */
+/** Points, their flush, more points while it is in flight, a leave, and the next flush. */
 const steps: ((game: PointsStage) => void)[] = [
   (game) => game.award("ann", 3),
   (game) => game.award("bob", 5),
@@ -113,17 +113,17 @@ async function settleAll(game: PointsStage): Promise<void> {
   expect(game.stage.room.runtime.isDying).toBe(false);
 }
 
-describe("points that were acknowledged", () => {
-  it("[R1] reach the scoreboard once, with a crash at every single write, send and call, each tried", async () => {
+describe("acknowledged points", () => {
+  it("[R1] the points reach the scoreboard once, with a crash at every single write, send and call", async () => {
     const calm = await PointsStage.open();
     const from = calm.stage.room.runtime.callCount;
     for (const step of steps) step(calm);
-    const touches = calm.stage.room.runtime.callCount - from;
+    const calls = calm.stage.room.runtime.callCount - from;
     await settleAll(calm);
     calm.expectEqual();
-    expect(touches).toBeGreaterThan(30);
+    expect(calls).toBeGreaterThan(30);
 
-    for (let at = 0; at < touches; at++) {
+    for (let at = 0; at < calls; at++) {
       const game = await PointsStage.open();
       game.stage.room.runtime.dieAfter(at);
       for (const step of steps) {
@@ -136,7 +136,7 @@ describe("points that were acknowledged", () => {
     }
   });
 
-  it("[R1] and again where what was written is durable and nobody was told", async () => {
+  it("[R1] the points reach it once if a durable write was not acknowledged", async () => {
     for (let crashAt = 0; crashAt < steps.length; crashAt++) {
       for (const durable of [1, 2, 3]) {
         const game = await PointsStage.open();
@@ -156,7 +156,7 @@ describe("points that were acknowledged", () => {
   });
 
   it.each(["loses", "away"] as const)(
-    "[R1] and again where the scoreboard %s what it is sent, at every call",
+    "[R1] the points reach it once if the scoreboard %s its calls, at every call",
     async (outside) => {
       for (let at = 0; at < 60; at += 6) {
         const game = await PointsStage.open(at + 1);
@@ -175,7 +175,7 @@ describe("points that were acknowledged", () => {
     },
   );
 
-  it("[B1] go in batches of one number and one content, one under way at a time, whatever happens", async () => {
+  it("[B1] the points go in batches of one number and one content, one in flight at a time, through every failure", async () => {
     for (let seed = 1; seed <= 8; seed++) {
       const game = await PointsStage.open(seed);
       const { random } = game.stage.room.runtime;
@@ -189,7 +189,7 @@ describe("points that were acknowledged", () => {
         game.stage.deliverEffects();
         await game.recover();
       }
-      // A death that was still to come does not come any more.
+      // A scheduled crash that has not happened yet is cancelled.
       game.stage.room.runtime.dieAfter(Number.POSITIVE_INFINITY);
       await settleAll(game);
       // The scoreboard of these tests throws at a second content for one number.
@@ -201,7 +201,7 @@ describe("points that were acknowledged", () => {
 });
 
 describe("the ledger", () => {
-  it("[K1] takes a thousand awards to a hundred players in one call", async () => {
+  it("[K1] the ledger sends a thousand awards to a hundred players in one call", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     const users = Array.from({ length: 100 }, (_, n) => `p${n}`);
@@ -216,7 +216,7 @@ describe("the ledger", () => {
     expect(stage.boards.calls[0]?.entries).toHaveLength(100);
   });
 
-  it("[K1] is flushed FLUSH_MS after its first award, and sets no timer while nothing is owed", async () => {
+  it("[K1] the ledger is flushed FLUSH_MS after its first award, and sets no timer while it is empty", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     stage.join("ann");
@@ -236,7 +236,7 @@ describe("the ledger", () => {
     expect(stage.room.runtime.alarmAt).toBeGreaterThan(stage.room.now + 600_000);
   });
 
-  it("[K2] is flushed within a second after a member left", async () => {
+  it("[K2] the ledger is flushed within a second after a member left", async () => {
     const stage = await ScoreStage.open({ settings: { leaveGraceMs: 100 } });
     const hanna = stage.join("hanna", "host");
     const ann = stage.join("ann");
@@ -248,7 +248,7 @@ describe("the ledger", () => {
     expect(stage.boards.calls).toHaveLength(1);
   });
 
-  it("[K3] holds one entry a player, board and quarter of an hour, however long the outside is away", async () => {
+  it("[K3] the ledger has one entry a player, board and quarter of an hour, for any length of an outage", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     for (const user of USERS) stage.join(user);
@@ -270,7 +270,7 @@ describe("the ledger", () => {
     expect(stage.room.runtime.largest.bytes).toBeLessThan(131_072);
   });
 
-  it("[K3] tells of points on both sides of a quarter's end in two entries, each wholly on its side", async () => {
+  it("[K3] the ledger keeps points on both sides of a quarter's end in two entries, each wholly on its side", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     const ann = stage.join("ann");
@@ -293,7 +293,7 @@ describe("the ledger", () => {
     ]);
   });
 
-  it("[K3] owes nothing for a sum that came back to 0", async () => {
+  it("[K3] the ledger has no entry for a sum that returned to 0", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     stage.join("ann");
@@ -305,7 +305,7 @@ describe("the ledger", () => {
     expect(stage.room.runtime.alarmAt).toBeGreaterThan(stage.room.now + 600_000);
   });
 
-  it("[K4] tells the room whose points were refused, also when the first answer was lost", async () => {
+  it("[K4] the room learns which points were rejected, even if the first answer was lost", async () => {
     for (const outside of ["answers", "loses"] as const) {
       const stage = await ScoreStage.open();
       const hanna = stage.join("hanna", "host");
@@ -318,14 +318,14 @@ describe("the ledger", () => {
       stage.boards.banned.clear();
       stage.scoreboard = "answers";
       stage.advance(30_000);
-      const told = hanna.read().events.filter(({ n }) => n === "refused");
-      expect(told.map(({ d }) => d)).toEqual([{ users: ["bob"], count: 1 }]);
+      const rejections = hanna.read().events.filter(({ n }) => n === "refused");
+      expect(rejections.map(({ d }) => d)).toEqual([{ users: ["bob"], count: 1 }]);
       expect(USERS.map((user) => stage.boards.total("main", user))).toEqual([5, 0, 5]);
       stage.room.expectNoViolations();
     }
   });
 
-  it("[K5] takes the number that is expected, where the scoreboard has lost or had more than it knows", async () => {
+  it("[K5] the ledger uses the number that the scoreboard expects, if the scoreboard has lost batches or knew more", async () => {
     for (const n of [0, 7]) {
       const stage = await ScoreStage.open();
       const hanna = stage.join("hanna", "host");
@@ -363,7 +363,7 @@ describe("the ledger", () => {
     stage.advance(1_000);
     const hanna = stage.join("hanna", "host");
     expect(hanna.read().welcomes[0]?.feeds).toEqual(guests);
-    const asked = [
+    const awards = [
       stage.award(hanna, "guest-1", 1),
       stage.award(hanna, "guest-1", 1, { board: "shared" }),
       stage.award(hanna, "guest-1", 1, { board: "own" }),
@@ -371,7 +371,7 @@ describe("the ledger", () => {
     ];
     stage.advance(100);
     hanna.read();
-    expect(asked.map((id) => hanna.acks.get(id)?.d)).toEqual([
+    expect(awards.map((id) => hanna.acks.get(id)?.d)).toEqual([
       { feeds: ["main:hall"] },
       { feeds: [], kept: false },
       undefined,
@@ -387,7 +387,7 @@ describe("the ledger", () => {
   });
 
   it.each(["socket", "HTTP"])(
-    "[K6] a host's coming turns a guest's room in which nobody has scored, by %s, also over a crash",
+    "[K6] a host's join by %s turns a guest's room without points into a full one, even over a crash",
     async (way) => {
       for (const durableTurns of [0, 1]) {
         const stage = await ScoreStage.open({ kind: scoreKind(GUESTS_BOARDS) });
@@ -412,7 +412,7 @@ describe("the ledger", () => {
         stage.advance(40_000);
         expect(stage.boards.calls.map(({ ownOnly }) => ownOnly)).toContain(undefined);
         expect(stage.boards.calls.every(({ ownOnly }) => ownOnly === undefined)).toBe(true);
-        // Over snapshots as well.
+        // The state also survives snapshots.
         for (let n = 0; n < 600; n++) {
           stage.advance(100);
           stage.room.post("hanna", "presence", "set", { status: `${n}` });
@@ -423,7 +423,7 @@ describe("the ledger", () => {
     },
   );
 
-  it("[K6] of a room that a guest opened, and in which somebody has scored, says so in every batch, and of another never", async () => {
+  it("[K6] every batch of a guest's room with points says so, and no batch of another room does", async () => {
     for (const isGuest of [true, false]) {
       const stage = await ScoreStage.open();
       if (isGuest) stage.room.joinAsGuest("guest-1");
@@ -444,22 +444,22 @@ describe("the ledger", () => {
     }
   });
 
-  it("[K7] closes its epoch before the room is cleaned up, and the room's next life begins anew", async () => {
+  it("[K7] the ledger closes its epoch before the room is cleaned up, and the room's next epoch starts from zero", async () => {
     const stage = await ScoreStage.open();
-    const lives: (string | undefined)[] = [];
-    for (let life = 0; life < 2; life++) {
+    const epochs: (string | undefined)[] = [];
+    for (let round = 0; round < 2; round++) {
       const hanna = stage.join("hanna", "host");
       stage.advance(1_000);
       stage.award(hanna, "hanna", 3);
       stage.advance(6_000);
-      lives.push(hanna.read().epoch);
+      epochs.push(hanna.read().epoch);
       stage.room.leave(hanna);
       for (let n = 0; n < 40 && !stage.room.room.isOver; n++) stage.advance(60_000, 1_000);
       expect(stage.room.room.isOver).toBe(true);
       expect(stage.room.runtime.keys()).toEqual([]);
       await stage.room.wake();
     }
-    expect(new Set(lives).size).toBe(2);
+    expect(new Set(epochs).size).toBe(2);
     expect(stage.boards.calls.map(({ n, closing, entries }) => [n, closing, entries.length])).toEqual([
       [1, undefined, 1],
       [2, true, 0],
@@ -469,7 +469,7 @@ describe("the ledger", () => {
     expect(stage.boards.total("main", "hanna")).toBe(6);
   });
 
-  it("[K7] is settled whole by a closing, and a closed room that somebody came back to says so", async () => {
+  it("[K7] closing the room settles the whole ledger, and a user who comes back to a closed room learns it", async () => {
     const stage = await ScoreStage.open();
     const hanna = stage.join("hanna", "host");
     stage.advance(1_000);
@@ -489,7 +489,7 @@ describe("the ledger", () => {
     stage.award(again, "hanna", 1);
     stage.advance(6_000);
     stage.room.leave(again);
-    // Forgotten, and somebody comes while its last batch is under way.
+    // The epoch is over, and a user joins while its last batch is in flight.
     while (stage.room.runtime.startedEffects.length < 4) stage.room.advance(1_000);
     stage.join("ann");
     stage.deliverEffects();
@@ -503,7 +503,7 @@ describe("the ledger", () => {
     expect([...stage.boards.receipts.values()].map(({ closed }) => closed)).toEqual([true, false]);
   });
 
-  it("[K7] counts nothing twice in a room that was closed and heard of it only after its receipt had gone", async () => {
+  it("[K7] the scoreboard counts nothing twice in a closed room that learned of it only after its receipt had gone", async () => {
     for (const lost of [1, 2]) {
       const stage = await ScoreStage.open();
       const hanna = stage.join("hanna", "host");
@@ -518,16 +518,17 @@ describe("the ledger", () => {
       stage.deliverEffects();
       expect(stage.boards.calls).toHaveLength(lost);
       await stage.room.crash();
-      // Days later: what was said to be over is swept, and nothing else is.
+      // Days later, the scoreboard deletes the receipts of closed epochs, and no others.
       stage.room.runtime.now += 3 * 86_400_000;
-      for (const [life, { closed }] of stage.boards.receipts) if (closed) stage.boards.receipts.delete(life);
+      for (const [epoch, { closed }] of stage.boards.receipts)
+        if (closed) stage.boards.receipts.delete(epoch);
       stage.advance(60_000);
       expect(stage.room.room.isOver).toBe(true);
       expect(stage.boards.total("main", "hanna"), `lost ${lost}`).toBe(3);
     }
   });
 
-  it("[K8] of ten thousand players is cheap to fold, and goes in batches that a database takes", () => {
+  it("[K8] the ledger of ten thousand players is cheap to reduce, and goes in batches that a database accepts", () => {
     const seen = {
       at: 1_790_000_000_000,
       seq: 0,
@@ -553,7 +554,7 @@ describe("the ledger", () => {
         fold(tally.outcome());
       }
       const each = (performance.now() - from) / users.length;
-      // Ten thousand players cost what the first few cost: with a copy of everybody for each it is a hundred times as much.
+      // Ten thousand players cost as much as the first few: copying all players for each would cost a hundred times as much.
       if (round === 0) first = each;
       else expect(each).toBeLessThan(Math.max(first * 5, 0.5));
     }

@@ -20,11 +20,11 @@ const joinedEvent = (user: string, name = user): UnnumberedEvent => ({
   d: { user, name, role: "player" },
 });
 
-/** Names that objects are born with, and one that looks like an index. */
+/** Names of an object's prototype members, and one that looks like an index. */
 const BORN = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "1", "-1", " "];
 
-describe("presence's fold", () => {
-  it("[P] lists who joins, counts them, and forgets who leaves", () => {
+describe("presence's reducer", () => {
+  it("[P] the reducer lists who joins, counts them, and removes who leaves", () => {
     const state = fold([joinedEvent("ann"), joinedEvent("bob", "Bob"), { n: "left", d: { user: "ann" } }]);
     expect(JSON.parse(JSON.stringify(state))).toEqual({
       members: { bob: { name: "Bob", role: "player", since: 1 } },
@@ -32,7 +32,7 @@ describe("presence's fold", () => {
     });
   });
 
-  it("[P] keeps since when somebody is here, and their status, when they are told of again", () => {
+  it("[P] the reducer keeps the join time and the status of a user who is announced again", () => {
     const state = fold([
       joinedEvent("ann"),
       { n: "changed", d: { user: "ann", status: "away" } },
@@ -42,7 +42,7 @@ describe("presence's fold", () => {
     expect(state.count).toBe(1);
   });
 
-  it("[P3] leaves as it is what is left out, and clears what is empty or null", () => {
+  it("[P3] the reducer keeps omitted fields, and clears empty and null ones", () => {
     const set = (d: Record<string, unknown>): UnnumberedEvent => ({ n: "changed", d: { user: "ann", ...d } });
     const first = [joinedEvent("ann"), set({ status: "here", data: { x: 1 } })];
     expect(fold([...first, set({})]).members.ann).toMatchObject({ status: "here", data: { x: 1 } });
@@ -65,14 +65,14 @@ describe("presence's fold", () => {
     expect(fold([...first, set({ data: 0 })]).members.ann).toMatchObject({ data: 0 });
   });
 
-  it("passes over who is unknown, and events that a later release may add", () => {
+  it("the reducer ignores unknown users and events that a later release may add", () => {
     const state = fold([joinedEvent("ann")]);
     expect(fold([joinedEvent("ann"), { n: "left", d: { user: "bob" } }])).toEqual(state);
     expect(reduce(state, { n: "changed", d: { user: "bob", status: "x" }, seq: 2, at: 2 })).toBe(state);
     expect(reduce(state, { n: "later", d: {}, seq: 2, at: 2 } as never)).toBe(state);
   });
 
-  it("[T1] takes names that objects are born with for names, also after a journey through JSON", () => {
+  it("[T1] the reducer accepts names of an object's prototype members, even after a trip through JSON", () => {
     let state = fold(BORN.map((user) => joinedEvent(user)));
     expect(state.count).toBe(BORN.length);
     state = JSON.parse(JSON.stringify(state));
@@ -86,7 +86,7 @@ describe("presence's fold", () => {
     expect(Object.keys(Object.prototype)).toEqual([]);
   });
 
-  it("never changes the state it was given", () => {
+  it("the reducer never changes the state that it was given", () => {
     const state = fold([joinedEvent("ann")]);
     const before = JSON.stringify(state);
     for (const event of [
@@ -101,8 +101,8 @@ describe("presence's fold", () => {
   });
 });
 
-describe("what one may say of oneself", () => {
-  it("[P] is a status of 64 characters and 1 KiB of data", () => {
+describe("a member's own data", () => {
+  it("[P] the data is a status of 64 characters and 1 KiB of JSON", () => {
     const { set } = presenceSchema.actions;
     expect(set.safeParse({ status: "💥".repeat(64) }).success).toBe(true);
     expect(set.safeParse({ status: "💥".repeat(65) }).success).toBe(false);
@@ -125,7 +125,7 @@ describe("a crowd", () => {
     return { stage, tabs };
   }
 
-  it("[P2] of 200 is listed whole", async () => {
+  it("[P2] a crowd of 200 is listed whole", async () => {
     const { stage, tabs } = await crowd(MAX_LISTED_MEMBERS);
     expect(listedBy(tabs[0] as RoomTab)).toHaveLength(200);
     expect(countedBy(tabs[0] as RoomTab)).toBe(200);
@@ -133,25 +133,25 @@ describe("a crowd", () => {
     stage.expectNoViolations();
   });
 
-  it("[P2] past 200 lists the first, counts all, and tells the count at most once a second", async () => {
+  it("[P2] a crowd past 200 lists the first, counts all, and sends the count at most once a second", async () => {
     const { stage, tabs } = await crowd(230);
     const first = tabs[0] as RoomTab;
     expect(listedBy(first)).toEqual(Array.from({ length: 200 }, (_, n) => `u${n}`));
     expect(countedBy(first)).toBe(230);
-    const toldAt: number[] = [];
+    const countedAt: number[] = [];
     const before = first.events.length;
     for (let n = 0; n < 600; n++) {
       if (n < 500) stage.join(`late${n}`);
       stage.advance(10);
-      const told = first
+      const count = first
         .read()
         .events.slice(before)
         .filter(({ n }) => n === "counted").length;
-      while (toldAt.length < told) toldAt.push(stage.now);
+      while (countedAt.length < count) countedAt.push(stage.now);
     }
-    expect(toldAt).toHaveLength(5);
-    for (let n = 1; n < toldAt.length; n++) {
-      expect((toldAt[n] ?? 0) - (toldAt[n - 1] ?? 0)).toBeGreaterThanOrEqual(1_000);
+    expect(countedAt).toHaveLength(5);
+    for (let n = 1; n < countedAt.length; n++) {
+      expect((countedAt[n] ?? 0) - (countedAt[n - 1] ?? 0)).toBeGreaterThanOrEqual(1_000);
     }
     expect(countedBy(first)).toBe(730);
     expect(first.events.filter(({ n, f }) => f === "presence" && n === "joined").length).toBeLessThanOrEqual(
@@ -160,7 +160,7 @@ describe("a crowd", () => {
     stage.expectNoViolations();
   });
 
-  it("[P2] moves the one who has waited longest into the list when somebody listed leaves", async () => {
+  it("[P2] the member who has waited longest moves into the list when a listed one leaves", async () => {
     const { stage, tabs } = await crowd(203);
     stage.leave(tabs[7] as RoomTab);
     stage.leave(tabs[201] as RoomTab);
@@ -179,7 +179,7 @@ describe("a crowd", () => {
     stage.expectNoViolations();
   });
 
-  it("[P2] whose listed members all leave at once is listed from those who stay", async () => {
+  it("[P2] a crowd whose listed members all leave at once is listed from those who stay", async () => {
     const { stage, tabs } = await crowd(230);
     for (const tab of tabs.slice(0, 200)) stage.leave(tab);
     stage.advance(8_000);
@@ -189,7 +189,7 @@ describe("a crowd", () => {
     stage.expectNoViolations();
   });
 
-  it("[P2] does not let a newcomer past those who wait", async () => {
+  it("[P2] a new member does not overtake those who wait", async () => {
     const { stage, tabs } = await crowd(201);
     stage.leave(tabs[3] as RoomTab);
     stage.advance(5_000);
@@ -201,7 +201,7 @@ describe("a crowd", () => {
     stage.expectNoViolations();
   });
 
-  it("[P2] shows a status of the listed alone, and says so to the others", async () => {
+  it("[P2] the room shows a status of listed members alone, and says so to the others", async () => {
     const { stage, tabs } = await crowd(201);
     stage.do(tabs[3] as RoomTab, "presence", "set", { status: "here" });
     stage.do(tabs[200] as RoomTab, "presence", "set", { status: "me too" });
@@ -210,7 +210,7 @@ describe("a crowd", () => {
     expect((tabs[200] as RoomTab).read().nacks).toMatchObject([{ code: "unavailable" }]);
   });
 
-  it("[T1] of people who are called like an object's nature is a crowd like any other", async () => {
+  it("[T1] users who are named like an object's prototype members form a crowd like any other", async () => {
     const stage = await RoomStage.open();
     const tabs = BORN.map((user) => stage.join(user));
     for (const tab of tabs) stage.do(tab, "presence", "set", { status: `I am ${tab.user}` });
@@ -219,16 +219,16 @@ describe("a crowd", () => {
     const again = tabs.map((tab) => stage.rejoin(tab));
     stage.verify(again[0] as RoomTab);
     expect(listedBy(again[0] as RoomTab).sort()).toEqual([...BORN].sort());
-    const newcomer = stage.join("newcomer");
+    const late = stage.join("newcomer");
     stage.advance(100);
-    const members = (newcomer.read().slices.presence as PresenceState).members;
+    const members = (late.read().slices.presence as PresenceState).members;
     for (const user of BORN)
       expect(Object.getOwnPropertyDescriptor(members, user)?.value.status).toBe(`I am ${user}`);
     stage.leave(again[0] as RoomTab);
     stage.advance(6_000);
-    stage.verify(newcomer);
-    expect(listedBy(newcomer).includes("__proto__")).toBe(false);
-    expect(countedBy(newcomer)).toBe(BORN.length);
+    stage.verify(late);
+    expect(listedBy(late).includes("__proto__")).toBe(false);
+    expect(countedBy(late)).toBe(BORN.length);
     stage.expectNoViolations();
   });
 });

@@ -6,7 +6,7 @@ import { readFrame, restoreOperation } from "../../src/room/storage/record";
 
 const AT = 1_790_000_000_000;
 const N = 7;
-/** Where it lies. */
+/** The key of the record in storage. */
 const KEY = 3;
 const BEFORE = 40;
 
@@ -14,7 +14,7 @@ const name = fc.oneof(
   fc.string({ maxLength: 12 }),
   fc.constantFrom("__proto__", "\ud800", "zoë 💥", "a\nb\tc", '"'),
 );
-const asked = fc.record({
+const action = fc.record({
   user: name,
   id: name,
   print: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
@@ -25,9 +25,9 @@ const asked = fc.record({
   from: fc.option(name, { nil: undefined }),
   data: fc.jsonValue(),
 });
-const frames = fc.array(asked, { minLength: 1, maxLength: 5 });
+const frames = fc.array(action, { minLength: 1, maxLength: 5 });
 
-/** A frame of events that say who did what, and what the room remembers of it. */
+/** A frame of events with their authors, and the operations that the room remembers of it. */
 function plain(actions: typeof frames extends fc.Arbitrary<infer T> ? T : never): {
   frame: OpenFrame;
   operations: AcceptedRecord[];
@@ -60,7 +60,7 @@ function plain(actions: typeof frames extends fc.Arbitrary<infer T> ? T : never)
 }
 
 describe("a record", () => {
-  it("of a plain frame is its text and what that does not tell, and reads as what it was made of", () => {
+  it("the record of a plain frame is its text and what the text lacks, and restores the same frame", () => {
     fc.assert(
       fc.property(frames, (actions) => {
         const { frame, operations } = plain(actions);
@@ -75,13 +75,13 @@ describe("a record", () => {
     );
   });
 
-  it("of events alone is their text", () => {
+  it("the record of events alone is their text", () => {
     const frame = new OpenFrame(AT, BEFORE);
     frame.addEvent(JSON.stringify({ f: "room", n: "began", d: {} }));
     const text = frame.texts(AT).lean as string;
     const stored = frame.store(N, text);
     expect(stored).toBe(`${text}\n${N}`);
-    // An earlier build knew it by its key.
+    // An earlier build identified the record by its key.
     for (const [key, form] of [[KEY, stored] as const, [N, text] as const]) {
       expect(readFrame(key, form)).toEqual({
         record: { n: N, seq: BEFORE + 1, at: AT, text },
@@ -90,22 +90,22 @@ describe("a record", () => {
     }
   });
 
-  const told = ["ann", "1", 1, AT, BEFORE + 1, undefined];
-  const more: [what: string, add: (frame: OpenFrame) => void, held: object][] = [
+  const storedOperation = ["ann", "1", 1, AT, BEFORE + 1, undefined];
+  const more: [what: string, add: (frame: OpenFrame) => void, extra: object][] = [
     [
-      "whose action no event tells of",
+      "with an action that no event names",
       (frame) => frame.addOperation({ ...bobs, seq: undefined }, undefined),
-      { o: [told, ["bob", "2", 2, AT, undefined, undefined]] },
+      { o: [storedOperation, ["bob", "2", 2, AT, undefined, undefined]] },
     ],
     [
-      "whose action is told of as another's",
+      "with an action whose event names another user",
       (frame) => frame.addOperation({ ...bobs, user: "\0ann" }, "ann"),
-      { o: [told, ["\0ann", "2", 2, AT, BEFORE + 1, undefined]] },
+      { o: [storedOperation, ["\0ann", "2", 2, AT, BEFORE + 1, undefined]] },
     ],
     [
       "with an answer",
       (frame) => frame.addOperation({ ...bobs, answer: { x: 1 } }, "bob"),
-      { o: [told, ["bob", "2", 2, AT, BEFORE + 1, undefined, '{"x":1}']] },
+      { o: [storedOperation, ["bob", "2", 2, AT, BEFORE + 1, undefined, '{"x":1}']] },
     ],
     [
       "with a private event",
@@ -114,10 +114,10 @@ describe("a record", () => {
     ],
     ["with a member who left", (frame) => frame.addMember({ user: "ann" }), { m: [{ user: "ann" }] }],
     ["with a timer", (frame) => frame.addTimer("lab/t", AT), { w: [["lab/t", AT]] }],
-    ["with an errand", (frame) => frame.addEffect("lab/post", null), { e: [["lab/post", null]] }],
-    ["with an offence", (frame) => frame.addPenalty("ann", AT), { x: [["ann", AT]] }],
+    ["with an effect", (frame) => frame.addEffect("lab/post", null), { e: [["lab/post", null]] }],
+    ["with a penalty", (frame) => frame.addPenalty("ann", AT), { x: [["ann", AT]] }],
   ];
-  it.each(more)("of a frame %s holds it", (_, add, held) => {
+  it.each(more)("the record of a frame %s contains it", (_, add, extra) => {
     const { frame } = plain([
       {
         user: "ann",
@@ -134,7 +134,7 @@ describe("a record", () => {
     add(frame);
     const text = frame.texts(AT).lean as string;
     const stored = frame.store(N, text);
-    expect(stored).toEqual({ n: N, seq: BEFORE + 1, at: AT, text, o: [told], ...held });
+    expect(stored).toEqual({ n: N, seq: BEFORE + 1, at: AT, text, o: [storedOperation], ...extra });
     expect(readFrame(KEY, stored).record).toBe(stored);
   });
 });

@@ -17,11 +17,11 @@ describe("a restart at 1,000 members", () => {
 
   it.each([
     ...(process.env.RECOVERY === "whole" ? ([["is over in a moment", 0]] as const) : []),
-    // Those who came too early come again while others come for the first time.
+    // Clients that came too early come again while others come for the first time.
     ["takes three seconds", 3_000] as const,
     ["takes six seconds", 6_000] as const,
   ])(
-    "[P1] that %s: nobody has left, nobody needs a snapshot, and the busiest 250 ms hold at most a tenth",
+    "[P1] after a restart that %s, no member has left or needs a snapshot, and the busiest 250 ms hold at most a tenth",
     async (_, downMs) => {
       const room = await full(13 + downMs);
       const { seq } = room;
@@ -35,20 +35,20 @@ describe("a restart at 1,000 members", () => {
       );
       room.run(2 * RESTART_GRACE_MS);
       const back = room.clients.map(({ openedAt }) => openedAt.filter((at) => at > cutAt).at(-1) ?? 0);
-      expect(Math.max(...back) - roseAt, "everybody was in time").toBeLessThan(RESTART_GRACE_MS);
+      expect(Math.max(...back) - roseAt, "every client was in time").toBeLessThan(RESTART_GRACE_MS);
       expect(maxInWindow(back, 250)).toBeLessThanOrEqual(100);
       const tries = room.clients.flatMap(({ openedAt }) => openedAt.filter((at) => at > cutAt));
-      expect(maxInWindow(tries, 250), "nor are there more who come in vain").toBeLessThanOrEqual(100);
+      expect(maxInWindow(tries, 250), "failed attempts stay within the bound too").toBeLessThanOrEqual(100);
       expect(room.clients.every(({ fresh }) => fresh === 1)).toBe(true);
       expect(room.clients.every(({ events }) => events.every(({ n }) => n !== "left"))).toBe(true);
       expect(room.users).toBe(1_000);
-      // Not one event more: who is back within the grace is nobody's news.
+      // There is not one more event: a return within the grace is not announced.
       expect(room.seq).toBe(seq);
     },
     120_000,
   );
 
-  it("[W4] with times given by `bye`: everybody keeps to theirs, and they are even", async () => {
+  it("[W4] after a `bye` with times, every member keeps to its time, and the times are even", async () => {
     const room = await full(14);
     room.run(15_000);
     const sentAt = room.now;
@@ -61,7 +61,7 @@ describe("a restart at 1,000 members", () => {
     const back = room.clients.map(({ openedAt }) => openedAt.filter((at) => at > sentAt));
     expect(
       back.every(({ length }) => length === 1),
-      "each came once",
+      "each client came once",
     ).toBe(true);
     const times = back.flat();
     const even = 1_000 / ((Math.max(...times) - Math.min(...times)) / 250);

@@ -7,9 +7,9 @@ import type { SimulatedClient } from "../support/simulated-client";
 import { SimulatedRoom } from "../support/simulated-room";
 import type { BreakTimes } from "../support/simulated-socket";
 
-/** All that is asked of it takes a minute and more: `npm run test:recovery`. Otherwise as much as shows that it works. */
+/** The full runs take more than a minute (`npm run test:recovery`). Otherwise a few show that it works. */
 const isFullRun = process.env.RECOVERY === "whole";
-/** Runs that once went wrong, or that are worth keeping; and a new one each time. */
+/** Seeds that once failed or are worth keeping, and a new one each time. */
 const SEEDS = [...(isFullRun ? [1, 20_261_120, 77, 31_337, 4_711] : [20_261_120]), freshSeed()];
 const CUTS = isFullRun ? 500 : 100;
 const MINUTE_MS = 60_000;
@@ -21,7 +21,7 @@ function drawBreakTimes(room: SimulatedRoom): BreakTimes {
   return { hereAfterMs: after(), thereAfterMs: after() };
 }
 
-/** Everybody is there and has everything, and every comparison with the room is to the good. */
+/** Every client is connected and up to date, and every comparison with the room succeeds. */
 function expectRecovered(room: SimulatedRoom, clients: readonly SimulatedClient[] = room.clients): void {
   const all = () => {
     const { seq } = room;
@@ -61,7 +61,7 @@ function mergeClientHistories(clients: readonly SimulatedClient[]) {
 
 describe("an action sent just before a cut", () => {
   it.each(SEEDS)(
-    "[O1] is done once and its promise tells so, 1,000 times over, with crashes and sleep among them (seed %i)",
+    "[O1] the action is done once and its promise says so, 1,000 times over, with crashes and sleep among them (seed %i)",
     async (seed) => {
       const room = await SimulatedRoom.open({ seed });
       const ann = room.join({ user: "ann" });
@@ -69,20 +69,20 @@ describe("an action sent just before a cut", () => {
       room.run(2_000);
       const said: [SimulatedClient, string, string][] = [];
       for (let round = 0; round < 1_000; round++) {
-        const speaker = room.random.pick([ann, bob]);
-        room.runUntil(() => speaker.session.isCaughtUp, MINUTE_MS);
+        const sender = room.random.pick([ann, bob]);
+        room.runUntil(() => sender.session.isCaughtUp, MINUTE_MS);
         const text = `line ${round}`;
-        const id = speaker.say(text);
-        said.push([speaker, id, text]);
-        // Before it has left, on its way, while its frame gathers, or with the answer on its way back.
+        const id = sender.say(text);
+        said.push([sender, id, text]);
+        // The cut comes before the action is sent, on its way, while its frame gathers, or with the answer on its way back.
         room.run(room.random.next() * 90);
         if (round % 40 === 39) {
           room.die(room.random.below(500));
           room.run(room.random.below(3_000));
           await room.rise();
-        } else speaker.socket?.break(drawBreakTimes(room));
+        } else sender.socket?.break(drawBreakTimes(room));
         expect(
-          room.runUntil(() => speaker.outcome(id) !== undefined, 2 * MINUTE_MS),
+          room.runUntil(() => sender.outcome(id) !== undefined, 2 * MINUTE_MS),
           `${id} settled`,
         ).toBe(true);
         if (round % 25 === 24) {
@@ -91,20 +91,20 @@ describe("an action sent just before a cut", () => {
         }
       }
       expectRecovered(room);
-      const story = mergeClientHistories(room.clients);
+      const history = mergeClientHistories(room.clients);
       const all = said.map(([client, id, text]) => toSettledAction(client, id, text));
-      expectOutcomesTrue(all, story);
+      expectOutcomesTrue(all, history);
       expect(
         all.every(({ outcome }) => outcome.is === "done"),
-        "and none of them is unknown",
+        "no outcome is unknown",
       ).toBe(true);
-      expect([...story.values()].filter(({ n }) => n === "said")).toHaveLength(1_000);
+      expect([...history.values()].filter(({ n }) => n === "said")).toHaveLength(1_000);
       expect([ann.fresh, bob.fresh]).toEqual([1, 1]);
     },
     60_000,
   );
 
-  it("[O1] settles with its event also where it had an answer besides, live or out of a replay", async () => {
+  it("[O1] the action settles with its event even if it had an answer too, live or from a replay", async () => {
     const room = await SimulatedRoom.open({ seed: 5 });
     const ann = room.join({ user: "ann" });
     room.run(2_000);
@@ -120,14 +120,14 @@ describe("an action sent just before a cut", () => {
       expect([...(ann.outcomes.get(cut) ?? [])]).toMatchObject([
         { is: "event", event: { n: "added", op: cut } },
       ]);
-      // An action that only answers has no event to be found in a replay: its answer is asked for again.
+      // An action that only answers has no event in a replay, so the client asks for its answer again.
       expect([...(ann.outcomes.get(answered) ?? [])]).toEqual([{ is: "answer", d: `said ${wait}` }]);
       room.runUntil(() => ann.session.isCaughtUp, MINUTE_MS);
     }
     expectRecovered(room);
   });
 
-  it("[O1] is told as done though so many are asked about at once that the connection may say no more", async () => {
+  it("[O1] the action is reported as done even if so many are asked about that the connection exceeds its rate", async () => {
     const room = await SimulatedRoom.open({ seed: 6, settings: { actionRate: { count: 10, perMs: 1_000 } } });
     const ann = room.join({ user: "ann" });
     room.run(5_000);
@@ -146,7 +146,7 @@ describe("an action sent just before a cut", () => {
 });
 
 describe("an action that may not be sent again", () => {
-  it("[O2] because it is too late: it is not, and its outcome is unknown, whether it was done or not", async () => {
+  it("[O2] an action that is too old is not sent again, and its outcome is unknown, whether it was done or not", async () => {
     for (const reached of [true, false]) {
       const room = await SimulatedRoom.open({ seed: 7 });
       const ann = room.join({ user: "ann" });
@@ -157,7 +157,7 @@ describe("an action that may not be sent again", () => {
       if (reached) expect(ann.outcome(id)).toMatchObject({ is: "event" });
       const unheard = ann.say("unheard");
       if (reached) {
-        // It arrives; what comes of it does not.
+        // The action arrives, and its answer does not.
         room.runUntil(() => bob.events.some(({ op }) => op === unheard), 200);
       }
       ann.socket?.break({ hereAfterMs: 0, thereAfterMs: 0 });
@@ -171,16 +171,16 @@ describe("an action that may not be sent again", () => {
         ]);
       }
       expectRecovered(room);
-      const story = mergeClientHistories([bob]);
-      expectOutcomesTrue([toSettledAction(ann, unheard, "unheard")], story);
+      const history = mergeClientHistories([bob]);
+      expectOutcomesTrue([toSettledAction(ann, unheard, "unheard")], history);
     }
   });
 
-  it("[O2] because the room has begun another life: it is not, and its outcome is unknown", async () => {
+  it("[O2] an action of the room's previous epoch is not sent again, and its outcome is unknown", async () => {
     const room = await SimulatedRoom.open({ seed: 8, settings: { idleMs: 20_000, leaveGraceMs: 1_000 } });
     const ann = room.join({ user: "ann" });
     room.run(2_000);
-    const id = ann.say("of an earlier life");
+    const id = ann.say("of an earlier epoch");
     room.run(1);
     const { epoch } = ann.session;
     room.forget();
@@ -196,7 +196,7 @@ describe("an action that may not be sent again", () => {
 });
 
 describe("the same operation ids", () => {
-  it("[O1] of two users never disturb each other, nor do those of a host over HTTP", async () => {
+  it("[O1] the ids of two users never conflict, nor do those of a host over HTTP", async () => {
     const room = await SimulatedRoom.open({ seed: 9 });
     const ann = room.join({ user: "ann", prefix: "same" });
     const bob = room.join({ user: "bob", prefix: "same" });
@@ -205,9 +205,11 @@ describe("the same operation ids", () => {
     for (let round = 0; round < 200; round++) {
       const ids = [ann.say(`ann's ${round}`), bob.say(`bob's ${round}`)];
       expect(ids[0]).toBe(ids[1]);
-      room.turn((held, now) => {
+      room.turn((simulated, now) => {
         const action = { id: ids[0] as string, f: "chat", a: "say", d: { text: `the room's ${round}` } };
-        expect(held.act(action, { user: "ann", name: "ann", role: "host" }, now)).toMatchObject({ ok: true });
+        expect(simulated.act(action, { user: "ann", name: "ann", role: "host" }, now)).toMatchObject({
+          ok: true,
+        });
       });
       room.run(room.random.below(60));
       if (room.random.below(3) === 0) ann.socket?.break(drawBreakTimes(room));
@@ -227,7 +229,7 @@ describe("the same operation ids", () => {
 
 describe("recovery", () => {
   it.each(SEEDS)(
-    "[W3] of 20 clients through hundreds of cuts under chatter: each is told the room's events, each once, in order (seed %i)",
+    "[W3] 20 clients get the room's events once and in order through hundreds of cuts under chatter (seed %i)",
     async (seed) => {
       const room = await SimulatedRoom.open({ seed });
       const clients = Array.from({ length: 20 }, (_, n) => room.join({ user: `user-${n}` }));
@@ -254,23 +256,23 @@ describe("recovery", () => {
       }
       room.waitUntil(() => said.every(([client, id]) => client.outcome(id)), 3 * MINUTE_MS);
       expectRecovered(room);
-      const story = mergeClientHistories(clients);
+      const history = mergeClientHistories(clients);
       const all = said.map(([client, id, text]) => toSettledAction(client, id, text));
-      expectOutcomesTrue(all, story);
-      // Some were cut off for longer than an action is worth sending: their promises say so, and are true as well.
+      expectOutcomesTrue(all, history);
+      // Some clients were cut off for longer than an action may be resent: their promises say so, truthfully.
       const done = all.filter(({ outcome }) => outcome.is === "done").length;
-      expect(done, "nearly all of them are done").toBeGreaterThan(0.8 * all.length);
+      expect(done, "nearly all actions are done").toBeGreaterThan(0.8 * all.length);
       expect(
         clients.map(({ fresh }) => fresh),
-        "and nobody needed a second snapshot",
+        "no client needed a second snapshot",
       ).toEqual(clients.map(() => 1));
-      // Whoever was away for longer than the grace was said to have left: that is what a grace is.
-      expect([...story.values()].filter(({ n }) => n === "said").length).toBeGreaterThanOrEqual(done);
+      // A user who was away for longer than the grace was reported as left, which is the purpose of a grace.
+      expect([...history.values()].filter(({ n }) => n === "said").length).toBeGreaterThanOrEqual(done);
     },
     60_000,
   );
 
-  it("[W4] works ten times in a row, and after a spell of quiet longer than any window", async () => {
+  it("[W4] recovery works ten times in a row, and after a quiet time longer than any window", async () => {
     const room = await SimulatedRoom.open({ seed: 10, settings: { recoveryMs: 30_000 } });
     const ann = room.join({ user: "ann" });
     const bob = room.join({ user: "bob" });
@@ -294,7 +296,7 @@ describe("recovery", () => {
     mergeClientHistories([ann, bob]);
   });
 
-  it("[W4] from beyond the window is one snapshot, and no gap", async () => {
+  it("[W4] recovery from beyond the window is one snapshot, and no gap", async () => {
     const room = await SimulatedRoom.open({
       seed: 11,
       settings: { recoveryMs: 2_000, leaveGraceMs: MINUTE_MS },
@@ -317,16 +319,16 @@ describe("recovery", () => {
     mergeClientHistories([ann, bob]);
   });
 
-  it("[W4] over newer code, whose reducer and events are others: one snapshot each, whatever they were doing", async () => {
+  it("[W4] recovery over newer code with another reducer and other events is one snapshot each, in every client state", async () => {
     const room = await SimulatedRoom.open({ seed: 12 });
-    const people = Array.from({ length: 8 }, (_, n) => room.join({ user: `user-${n}` }));
+    const clients = Array.from({ length: 8 }, (_, n) => room.join({ user: `user-${n}` }));
     room.run(3_000);
     for (const [release, slept] of [
       ["2", true],
       ["3", false],
     ] as const) {
-      const before = people.map(({ fresh }) => fresh);
-      const ids = people.map((one) => one.do("lab", "add", { n: 1 }));
+      const before = clients.map(({ fresh }) => fresh);
+      const ids = clients.map((one) => one.do("lab", "add", { n: 1 }));
       if (!slept) room.run(room.random.below(60));
       else room.run(11_000);
       room.kind = labKind({
@@ -344,10 +346,10 @@ describe("recovery", () => {
       }
       room.run(30_000);
       expectRecovered(room);
-      expect(people.map(({ fresh }) => fresh)).toEqual(before.map((count) => count + 1));
-      // Whose event went with the old state is told its number.
-      for (const [n, id] of ids.entries()) expect(["event", "answer"]).toContain(people[n]?.outcome(id)?.is);
-      expect(people.every(({ session }) => session.outdated)).toBe(true);
+      expect(clients.map(({ fresh }) => fresh)).toEqual(before.map((count) => count + 1));
+      // An action whose event went with the old state gets its number.
+      for (const [n, id] of ids.entries()) expect(["event", "answer"]).toContain(clients[n]?.outcome(id)?.is);
+      expect(clients.every(({ session }) => session.outdated)).toBe(true);
     }
     const late = room.join({ user: "late" });
     room.run(2_000);
@@ -355,8 +357,8 @@ describe("recovery", () => {
   });
 });
 
-describe("a handshake that was given up and arrives all the same", () => {
-  it("[A5] takes the place of the one that came in its stead, and keeps nobody out", async () => {
+describe("an abandoned handshake that arrives later", () => {
+  it("[A5] the late handshake replaces its successor, and keeps no user out", async () => {
     for (const heldBackMs of [15_000, 20_000, 40_000]) {
       const room = await SimulatedRoom.open({ seed: 16 });
       const ann = room.join({ user: "ann" });
@@ -373,7 +375,7 @@ describe("a handshake that was given up and arrives all the same", () => {
     }
   });
 
-  it("[A5] is one's own also for who left meanwhile and came again", async () => {
+  it("[A5] the client recognises it as its own even after leaving and joining again", async () => {
     const room = await SimulatedRoom.open({ seed: 18 });
     room.heldBackMs.push(20_000);
     const ann = room.join({ user: "ann" });
@@ -384,7 +386,7 @@ describe("a handshake that was given up and arrives all the same", () => {
     expect(ann.session.connection).toMatchObject({ is: "live" });
   });
 
-  it("[A5] does not have two of one tab take turns for ever", async () => {
+  it("[A5] the late handshake does not make two sockets of one tab replace each other for ever", async () => {
     const room = await SimulatedRoom.open({ seed: 17 });
     const one = room.join({ user: "ann", tab: "same" });
     room.run(3_000);
@@ -399,7 +401,7 @@ describe("a handshake that was given up and arrives all the same", () => {
 });
 
 describe("two tabs of one user", () => {
-  it("[P1] count once, through any number of cuts; both closed: `left` after the grace and not before", async () => {
+  it("[P1] the tabs count once through any number of cuts, and after both close `left` follows the grace and not earlier", async () => {
     const room = await SimulatedRoom.open({ seed: 15 });
     const eve = room.join({ user: "eve" });
     const [one, two] = [room.join({ user: "ann", tab: "one" }), room.join({ user: "ann", tab: "two" })];

@@ -7,10 +7,10 @@ const readRangTimers = (tab: RoomTab) => (tab.read().slices.lab as LabState).ran
 const setTimer = (stage: RoomStage, tab: RoomTab, name: string, afterMs: number | null) =>
   stage.do(tab, "lab", "timer", { name, afterMs });
 
-// That a room with anything stored has an alarm, at most `idleMs` ahead, the stage holds after every turn of every story.
+// The stage checks after every turn of every test that a room with stored data has an alarm at most `idleMs` ahead.
 
 describe("a room's alarm", () => {
-  it("is set with the first thing that is stored, in the same commit", async () => {
+  it("the alarm is set with the first stored record, in the same commit", async () => {
     const stage = await RoomStage.open();
     stage.isAutoDurable = false;
     expect(stage.runtime.alarmAt).toBeNull();
@@ -23,7 +23,7 @@ describe("a room's alarm", () => {
     expect(alarmAt).toBe(stage.now + 900_000);
   });
 
-  it("of an idle room is one, `idleMs` ahead each time, and costs one write each time", async () => {
+  it("the alarm of an idle room is one, `idleMs` ahead each time, and costs one write each time", async () => {
     const stage = await RoomStage.open();
     stage.join("ann", { expiresAt: stage.now + 100 * 900_000 });
     stage.advance(900_000);
@@ -36,7 +36,7 @@ describe("a room's alarm", () => {
     expect(stage.runtime.counts).toEqual({ ...before, alarms: before.alarms + 5 });
   });
 
-  it("[T1] is one that a runtime takes, whenever a token ends", async () => {
+  it("[T1] the alarm is at a time that a runtime accepts, for any end of a token", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: 9_999_999_999_000 });
     expect(ann.read().welcomes).toHaveLength(1);
@@ -44,7 +44,7 @@ describe("a room's alarm", () => {
     stage.expectNoViolations();
   });
 
-  it("[M2] knows of somebody who has pinged, after however many sleeps, that they fell silent", async () => {
+  it("[M2] the alarm detects that a user who pinged fell silent, after any number of sleeps", async () => {
     const stage = await RoomStage.open();
     stage.join("bob", { expiresAt: stage.now + 100 * 900_000 });
     const ann = stage.join("ann", { expiresAt: stage.now + 100 * 900_000 });
@@ -58,7 +58,7 @@ describe("a room's alarm", () => {
     expect(ann.peer.closes).toMatchObject([{ code: 4408 }]);
   });
 
-  it("is as early as what waits: a grace, a timer, the end of a token", async () => {
+  it("the alarm is as early as the next grace, timer or end of a token", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob", { expiresAt: stage.now + 500_000 });
@@ -72,7 +72,7 @@ describe("a room's alarm", () => {
     expect(stage.runtime.alarmAt).toBe(stage.now + 395_000);
   });
 
-  it("is repaired by whatever wakes a room that has lost it", async () => {
+  it("any call to a room that has lost its alarm sets it again", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -86,7 +86,7 @@ describe("a room's alarm", () => {
   });
 
   it.each<FailurePoint>(["due", "left", "joined"])(
-    "is set again by a handler that finds `%s` throwing",
+    "a handler in which `%s` throws sets the alarm again",
     async (where) => {
       const broken = new Set<FailurePoint>();
       const stage = await RoomStage.open({ kind: labKind({ broken }) });
@@ -110,7 +110,7 @@ describe("a room's alarm", () => {
     },
   );
 
-  it("that wakes a room first leaves it serving whoever comes then", async () => {
+  it("an alarm that wakes a room leaves it serving the next user", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "before");
@@ -130,7 +130,7 @@ describe("a room's alarm", () => {
     stage.expectNoViolations();
   });
 
-  it("that rings again after a crash in its handler does what it did not make durable", async () => {
+  it("an alarm that rings again after a crash in its handler repeats what was not made durable", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -147,7 +147,7 @@ describe("a room's alarm", () => {
     stage.expectNoViolations();
   });
 
-  it("in a room of which nothing is stored leaves nothing behind", async () => {
+  it("an alarm in a room without stored data leaves nothing behind", async () => {
     const stage = await RoomStage.open();
     stage.fireAlarm();
     expect(stage.runtime.keys()).toEqual([]);
@@ -155,8 +155,8 @@ describe("a room's alarm", () => {
   });
 });
 
-describe("a room that nobody is in", () => {
-  it("is cleaned up after `idleMs`: nothing of it stays, and who comes then finds a new one", async () => {
+describe("an empty room", () => {
+  it("the room is cleaned up after `idleMs`: nothing of it remains, and the next user finds a new one", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "x");
@@ -177,7 +177,7 @@ describe("a room that nobody is in", () => {
     stage.expectNoViolations();
   });
 
-  it("is kept for as long as its kind says, be it shorter or longer", async () => {
+  it("the room is kept as long as its kind says, shorter or longer", async () => {
     for (const keepMs of [60_000, 3_000_000]) {
       const stage = await RoomStage.open({ kind: labKind({}, keepMs) });
       const ann = stage.join("ann");
@@ -192,7 +192,7 @@ describe("a room that nobody is in", () => {
     }
   });
 
-  it("is not cleaned up while somebody is in it, however long nothing is said", async () => {
+  it("the room is not cleaned up while it has a member, however long it is quiet", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 50 * 900_000 });
     for (let n = 0; n < 20; n++) {
@@ -204,7 +204,7 @@ describe("a room that nobody is in", () => {
     stage.expectNoViolations();
   });
 
-  it("is kept for whoever comes back before", async () => {
+  it("the room is kept for a user who comes back in time", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "x");
@@ -219,7 +219,7 @@ describe("a room that nobody is in", () => {
     stage.expectNoViolations();
   });
 
-  it("is cleaned up whole also where it had snapshots and ids kept apart", async () => {
+  it("the room is cleaned up whole even if it had snapshots and carried ids", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
     const ann = stage.join("ann");
     for (let n = 0; n < 1_100; n++) {
@@ -234,7 +234,7 @@ describe("a room that nobody is in", () => {
 });
 
 describe("a feature's timer", () => {
-  it("rings at its time, once, and may be moved or cleared", async () => {
+  it("the timer rings at its time, once, and may be moved or cleared", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -254,7 +254,7 @@ describe("a feature's timer", () => {
     stage.expectNoViolations();
   });
 
-  it("is durable: it outlives a crash, a sleep and a snapshot, and rings late rather than never", async () => {
+  it("the timer is durable: it survives a crash, a sleep and a snapshot, and rings late rather than never", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -276,7 +276,7 @@ describe("a feature's timer", () => {
     stage.expectNoViolations();
   });
 
-  it("that was cleared stays cleared over a crash", async () => {
+  it("a cleared timer stays cleared over a crash", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -290,7 +290,7 @@ describe("a feature's timer", () => {
     expect(readRangTimers(ann)).toEqual([]);
   });
 
-  it("that throws is tried again in 5 s, until it does not, and nothing of it happened before", async () => {
+  it("a timer that throws is tried again every 5 s until it succeeds, and its failed tries have no effect", async () => {
     const broken = new Set<FailurePoint>(["due"]);
     const stage = await RoomStage.open({ kind: labKind({ broken }) });
     const ann = stage.join("ann");
@@ -307,7 +307,7 @@ describe("a feature's timer", () => {
     expect(ann.violations).toEqual([]);
   });
 
-  it("of a feature that a later release no longer has is let go", async () => {
+  it("a timer of a feature that a later release removed is dropped", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -315,7 +315,7 @@ describe("a feature's timer", () => {
     stage.advance(10);
     stage.kind = { ...stage.kind, features: stage.kind.features.slice(0, 2) };
     await stage.sleep();
-    // Longer than those have who are sent away by other code.
+    // Longer than the time for users of another release to come back.
     stage.advance(40_000);
     expect(stage.runtime.alarmAt).toBeGreaterThan(stage.now + 100_000);
     expect(stage.runtime.reports).toEqual([]);

@@ -7,7 +7,7 @@ import { ScoreStage } from "../support/score-stage";
 
 const DAY_MS = 86_400_000;
 
-/** The machine's clock is set, and somebody says something. */
+/** Sets the machine's clock, and sends a line. */
 function set(stage: RoomStage, tab: RoomTab, byMs: number): void {
   stage.runtime.now += byMs;
   stage.send(tab, { t: "clock", t0: 0 });
@@ -18,7 +18,7 @@ function total(tab: RoomTab): number {
 }
 
 describe("a machine's clock that steps ahead", () => {
-  it("[O2] does not make an accepted action new, live and after a restart, however far it steps", async () => {
+  it("[O2] an accepted action does not become new, live and after a restart, for a step of any size", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 100 * DAY_MS });
     stage.advance(1_000);
@@ -38,7 +38,7 @@ describe("a machine's clock that steps ahead", () => {
     stage.expectNoViolations();
   });
 
-  it("[O2] does not let go of ids that were carried out of their records", async () => {
+  it("[O2] the room does not forget ids that were carried out of their records", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
     const ann = stage.join("ann", { expiresAt: stage.now + 100 * DAY_MS });
     stage.advance(100);
@@ -62,7 +62,7 @@ describe("a machine's clock that steps ahead", () => {
     stage.expectNoViolations();
   });
 
-  it("[B4] and is set right counts what follows in the day that it is, and each point once", async () => {
+  it("[B4] after the clock is corrected, points count in their real day, and each point once", async () => {
     const stage = await ScoreStage.open({ settings: { flushMs: 1_000 } });
     const { room } = stage;
     const hanna = stage.join("hanna", "host");
@@ -97,7 +97,7 @@ describe("a machine's clock that steps ahead", () => {
 });
 
 describe("a room that is ahead of its machine's clock", () => {
-  it("is so no longer after twice its lead, and its time never goes back, over restarts too", async () => {
+  it("the room loses its lead within twice its length, and its time never goes back, over restarts too", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 100 * DAY_MS });
     stage.advance(1_000);
@@ -107,7 +107,7 @@ describe("a room that is ahead of its machine's clock", () => {
     stage.advance(2_500);
     set(stage, ann, -60_000);
     const { clock } = stage.room["context"];
-    // 2.5 s of it have passed meanwhile.
+    // 2.5 s of the lead have passed meanwhile.
     expect(clock.aheadMs).toBe(57_500);
     for (let n = 0; n < 61; n++) {
       stage.advance(1_000);
@@ -128,7 +128,7 @@ describe("a room that is ahead of its machine's clock", () => {
     stage.expectNoViolations();
   });
 
-  it("[T8] ends a token when the world's clock says so, not its own", async () => {
+  it("[T8] a token ends by the real clock, not by the room's", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 100 * DAY_MS });
     stage.advance(1_000);
@@ -142,7 +142,7 @@ describe("a room that is ahead of its machine's clock", () => {
     expect(ann.read().byes).toEqual([]);
   });
 
-  it("[L1] tells a wait as long as it takes by the world's clock", async () => {
+  it("[L1] a rejection names a wait that is right by the real clock", async () => {
     const stage = await RoomStage.open({ settings: { rules: { "chat.say": { count: 1, perMs: 10_000 } } } });
     const ann = stage.join("ann", { expiresAt: stage.now + 100 * DAY_MS });
     stage.advance(1_000);
@@ -158,7 +158,7 @@ describe("a room that is ahead of its machine's clock", () => {
     expect(ann.read().acks.has("third")).toBe(true);
   });
 
-  it("runs its timers, no later than twice their time", async () => {
+  it("the room runs its timers within twice their time", async () => {
     const stage = await RoomStage.open({ kind: labKind(), settings: { leaveGraceMs: 5_000 } });
     const ann = stage.join("ann", { expiresAt: stage.now + 100 * DAY_MS });
     const bob = stage.join("bob", { expiresAt: stage.now + 100 * DAY_MS });
@@ -173,7 +173,7 @@ describe("a room that is ahead of its machine's clock", () => {
     expect(left()).toBe(1);
   });
 
-  it("[M2] takes no answer of its platform to a ping for one of a time to come", async () => {
+  it("[M2] the room ignores a ping answer of its platform from the future", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 100 * DAY_MS });
     const bob = stage.join("bob", { expiresAt: stage.now + 100 * DAY_MS });

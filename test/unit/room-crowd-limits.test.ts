@@ -9,13 +9,13 @@ const WINDOW_MS = 60_000;
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-/** Of all that is alive. */
+/** The size of all live objects. */
 function heapBytes(): number {
   collect();
   return process.memoryUsage().heapUsed;
 }
 
-it("[L5] fifty thousand users pass through a room's limiter, which keeps those of its windows and lets the old ones go", async () => {
+it("[L5] fifty thousand users pass through a room's limiter, which keeps those of its windows and drops the old ones", async () => {
   const stage = await RoomStage.open({
     settings: {
       rules: { "chat.say": { count: 10, perMs: WINDOW_MS }, "presence.set": null },
@@ -39,7 +39,7 @@ it("[L5] fifty thousand users pass through a room's limiter, which keeps those o
     }
   }
   const heap = heapBytes() - atFirst;
-  // Twenty milliseconds each: three thousand are inside the window, and the sweep follows by the alarm's pace.
+  // At 20 ms each, three thousand are inside the window, and the sweep follows at the alarm's pace.
   const inside = WINDOW_MS / 20;
   console.log(
     `${USERS} users: at most ${mostStamps} stamps (${inside} are inside the window), ${Math.round(mostBytes / 1024)} KiB stored, heap ${Math.round(heap / 1024 / 1024)} MiB more at the end`,
@@ -52,7 +52,7 @@ it("[L5] fifty thousand users pass through a room's limiter, which keeps those o
 
   stage.advance(2 * WINDOW_MS);
   stage.fireAlarm();
-  expect(windows.stampCount, "old windows go").toBe(0);
+  expect(windows.stampCount, "old windows are dropped").toBe(0);
   expect(windows.size).toBe(0);
   stage.expectNoViolations();
 }, 240_000);

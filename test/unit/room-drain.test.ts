@@ -11,8 +11,8 @@ async function openRoomWith(people: number) {
   return { stage, tabs, drain };
 }
 
-describe("[H2] a room that is drained", () => {
-  it("tells everybody a time of their own to come back, none of them before it takes people again", async () => {
+describe("[H2] a drained room", () => {
+  it("every user gets a time to come back, none of them before the room accepts users again", async () => {
     const { stage, tabs, drain } = await openRoomWith(50);
     expect(drain()).toEqual({ connections: 50, owes: 0, retryAfterMs: DRAIN_MS });
     const byes = tabs.map((tab) => tab.read().byes.at(-1));
@@ -23,12 +23,12 @@ describe("[H2] a room that is drained", () => {
     stage.expectNoViolations();
   });
 
-  it("lets nobody in and nothing be done until then, and tells how long", async () => {
+  it("the room lets no user in and does nothing until then, and says how long", async () => {
     const { stage, tabs, drain } = await openRoomWith(2);
     drain();
     stage.advance(4_000);
     const [ann] = tabs;
-    if (!ann) throw new Error("nobody");
+    if (!ann) throw new Error("No tab is in the room.");
     stage.rejoin(ann);
     const bye = ann.read().byes.at(-1);
     expect(bye?.code).toBe(1012);
@@ -44,11 +44,11 @@ describe("[H2] a room that is drained", () => {
     stage.expectNoViolations();
   });
 
-  it("says of nobody that they left who comes back at the time they were told, or a second try later", async () => {
+  it("a user who comes back at the given time, or on a second try, has not left", async () => {
     const { stage, tabs, drain } = await openRoomWith(20);
-    // One was on the way already.
+    // One socket was already connecting.
     const [gone, ...others] = tabs;
-    if (!gone) throw new Error("nobody");
+    if (!gone) throw new Error("No tab is in the room.");
     stage.leave(gone);
     stage.advance(4_000);
     drain();
@@ -61,10 +61,10 @@ describe("[H2] a room that is drained", () => {
     stage.expectNoViolations();
   });
 
-  it("says so of who does not", async () => {
+  it("the room says that a user who does not come back has left", async () => {
     const { stage, tabs, drain } = await openRoomWith(3);
     const [ann] = tabs;
-    if (!ann) throw new Error("nobody");
+    if (!ann) throw new Error("No tab is in the room.");
     drain();
     stage.advance(DRAIN_MS);
     stage.rejoin(ann);
@@ -73,19 +73,19 @@ describe("[H2] a room that is drained", () => {
     stage.expectNoViolations();
   });
 
-  it("takes people at once if it is made anew meanwhile", async () => {
+  it("a new instance of the room accepts users at once", async () => {
     const { stage, tabs, drain } = await openRoomWith(2);
     drain();
     await stage.crash();
     const [ann] = tabs;
-    if (!ann) throw new Error("nobody");
+    if (!ann) throw new Error("No tab is in the room.");
     stage.rejoin(ann);
     expect(ann.read().welcomes).toHaveLength(2);
     expect(stage.room.summary(stage.now).users).toBe(2);
     stage.expectNoViolations();
   });
 
-  it("sends off what it owes at once, says so, and owes nothing once that is answered", async () => {
+  it("the room starts its pending effects at once and says so, and is done once they are answered", async () => {
     const stage = await ScoreStage.open();
     const host = stage.join("hanna", "host");
     stage.join("ann");

@@ -12,15 +12,15 @@ const open = (broken?: Parameters<typeof debtFeature>[0]) => RoomStage.open({ ki
 const createDebt = (stage: RoomStage, tab: RoomTab, n: number, now = true) =>
   stage.do(tab, "debt", "owe", { n, now });
 const readDebt = (tab: RoomTab) => tab.read().slices.debt as DebtState;
-const readAsks = (stage: RoomStage) =>
+const readRequestedSums = (stage: RoomStage) =>
   stage.runtime.startedEffects.map(({ request: ask }) => (ask as { owed: number }).owed);
 const lastEffect = (stage: RoomStage) => {
-  const asked = stage.runtime.startedEffects.at(-1);
-  if (!asked) throw new Error("Nothing was asked.");
-  return asked;
+  const call = stage.runtime.startedEffects.at(-1);
+  if (!call) throw new Error("No effect was started.");
+  return call;
 };
 
-/** Ann, in a room that was quiet for a while. */
+/** Ann in a room that was quiet for a while. */
 async function openWithAnn(broken?: Parameters<typeof debtFeature>[0]) {
   const stage = await open(broken);
   const ann = stage.join("ann", { expiresAt: stage.now + 100 * settings.idleMs });
@@ -28,8 +28,8 @@ async function openWithAnn(broken?: Parameters<typeof debtFeature>[0]) {
   return { stage, ann };
 }
 
-describe("an errand", () => {
-  it("[R1] is begun once what wants it is durable, and not before", async () => {
+describe("an effect", () => {
+  it("[R1] the effect starts once the frame that wants it is durable, and not before", async () => {
     const { stage, ann } = await openWithAnn();
     stage.isAutoDurable = false;
     createDebt(stage, ann, 3);
@@ -38,7 +38,7 @@ describe("an errand", () => {
     expect(stage.runtime.startedEffects).toMatchObject([{ name: "debt/pay", request: { owed: 3 } }]);
   });
 
-  it("[R1] of a frame that was lost with its process was never asked", async () => {
+  it("[R1] the effect of a frame that was lost with its process never starts", async () => {
     const { stage, ann } = await openWithAnn();
     stage.isAutoDurable = false;
     createDebt(stage, ann, 3);
@@ -50,7 +50,7 @@ describe("an errand", () => {
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [] });
   });
 
-  it("[R1] is not begun from what a write that failed has lost", async () => {
+  it("[R1] the effect of a failed write never starts", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 3);
     stage.failEffect(lastEffect(stage));
@@ -65,25 +65,25 @@ describe("an errand", () => {
       });
     expect(ring).toThrow("A write failed");
     expect(stage.runtime.brokenCount).toBeGreaterThan(0);
-    expect(readAsks(stage)).toEqual([3]);
+    expect(readRequestedSums(stage)).toEqual([3]);
   });
 
-  it("[R1] ends in the frame that holds what follows from its answer", async () => {
+  it("[R1] the effect ends in the frame with the events of its answer", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 3);
     stage.advance(100);
     const { commits } = stage.room.counts;
     stage.answerEffect(lastEffect(stage), 3);
     await stage.crash();
-    expect(stage.room.counts.commits, "a restart begins to count anew").toBeLessThan(commits);
+    expect(stage.room.counts.commits, "a restart begins to count again").toBeLessThan(commits);
     stage.rejoin(ann);
     stage.advance(100_000);
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [3] });
-    expect(readAsks(stage)).toEqual([3]);
+    expect(readRequestedSums(stage)).toEqual([3]);
     stage.expectNoViolations();
   });
 
-  it("[R1] whose answer's frame was lost is asked again, from the state as it then is", async () => {
+  it("[R1] the effect starts again, from the present state, if the frame of its answer was lost", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 3);
     stage.advance(100);
@@ -93,33 +93,33 @@ describe("an errand", () => {
     stage.isAutoDurable = true;
     stage.rejoin(ann);
     stage.advance(2_000);
-    expect(readAsks(stage)).toEqual([3, 3]);
+    expect(readRequestedSums(stage)).toEqual([3, 3]);
     expect(stage.runtime.startedEffects[0]?.call).not.toBe(stage.runtime.startedEffects[1]?.call);
     stage.answerEffect(lastEffect(stage), 3);
     stage.advance(100_000);
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [3] });
-    expect(readAsks(stage)).toHaveLength(2);
+    expect(readRequestedSums(stage)).toHaveLength(2);
     stage.expectNoViolations();
   });
 
-  it("[R3] is one of its name at a time; wanted meanwhile, it is begun once more after the answer", async () => {
+  it("[R3] the effect is in flight once under its name, and starts once more after the answer if it was wanted meanwhile", async () => {
     const { stage, ann } = await openWithAnn();
     for (const n of [1, 2, 4]) {
       createDebt(stage, ann, n);
       stage.advance(50);
     }
-    expect(readAsks(stage)).toEqual([1]);
+    expect(readRequestedSums(stage)).toEqual([1]);
     stage.answerEffect(lastEffect(stage), 1);
     stage.advance(50);
-    expect(readAsks(stage)).toEqual([1, 6]);
+    expect(readRequestedSums(stage)).toEqual([1, 6]);
     stage.answerEffect(lastEffect(stage), 6);
     stage.advance(100_000);
-    expect(readAsks(stage)).toEqual([1, 6]);
+    expect(readRequestedSums(stage)).toEqual([1, 6]);
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [1, 6] });
     stage.expectNoViolations();
   });
 
-  it("[R3] wanted twice in one frame is begun once", async () => {
+  it("[R3] the effect starts once if one frame wants it twice", async () => {
     const { stage, ann } = await openWithAnn();
     stage.signal(ann, "presence", "none");
     createDebt(stage, ann, 1);
@@ -127,25 +127,25 @@ describe("an errand", () => {
     createDebt(stage, ann, 2);
     createDebt(stage, ann, 4);
     stage.advance(100);
-    expect(readAsks(stage)).toEqual([1]);
+    expect(readRequestedSums(stage)).toEqual([1]);
     stage.answerEffect(lastEffect(stage), 1);
     stage.advance(100);
-    expect(readAsks(stage)).toEqual([1, 6]);
+    expect(readRequestedSums(stage)).toEqual([1, 6]);
   });
 
-  it("with nothing left to ask is over without a call", async () => {
+  it("an effect without a request completes without a call", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 3);
     stage.do(ann, "debt", "forgive");
     stage.failEffect(lastEffect(stage));
     stage.advance(100_000);
-    expect(readAsks(stage)).toEqual([3]);
+    expect(readRequestedSums(stage)).toEqual([3]);
     stage.leave(ann);
     stage.advance(2 * settings.idleMs);
     expect(stage.room.isOver).toBe(true);
   });
 
-  it("[R4] that fails waits, longer each time up to a minute, never quite as long as another, and never gives up", async () => {
+  it("[R4] an effect that fails waits longer each time up to a minute, never quite as long as another, and never gives up", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     const pauses: number[] = [];
@@ -167,7 +167,7 @@ describe("an errand", () => {
     stage.expectNoViolations();
   });
 
-  it("[R4] keeps its pause over sleep, a crash and a snapshot", async () => {
+  it("[R4] an effect keeps its pause over sleep, a crash and a snapshot", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     for (let failures = 0; failures < 9; failures++) {
@@ -188,10 +188,10 @@ describe("an errand", () => {
     expect(stage.runtime.startedEffects).toHaveLength(before);
     stage.advance(45_000);
     expect(stage.runtime.startedEffects).toHaveLength(before + 1);
-    expect(readAsks(stage).at(-1)).toBe(521);
+    expect(readRequestedSums(stage).at(-1)).toBe(521);
   });
 
-  it("[R4] wanted anew while it waits does not cut its pause short", async () => {
+  it("[R4] an effect that is wanted again while it waits does not shorten its pause", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     for (let failures = 0; failures < 5; failures++) {
@@ -204,7 +204,7 @@ describe("an errand", () => {
     expect(stage.runtime.startedEffects).toHaveLength(6);
   });
 
-  it("[R4] whose answer makes no sense waits longer each time as well", async () => {
+  it("[R4] an effect with an invalid answer waits longer each time as well", async () => {
     const broken = new Set<"answered">(["answered"]);
     const { stage, ann } = await openWithAnn(broken);
     createDebt(stage, ann, 1);
@@ -223,7 +223,7 @@ describe("an errand", () => {
     expect(readDebt(ann)).toEqual({ owed: 0, paid: [1] });
   });
 
-  it("[R4] that nobody ever answers is asked again", async () => {
+  it("[R4] an effect that is never answered starts again", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     stage.advance(60_000);
@@ -232,7 +232,7 @@ describe("an errand", () => {
     stage.expectNoViolations();
   });
 
-  it("[R5] hears of one call once: doubled, late and strange answers change nothing", async () => {
+  it("[R5] an effect accepts one answer for each call: doubled, late and foreign answers change nothing", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     const first = lastEffect(stage);
@@ -252,7 +252,7 @@ describe("an errand", () => {
     stage.expectNoViolations();
   });
 
-  it("[R5] is asked again by an instance that took another's place, which does not hear the other's answer", async () => {
+  it("[R5] a new instance starts the effect again, and ignores the answer to the old instance", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     const first = lastEffect(stage);
@@ -270,7 +270,7 @@ describe("an errand", () => {
   });
 
   it.each([0, 3])(
-    "is not asked at the same moment by rooms that woke together, %i failures before",
+    "rooms that woke together do not start their effects at the same moment, %i failures before",
     async (failures) => {
       const moments = new Set<number>();
       for (let room = 0; room < 20; room++) {
@@ -283,7 +283,7 @@ describe("an errand", () => {
         const before = stage.runtime.startedEffects.length;
         if (failures > 0) stage.failEffect(lastEffect(stage));
         stage.die();
-        // All was down for longer than any pause.
+        // The whole server was down for longer than any pause.
         if (failures > 0) stage.runtime.now += 100_000;
         const from = stage.now;
         await stage.wake();
@@ -296,7 +296,7 @@ describe("an errand", () => {
   );
 
   it.each(["ask", "answered"] as const)(
-    "[R6] whose `%s` throws is reported and tried again",
+    "[R6] an effect whose `%s` throws is reported and tried again",
     async (where) => {
       const broken = new Set([where]);
       const { stage, ann } = await openWithAnn(broken);
@@ -313,7 +313,7 @@ describe("an errand", () => {
     },
   );
 
-  it("of a feature that a later release no longer has is let go", async () => {
+  it("an effect of a feature that a later release removed is dropped", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 2);
     stage.kind = defineKind({ name: "main", features: [presence] });
@@ -328,8 +328,8 @@ describe("an errand", () => {
   });
 });
 
-describe("a room that owes", () => {
-  it("[R6] has an alarm by which it asks again, whatever dies: at every turn of a payment", async () => {
+describe("a room with a pending effect", () => {
+  it("[R6] the room has an alarm that starts the effect again after any crash: at every turn of a payment", async () => {
     for (const died of ["asked", "answered", "failed"] as const) {
       for (const durable of [0, 1]) {
         const { stage, ann } = await openWithAnn();
@@ -340,12 +340,12 @@ describe("a room that owes", () => {
         if (died === "failed") stage.failEffect(lastEffect(stage));
         stage.die(durable);
         stage.isAutoDurable = true;
-        // Nobody comes: only its alarm wakes it.
+        // No user comes: only the alarm wakes the room.
         stage.runtime.now = stage.runtime.alarmAt ?? Number.NaN;
         await stage.wake();
         stage.fireAlarm();
         stage.advance(2_000);
-        for (const asked of [...stage.runtime.startedEffects]) stage.answerEffect(asked, 1);
+        for (const call of [...stage.runtime.startedEffects]) stage.answerEffect(call, 1);
         stage.rejoin(ann);
         stage.advance(100);
         expect(readDebt(ann), `${died} ${durable}`).toEqual({ owed: 0, paid: [1] });
@@ -353,7 +353,7 @@ describe("a room that owes", () => {
     }
   });
 
-  it("[R6] is not cleaned up, however long nobody comes and nobody answers", async () => {
+  it("[R6] the room is not cleaned up while no user comes and no answer arrives", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     stage.leave(ann);
@@ -370,12 +370,12 @@ describe("a room that owes", () => {
     stage.expectNoViolations();
   });
 
-  it("[R7] settles what it owes before it is cleaned up", async () => {
+  it("[R7] the room settles its effect before it is cleaned up", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 7, false);
     stage.leave(ann);
     stage.advance(settings.idleMs + 5_000);
-    expect(readAsks(stage)).toEqual([7]);
+    expect(readRequestedSums(stage)).toEqual([7]);
     expect(stage.room.isOver).toBe(false);
     stage.answerEffect(lastEffect(stage), 7);
     stage.advance(2 * settings.idleMs);
@@ -385,7 +385,7 @@ describe("a room that owes", () => {
     stage.expectNoViolations();
   });
 
-  it("[R6] is kept where it cannot say what it owes", async () => {
+  it("[R6] the room is kept if its request cannot be made", async () => {
     const broken = new Set(["ending"] as const);
     const { stage, ann } = await openWithAnn(broken);
     stage.leave(ann);
@@ -397,13 +397,13 @@ describe("a room that owes", () => {
     expect(stage.room.isOver).toBe(true);
   });
 
-  it("[R8] and is closed is gone for everybody at once, and from storage once it is settled", async () => {
+  it("[R8] a closed room disappears for all users at once, and from storage once its effect is settled", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 7, false);
     stage.turn(() => stage.room.close(stage.now));
     expect(ann.read().byes).toMatchObject([{ code: 4410 }]);
     expect(stage.room.exists).toBe(false);
-    expect(readAsks(stage)).toEqual([7]);
+    expect(readRequestedSums(stage)).toEqual([7]);
     const bob = stage.join("bob");
     expect(bob.read().byes).toMatchObject([{ code: 1012, retryAfterMs: expect.any(Number) }]);
     expect(stage.post("host", "debt", "owe", { n: 1, now: true })).toMatchObject({
@@ -419,7 +419,7 @@ describe("a room that owes", () => {
     expect(cat.epoch).not.toBe(ann.epoch);
   });
 
-  it("[R8] and is closed while the outside is away stays closed over crashes, and is settled at last", async () => {
+  it("[R8] a room that is closed during an outage stays closed over crashes, and is settled at last", async () => {
     const { stage, ann } = await openWithAnn();
     createDebt(stage, ann, 1);
     for (let failures = 0; failures < 8; failures++) {
@@ -429,7 +429,9 @@ describe("a room that owes", () => {
     stage.failEffect(lastEffect(stage));
     const before = stage.runtime.startedEffects.length;
     stage.turn(() => stage.room.close(stage.now));
-    expect(stage.runtime.startedEffects, "no pause is worth waiting for").toHaveLength(before + 1);
+    expect(stage.runtime.startedEffects, "the closed room does not wait for the pause").toHaveLength(
+      before + 1,
+    );
     for (let crashes = 0; crashes < 5; crashes++) {
       await stage.crash();
       expect(stage.room.exists).toBe(false);
@@ -441,7 +443,7 @@ describe("a room that owes", () => {
     expect(stage.runtime.keys()).toEqual([]);
   });
 
-  it("[R8] that owes nothing is gone as soon as it is closed", async () => {
+  it("[R8] a room without effects disappears as soon as it is closed", async () => {
     const { stage } = await openWithAnn();
     stage.turn(() => stage.room.close(stage.now));
     expect(stage.room.isOver).toBe(true);
@@ -449,7 +451,7 @@ describe("a room that owes", () => {
     expect(stage.runtime.keys()).toEqual([]);
   });
 
-  it("[R2] keeps time for everything else while nobody answers", async () => {
+  it("[R2] the room's other timers run while the effect has no answer", async () => {
     const { stage, ann } = await openWithAnn();
     const bob = stage.join("bob");
     createDebt(stage, ann, 1);

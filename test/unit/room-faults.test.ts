@@ -20,7 +20,7 @@ describe("code that throws before anything is decided", () => {
   });
   const kind = defineKind({ name: "main", features: [...labKind().features, links] });
 
-  it("is answered `internal`, told to the log, and changes nothing: over a socket, as a signal, over HTTP", async () => {
+  it("the room answers `internal`, logs the error and changes nothing: over a socket, as a signal, over HTTP", async () => {
     const stage = await RoomStage.open({ kind });
     const ann = stage.join("ann");
     stage.advance(100);
@@ -41,7 +41,7 @@ describe("code that throws before anything is decided", () => {
 });
 
 describe("a machine's clock that goes back an hour", () => {
-  it("[L1] stops nobody: windows, graces and numbers go on at the room's own time, which is half as fast", async () => {
+  it("[L1] no user is blocked: windows, graces and numbers go on at the room's own time, which is half as fast", async () => {
     const stage = await RoomStage.open({
       settings: { ...settings, rules: { "chat.say": { count: 2, perMs: 10_000 } }, leaveGraceMs: 5_000 },
     });
@@ -65,7 +65,7 @@ describe("a machine's clock that goes back an hour", () => {
     expect(times).toEqual([...times].sort((a, b) => a - b));
   });
 
-  it("goes on as well where it is another machine that restores the room", async () => {
+  it("the room goes on as well if a machine with another clock restores it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -84,8 +84,8 @@ describe("a machine's clock that goes back an hour", () => {
   });
 });
 
-describe("a socket whose other end is gone without a word", () => {
-  it("[M2] is found out by a room that sleeps, and its member leaves", async () => {
+describe("a socket whose other end disappeared silently", () => {
+  it("[M2] a sleeping room detects the socket, and its member leaves", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -104,11 +104,11 @@ describe("a socket whose other end is gone without a word", () => {
 });
 
 describe("a token that ends", () => {
-  it("[T8] ends its connection at once, however late the alarm", async () => {
+  it("[T8] the token's connection ends at once, even if the alarm is late", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { expiresAt: stage.now + 10_000 });
     stage.advance(100);
-    // The alarm of a platform may be a minute late: here it does not come.
+    // A platform's alarm may be a minute late: here it does not ring at all.
     stage.runtime.now += 10_000;
     stage.say(ann, "still here");
     expect(ann.read().byes).toMatchObject([{ code: 4401 }]);

@@ -13,7 +13,7 @@ async function openRoomWith(people: number): Promise<{ stage: RoomStage; tabs: R
 const framesSince = (tab: RoomTab, count: number) => tab.read().frames.slice(count);
 
 describe("a quiet room", () => {
-  it("[F4] commits and sends an action in the call that brings it", async () => {
+  it("[F4] the room commits and sends an action in the call that brings it", async () => {
     const { stage, tabs } = await openRoomWith(3);
     const [ann, bob] = tabs as [RoomTab, RoomTab];
     const { commits } = stage.room.counts;
@@ -31,7 +31,7 @@ describe("a quiet room", () => {
     stage.expectNoViolations();
   });
 
-  it("costs one row and no alarm for an action", async () => {
+  it("the room pays one row and no alarm for an action", async () => {
     const { stage, tabs } = await openRoomWith(2);
     stage.say(tabs[0] as RoomTab, "one");
     stage.advance(1_000);
@@ -42,7 +42,7 @@ describe("a quiet room", () => {
     expect([puts - before.puts, alarms - before.alarms, deletes - before.deletes]).toEqual([1, 0, 0]);
   });
 
-  it("has no timer once its last frame is out", async () => {
+  it("the room has no timer once its last frame is sent", async () => {
     const { stage, tabs } = await openRoomWith(2);
     for (let n = 0; n < 5; n++) stage.say(tabs[0] as RoomTab, `${n}`);
     expect(stage.runtime.timerAt).toBeDefined();
@@ -52,7 +52,7 @@ describe("a quiet room", () => {
 });
 
 describe("a busy room", () => {
-  it("[F4] shares frames: a burst of 1,000 actions within a second costs at most 250 commits and 250 sends a peer", async () => {
+  it("[F4] the room shares frames: a burst of 1,000 actions within a second costs at most 250 commits and 250 sends a peer", async () => {
     const { stage, tabs } = await openRoomWith(20);
     const { commits } = stage.room.counts;
     const texts = tabs.map(({ peer }) => peer.texts.length);
@@ -71,7 +71,7 @@ describe("a busy room", () => {
     stage.expectNoViolations();
   });
 
-  it("[F4] that is asked 1,000 things in one moment commits twice, or as often as they fill a frame", async () => {
+  it("[F4] the room commits 1,000 actions of one moment twice, or as often as they fill a frame", async () => {
     const { stage, tabs } = await openRoomWith(20);
     const { commits } = stage.room.counts;
     let chars = 0;
@@ -85,7 +85,7 @@ describe("a busy room", () => {
     stage.expectNoViolations();
   });
 
-  it("[F4] holds what follows the first action for the window, which grows with the peers", async () => {
+  it("[F4] the room gathers what follows the first action for the window, which grows with the peers", async () => {
     for (const [people, windowMs] of [
       [10, 5],
       [600, 48],
@@ -106,7 +106,7 @@ describe("a busy room", () => {
     }
   });
 
-  it("[F4] widens its frames while their timer comes late, and narrows them again", async () => {
+  it("[F4] the room widens its frames while their timer fires late, and narrows them again", async () => {
     const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     const windowNow = () => {
@@ -126,7 +126,7 @@ describe("a busy room", () => {
     expect(windowNow()).toBeCloseTo(5, 0);
   });
 
-  it("[F4] stays wide where what is said comes before its late timers, and narrows where talk is sparse", async () => {
+  it("[F4] the room stays wide if actions come before its late timers, and narrows if they are sparse", async () => {
     const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     const windowNow = () => {
@@ -139,7 +139,7 @@ describe("a busy room", () => {
       stage.advance(1_000);
       windowNow();
       stage.runtime.now = (stage.runtime.timerAt ?? 0) + 42;
-      // A timer fires now and then; before most of them somebody speaks.
+      // A timer fires now and then, and an action precedes most of them.
       if (n % 4 === 0) stage.fireTimer();
       else stage.say(ann, "third");
     }
@@ -155,7 +155,7 @@ describe("a busy room", () => {
 });
 
 describe("a frame", () => {
-  it("bears the time of its first event", async () => {
+  it("the frame has the time of its first event", async () => {
     const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     stage.say(ann, "alone");
@@ -170,7 +170,7 @@ describe("a frame", () => {
     expect(messages.slice(-2).map((message) => message.at)).toEqual([at, at]);
   });
 
-  it("bears the time of its first event, not that of a signal before it", async () => {
+  it("the frame does not have the time of a signal before its first event", async () => {
     const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     stage.say(ann, "alone");
@@ -183,7 +183,7 @@ describe("a frame", () => {
     expect(ann.read().frames.at(-1)).toMatchObject({ at, e: [{ n: "said" }], s: [{ n: "typing" }] });
   });
 
-  it("bears the time of its first event, not that of an action that failed minutes before", async () => {
+  it("the frame does not have the time of an action that failed minutes before", async () => {
     const broken = new Set<"reduce">();
     const stage = await RoomStage.open({ kind: labKind({ broken }) });
     const ann = stage.join("ann");
@@ -199,7 +199,7 @@ describe("a frame", () => {
     expect(messages).toMatchObject([{ text: "a minute later", at: stage.now - 100 }]);
   });
 
-  it("closes early at 60,000 characters", async () => {
+  it("the frame closes early at 60,000 characters", async () => {
     const { stage, tabs } = await openRoomWith(5);
     const ann = tabs[0] as RoomTab;
     stage.say(ann, "opens the window");
@@ -213,7 +213,7 @@ describe("a frame", () => {
     stage.expectNoViolations();
   });
 
-  it("[F2] holds all events of an action or none, wherever it closes", async () => {
+  it("[F2] the frame contains all events of an action or none, at any point where it closes", async () => {
     const { stage, tabs } = await openRoomWith(3);
     const [ann, bob] = tabs as [RoomTab, RoomTab];
     for (let n = 0; n < 300; n++) {
@@ -245,7 +245,7 @@ describe("a frame", () => {
     stage.expectNoViolations();
   });
 
-  it("refuses an action whose events fit in none, and nothing of it happens", async () => {
+  it("the room rejects an action whose events fit in no frame, and nothing of it happens", async () => {
     const { stage, tabs } = await openRoomWith(2);
     const ann = tabs[0] as RoomTab;
     const { seq } = ann;
@@ -259,7 +259,7 @@ describe("a frame", () => {
     expect(stage.runtime.reports).toHaveLength(1);
   });
 
-  it("closes at once with an urgent event, with all that had gathered", async () => {
+  it("the frame closes at once with an urgent event, with all that had gathered", async () => {
     const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     const before = ann.frames.length;
@@ -275,7 +275,7 @@ describe("a frame", () => {
     stage.expectNoViolations();
   });
 
-  it("[F1] is closed by an answer over HTTP; a checksum waits for it", async () => {
+  it("[F1] an answer over HTTP closes the frame, and a checksum waits for it", async () => {
     for (const reveal of ["verify", "get", "post"] as const) {
       const { stage, tabs } = await openRoomWith(10);
       const ann = tabs[0] as RoomTab;
@@ -297,7 +297,7 @@ describe("a frame", () => {
     }
   });
 
-  it("[O4] takes the acknowledgement along: nothing but a refusal goes ahead of it", async () => {
+  it("[O4] the frame carries the acknowledgement, and only a rejection is sent before it", async () => {
     const { stage, tabs } = await openRoomWith(10);
     const ann = tabs[0] as RoomTab;
     stage.say(ann, "first");

@@ -11,7 +11,7 @@ function joinGuest(stage: RoomStage, name: string, from: string | null = IP_HASH
   return stage.join(`guest-${name}`, { guest: true, ...(from === null ? {} : { from }) });
 }
 
-/** How many of these lines were accepted. */
+/** The number of these lines that were accepted. */
 function countAccepted(stage: RoomStage, tab: RoomTab, lines: number): number {
   const ids = Array.from({ length: lines }, (_, n) => stage.say(tab, `line ${n}`));
   stage.advance(200);
@@ -20,19 +20,21 @@ function countAccepted(stage: RoomStage, tab: RoomTab, lines: number): number {
 }
 
 describe("a guest's window", () => {
-  it("[L4] holds for the address too: a new guest is no new window", async () => {
+  it("[L4] the window applies to the IP address too: a new guest gets no new window", async () => {
     const stage = await RoomStage.open({ settings: limited });
     expect(countAccepted(stage, joinGuest(stage, "one"), 6)).toBe(6);
     const two = joinGuest(stage, "two");
     expect(countAccepted(stage, two, 6)).toBe(4);
     expect(two.nacks[0]).toMatchObject({ code: "rate_limited", info: { rule: "chat.say" } });
     expect(countAccepted(stage, joinGuest(stage, "three"), 6)).toBe(0);
-    expect(countAccepted(stage, joinGuest(stage, "four", "another-house-12"), 6), "another address").toBe(6);
+    expect(countAccepted(stage, joinGuest(stage, "four", "another-house-12"), 6), "another IP address").toBe(
+      6,
+    );
     const member = stage.join("ann", { from: IP_HASH });
-    expect(countAccepted(stage, member, 12), "somebody with a token has a window of their own").toBe(10);
+    expect(countAccepted(stage, member, 12), "a user with a token has a separate window").toBe(10);
   });
 
-  it("[L4] holds for a thousand guests of one address as for one", async () => {
+  it("[L4] the window applies to a thousand guests of one IP address as to one", async () => {
     const stage = await RoomStage.open({ settings: limited });
     let accepted = 0;
     for (let n = 0; n < 1_000; n++) {
@@ -40,13 +42,13 @@ describe("a guest's window", () => {
       accepted += countAccepted(stage, one, 2);
       stage.leave(one);
     }
-    // Two hundred seconds and the grace of a minute's window: ten in any sixty.
+    // Two hundred seconds and the grace of a minute's window: ten lines in any sixty seconds.
     const span = 1_000 * 200;
     expect(accepted).toBeLessThanOrEqual(10 * (Math.floor(span / 60_000) + 1));
     expect(accepted).toBeGreaterThanOrEqual(10 * Math.floor(span / 60_000));
   });
 
-  it("[L4] tells the longer wait of the two, exactly", async () => {
+  it("[L4] the rejection names the longer wait of the two, exactly", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const one = joinGuest(stage, "one");
     stage.advance(100);
@@ -63,7 +65,7 @@ describe("a guest's window", () => {
     expect(two.read().acks.has(id)).toBe(true);
   });
 
-  it.each(["a crash", "a snapshot and a crash", "sleep"])("[L4] outlives %s", async (what) => {
+  it.each(["a crash", "a snapshot and a crash", "sleep"])("[L4] the window survives %s", async (what) => {
     const stage = await RoomStage.open({ settings: limited });
     const one = joinGuest(stage, "one");
     expect(countAccepted(stage, one, 10)).toBe(10);
@@ -81,7 +83,7 @@ describe("a guest's window", () => {
     stage.expectNoViolations();
   });
 
-  it("[L4] of signals holds for the address too", async () => {
+  it("[L4] a window of signals applies to the IP address too", async () => {
     const stage = await RoomStage.open({
       settings: { rules: { "chat.typing": { count: 2, perMs: 10_000 } } },
     });
@@ -92,14 +94,14 @@ describe("a guest's window", () => {
     expect([one.read().nacks.length, two.read().nacks.length]).toEqual([1, 1]);
   });
 
-  it("is theirs alone where no address is told", async () => {
+  it("the window is the guest's alone if no IP address is known", async () => {
     const stage = await RoomStage.open({ settings: limited });
     for (const name of ["one", "two"])
       expect(countAccepted(stage, joinGuest(stage, name, null), 12)).toBe(10);
   });
 });
 
-describe("what guests of one address say", () => {
+describe("messages of guests with one IP address", () => {
   const clock = { t: "clock", t0: 1 };
   const crowd = (stage: RoomStage, guests: number, from?: string | null) => {
     const tabs = Array.from({ length: guests }, (_, n) => joinGuest(stage, `${from}-${n}`, from));
@@ -114,7 +116,7 @@ describe("what guests of one address say", () => {
     ["upkeep", { t: "seen", seq: 1 }, 300, 16_000, 10_000],
     ["verify", { t: "verify" }, 10, 320, 10_000],
   ])(
-    "[L8] is counted together by the rule %s: sixty guests are no sixty limits",
+    "[L8] the rule %s counts the messages together: sixty guests have no sixty limits",
     async (rule, message, each, most, perMs) => {
       const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
       const tabs = crowd(stage, 60);
@@ -127,12 +129,12 @@ describe("what guests of one address say", () => {
         info: { rule, limit: { count: most, perMs } },
       });
       const [far] = crowd(stage, 1, "another-house-12");
-      if (!far) throw new Error("nobody came");
+      if (!far) throw new Error("the guest did not join");
       const member = stage.join("ann", { from: IP_HASH });
       stage.advance(100);
       for (const tab of [far, member]) {
         stage.send(tab, message);
-        expect(tab.read().nacks, "another address, and a member with a token").toEqual([]);
+        expect(tab.read().nacks, "another IP address, and a member with a token").toEqual([]);
       }
       stage.advance(perMs);
       for (const tab of tabs) stage.send(tab, message);
@@ -140,23 +142,23 @@ describe("what guests of one address say", () => {
     },
   );
 
-  it("[L8] is refused to all of them together before a guest is closed for it", async () => {
+  it("[L8] the room rejects messages of all the guests before it closes a guest for them", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const tabs = crowd(stage, 40);
     for (const tab of tabs) for (let n = 0; n < 100; n++) stage.send(tab, "nonsense");
     expect(tabs.flatMap((tab) => tab.read().byes)).toEqual([]);
     const [first, ...others] = tabs;
-    if (!first) throw new Error("nobody came");
+    if (!first) throw new Error("the guest did not join");
     stage.send(first, "nonsense");
     expect(first.read().byes).toMatchObject([{ code: 4429, retryAfterMs: 10_000 }]);
     expect(
       others.flatMap((tab) => tab.read().byes),
-      "who says nothing wrong stays",
+      "a guest without rejected messages stays",
     ).toEqual([]);
     stage.expectNoViolations();
   });
 
-  it("is counted by guest where no address is told", async () => {
+  it("the room counts each guest alone if no IP address is known", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const tabs = crowd(stage, 60, null);
     for (const tab of tabs) for (let n = 0; n < 20; n++) stage.send(tab, clock);
@@ -164,7 +166,7 @@ describe("what guests of one address say", () => {
   });
 });
 
-describe("whoever does too much again and again", () => {
+describe("a user who exceeds limits again and again", () => {
   function offend(stage: RoomStage, tab: RoomTab): number {
     stage.advance(200);
     const before = tab.read().byes.length;
@@ -174,7 +176,7 @@ describe("whoever does too much again and again", () => {
     return Number(bye?.retryAfterMs);
   }
 
-  it("[M6] stays away twice as long each time, up to a quarter of an hour, until an hour has passed", async () => {
+  it("[M6] the penalty doubles each time, up to a quarter of an hour, until an hour has passed", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const pauses: number[] = [];
@@ -198,7 +200,7 @@ describe("whoever does too much again and again", () => {
     stage.expectNoViolations();
   });
 
-  it("[M6] is not forgotten with a process, and others are not kept out", async () => {
+  it("[M6] the penalty survives the process, and affects no other user", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.join("bob");
@@ -216,7 +218,7 @@ describe("whoever does too much again and again", () => {
     expect(offend(stage, ann)).toBe(20_000);
   });
 
-  it("[M6] as a guest does not come back as another guest of the same address", async () => {
+  it("[M6] a guest with a penalty cannot return as another guest of the same IP address", async () => {
     const stage = await RoomStage.open();
     offend(stage, joinGuest(stage, "one"));
     const two = joinGuest(stage, "two");

@@ -5,15 +5,15 @@ import type { RoomTab } from "../support/room-tab";
 
 type SentAction = { tab: RoomTab; id: string; n: number };
 
-/** Resends all of them; answers those that were not acknowledged with the number they had. */
+/** Resends all actions, and returns the unacknowledged ones with their earlier numbers. */
 function findForgotten(
   stage: RoomStage,
-  asked: readonly SentAction[],
+  actions: readonly SentAction[],
   acks: ReadonlyMap<string, unknown>,
 ): string[] {
   const { seq } = stage.room.summary(stage.now);
   const wrong: string[] = [];
-  for (const { tab, id, n } of asked) {
+  for (const { tab, id, n } of actions) {
     const { length } = tab.peer.texts;
     stage.do(tab, "lab", "many", { count: n, chars: 10 }, id);
     const answer = tab.peer.texts[length];
@@ -24,7 +24,7 @@ function findForgotten(
   return wrong;
 }
 
-/** Time passes in a room that somebody pings: a long silence would be no sign that it has passed. */
+/** Time passes in a room with a pinging user: without pings, the room could not see that it has passed. */
 function passWithPings(stage: RoomStage, tab: RoomTab, ms: number): void {
   const until = stage.now + ms;
   while (stage.now < until) {
@@ -44,7 +44,7 @@ function sendManyActions(stage: RoomStage, tab: RoomTab, frames: number, events:
 }
 
 describe("an accepted action", () => {
-  it("[O1] sent again is acknowledged with its number and happens once, also while its frame is open", async () => {
+  it("[O1] an action sent again is acknowledged with its number and happens once, even while its frame is open", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -62,7 +62,7 @@ describe("an accepted action", () => {
     stage.expectNoViolations();
   });
 
-  it("[O1] answers the same again where it made no event", async () => {
+  it("[O1] an action without an event gets the same answer again", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -87,7 +87,7 @@ describe("an accepted action", () => {
     expect(another.d).toHaveLength(1);
   });
 
-  it("[O1] under the same id with other content is a duplicate, and changes nothing", async () => {
+  it("[O1] an action under the same id with other content is a duplicate, and changes nothing", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -106,7 +106,7 @@ describe("an accepted action", () => {
     expect(ann.seq).toBe(seq);
   });
 
-  it("[O1] of one user is another's own under the same id, and one over HTTP is neither's", async () => {
+  it("[O1] an id belongs to its user, and an action over HTTP has ids of its own", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -132,7 +132,7 @@ describe("an accepted action", () => {
     stage.expectNoViolations();
   });
 
-  it("[O2] that was refused is not kept: the same id is judged anew", async () => {
+  it("[O2] a rejected action is not remembered: the same id is decided again", async () => {
     const stage = await RoomStage.open({ settings: { rules: {} } });
     const ann = stage.join("ann");
     stage.advance(100);
@@ -153,51 +153,51 @@ describe("an accepted action", () => {
     expect(ann.acks.has("r")).toBe(true);
   });
 
-  it("[O2] is remembered for `resendMs` over a restart, and then done anew", async () => {
+  it("[O2] the action is remembered for `resendMs` over a restart, and then done again", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
-    const asked = [{ tab: ann, id: stage.do(ann, "lab", "many", { count: 1, chars: 10 }), n: 1 }];
+    const actions = [{ tab: ann, id: stage.do(ann, "lab", "many", { count: 1, chars: 10 }), n: 1 }];
     stage.advance(50);
     await stage.crash();
     stage.rejoin(ann);
     passWithPings(stage, ann, RESEND_MS - 51);
     stage.rejoin(ann);
     stage.advance(0);
-    expect(findForgotten(stage, asked, ann.read().acks)).toEqual([]);
+    expect(findForgotten(stage, actions, ann.read().acks)).toEqual([]);
     stage.advance(1);
     const { seq } = stage.room.summary(stage.now);
-    stage.do(ann, "lab", "many", { count: 1, chars: 10 }, asked[0]?.id);
+    stage.do(ann, "lab", "many", { count: 1, chars: 10 }, actions[0]?.id);
     expect(stage.room.summary(stage.now).seq).toBe(seq + 1);
   });
 });
 
 describe("accepted ids", () => {
-  it("[O2] outlive the records that recovery lets go: 35,000 events and two snapshots later, live and after a restart", async () => {
+  it("[O2] the ids survive the records that recovery drops: 35,000 events and two snapshots later, live and after a restart", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
-    const asked = sendManyActions(stage, ann, 700, 50);
+    const actions = sendManyActions(stage, ann, 700, 50);
     ann.read();
     expect(stage.runtime.keys("s/").length).toBeGreaterThan(0);
     expect((stage.runtime.value("room") as { first: number }).first).toBeGreaterThan(5);
     const acks = new Map(ann.acks);
     expect(acks.size).toBe(700);
-    expect(findForgotten(stage, asked, acks)).toEqual([]);
+    expect(findForgotten(stage, actions, acks)).toEqual([]);
     await stage.crash();
     stage.connect(ann, {});
     stage.advance(100);
-    expect(findForgotten(stage, asked, acks)).toEqual([]);
+    expect(findForgotten(stage, actions, acks)).toEqual([]);
     expect(stage.runtime.reports).toEqual([]);
   });
 
-  it("[O2] outlive several snapshots and restarts between them, where recovery is short", async () => {
+  it("[O2] the ids survive several snapshots and restarts between them if recovery is short", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
     const ann = stage.join("ann");
     stage.advance(100);
-    const asked: SentAction[] = [];
+    const actions: SentAction[] = [];
     for (let round = 0; round < 4; round++) {
-      asked.push(...sendManyActions(stage, ann, 600, 3));
+      actions.push(...sendManyActions(stage, ann, 600, 3));
       ann.read();
       await stage.crash();
       stage.connect(ann, {});
@@ -206,14 +206,14 @@ describe("accepted ids", () => {
     expect(
       (stage.runtime.value("room") as { operations: unknown[] }).operations.length,
     ).toBeGreaterThanOrEqual(3);
-    expect(findForgotten(stage, asked, ann.read().acks)).toEqual([]);
+    expect(findForgotten(stage, actions, ann.read().acks)).toEqual([]);
     await stage.crash();
     stage.connect(ann, {});
     stage.advance(100);
-    expect(findForgotten(stage, asked, ann.read().acks)).toEqual([]);
+    expect(findForgotten(stage, actions, ann.read().acks)).toEqual([]);
   });
 
-  it("[O2] outlive two releases that find the same newest record", async () => {
+  it("[O2] the ids survive two releases that find the same newest record", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 30_000 } });
     const ann = stage.join("ann");
     stage.advance(100);
@@ -232,7 +232,7 @@ describe("accepted ids", () => {
     expect(findForgotten(stage, [...first, ...second], acks)).toEqual([]);
   });
 
-  it("[O2] cost storage for as long as they are remembered, and no longer", async () => {
+  it("[O2] the ids cost storage as long as they are remembered, and no longer", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
     const ann = stage.join("ann");
     stage.advance(100);
@@ -248,8 +248,8 @@ describe("accepted ids", () => {
     expect(stage.runtime.keys("o/").length).toBe(1);
   });
 
-  it("[O3] fill the room's memory at the cap: what is new gets `unavailable` and a wait, what is old its answer", async () => {
-    // Nothing of the room's own is as cheap as it has to be for 200,000 of them: its limit is put down to a few.
+  it("[O3] a full memory answers a new id `unavailable` with a wait, and an old id as before", async () => {
+    // Filling the real memory of 200,000 ids would take too long, so the test lowers the limit to a few.
     const { IdempotencyLog } = await import("../../src/room/state/idempotency");
     const { hasRoomFor: hasSpaceFor } = IdempotencyLog.prototype;
     const mayRefuse = Object.getOwnPropertyDescriptor(

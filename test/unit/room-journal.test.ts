@@ -11,7 +11,7 @@ import { readLiveState, readRecords, readRestoredState, USERS } from "../support
 import type { RoomTab } from "../support/room-tab";
 
 describe("the journal", () => {
-  it("writes a snapshot every 512 frames or 1 MiB, in one commit with its pointer, and drops the old one", async () => {
+  it("the journal writes a snapshot every 512 frames or 1 MiB, in one commit with its pointer, and drops the old one", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 1; n < SNAPSHOT_EVERY_FRAMES; n++) {
@@ -32,7 +32,7 @@ describe("the journal", () => {
   });
 
   it.each(["lost with its process", "stored, and read again"])(
-    "snapshots nothing of a frame that the one before has opened, be it %s",
+    "the snapshot contains nothing of a frame that the previous one has opened, if that is %s",
     async (fate) => {
       const stage = await RoomStage.open();
       const ann = stage.join("ann");
@@ -40,7 +40,7 @@ describe("the journal", () => {
         stage.advance(100);
         stage.say(ann, "x");
       }
-      // The last record before a snapshot gathers, and so does a welcome; what bob says before it begins the next frame.
+      // The last record before a snapshot gathers, and so does a welcome; bob's action before it begins the next frame.
       stage.say(ann, "y");
       const bob = stage.join("bob");
       stage.do(bob, "lab", "add", { n: 1 });
@@ -61,7 +61,7 @@ describe("the journal", () => {
     },
   );
 
-  it("drops records that neither a snapshot nor recovery wants, and only then", async () => {
+  it("the journal drops records that neither a snapshot nor recovery needs, and only then", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
     const ann = stage.join("ann");
     for (let n = 1; n <= 1_200; n++) {
@@ -81,7 +81,7 @@ describe("the journal", () => {
     }
   });
 
-  it("writes over what nobody wants: a frame is one row written, also after a restart", async () => {
+  it("the journal overwrites obsolete records: a frame is one written row, even after a restart", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 10_000 } });
     const ann = stage.join("ann");
     const talk = (frames: number) => {
@@ -90,7 +90,7 @@ describe("the journal", () => {
         stage.say(ann, `${n}`);
       }
     };
-    // What a snapshot lets go waits for the next.
+    // The next records overwrite what a snapshot frees.
     talk(4 * SNAPSHOT_EVERY_FRAMES + 50);
     const rows = { written: 0, deleted: 0 };
     stage.runtime.watcher = {
@@ -111,13 +111,13 @@ describe("the journal", () => {
     talk(2 * SNAPSHOT_EVERY_FRAMES);
     expect(rows.deleted).toBe(0);
     expect(stage.runtime.keys("j/").slice(0, before.length)).toEqual(before);
-    // Of a newcomer's and a snapshot's lateness a few are new.
+    // The late join and the late snapshot add a few new keys.
     expect(stage.runtime.keys("j/").length).toBeLessThan(before.length + 20);
     expect(await readRestoredState(stage)).toBe(readLiveState(stage));
     stage.expectNoViolations();
   });
 
-  it("writes over nothing that is wanted, should the commit of a snapshot fail and a later one be taken", async () => {
+  it("the journal overwrites no needed record if the commit of a snapshot fails and a later one succeeds", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 500 } });
     const ann = stage.join("ann");
     const snapshotAt = () => (stage.runtime.value("room") as { snapshot?: { n: number } }).snapshot?.n;
@@ -133,12 +133,12 @@ describe("the journal", () => {
         say();
         continue;
       }
-      const told = await readRestoredState(stage);
+      const restored = await readRestoredState(stage);
       const before = stage.runtime.copy();
       say();
       if (snapshotAt() === newest) continue;
       snapshots++;
-      // That commit is lost; those after it are not.
+      // That commit is lost; the later ones are not.
       const lost = kept();
       for (let more = 0; more < 20; more++) say();
       for (const [key, value] of kept()) {
@@ -153,12 +153,12 @@ describe("the journal", () => {
         stage.settings,
         stage.now,
       );
-      expect(memory.seq).toBe((JSON.parse(told) as { seq: number }).seq);
+      expect(memory.seq).toBe((JSON.parse(restored) as { seq: number }).seq);
       expect(log.oldestRecord === undefined || log.oldestRecord <= memory.n).toBe(true);
     }
   });
 
-  it("keeps none of the large records that nobody wants, whatever is in them", async () => {
+  it("the journal keeps no large obsolete records, with any content", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const ann = stage.join("ann");
     let snapshots = 0;
@@ -185,7 +185,7 @@ describe("the journal", () => {
     }
   });
 
-  it("lets what is only hidden go as well, in a room whose log stands still", async () => {
+  it("the journal drops records of private events too, in a room whose log does not grow", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const ann = stage.join("ann");
     for (let n = 0; n < 6 * SNAPSHOT_EVERY_FRAMES; n++) {
@@ -196,11 +196,11 @@ describe("the journal", () => {
     expect(stage.runtime.keys("j/").length).toBeLessThan(MAX_FREE_KEYS + 1.5 * SNAPSHOT_EVERY_FRAMES);
   });
 
-  it("stays within bounds for as long as a room lives", async () => {
+  it("the journal stays within bounds as long as a room lives", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 5_000 } });
     const tabs = USERS.map((user) => stage.join(user));
     const most: { keys: number; bytes: number }[] = [];
-    // Three rounds, each longer than an operation's id is kept.
+    // Three rounds, each longer than an operation's id is remembered.
     for (let round = 0; round < 3; round++) {
       let [keys, bytes] = [0, 0];
       for (let n = 0; n < 1_100; n++) {
@@ -225,7 +225,7 @@ describe("the journal", () => {
     stage.expectNoViolations();
   });
 
-  it("of a snapshot that has become smaller leaves no part of the larger one behind", async () => {
+  it("a snapshot that has become smaller leaves no part of the larger one behind", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -242,7 +242,7 @@ describe("the journal", () => {
     stage.kind = labKind({ version: "2", migrate: emptied });
     await stage.sleep();
     const { snapshot } = stage.runtime.value("room") as { snapshot: { n: number; chunks: number } };
-    // The one more says that other code has come.
+    // The one more frame records the new release.
     expect(snapshot.n).toBe(SNAPSHOT_EVERY_FRAMES + 1);
     expect(stage.runtime.keys("s/")).toHaveLength(snapshot.chunks);
   });

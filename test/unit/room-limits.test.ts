@@ -12,7 +12,7 @@ function sayLines(stage: RoomStage, tab: RoomTab, count: number): void {
 }
 
 describe("a rule", () => {
-  it("[W5] is told in the welcome: the feature's, the kind's, the deployment's, and not at all where it is off", async () => {
+  it("[W5] the welcome lists the rules: the feature's, the kind's, the deployment's, and none that is off", async () => {
     const kind = defineKind({
       name: "main",
       features: [chat],
@@ -31,7 +31,7 @@ describe("a rule", () => {
     expect(over.join("ann").read().welcomes[0]?.limits.rules["chat.remove"]).toEqual({ count: 9, perMs: 9 });
   });
 
-  it("[L1] refuses with the exact wait and what it is, and does not lengthen the wait for being asked", async () => {
+  it("[L1] a rule rejects with the exact wait and its name, and repeated attempts do not lengthen the wait", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -56,7 +56,7 @@ describe("a rule", () => {
     expect(ann.read().acks.has("more")).toBe(true);
   });
 
-  it("[L1] holds for all tabs of a user and for no other user", async () => {
+  it("[L1] a rule applies to all tabs of a user and to no other user", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const one = stage.join("ann", { tab: "one" });
     const two = stage.join("ann", { tab: "two" });
@@ -70,7 +70,7 @@ describe("a rule", () => {
     expect([one, two, bob].map((tab) => tab.read().nacks.length)).toEqual([1, 1, 0]);
   });
 
-  it("[L1] is one window on sockets and over HTTP, also after a crash and a snapshot", async () => {
+  it("[L1] a rule is one window on sockets and over HTTP, even after a crash and a snapshot", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
     stage.advance(100);
@@ -90,13 +90,13 @@ describe("a rule", () => {
       expect(stage.post("ann", "chat", "say", { text: "more" })).toMatchObject({
         rejection: { retryAfterMs: 59_000 - time * 1_000 },
       });
-      // Past the next snapshot.
+      // Enough frames for another snapshot.
       for (let n = 0; n < 600; n++) stage.post(`u${time}-${n}`, "chat", "say", { text: "on" });
     }
   });
 
   it.each([["ping"], [{ t: "seen", seq: 1 }]])(
-    "[L2] [M6] bounds %j too: past a thousand in ten seconds they are refused, and whoever goes on is closed",
+    "[L2] [M6] the connection limits %j too: more than a thousand in ten seconds are rejected, and further ones close it",
     async (message) => {
       const stage = await RoomStage.open({ settings: { actionRate: null } });
       const ann = stage.join("ann");
@@ -110,7 +110,7 @@ describe("a rule", () => {
         { code: "rate_limited", retryAfterMs: 6_000, info: { rule: "upkeep" } },
       ]);
       stage.send(bob, message);
-      expect(bob.read().nacks, "each connection has its own").toEqual([]);
+      expect(bob.read().nacks, "each connection has a window of its own").toEqual([]);
       stage.advance(6_000);
       stage.send(ann, message);
       expect(ann.read().nacks).toHaveLength(1);
@@ -120,7 +120,7 @@ describe("a rule", () => {
     },
   );
 
-  it("[L2] [M8] bounds what all connections of a user do together: more tabs are no more windows", async () => {
+  it("[L2] [M8] a rule limits all connections of a user together: more tabs are no more windows", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const tabs = Array.from({ length: 40 }, (_, n) => stage.join("ann", { tab: `${n}` }));
     const bob = stage.join("bob");
@@ -145,7 +145,7 @@ describe("a rule", () => {
     stage.expectNoViolations();
   });
 
-  it("[O1] [L1] what is sent again over HTTP is no more than once against its rule", async () => {
+  it("[O1] [L1] an action that is sent again over HTTP counts once against its rule", async () => {
     const stage = await RoomStage.open({ settings: limited });
     for (let n = 0; n < 30; n++)
       expect(stage.post("ann", "chat", "say", { text: "once" }, "id").ok).toBe(true);
@@ -154,7 +154,7 @@ describe("a rule", () => {
     expect(stage.post("ann", "chat", "say", { text: "eleventh" }).ok).toBe(false);
   });
 
-  it("[L1] counts what was accepted, not what was refused for another reason", async () => {
+  it("[L1] a rule counts accepted actions, not those rejected for another reason", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
     for (let n = 0; n < 30; n++) stage.do(ann, "chat", "say", { text: "" });
@@ -163,7 +163,7 @@ describe("a rule", () => {
     expect(ann.read().acks.size).toBe(10);
   });
 
-  it("[L1] is spent after a crash as it was before, and after a snapshot, to the millisecond", async () => {
+  it("[L1] a rule's count survives a crash and a snapshot, to the millisecond", async () => {
     for (const snapshot of [false, true]) {
       const stage = await RoomStage.open({ settings: { rules: { "presence.set": null } } });
       const ann = stage.join("ann");
@@ -188,7 +188,7 @@ describe("a rule", () => {
     }
   });
 
-  it("[L1] that a reconnect does not renew", async () => {
+  it("[L1] a reconnect does not reset a rule", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const ann = stage.join("ann");
     sayLines(stage, ann, 10);
@@ -207,7 +207,7 @@ describe("a rule", () => {
     expect(other.read().nacks.at(-1)).toMatchObject({ code: "rate_limited" });
   });
 
-  it("has a size: what is larger is refused before it is looked at", async () => {
+  it("an action has a size limit, and a larger one is rejected before it is read", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.do(ann, "lab", "small", { text: "x".repeat(29) });
@@ -217,7 +217,7 @@ describe("a rule", () => {
     expect(ann.read().nacks.map(({ code }) => code)).toEqual(["too_large", "too_large", "too_large"]);
   });
 
-  it("has a role: a player may not do what is a host's", async () => {
+  it("an action has a role: a player may not do what a host may", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const hanna = stage.join("hanna", { role: "host" });
@@ -234,7 +234,7 @@ describe("a rule", () => {
 });
 
 describe("a connection", () => {
-  it("[L2] has a rate of its own over all it asks, which its other tabs and others do not feel", async () => {
+  it("[L2] a connection has a rate of its own over all its messages, which other tabs and users do not share", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 50, perMs: 1_000 } } });
     const ann = stage.join("ann", { tab: "one" });
     const two = stage.join("ann", { tab: "two" });
@@ -257,7 +257,7 @@ describe("a connection", () => {
     expect(ann.read().acks.has("over")).toBe(true);
   });
 
-  it("[M6] that is refused too often is closed 4429 with a time to come back, and may come back", async () => {
+  it("[M6] a connection with too many rejections is closed 4429 with a time to come back, and may return", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -278,7 +278,7 @@ describe("a connection", () => {
     stage.expectNoViolations();
   });
 
-  it("[M6] that comes back, or comes with many tabs, goes on being counted", async () => {
+  it("[M6] a user who comes back, or comes with many tabs, continues the same count", async () => {
     const stage = await RoomStage.open();
     const one = stage.join("ann", { tab: "one" });
     stage.advance(100);
@@ -292,7 +292,7 @@ describe("a connection", () => {
     expect(two.read().byes).toMatchObject([{ code: 4429 }]);
   });
 
-  it("[M6] that errs now and then is never closed for it", async () => {
+  it("[M6] an occasional error never closes a connection", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 0; n < 3 * MAX_REJECTIONS; n++) {
@@ -302,7 +302,7 @@ describe("a connection", () => {
     expect(ann.read().byes).toEqual([]);
   });
 
-  it("[M1] that says too much at once is closed 4413, which is final", async () => {
+  it("[M1] a message that is too large closes the connection 4413, which is final", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -315,7 +315,7 @@ describe("a connection", () => {
     expect(ann.peer.texts).toHaveLength(length);
   });
 
-  it("[M4] that says what nobody understands is told so, by id where it has one", async () => {
+  it("[M4] a message that the room cannot read is rejected, by id if it has one", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (const text of [
@@ -346,7 +346,7 @@ describe("a connection", () => {
 });
 
 describe("a room that is full", () => {
-  it("says so with a time to come back, and lets in who is a member already", async () => {
+  it("the room rejects a new user with a time to come back, and lets in existing members", async () => {
     const stage = await RoomStage.open({ settings: { maxUsers: 2 } });
     const ann = stage.join("ann");
     stage.join("bob");
@@ -369,7 +369,7 @@ describe("a room that is full", () => {
     stage.expectNoViolations();
   });
 
-  it("keeps nothing of whom it sent away", async () => {
+  it("the room stores nothing about users whom it rejected", async () => {
     const stage = await RoomStage.open({ kind: labKind(), settings: { maxUsers: 0 } });
     stage.join("ann");
     expect(stage.runtime.keys()).toEqual([]);

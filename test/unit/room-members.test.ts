@@ -19,8 +19,8 @@ async function openRoomWithThree(): Promise<{ stage: RoomStage; ann: RoomTab; bo
   return { stage, ann, bob, eve };
 }
 
-describe("somebody who goes", () => {
-  it("[P1] has left after the grace, and not a moment before", async () => {
+describe("a user who disconnects", () => {
+  it("[P1] the user has left after the grace, and not a moment before", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     stage.leave(ann);
     stage.advance(4_999);
@@ -31,7 +31,7 @@ describe("somebody who goes", () => {
     stage.expectNoViolations();
   });
 
-  it("[P1] and is back within the grace never left, and nobody hears of it", async () => {
+  it("[P1] a user who returns within the grace never left, and no other user notices", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     for (let n = 0; n < 3; n++) {
       stage.leave(ann);
@@ -49,7 +49,7 @@ describe("somebody who goes", () => {
     stage.expectNoViolations();
   });
 
-  it("[P1] and comes back after it is somebody new", async () => {
+  it("[P1] a user who returns after the grace is new", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     stage.leave(ann);
     stage.advance(6_000);
@@ -59,7 +59,7 @@ describe("somebody who goes", () => {
     stage.expectNoViolations();
   });
 
-  it("and is back under another name is told of again", async () => {
+  it("a user who returns under another name is announced again", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     stage.leave(ann);
     stage.advance(1_000);
@@ -71,8 +71,8 @@ describe("somebody who goes", () => {
   });
 });
 
-describe("somebody with two tabs", () => {
-  it("[P1] is one member, who leaves with the last of them", async () => {
+describe("a user with two tabs", () => {
+  it("[P1] the user is one member, who leaves with the last tab", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     const second = stage.join("ann", { tab: "second" });
     stage.advance(100);
@@ -87,7 +87,7 @@ describe("somebody with two tabs", () => {
     stage.expectNoViolations();
   });
 
-  it("[A5] of the same name has the newer one: the older is closed 4409, and nobody comes or goes", async () => {
+  it("[A5] a newer socket of the same tab replaces the older, which is closed 4409, and no member comes or goes", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     const older = ann.peer;
     stage.rejoin(ann);
@@ -103,7 +103,7 @@ describe("somebody with two tabs", () => {
     stage.expectNoViolations();
   });
 
-  it("[A5] is not heard through a socket that was replaced", async () => {
+  it("[A5] the room ignores messages of a replaced socket", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     const older = ann.peer;
     stage.rejoin(ann);
@@ -118,7 +118,7 @@ describe("somebody with two tabs", () => {
     expect(eve.read().events.some(({ f }) => f === "chat")).toBe(false);
   });
 
-  it("[A5] is not closed by another user with the same tab", async () => {
+  it("[A5] another user with the same tab id does not close the socket", async () => {
     const { stage, ann } = await openRoomWithThree();
     stage.join("mallory", { tab: ann.tab });
     stage.advance(1_000);
@@ -128,7 +128,7 @@ describe("somebody with two tabs", () => {
 });
 
 describe("a member's sockets", () => {
-  it("[L3] are so many at most: the next is refused, with a time to come back", async () => {
+  it("[L3] the sockets have a maximum number, past which the next is rejected with a time to come back", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: MAX_CONNECTIONS_PER_MEMBER + 1 }, (_, n) =>
       stage.join("ann", { tab: `t${n}` }),
@@ -142,7 +142,7 @@ describe("a member's sockets", () => {
     stage.expectNoViolations();
   });
 
-  it("are not fewer after one of the most is replaced by a newer one of its tab", async () => {
+  it("the maximum stays the same after a newer socket of one tab replaced an older one", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: MAX_CONNECTIONS_PER_MEMBER }, (_, n) =>
       stage.join("ann", { tab: `t${n}` }),
@@ -157,7 +157,7 @@ describe("a member's sockets", () => {
 });
 
 describe("after a crash", () => {
-  it("[P1] everybody has 30 s to come back: who does never left, who does not has", async () => {
+  it("[P1] every member has 30 s to come back: one who does never left, and one who does not has left", async () => {
     const { stage, ann, bob, eve } = await openRoomWithThree();
     await stage.crash();
     stage.advance(1_000);
@@ -174,7 +174,7 @@ describe("after a crash", () => {
     stage.expectNoViolations();
   });
 
-  it("[P1] who was in their grace already has the time of everybody else", async () => {
+  it("[P1] a member who was in the grace has the same time as the others", async () => {
     const { stage, ann, bob, eve } = await openRoomWithThree();
     stage.leave(ann);
     stage.advance(3_000);
@@ -188,7 +188,7 @@ describe("after a crash", () => {
     stage.expectNoViolations();
   });
 
-  it("[P1] nobody needs to come: those who were here are said to have left when the alarm finds them gone", async () => {
+  it("[P1] the members need not come back: the alarm reports as left those who are absent", async () => {
     const { stage, ann } = await openRoomWithThree();
     stage.die();
     stage.advance(0);
@@ -209,7 +209,7 @@ describe("after a crash", () => {
 });
 
 describe("a room that slept", () => {
-  it("answers as if it had not: nothing is written, told or forgotten", async () => {
+  it("the room continues as if it had not slept: nothing is written, sent or forgotten", async () => {
     const { stage, ann, bob, eve } = await openRoomWithThree();
     stage.say(ann, "before");
     stage.advance(1_000);
@@ -230,7 +230,7 @@ describe("a room that slept", () => {
     stage.expectNoViolations();
   });
 
-  it("keeps everybody's role and tab", async () => {
+  it("the room remembers every user's role and tab", async () => {
     const { stage } = await openRoomWithThree();
     const host = stage.join("hanna", { role: "host" });
     const player = stage.join("hanna", { tab: "another", role: "player" });
@@ -249,7 +249,7 @@ describe("a room that slept", () => {
     expect(player.peer.closes).toEqual([]);
   });
 
-  it("[P1] hears of a close that wakes it, and says so after the grace", async () => {
+  it("[P1] the room notices a close that wakes it, and reports the leave after the grace", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     stage.advance(60_000);
     ann.peer.state = "gone";
@@ -262,7 +262,7 @@ describe("a room that slept", () => {
     stage.expectNoViolations();
   });
 
-  it("[P1] is not left by somebody of whose two tabs one closes meanwhile", async () => {
+  it("[P1] a user with two tabs stays a member if one closes during the sleep", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     stage.join("ann", { tab: "second" });
     stage.advance(60_000);
@@ -274,7 +274,7 @@ describe("a room that slept", () => {
     stage.expectNoViolations();
   });
 
-  it("[P1] still ends a grace that began before it slept", async () => {
+  it("[P1] the room still ends a grace that began before it slept", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     stage.leave(ann);
     stage.advance(2_000);
@@ -285,7 +285,7 @@ describe("a room that slept", () => {
     expect(readPresenceEvents(eve)).toContain("ann left");
   });
 
-  it("never takes the note of somebody who left for somebody else's", async () => {
+  it("the room never confuses the note of a user who left with another user's", async () => {
     const { stage, bob, eve } = await openRoomWithThree();
     const { note } = bob.peer;
     stage.leave(bob);
@@ -302,7 +302,7 @@ describe("a room that slept", () => {
     stage.expectNoViolations();
   });
 
-  it("asks a socket of whom nothing is stored to come back", async () => {
+  it("the room asks a socket to come back if nothing about it is stored", async () => {
     const { stage, ann } = await openRoomWithThree();
     ann.peer.note = { m: 99, r: 0, t: "x", x: stage.now + HOUR_MS, s: 0, h: stage.now };
     await stage.sleep();
@@ -312,7 +312,7 @@ describe("a room that slept", () => {
 });
 
 describe("a connection that ends", () => {
-  it("[T8] does so with its token: 4401, at that moment", async () => {
+  it("[T8] the connection ends with its token: 4401, at that moment", async () => {
     const { stage, eve } = await openRoomWithThree();
     const short = stage.join("short", { expiresAt: stage.now + 60_000 });
     stage.advance(59_999);
@@ -325,7 +325,7 @@ describe("a connection that ends", () => {
     stage.expectNoViolations();
   });
 
-  it("[T8] lives on when it is renewed before: the newer socket's token counts", async () => {
+  it("[T8] the connection continues if the token is renewed before: the newer socket's token counts", async () => {
     const { stage, eve } = await openRoomWithThree();
     const short = stage.join("short", { expiresAt: stage.now + 60_000 });
     stage.advance(50_000);
@@ -336,7 +336,7 @@ describe("a connection that ends", () => {
     stage.expectNoViolations();
   });
 
-  it("is closed 4408 when it pinged and then was silent for 45 s, and never when it never pinged", async () => {
+  it("the connection is closed 4408 if it pinged and then was silent for 45 s, and never if it never pinged", async () => {
     const { stage, ann, bob, eve } = await openRoomWithThree();
     stage.send(ann, "ping");
     bob.peer.pongedAt = stage.now;
@@ -357,7 +357,7 @@ describe("a connection that ends", () => {
     stage.expectNoViolations();
   });
 
-  it("[M2] is not silent while the platform answers its pings", async () => {
+  it("[M2] the connection is not silent while the platform answers its pings", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     for (let n = 0; n < 8; n++) {
       ann.peer.pongedAt = stage.now;
@@ -368,8 +368,8 @@ describe("a connection that ends", () => {
   });
 });
 
-describe("a room that is ended", () => {
-  it("[H] tells everybody 4410, which is final, and leaves nothing behind", async () => {
+describe("a closed room", () => {
+  it("[H] the room sends 4410 to every user, which is final, and leaves nothing behind", async () => {
     const { stage, ann, eve } = await openRoomWithThree();
     stage.say(ann, "one");
     stage.say(ann, "two");
@@ -387,7 +387,7 @@ describe("a room that is ended", () => {
 });
 
 describe("a guest's token", () => {
-  it("[T5] is told in the welcome, and kept nowhere", async () => {
+  it("[T5] the token is sent in the welcome, and stored nowhere", async () => {
     const { stage } = await openRoomWithThree();
     const guest = stage.join("guest-1", { token: "a-fresh-token" });
     stage.advance(100);

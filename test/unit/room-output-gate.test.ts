@@ -7,7 +7,7 @@ import type { RoomTab } from "../support/room-tab";
 
 const USERS = ["ann", "bob", "__proto__", "cat"];
 
-/** One thing that may happen; the numbers choose among what there is. */
+/** One possible step; the numbers choose among the available clients and actions. */
 type Step =
   | { do: "join"; who: number; tab: number }
   | { do: "rejoin" | "leave" | "verify" | "seen" | "signal" | "nonsense" | "again"; which: number }
@@ -55,7 +55,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), turns: fc.nat(4) }) },
 );
 
-/** What anybody outside has learnt: after any crash all of it has to be true still. */
+/** What observers outside the room have learnt: after any crash all of it must still be true. */
 class Witness {
   readonly #events = new Map<number, string>();
   readonly #posted = new Map<
@@ -76,7 +76,7 @@ class Witness {
     this.#sent.set(id, { tab, text, at: this.stage.now });
   }
 
-  /** Somebody sends what has been sent before: its sender a second time, or somebody else as their own. */
+  /** Sends an earlier action again: by its sender, or by another user as their own. */
   resend(tab: RoomTab, which: number): void {
     const recent = [...this.#sent.values()].filter(({ at }) => this.stage.now < at + 100_000);
     const sent = recent[which % Math.max(1, recent.length)];
@@ -117,7 +117,7 @@ class Witness {
     );
   }
 
-  /** Reads on, and holds everything read against what anybody read before. */
+  /** Reads on, and compares everything with what other clients read before. */
   checkReads(): void {
     for (const tab of this.stage.tabs) {
       expect(tab.violations).toEqual([]);
@@ -141,7 +141,7 @@ class Witness {
     expect(epoch, "the epoch").toBe(this.#epoch);
   }
 
-  /** A new instance over what the crash left, questioned about everything. */
+  /** Opens a new instance over what the crash left, and checks every known fact. */
   async checkRestored(): Promise<void> {
     const { stage } = this;
     this.crashes++;
@@ -150,7 +150,7 @@ class Witness {
     await stage.wake();
     const summary = stage.room.summary(stage.now);
     if (this.#epoch !== undefined) expect(summary.epoch).toBe(this.#epoch);
-    expect(summary.seq, "what somebody saw is lost").toBeGreaterThanOrEqual(newest);
+    expect(summary.seq, "a seen event is lost").toBeGreaterThanOrEqual(newest);
     for (const known of this.#summaries) expect(summary.createdAt).toBe(known.createdAt);
     stage.isAutoDurable = true;
     const reader = stage.join("reader", {
@@ -172,7 +172,7 @@ class Witness {
     stage.isAutoDurable = false;
   }
 
-  /** What was acknowledged is acknowledged again with the same number, and nothing happens twice. */
+  /** Checks that acknowledged actions are acknowledged again with the same number, and that none happens twice. */
   #resendAcked(): void {
     const { stage } = this;
     for (const [id, { tab, text, at }] of this.#sent) {
@@ -182,7 +182,7 @@ class Witness {
       stage.verify(tab);
       const { seq, commits } = { seq: stage.room.summary(stage.now).seq, commits: stage.room.counts.commits };
       stage.send(tab, text);
-      // A replayed event acknowledges without the answer, which asking again brings.
+      // A replayed event acknowledges without the answer, which a resend returns.
       expect(tab.read().acks.get(id), `${id} again`).toMatchObject(before);
       expect(
         tab.nacks.some((nack) => nack.id === id),
@@ -221,7 +221,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<Witness>
     switch (step.do) {
       case "join": {
         const user = USERS[step.who] as string;
-        const known = stage.tabs.find((held) => held.user === user && held.tab === `tab${step.tab}`);
+        const known = stage.tabs.find((other) => other.user === user && other.tab === `tab${step.tab}`);
         if (known) stage.rejoin(known);
         else stage.join(user, { tab: `tab${step.tab}` });
         break;
@@ -263,7 +263,7 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<Witness>
         witness.readSummary();
         break;
       case "post":
-        // The same one twice, be its answer known or not.
+        // The same action again, whether its answer is known or not.
         posted =
           step.again && posted && stage.now < posted.at + 100_000
             ? posted
@@ -298,8 +298,8 @@ async function playSteps(seed: number, steps: readonly Step[]): Promise<Witness>
   return witness;
 }
 
-describe("the gate", () => {
-  it("[F1] whatever anybody saw before a crash at any point is in the room after it, under the same numbers", async () => {
+describe("the output gate", () => {
+  it("[F1] everything that a client saw before a crash at any point is in the room after it, under the same numbers", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(2 ** 31),
@@ -312,7 +312,7 @@ describe("the gate", () => {
     );
   }, 60_000);
 
-  it("[F1] holds back what depends on a write, and lets a refusal pass once nothing is pending", async () => {
+  it("[F1] the gate delays messages that depend on a write, and passes a rejection once nothing is pending", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -329,7 +329,7 @@ describe("the gate", () => {
     stage.expectNoViolations();
   });
 
-  it("[F1] what nobody saw may be gone, and its number is given again to something else", async () => {
+  it("[F1] events that no client saw may be lost, and their numbers are used again", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -347,7 +347,7 @@ describe("the gate", () => {
     stage.expectNoViolations();
   });
 
-  it("[F1] what became durable though nobody was told is told to whoever comes back, and done once", async () => {
+  it("[F1] a durable event that was not sent reaches every client that returns, and takes effect once", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -366,9 +366,9 @@ describe("the gate", () => {
   });
 });
 
-describe("what a newcomer says before the welcome", () => {
+describe("a message before the welcome", () => {
   it.each(["a GET", "a checksum", "an answer over HTTP"])(
-    "[F1] is durable before %s tells of it",
+    "[F1] the message is durable before %s reveals it",
     async (reveals) => {
       const stage = await RoomStage.open();
       const ann = stage.join("ann");
@@ -394,45 +394,48 @@ describe("what a newcomer says before the welcome", () => {
 });
 
 describe("a write that fails", () => {
-  it.each(["a frame", "an alarm", "a snapshot"])("[F1] is told to the platform: %s", async (what) => {
-    const stage = await RoomStage.open();
-    const ann = stage.join("ann");
-    stage.advance(100);
-    if (what === "a snapshot") {
-      for (let n = 0; n < 510; n++) {
-        stage.say(ann, `${n}`);
-        stage.advance(10);
+  it.each(["a frame", "an alarm", "a snapshot"])(
+    "[F1] the room reports the failure to the platform: %s",
+    async (what) => {
+      const stage = await RoomStage.open();
+      const ann = stage.join("ann");
+      stage.advance(100);
+      if (what === "a snapshot") {
+        for (let n = 0; n < 510; n++) {
+          stage.say(ann, `${n}`);
+          stage.advance(10);
+        }
+        expect(stage.runtime.keys("s/")).toEqual([]);
       }
-      expect(stage.runtime.keys("s/")).toEqual([]);
-    }
-    if (what === "an alarm") stage.runtime.now = (stage.runtime.alarmAt ?? 0) + 1;
-    stage.runtime.failWrites(what === "a snapshot" ? 2 : 1);
-    if (what === "an alarm") {
-      stage.runtime.turn(() => {
-        stage.runtime.beginAlarm();
-        stage.room.alarm(stage.now);
-      });
-    } else
-      stage.runtime.turn(() =>
-        stage.room.receive(
-          ann.peer.id,
-          '{"t":"do","id":"x","f":"chat","a":"say","d":{"text":"x"}}',
-          stage.now,
-        ),
-      );
-    await new Promise((done) => setImmediate(done));
-    expect(stage.runtime.brokenCount).toBeGreaterThan(0);
-    expect(stage.runtime.reports.map(({ problem }) => problem)).not.toEqual([]);
-  });
+      if (what === "an alarm") stage.runtime.now = (stage.runtime.alarmAt ?? 0) + 1;
+      stage.runtime.failWrites(what === "a snapshot" ? 2 : 1);
+      if (what === "an alarm") {
+        stage.runtime.turn(() => {
+          stage.runtime.beginAlarm();
+          stage.room.alarm(stage.now);
+        });
+      } else
+        stage.runtime.turn(() =>
+          stage.room.receive(
+            ann.peer.id,
+            '{"t":"do","id":"x","f":"chat","a":"say","d":{"text":"x"}}',
+            stage.now,
+          ),
+        );
+      await new Promise((done) => setImmediate(done));
+      expect(stage.runtime.brokenCount).toBeGreaterThan(0);
+      expect(stage.runtime.reports.map(({ problem }) => problem)).not.toEqual([]);
+    },
+  );
 
-  it("[F1] is told to the platform also where it throws at once, and nothing more is built on what was lost", async () => {
+  it("[F1] the room reports a write that throws at once, and builds nothing more on the lost state", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
     stage.say(ann, "opens the window");
     for (let n = 0; n < 10; n++) stage.say(ann, "gathers".repeat(50));
     stage.runtime.failWrites(1, "throwing");
-    // The frame that gathers has to close first, for the two do not fit in one.
+    // The open frame must close first, because the two do not fit in one.
     stage.runtime.turn(() =>
       stage.room.receive(
         ann.peer.id,

@@ -15,7 +15,7 @@ async function openRoomWithTwo(
 const deal = (stage: RoomStage, tab: RoomTab, ...to: string[]) => stage.do(tab, "lab", "deal", { to });
 
 describe("a private slice", () => {
-  it("is in the welcome, and is sent whole after the frame that it belongs to, to its user alone", async () => {
+  it("the slice is in the welcome, and is sent whole after the frame that changed it, to its user alone", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     expect(ann.read().welcomes[0]?.mine).toEqual({ lab: [] });
     deal(stage, bob, "ann");
@@ -27,7 +27,7 @@ describe("a private slice", () => {
     ]);
     expect(bob.read().privateViews).toEqual([]);
     const hand = ann.mine.lab as number[];
-    for (const card of hand.filter((held) => held > 99)) {
+    for (const card of hand.filter((other) => other > 99)) {
       expect(
         bob.peer.texts
           .slice(1)
@@ -39,7 +39,7 @@ describe("a private slice", () => {
     stage.expectNoViolations();
   });
 
-  it("comes to every tab of its user, once a frame", async () => {
+  it("the slice goes to every tab of its user, once a frame", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     const second = stage.join("ann", { tab: "second" });
     stage.advance(100);
@@ -51,9 +51,9 @@ describe("a private slice", () => {
     stage.expectNoViolations();
   });
 
-  it("is the same after a crash and after a snapshot, and after a resume", async () => {
+  it("the slice is the same after a crash, a snapshot and a resume", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
-    // Ann's cards are in the snapshot alone, Bob's in the journal after it.
+    // Ann's cards are in the snapshot alone, and Bob's in the journal after it.
     for (let n = 0; n < 530; n++) {
       deal(stage, bob, n < 5 ? "ann" : "bob");
       stage.advance(10);
@@ -71,7 +71,7 @@ describe("a private slice", () => {
     stage.expectNoViolations();
   });
 
-  it("is nobody's who left before it was dealt, and waits for them", async () => {
+  it("the slice of a user who was absent waits for that user", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     stage.leave(ann);
     deal(stage, bob, "ann");
@@ -82,7 +82,7 @@ describe("a private slice", () => {
     stage.expectNoViolations();
   });
 
-  it("follows a reader who was paused, when that one has caught up", async () => {
+  it("the slice reaches a paused reader who has caught up", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     stage.deaf.add(ann);
     for (let n = 0; n < 60; n++) {
@@ -102,7 +102,7 @@ describe("a private slice", () => {
 
 describe("code that throws", () => {
   it.each<FailurePoint>(["decide", "reduce", "reducePrivate", "concerns"])(
-    "[E2] in `%s` is answered `internal`, changes nothing, and is told nobody",
+    "[E2] an error in `%s` is answered `internal`, changes nothing, and is shown to no user",
     async (where) => {
       const { stage, ann, bob, broken } = await openRoomWithTwo();
       const { seq } = ann.read();
@@ -144,7 +144,7 @@ describe("code that throws", () => {
     },
   );
 
-  it("in `joined` or `left` keeps nobody out and nobody in", async () => {
+  it("an error in `joined` or `left` keeps no user out and none in", async () => {
     const { stage, broken } = await openRoomWithTwo();
     broken.add("joined").add("left");
     const cat = stage.join("cat");
@@ -157,7 +157,7 @@ describe("code that throws", () => {
     expect(stage.runtime.reports).toHaveLength(2);
   });
 
-  it("in `mine` keeps nobody from the frame, nor from the room", async () => {
+  it("an error in `mine` stops neither the frame nor a join", async () => {
     const { stage, ann, bob, broken } = await openRoomWithTwo();
     broken.add("mine");
     deal(stage, bob, "ann");

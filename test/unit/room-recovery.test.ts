@@ -11,7 +11,7 @@ const readLeavers = (tab: RoomTab) =>
     .events.filter(({ n }) => n === "left")
     .map(({ d }) => (d as { user: string }).user);
 
-/** A room whose newest 2 MiB a reader has not read: a replay of them takes several readings. */
+/** A room whose newest 2 MiB a reader has not read, so that a replay takes several reads. */
 async function openRoomWithLateReader(): Promise<{ stage: RoomStage; talker: RoomTab; late: RoomTab }> {
   const stage = await RoomStage.open();
   const talker = stage.join("talker");
@@ -34,8 +34,8 @@ function readAll(stage: RoomStage, late: RoomTab, upTo: number): void {
 }
 const kindsAfterWelcome = (tab: RoomTab) => tab.peer.texts.map((text) => /"t":"(\w+)"/.exec(text)?.[1]);
 
-describe("an answer to a reader who is still being brought on", () => {
-  it("[O4] comes after the frames that it follows from, not before them", async () => {
+describe("an answer to a reader who is still catching up", () => {
+  it("[O4] the answer comes after the frames that it follows from, not before them", async () => {
     const { stage, talker, late } = await openRoomWithLateReader();
     expect(late.read().seq, "the replay takes more than one reading").toBeLessThan(talker.read().seq);
     stage.do(late, "lab", "both", {}, "done-before");
@@ -53,7 +53,7 @@ describe("an answer to a reader who is still being brought on", () => {
     stage.expectNoViolations();
   });
 
-  it("[O4] is not lost with the room's sleep: who is owed one is asked to come back, and is told it then", async () => {
+  it("[O4] the answer is not lost with the room's sleep: its reader is asked to come back, and gets it then", async () => {
     const { stage, talker, late } = await openRoomWithLateReader();
     stage.do(late, "lab", "echo", { text: "hello" }, "owed");
     stage.advance(100);
@@ -68,7 +68,7 @@ describe("an answer to a reader who is still being brought on", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] is not kept without bound: who asks on and reads nothing is closed", async () => {
+  it("[F6] the answers do not accumulate without bound: the room closes a user who asks on and reads nothing", async () => {
     const { stage, late } = await openRoomWithLateReader();
     const text = "x".repeat(10_000);
     for (let n = 0; n < 2 * (PAUSE_BYTES / 10_000) && late.peer.state === "open"; n++) {
@@ -80,7 +80,7 @@ describe("an answer to a reader who is still being brought on", () => {
 });
 
 describe("an action that was done before a cut", () => {
-  it("[O1] is answered as done though its connection has spent what it may say: a refusal would not be true", async () => {
+  it("[O1] the action is answered as done though its connection has spent its rate, because a rejection would be false", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 5, perMs: 1_000 } } });
     const ann = stage.join("ann");
     stage.advance(2_000);
@@ -99,7 +99,7 @@ describe("an action that was done before a cut", () => {
     stage.expectNoViolations();
   });
 
-  it("[M6] and is sent for ever earns what any flood does", async () => {
+  it("[M6] an action that is repeated for ever is closed as any flood is", async () => {
     const stage = await RoomStage.open({ settings: { actionRate: { count: 5, perMs: 1_000 } } });
     const ann = stage.join("ann");
     stage.say(ann, "once", "once");
@@ -110,24 +110,24 @@ describe("an action that was done before a cut", () => {
 });
 
 describe("a room that was down for longer than the grace", () => {
-  it("[P1] gives those whose grace ended meanwhile the time to come back, once more", async () => {
+  it("[P1] members whose grace ended meanwhile get the time to come back once more", async () => {
     const stage = await RoomStage.open();
-    const people = ["ann", "bob", "cat"].map((user) => stage.join(user));
+    const tabs = ["ann", "bob", "cat"].map((user) => stage.join(user));
     stage.advance(1_000);
-    // It comes to life for nobody, and dies again before anybody could come.
+    // The room starts without users, and crashes again before any could come.
     await stage.crash();
     stage.die();
     stage.runtime.now += RESTART_GRACE_MS + 20_000;
     await stage.wake();
     stage.fireAlarm();
     stage.advance(3_000);
-    for (const tab of people) stage.rejoin(tab);
+    for (const tab of tabs) stage.rejoin(tab);
     stage.advance(RESTART_GRACE_MS);
-    for (const tab of people) expect(readLeavers(tab)).toEqual([]);
+    for (const tab of tabs) expect(readLeavers(tab)).toEqual([]);
     stage.expectNoViolations();
   });
 
-  it("[P1] and does not wait for ever: an alarm that rings in time is what says that somebody has left", async () => {
+  it("[P1] the members do not wait for ever: an alarm that rings in time reports who has left", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -146,7 +146,7 @@ describe("a room that was down for longer than the grace", () => {
 });
 
 describe("a welcome", () => {
-  it("[W2] of any size reaches whom it is for, who then reads on", async () => {
+  it("[W2] a welcome of any size reaches its user, who then reads on", async () => {
     const huge = defineFeature({
       name: "huge",
       version: "1",
@@ -169,8 +169,8 @@ describe("a welcome", () => {
   });
 });
 
-describe("other code", () => {
-  it("[W4] that knows a feature less gives everybody the state anew, and so does one that knows it again", async () => {
+describe("another release of the code", () => {
+  it("[W4] a removed feature gives every user a new snapshot, and so does a returning feature", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.say(ann, "hello");
@@ -188,7 +188,7 @@ describe("other code", () => {
     expect(ann.read().welcomes.at(-1)).toMatchObject({ resumed: false });
   });
 
-  it("[W4] asks the sockets that outlived the older to come back, each at a time of its own, evenly", async () => {
+  it("[W4] the room asks sockets older than the release to come back, each at its own time, evenly", async () => {
     const stage = await RoomStage.open({ settings: { maxUsers: 2_000 } });
     const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`user-${n}`));
     stage.advance(1_000);
@@ -212,7 +212,7 @@ describe("other code", () => {
     stage.expectNoViolations();
   }, 60_000);
 
-  it("[W4] asks a few to come back at once, for they are no crowd", async () => {
+  it("[W4] a few sockets are asked to come back at once, because they are no crowd", async () => {
     const stage = await RoomStage.open();
     const tabs = ["ann", "bob", "cat"].map((user) => stage.join(user));
     stage.advance(1_000);
@@ -221,7 +221,7 @@ describe("other code", () => {
     for (const tab of tabs) expect(tab.read().byes[0]?.retryAfterMs).toBeLessThanOrEqual(500);
   });
 
-  it("has no feature called as the room itself is", () => {
+  it("no feature may have the room's own name", () => {
     expect(() =>
       defineFeature({
         name: "room",

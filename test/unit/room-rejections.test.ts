@@ -18,7 +18,7 @@ import { BOARDS } from "../support/score-stage";
 
 const unlimited = { maxBytes: 1_000, rate: { count: 1_000, perMs: 1_000 } };
 
-/** Actions of each sort of bound, and one whose schema was forgotten. */
+/** Actions of each sort of bound, and one without a schema. */
 const desk = defineFeature({
   name: "desk",
   version: "1",
@@ -41,8 +41,8 @@ const kind = defineKind({
 });
 const filter: WordFilter = { find: (text) => (text.includes("bad") ? [{ from: 2, to: 5 }] : []) };
 
-describe("what a room refuses", () => {
-  it("says who may, where a host is not enough", async () => {
+describe("a rejection", () => {
+  it("the rejection names who may act, if a host is not enough", async () => {
     const stage = await RoomStage.open({ kind });
     const hanna = stage.join("hanna", { role: "host" });
     const ada = stage.join("ada", { role: "admin" });
@@ -57,7 +57,7 @@ describe("what a room refuses", () => {
     expect(ada.read().slices.desk).toBe(1);
   });
 
-  it("calls it its own fault where a schema is missing, and goes on", async () => {
+  it("the room reports a missing schema as its own error, and goes on", async () => {
     const stage = await RoomStage.open({ kind });
     const ann = stage.join("ann");
     stage.do(ann, "desk", "lost");
@@ -69,10 +69,10 @@ describe("what a room refuses", () => {
     expect(ann.read().slices.lab).toMatchObject({ total: 1 });
   });
 
-  it("[L3] lets signals through as often as they come where their limit is off", async () => {
+  it("[L3] signals pass at any rate if their limit is off", async () => {
     const stage = await RoomStage.open({ kind });
     const [ann, bob] = [stage.join("ann"), stage.join("bob")];
-    // With the frame that tells of Bob, he is not sent it yet.
+    // The signal comes in the frame that announces Bob, so the room does not send it to him.
     stage.advance(200);
     for (let x = 0; x < 5; x++) {
       stage.signal(ann, "lab", "rare", { x });
@@ -83,7 +83,7 @@ describe("what a room refuses", () => {
     expect(bob.read().signals.filter(({ n }) => n === "rare")).toHaveLength(5);
   });
 
-  it("[P3] takes no status that is not said here, and any other", async () => {
+  it("[P3] the room rejects a status with forbidden words, and accepts any other", async () => {
     const stage = await RoomStage.open({ kind, filter });
     const ann = stage.join("ann");
     stage.do(ann, "presence", "set", { status: "a bad word" });
@@ -112,7 +112,7 @@ const featureContext = {
   filterText: (text: string) => text,
 };
 
-describe("points past what a room holds", () => {
+describe("points beyond what a room can store", () => {
   const full = {
     ...featureContext,
     by: actor,
@@ -120,46 +120,48 @@ describe("points past what a room holds", () => {
     private: { ...initialPrivate(), standings: { size: 100_000, lists: [] } },
   };
 
-  it("[G4] go to nobody new, neither by award nor by another feature's decision", () => {
+  it("[G4] the points go to no new player, neither by award nor by another feature's decision", () => {
     const award = { user: "ann", points: 1 };
     expect(scores.actions.award.decide(full, award)).toMatchObject({ refused: "full" });
     expect(scores.onAwards?.(full, [award])).toEqual({});
   });
 
-  it("go nowhere in a room without a board", () => {
+  it("the points go nowhere in a room without a board", () => {
     expect(scores.actions.award.decide({ ...full, boards: {} }, { user: "ann", points: 1 })).toMatchObject({
       refused: "bad_data",
       message: "This room has no board.",
     });
   });
 
-  it("are flushed by no other timer than theirs", () => {
+  it("the points are flushed by no other timer than their own", () => {
     expect(scores.onTimer?.(full, "other")).toEqual({});
   });
 });
 
-describe("moderation past what a room holds", () => {
-  const asked = { ...featureContext, by: actor, state: { muted: {} }, private: noBans() };
+describe("moderation beyond what a room can store", () => {
+  const context = { ...featureContext, by: actor, state: { muted: {} }, private: noBans() };
 
-  it("mutes no more than a list has space for, but those who are in it again", () => {
+  it("the room mutes no more users than its list has space for, except those already in it", () => {
     const muted = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`user-${n}`, 5_000]));
-    const mute = (user: string) => moderation.actions.mute.decide({ ...asked, state: { muted } }, { user });
+    const mute = (user: string) => moderation.actions.mute.decide({ ...context, state: { muted } }, { user });
     expect(mute("ann")).toMatchObject({ refused: "unavailable" });
     expect(mute("user-7")).toMatchObject({ events: [{ n: "muted", d: { user: "user-7" } }] });
   });
 
-  it("bans nobody while it cannot remember whom else it banned", () => {
+  it("the room bans no user while it cannot remember further bans", () => {
     const write = { n: 1, user: "x", scope: "room" as const, ban: null };
-    const owed = Array.from({ length: 1_000 }, () => write) as unknown as ReturnType<typeof noBans>["unsent"];
-    const full = { ...asked, private: { ...noBans(), unsent: owed } };
+    const writes = Array.from({ length: 1_000 }, () => write) as unknown as ReturnType<
+      typeof noBans
+    >["unsent"];
+    const full = { ...context, private: { ...noBans(), unsent: writes } };
     expect(moderation.actions.ban.decide(full, { user: "ann", scope: "room" })).toMatchObject({
       refused: "unavailable",
     });
   });
 
-  it("lifts the ban that is named, or all that whoever lifts it may", () => {
+  it("an unban lifts the named ban, or all that its author may lift", () => {
     const scopes = (role: "host" | "admin", scope?: "room" | "everywhere") => {
-      const speaking = { ...asked, by: { ...actor, role, allRooms: true as const } };
+      const speaking = { ...context, by: { ...actor, role, allRooms: true as const } };
       const outcome = moderation.actions.unban.decide(speaking, { user: "ann", ...(scope ? { scope } : {}) });
       return "refused" in outcome
         ? outcome.refused
@@ -176,15 +178,15 @@ describe("moderation past what a room holds", () => {
     ]);
   });
 
-  it("says once that the room ends, and takes it back when somebody comes", () => {
-    const ended = { ...asked, private: { ...noBans(), isEnded: true } };
-    expect(moderation.beforeClose?.(asked, true)).toMatchObject({
+  it("the room says once that it ends, and takes that back if a user comes", () => {
+    const ended = { ...context, private: { ...noBans(), isEnded: true } };
+    expect(moderation.beforeClose?.(context, true)).toMatchObject({
       private: [{ n: "ended" }],
       effects: ["places"],
     });
     expect(moderation.beforeClose?.(ended, true)).toEqual({ effects: [] });
-    const newcomer = { number: 2, user: "bob", name: "Bob", role: "player" as const, since: 0 };
-    expect(moderation.joined?.(ended, newcomer)).toMatchObject({ private: [{ n: "told" }] });
+    const joined = { number: 2, user: "bob", name: "Bob", role: "player" as const, since: 0 };
+    expect(moderation.joined?.(ended, joined)).toMatchObject({ private: [{ n: "told" }] });
     expect(
       hideBans(noBans(), { n: "unknown", d: {}, at: 0 } as unknown as Parameters<typeof hideBans>[1]),
     ).toEqual(noBans());

@@ -22,7 +22,7 @@ describe("another release of a feature", () => {
     rang: [`from ${from}`],
   });
 
-  it("is given what the older one stored, once, and folds what came after", async () => {
+  it("the feature gets the stored state of the older release once, and reduces what came later", async () => {
     const { stage, ann } = await aged();
     const inSnapshot = JSON.parse(
       stage.runtime
@@ -44,7 +44,7 @@ describe("another release of a feature", () => {
     }
   });
 
-  it("[W4] gives everybody the state anew, once: who folded with older code does not resume", async () => {
+  it("[W4] every user gets a new snapshot once: a client that used older code does not resume", async () => {
     const { stage, ann } = await aged();
     const before = ann.seq;
     stage.kind = labKind({ version: "2", migrate });
@@ -65,7 +65,7 @@ describe("another release of a feature", () => {
     expect(stage.runtime.reports).toEqual([]);
   });
 
-  it("[W4] leaves no gap to a socket that outlived the older one: it goes on, or is asked to come back", async () => {
+  it("[W4] a socket older than the release gets no gap: it continues, or is asked to come back", async () => {
     const { stage, ann } = await aged();
     stage.kind = labKind({ version: "2", migrate });
     await stage.sleep();
@@ -76,7 +76,7 @@ describe("another release of a feature", () => {
     expect(ann.violations).toEqual([]);
   });
 
-  it("[W4] resumes who is up to date since, however quiet it was", async () => {
+  it("[W4] a client that is up to date since resumes, after any quiet time", async () => {
     const { stage, ann } = await aged();
     stage.kind = labKind({ version: "2", migrate });
     await stage.sleep();
@@ -89,7 +89,7 @@ describe("another release of a feature", () => {
     expect(second.read().welcomes[0]).toMatchObject({ resumed: true });
   });
 
-  it("[W4] without a migration takes the state as it is, and the same release resumes as ever", async () => {
+  it("[W4] a release without a migration uses the state as it is, and the same release resumes as before", async () => {
     const { stage, ann } = await aged();
     await stage.crash();
     stage.rejoin(ann);

@@ -13,7 +13,7 @@ import {
   USERS,
 } from "../support/room-state-snapshots";
 
-/** A plain frame as it was stored before there was a form for it, put together from what the living room remembers. */
+/** A plain frame in the form of earlier builds, made from what the living room remembers. */
 function toEarlierRecord(stage: RoomStage, n: number, stored: string): FrameRecord {
   const text = stored.split("\n")[0] as string;
   const { seq, at } = JSON.parse(text) as { seq: number; at: number };
@@ -23,7 +23,7 @@ function toEarlierRecord(stage: RoomStage, n: number, stored: string): FrameReco
 }
 
 describe("a restore", () => {
-  it("from snapshot and journal is the living room, at every record", async () => {
+  it("the restore from snapshot and journal equals the living room, at every record", async () => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 20_000 } });
     const tabs = USERS.flatMap((user) => [
       stage.join(user, { tab: "one" }),
@@ -49,12 +49,12 @@ describe("a restore", () => {
     stage.expectNoViolations();
   });
 
-  /** What an earlier build stored, which knew a record by its key. */
+  /** The forms of an earlier build, which identified a record by its key. */
   const earlier: [how: string, form: (stage: RoomStage, n: number, stored: string) => StoredFrame][] = [
-    ["as others are", toEarlierRecord],
+    ["in the general form", toEarlierRecord],
     ["as a text without its number", (_, n, stored) => stored.replace(`\n${n}`, "")],
   ];
-  it.each(earlier)("reads plain frames that an earlier build stored %s", async (_, form) => {
+  it.each(earlier)("the restore reads plain frames that an earlier build stored %s", async (_, form) => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 20_000 } });
     const tabs = [
       ...USERS.map((user) => stage.join(user)),
@@ -76,7 +76,7 @@ describe("a restore", () => {
     stage.makeDurable();
     expect(plain).toBeGreaterThan(50);
     expect(await readRestoredState(stage)).toBe(readLiveState(stage));
-    // They are let go, wait, and are written over.
+    // The snapshots free these keys, and later frames overwrite them.
     await stage.crash();
     for (const tab of tabs) stage.rejoin(tab);
     const before = stage.room.counts.commits;
@@ -90,7 +90,7 @@ describe("a restore", () => {
     }
   });
 
-  it("reads once more what is too much to be held at once", async () => {
+  it("the restore reads storage twice if it is too much for one pass", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 0; n < 250; n++) {
@@ -115,13 +115,13 @@ describe("a restore", () => {
       reads.push(key);
       return ports.storage.get(key);
     };
-    const world = { ...ports, storage: { ...ports.storage, get } };
-    const { state: memory } = await restore(world, stage.kind, ROOM_NAME, stage.settings, stage.now);
+    const hostPorts = { ...ports, storage: { ...ports.storage, get } };
+    const { state: memory } = await restore(hostPorts, stage.kind, ROOM_NAME, stage.settings, stage.now);
     expect(memory.slices.private("lab")).toEqual(stage.room["context"].state.slices.private("lab"));
     expect(reads.filter((key) => key.startsWith("j/")).length).toBeGreaterThan(20);
   });
 
-  it("takes nothing that a life before left behind for its own, where the deletion was cut short", async () => {
+  it("the restore ignores records of an earlier epoch whose deletion was cut short", async () => {
     const before = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const bob = before.join("bob");
     for (let n = 0; n < 2 * SNAPSHOT_EVERY_FRAMES; n++) {
@@ -158,7 +158,7 @@ describe("a restore", () => {
     ["no JSON", "JSON"],
     [{ n: 1 }, "Record 1 is in storage twice"],
     [{ n: 9_999 }, "records are missing"],
-  ])("opens no room on a record that is none: %j", async (record, says) => {
+  ])("the room does not open on an invalid record: %j", async (record, says) => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(100);
@@ -174,7 +174,7 @@ describe("a restore", () => {
     ["oldest", () => 0],
     ["one in the middle", (count: number) => count >> 1],
     ["last before the snapshot", (count: number) => count - 1],
-  ])("goes on over a gap, and says so: without the %s", async (_, at) => {
+  ])("the room continues over a gap, and reports it: without the %s", async (_, at) => {
     const stage = await RoomStage.open({ settings: { recoveryMs: 1_000 } });
     const ann = stage.join("ann");
     for (let n = 1; n < SNAPSHOT_EVERY_FRAMES; n++) {
@@ -208,7 +208,7 @@ describe("a restore", () => {
     expect(ann.read().violations).toEqual([]);
   });
 
-  it("takes nothing from after a gap that a full disk left: it follows from what is not there", async () => {
+  it("the restore ignores records after a gap that a full disk left, because they follow from missing ones", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     const say = (text: string) => {
@@ -217,14 +217,14 @@ describe("a restore", () => {
       stage.makeDurable();
     };
     for (const text of ["one", "two"]) say(text);
-    const told = await readRestoredState(stage);
+    const restored = await readRestoredState(stage);
     const before = stage.runtime.keys("j/");
     for (const text of ["refused", "smaller", "and another"]) say(text);
     const [refused] = stage.runtime.keys("j/").filter((key) => !before.includes(key));
     void stage.runtime.ports.storage.delete([refused as string]);
     stage.makeDurable();
-    expect(await readRestoredState(stage)).toBe(told);
-    // Its numbers are given anew, and nothing of it is met again.
+    expect(await readRestoredState(stage)).toBe(restored);
+    // Its numbers are given again, and none of its records comes back.
     await stage.crash();
     const bob = stage.join("bob");
     stage.advance(100);
@@ -237,7 +237,7 @@ describe("a restore", () => {
     expect(stage.runtime.reports.map(({ problem }) => problem)).toEqual(["The journal has a gap"]);
   });
 
-  it("touches nothing of a room with a larger gap, and opens none", async () => {
+  it("the room with a larger gap does not open and changes no storage", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     for (let n = 0; n < 200; n++) {
@@ -248,12 +248,12 @@ describe("a restore", () => {
     const [, , third] = stage.runtime.keys("j/");
     void stage.runtime.ports.storage.delete([third as string]);
     stage.makeDurable();
-    const held = stage.runtime.keys("j/");
+    const keys = stage.runtime.keys("j/");
     await expect(readRestoredState(stage)).rejects.toThrow("records lie after a gap");
-    expect(stage.runtime.keys("j/")).toEqual(held);
+    expect(stage.runtime.keys("j/")).toEqual(keys);
   });
 
-  it("reads what any number of crashes left: the fold goes on as if there had been none", async () => {
+  it("the restore reads records after any number of crashes: the state continues as without them", async () => {
     const stage = await RoomStage.open();
     const tabs = USERS.map((user) => stage.join(user));
     for (let round = 0; round < 15; round++) {
@@ -272,7 +272,7 @@ describe("a restore", () => {
     for (const other of others) expect(other).toBe(first);
   });
 
-  it("[W1] by two first connections at once sees one room", async () => {
+  it("[W1] two simultaneous first connections see one room", async () => {
     const stage = await RoomStage.open();
     stage.join("ann");
     stage.join("bob");
@@ -286,7 +286,7 @@ describe("a restore", () => {
     stage.expectNoViolations();
   });
 
-  it("takes a clock that went back for the time of the newest frame", async () => {
+  it("after the clock went back, the room uses the time of its newest frame", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(60_000);

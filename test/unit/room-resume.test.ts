@@ -8,7 +8,7 @@ async function openRoomWithHistory(): Promise<{ stage: RoomStage; ann: RoomTab }
   const stage = await RoomStage.open();
   const ann = stage.join("ann");
   stage.advance(1_000);
-  // Frames of one, of several, and of an action's many.
+  // Frames of one event, of several, and of one action with many.
   for (let n = 0; n < 12; n++) {
     stage.say(ann, `line ${n}`);
     if (n % 2) stage.say(ann, `more ${n}`);
@@ -25,7 +25,7 @@ const resumeFrom = (stage: RoomStage, ann: RoomTab, since: number, epoch = ann.e
 };
 
 describe("a client that comes back", () => {
-  it("[W3] from any number, also from the middle of a frame, gets exactly the events after it and no state", async () => {
+  it("[W3] the client resumes from any number, even in the middle of a frame, with exactly the later events and no state", async () => {
     const { stage, ann } = await openRoomWithHistory();
     for (let since = 0; since < ann.seq; since++) {
       const tab = resumeFrom(stage, ann, since);
@@ -39,7 +39,7 @@ describe("a client that comes back", () => {
     }
   });
 
-  it("[W4] being up to date resumes with nothing in between, again and again", async () => {
+  it("[W4] a client that is up to date resumes with nothing in between, again and again", async () => {
     const { stage, ann } = await openRoomWithHistory();
     for (let n = 0; n < 5; n++) {
       stage.rejoin(ann);
@@ -50,7 +50,7 @@ describe("a client that comes back", () => {
     stage.expectNoViolations();
   });
 
-  it("[W4] being up to date resumes however long it was quiet, also after a restart and after the records are gone", async () => {
+  it("[W4] a client that is up to date resumes after any quiet time, even after a restart and after the records were dropped", async () => {
     const { stage, ann } = await openRoomWithHistory();
     stage.advance(10 * 60_000);
     stage.rejoin(ann);
@@ -64,7 +64,7 @@ describe("a client that comes back", () => {
     stage.expectNoViolations();
   });
 
-  it("[W4] from too far back, from another epoch, from ahead, or from nowhere gets a snapshot", async () => {
+  it("[W4] a client from too far back, from another epoch, from ahead, or from nowhere gets a snapshot", async () => {
     const { stage, ann } = await openRoomWithHistory();
     for (const [since, epoch] of [
       [ann.seq + 1, ann.epoch],
@@ -85,7 +85,7 @@ describe("a client that comes back", () => {
     stage.expectNoViolations();
   });
 
-  it("[W4] to a room that has been cleaned up gets a snapshot of the new one", async () => {
+  it("[W4] a client that returns to a cleaned-up room gets a snapshot of the new one", async () => {
     const { stage, ann } = await openRoomWithHistory();
     stage.leave(ann);
     stage.advance(2_000_000);
@@ -101,7 +101,7 @@ describe("a client that comes back", () => {
     ["more than 1 MiB", 60],
     ["nearly all that recovery keeps", 340],
   ])(
-    "[W3] has its replay before anything live, without a gap, where it missed %s and the room goes on",
+    "[W3] the client gets its replay before live frames, without a gap, if it missed %s and the room goes on",
     async (_, missed) => {
       const stage = await RoomStage.open();
       const ann = stage.join("ann");
@@ -129,7 +129,7 @@ describe("a client that comes back", () => {
     },
   );
 
-  it("[W3] folds to the room's own state, whatever it missed and however often it broke off", async () => {
+  it("[W3] the client's state equals the room's own, for any missed events and any number of cuts", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(2 ** 31),

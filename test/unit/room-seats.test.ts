@@ -6,7 +6,7 @@ import type { RoomTab } from "../support/room-tab";
 const isIn = (tab: RoomTab) => tab.read().welcomes.length > 0;
 const codesOf = (tab: RoomTab) => tab.read().byes.map(({ code }) => code);
 
-/** A room of so many, full of guests who never ping. */
+/** A room of this size, full of guests who never ping. */
 async function full(maxUsers: number) {
   const stage = await RoomStage.open({ settings: { maxUsers } });
   const guests = Array.from({ length: maxUsers }, (_, n) => stage.joinAsGuest(`guest-${n}`));
@@ -15,7 +15,7 @@ async function full(maxUsers: number) {
 }
 
 describe("a full room", () => {
-  it("[L9] lets in hosts and admins, and up to a bound of them", async () => {
+  it("[L9] the room lets in hosts and admins, up to a bound", async () => {
     const { stage } = await full(2);
     const player = stage.join("ann");
     const host = stage.join("hanna", { role: "host" });
@@ -34,7 +34,7 @@ describe("a full room", () => {
     stage.expectNoViolations();
   });
 
-  it("[L9] takes no player in the place of a host who leaves", async () => {
+  it("[L9] the room does not give the seat of a leaving host to a player", async () => {
     const { stage } = await full(2);
     const host = stage.join("hanna", { role: "host" });
     stage.leave(host);
@@ -42,19 +42,19 @@ describe("a full room", () => {
     expect(codesOf(stage.join("ann"))).toEqual([4503]);
   });
 
-  it("[L10] asks who never pinged and has said nothing; a seat that nobody comes back to is free", async () => {
+  it("[L10] the room probes members who never pinged and sent nothing, and an unanswered probe frees the seat", async () => {
     const { stage, guests } = await full(3);
-    const [ghost, alive, talker] = guests as [RoomTab, RoomTab, RoomTab];
+    const [silent, alive, talker] = guests as [RoomTab, RoomTab, RoomTab];
     stage.advance(UNHEARD_MS - 1_000);
     stage.say(talker, "still here");
     expect(codesOf(stage.join("early"))).toEqual([4503]);
-    expect(guests.map(codesOf), "nobody has been silent for long").toEqual([[], [], []]);
+    expect(guests.map(codesOf), "no member has been silent for long").toEqual([[], [], []]);
     stage.advance(21_000);
     const ann = stage.join("ann");
     expect(codesOf(ann)).toEqual([4503]);
     expect(guests.map(codesOf)).toEqual([[1012], [1012], []]);
     expect(alive.byes[0]?.retryAfterMs).toBeLessThanOrEqual(10_000);
-    // Partysocket's longest pause.
+    // Partysocket's longest retry pause.
     stage.advance(10_000);
     stage.rejoin(alive, { guest: true });
     stage.advance(100);
@@ -62,16 +62,16 @@ describe("a full room", () => {
     expect(alive.welcomes.at(-1)).toMatchObject({ resumed: true });
     const left = () =>
       talker.read().events.flatMap(({ n, d }) => (n === "left" ? [(d as { user: string }).user] : []));
-    expect(left(), "nobody is said to have left while they may come back").toEqual([]);
+    expect(left(), "the room reports no leave while the member may come back").toEqual([]);
     stage.advance(21_000);
-    expect(left()).toEqual([ghost.user]);
+    expect(left()).toEqual([silent.user]);
     stage.rejoin(ann);
     stage.advance(100);
     expect(isIn(ann)).toBe(true);
     stage.expectNoViolations();
   });
 
-  it("[M2] closes nobody who never pinged while there is a place, however long it takes", async () => {
+  it("[M2] the room closes no member who never pinged while there is a seat, for any length of time", async () => {
     const { stage, guests } = await full(3);
     stage.leave(guests[0] as RoomTab);
     stage.advance(24 * UNHEARD_MS);
@@ -80,7 +80,7 @@ describe("a full room", () => {
     expect(guests.slice(1).map(codesOf)).toEqual([[], []]);
   });
 
-  it("[L10] asks nobody who pings, over a sleep too, and nobody with another socket that was heard", async () => {
+  it("[L10] the room probes no member who pings, over a sleep too, and none with another socket that sent something", async () => {
     const { stage, guests } = await full(3);
     const [pings, answered, twice] = guests as [RoomTab, RoomTab, RoomTab];
     stage.advance(UNHEARD_MS);
@@ -93,19 +93,19 @@ describe("a full room", () => {
     expect(guests.map(codesOf)).toEqual([[], [], []]);
   });
 
-  it("[L10] asks a crowd some at a time, each with a time of its own to come back, and wakes for nobody else", async () => {
+  it("[L10] the room probes a crowd some at a time, each with its own time to come back, and wakes for no others", async () => {
     const { stage, guests } = await full(100);
     stage.advance(UNHEARD_MS + 1_000);
-    const asked = () => guests.filter((tab) => codesOf(tab).length > 0);
+    const probed = () => guests.filter((tab) => codesOf(tab).length > 0);
     stage.join("ann");
     stage.join("bob");
-    expect(asked()).toHaveLength(MAX_ASKED_AT_ONCE);
-    expect(new Set(asked().map(({ byes }) => byes[0]?.retryAfterMs)).size).toBeGreaterThan(
+    expect(probed()).toHaveLength(MAX_ASKED_AT_ONCE);
+    expect(new Set(probed().map(({ byes }) => byes[0]?.retryAfterMs)).size).toBeGreaterThan(
       MAX_ASKED_AT_ONCE / 2,
     );
     stage.advance(20_000);
     stage.join("cat");
-    expect(asked()).toHaveLength(2 * MAX_ASKED_AT_ONCE);
+    expect(probed()).toHaveLength(2 * MAX_ASKED_AT_ONCE);
     stage.expectNoViolations();
   });
 });

@@ -13,7 +13,7 @@ async function openRoomWithTwo(): Promise<{ stage: RoomStage; ann: RoomTab; bob:
 const point = (stage: RoomStage, tab: RoomTab, x: number) => stage.signal(tab, "lab", "point", { x });
 
 describe("a signal", () => {
-  it("[F5] in a quiet room is sent at once, has no number, and is stored nowhere", async () => {
+  it("[F5] a signal in a quiet room is sent at once, has no number, and is not stored", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     const { seq } = ann.read();
     const before = { ...stage.runtime.counts };
@@ -34,7 +34,7 @@ describe("a signal", () => {
     stage.expectNoViolations();
   });
 
-  it("[F5] within a frame is the newest of each kind and user, beside the frame's events", async () => {
+  it("[F5] a signal within a frame is the newest of each kind and user, beside the frame's events", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     stage.say(ann, "opens the window");
     for (let x = 0; x < 10; x++) point(stage, ann, x);
@@ -53,7 +53,7 @@ describe("a signal", () => {
     stage.expectNoViolations();
   });
 
-  it("[F4] of many costs no more frames than the window allows", async () => {
+  it("[F4] signals of many users cost no more frames than the window allows", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     const { length } = bob.peer.texts;
     for (let n = 0; n < 1_000; n++) {
@@ -66,7 +66,7 @@ describe("a signal", () => {
     stage.expectNoViolations();
   });
 
-  it("[M] that is refused is told about at most once a second, and gets no other answer", async () => {
+  it("[M] a rejected signal is answered at most once a second, and an accepted one never", async () => {
     const { stage, ann } = await openRoomWithTwo();
     const { length } = ann.peer.texts;
     for (let n = 0; n < 50; n++) {
@@ -74,16 +74,16 @@ describe("a signal", () => {
       stage.signal(ann, "lab", "point", { x: "no number" });
       stage.advance(50);
     }
-    const told = ann.peer.texts.slice(length).map((text) => JSON.parse(text));
-    expect(told).toHaveLength(Math.ceil((50 * 50) / SIGNAL_NACK_MS));
-    for (const nack of told) {
+    const messages = ann.peer.texts.slice(length).map((text) => JSON.parse(text));
+    expect(messages).toHaveLength(Math.ceil((50 * 50) / SIGNAL_NACK_MS));
+    for (const nack of messages) {
       expect(nack).toMatchObject({ t: "nack" });
       expect(nack).not.toHaveProperty("id");
     }
     stage.expectNoViolations();
   });
 
-  it("[L1] has a rate and a size like an action", async () => {
+  it("[L1] a signal has a rate and a size like an action", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     stage.signal(ann, "lab", "rare", { x: 1 });
     stage.signal(ann, "lab", "rare", { x: 2 });
@@ -102,14 +102,14 @@ describe("a signal", () => {
     expect(bob.read().signals.at(-1)).toMatchObject({ d: { x: 4 } });
   });
 
-  it("[M5] carries what its schema knows, and nothing beside", async () => {
+  it("[M5] a signal carries the fields of its schema, and no others", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     stage.send(ann, '{"t":"sig","f":"chat","n":"typing","d":{"more":1},"by":"eve"}');
     stage.advance(10);
     expect(bob.read().signals).toEqual([{ f: "chat", n: "typing", d: {}, by: "ann" }]);
   });
 
-  it("leaves a room as able to sleep as it was", async () => {
+  it("a signal leaves the room as able to sleep as before", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     point(stage, ann, 1);
     point(stage, ann, 2);
@@ -122,7 +122,7 @@ describe("a signal", () => {
 });
 
 describe("a probe of the clock, and a ping", () => {
-  it("[M2] are answered at once with the room's time, and close no frame", async () => {
+  it("[M2] the room answers both at once with its time, and neither closes a frame", async () => {
     const { stage, ann, bob } = await openRoomWithTwo();
     stage.say(ann, "opens the window");
     stage.say(ann, "gathers");

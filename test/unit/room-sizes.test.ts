@@ -9,7 +9,7 @@ import { defineKind } from "../../src/room/api/kind";
 import { labKind, RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-// The memory world refuses what the platform would: a value over 131,072 bytes, a key over 2 KiB, 128 pairs in a call.
+// The memory runtime rejects what the platform would: a value over 131,072 bytes, a key over 2 KiB, 128 pairs in a call.
 const MAX_VALUE_BYTES = 131_072;
 const LONGEST_USER = "💥".repeat(124);
 const LONGEST_NAME = "💥".repeat(40);
@@ -48,7 +48,7 @@ describe("nothing stored exceeds 128 KiB", () => {
     ["500 controls, six characters each on the wire", "\u0001".repeat(500)],
     ["500 quotes", '"'.repeat(500)],
     ["500 line separators", "\u2028".repeat(500)],
-  ])("lines of %s, from everybody at once", async (_, text) => {
+  ])("the room stores lines of %s, from every user at once", async (_, text) => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 20 }, (_, n) => stage.join(`u${n}`));
     stage.advance(300);
@@ -59,7 +59,7 @@ describe("nothing stored exceeds 128 KiB", () => {
     await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
-  it("the state of 200 members with a status and 1 KiB of data each, in snapshots too", async () => {
+  it("the room stores the state of 200 members with a status and 1 KiB of data each, in snapshots too", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 200 }, (_, n) =>
       stage.join(longUser(n), { name: LONGEST_NAME, keepsLastOnly: n > 0 }),
@@ -82,7 +82,7 @@ describe("nothing stored exceeds 128 KiB", () => {
     await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
-  it("400 members with ids of 128 emoji: those in the list go at once, and the others move up", async () => {
+  it("the room stores the leave of 400 members with ids of 128 emoji, while others move into the list", async () => {
     const stage = await RoomStage.open({ settings: { maxUsers: 2_000 } });
     const tabs = Array.from({ length: 400 }, (_, n) =>
       stage.join(longUser(n), { name: LONGEST_NAME, tab: `${n}`, keepsLastOnly: n < 399 }),
@@ -96,7 +96,7 @@ describe("nothing stored exceeds 128 KiB", () => {
     stage.expectNoViolations();
   });
 
-  it("200 who are muted, with ids of 128 emoji, and all of whose time ends while the room is down", async () => {
+  it("the room stores 200 muted users with ids of 128 emoji, whose time ends while the room is down", async () => {
     const kind = defineKind({ name: "main", features: [presence, chat, moderation] });
     const stage = await RoomStage.open({ kind });
     const hosts = Array.from({ length: 4 }, (_, n) => stage.join(`host${n}`, { role: "host" }));
@@ -115,7 +115,7 @@ describe("nothing stored exceeds 128 KiB", () => {
     stage.expectNoViolations();
   });
 
-  it("1,000 members with ids of 128 emoji, who come at once, act at once and go at once", async () => {
+  it("the room stores 1,000 members with ids of 128 emoji, who join, act and leave at once", async () => {
     const stage = await RoomStage.open({ settings: { maxUsers: 2_000 } });
     const tabs = Array.from({ length: 1_000 }, (_, n) =>
       stage.join(longUser(n), { name: LONGEST_NAME, tab: `${n}`, keepsLastOnly: n > 0 }),
@@ -131,7 +131,7 @@ describe("nothing stored exceeds 128 KiB", () => {
     await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   }, 30_000);
 
-  it("private events by 500 people with ids of 128 emoji, at once", async () => {
+  it("the room stores simultaneous private events by 500 users with ids of 128 emoji", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 500 }, (_, n) =>
       stage.join(longUser(n), { tab: `${n}`, keepsLastOnly: n > 0 }),
@@ -142,7 +142,7 @@ describe("nothing stored exceeds 128 KiB", () => {
     await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
-  it("what is told in answers", async () => {
+  it("the room stores the answers of actions", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 60 }, (_, n) => stage.join(`u${n}`));
     stage.advance(2_000);
@@ -152,7 +152,7 @@ describe("nothing stored exceeds 128 KiB", () => {
     await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
-  it("a thousand timers, set and cleared at once", async () => {
+  it("the room stores a thousand timers, set and cleared at once", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 10 }, (_, n) => stage.join(`u${n}`));
     stage.advance(2_000);
@@ -162,7 +162,7 @@ describe("nothing stored exceeds 128 KiB", () => {
     await expectSameAfterCrash(stage, tabs[0] as RoomTab);
   });
 
-  it("the windows of 300 people who have all said what they may", async () => {
+  it("the room stores the windows of 300 users who have spent their rates", async () => {
     const stage = await RoomStage.open({ kind: labKind(), settings: { rules: {} } });
     const tabs = Array.from({ length: 300 }, (_, n) =>
       stage.join(longUser(n), { tab: `${n}`, keepsLastOnly: n > 0 }),

@@ -10,7 +10,7 @@ import type { LabState } from "../support/room-features";
 import { RoomStage, settings } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-/** A talker, a reader who reads, and one who says nothing of what it has read. */
+/** A talker, a reader, and a reader that never sends `seen`. */
 async function openRoomWithReaders(): Promise<{
   stage: RoomStage;
   talker: RoomTab;
@@ -35,7 +35,7 @@ function fill(stage: RoomStage, talker: RoomTab, bytes: number): void {
 }
 
 describe("a reader who falls behind", () => {
-  it("[F6] loses signals first, and no event", async () => {
+  it("[F6] a slow reader loses signals first, and no event", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, LAGGING_BYTES - 60_000);
     stage.signal(talker, "lab", "point", { x: 1 });
@@ -58,7 +58,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] is paused, and sent no more than it may leave unread, however busy the room is", async () => {
+  it("[F6] a slow reader is paused, and gets no more than it may leave unread, however busy the room is", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     const before = deaf.peer.bytes;
     fill(stage, talker, 3 * PAUSE_BYTES);
@@ -71,7 +71,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F1] is not shown, on catching up, what is of it alone in a frame that still gathers", async () => {
+  it("[F1] a reader that catches up does not see its own events of a frame that still gathers", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, 2 * PAUSE_BYTES);
     const shown = () => (deaf.read().mine.lab as number[]).length;
@@ -88,7 +88,7 @@ describe("a reader who falls behind", () => {
     expect([shown(), folded()]).toEqual([3, 3]);
   });
 
-  it("[F1] is told no checksum, on catching up, of a frame that still gathers", async () => {
+  it("[F1] a reader that catches up gets no checksum of a frame that still gathers", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     fill(stage, talker, 2 * PAUSE_BYTES);
     stage.verify(deaf);
@@ -104,7 +104,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] has not read the answers that came after what it says again to have read", async () => {
+  it("[F6] a repeated `seen` does not count later answers as read", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     const { seq } = deaf.read();
     const bytes = { deaf: deaf.peer.bytes, reader: reader.peer.bytes };
@@ -122,7 +122,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] has read nothing more, answers neither, by a number before the one it came with", async () => {
+  it("[F6] a `seen` below an earlier one counts nothing as read, and no answers either", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     stage.say(talker, "which it has read");
     stage.advance(1_000);
@@ -139,7 +139,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] whose network was away is brought on by the one word it owes, however many answers came in between", async () => {
+  it("[F6] a reader whose network failed continues by its one `seen`, after any number of answers in between", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     stage.sendSeen(deaf);
     const before = deaf.peer.bytes;
@@ -156,17 +156,17 @@ describe("a reader who falls behind", () => {
     while (received() < 2 * SEEN_EVERY_BYTES - 20_000) exchange("echo", { text: "x".repeat(14_000) });
     while (received() < 2 * SEEN_EVERY_BYTES - 1_000) exchange("echo", { text: "x".repeat(500) });
     fillOnce(stage, talker, 40_000);
-    const held = received();
-    // It has read all of that: what came after its word is less than it owes the next one for.
+    const receivedBefore = received();
+    // It has read all of that: the bytes after its `seen` are fewer than those that require the next one.
     stage.send(deaf, { t: "seen", seq: first });
     stage.advance(10);
-    expect(received()).toBeGreaterThan(held + 30_000);
+    expect(received()).toBeGreaterThan(receivedBefore + 30_000);
     stage.advance(PAUSED_MS + 1_000);
     expect(deaf.read().byes).toEqual([]);
     stage.expectNoViolations();
   });
 
-  it("[F6] who comes back to a room of many signals is brought on: those of meanwhile were not for it", async () => {
+  it("[F6] a reader that returns to a room of many signals continues: the signals meanwhile were not sent to it", async () => {
     const { stage, talker, reader } = await openRoomWithReaders();
     stage.leave(reader);
     for (let event = 0; event < 4; event++) {
@@ -187,7 +187,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] is brought on by what it says it has seen, from where it stood and without a gap, and is live again", async () => {
+  it("[F6] a reader continues by its `seen`, from its cursor and without a gap, and is live again", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, 4 * PAUSE_BYTES);
     for (let n = 0; n < 10 && deaf.read().seq < reader.read().seq; n++) {
@@ -205,7 +205,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] catches up also while a frame gathers: what nobody may know of yet is not missing", async () => {
+  it("[F6] a reader catches up while a frame gathers: uncommitted events do not count as missing", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, PAUSE_BYTES + 100_000);
     stage.say(talker, "opens the window");
@@ -218,7 +218,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] may say what it has seen from the middle of what it was sent, or nonsense: no number is skipped", async () => {
+  it("[F6] a `seen` from the middle of a frame or with nonsense skips no number", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, 3 * PAUSE_BYTES);
     for (let n = 0; n < 200 && deaf.read().seq < reader.read().seq; n++) {
@@ -239,7 +239,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] is closed after 30 s without reading, with a time to come back, in a busy room", async () => {
+  it("[F6] a reader is closed after 30 s without reading, with a time to come back, in a busy room", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, 2 * PAUSE_BYTES);
     for (let n = 0; n < 29; n++) {
@@ -248,7 +248,7 @@ describe("a reader who falls behind", () => {
       fillOnce(stage, talker, 1_000);
     }
     expect(deaf.read().byes).toEqual([]);
-    // The room looks at its sockets once in 20 s while it is busy.
+    // A busy room checks its sockets once in 20 s.
     for (let n = 0; n < 25; n++) {
       stage.advance(900);
       stage.say(talker, "a");
@@ -264,14 +264,14 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] is closed also in a room that has gone quiet, within a minute", async () => {
+  it("[F6] a reader is closed within a minute in a room that has become quiet too", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     fill(stage, talker, 2 * PAUSE_BYTES);
     stage.advance(2 * PAUSED_MS);
     expect(deaf.read().byes).toHaveLength(1);
   });
 
-  it("[F6] is closed also in a room that goes on at the pace of a talk, within a minute", async () => {
+  it("[F6] a reader is closed within a minute in a room with the pace of a talk too", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     fill(stage, talker, 2 * PAUSE_BYTES);
     for (let n = 0; n < 30; n++) {
@@ -281,7 +281,7 @@ describe("a reader who falls behind", () => {
     expect(deaf.read().byes).toHaveLength(1);
   });
 
-  it("[F6] is not closed while it reads, however slowly", async () => {
+  it("[F6] a reader is not closed while it reads, however slowly", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     fill(stage, talker, 6 * PAUSE_BYTES);
     for (let n = 0; n < 4; n++) {
@@ -296,7 +296,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] is not closed for a ping or a question while it is paused: what it was not sent it did not leave unread", async () => {
+  it("[F6] a ping or a request of a paused reader does not close it: unsent data does not count as unread", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, 4 * PAUSE_BYTES);
     stage.send(deaf, "ping");
@@ -307,7 +307,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] that says again what it said long ago has read nothing of what recovery has let go since", async () => {
+  it("[F6] an old `seen` that is repeated counts nothing as read that recovery has dropped since", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     const { seq } = deaf.read();
     const { bytes } = deaf.peer;
@@ -319,7 +319,7 @@ describe("a reader who falls behind", () => {
     expect(deaf.peer.bytes - bytes).toBeLessThan(PAUSE_BYTES + 60_000);
   });
 
-  it("[F6] costs the others nothing: they have every event and signal", async () => {
+  it("[F6] a slow reader costs the others nothing: they get every event and signal", async () => {
     const { stage, talker, reader } = await openRoomWithReaders();
     for (let n = 0; n < 200; n++) stage.deaf.add(stage.join(`d${n}`, { keepsLastOnly: true }));
     stage.advance(1_000);
@@ -333,7 +333,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] of answers, who asks and never reads, is closed as well", async () => {
+  it("[F6] a reader that sends requests and never reads the answers is closed as well", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     for (let n = 0; n < 400 && deaf.peer.closes.length === 0; n++) {
       stage.do(deaf, "lab", "echo", { text: "x".repeat(5_000) });
@@ -345,7 +345,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] stays paused where it was while its room sleeps, and is brought on by the next", async () => {
+  it("[F6] a paused reader stays at its cursor while its room sleeps, and the next instance continues it", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, 2 * PAUSE_BYTES);
     const { length } = deaf.peer.texts;
@@ -360,7 +360,7 @@ describe("a reader who falls behind", () => {
     stage.expectNoViolations();
   });
 
-  it("[W4] and whose frames are gone from recovery is closed, to come back for a snapshot", async () => {
+  it("[W4] a reader whose frames have left recovery is closed, to come back for a snapshot", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, PAUSE_BYTES + 100_000);
     for (let n = 0; n < 180; n++) fillOnce(stage, talker, 50_000);
@@ -374,8 +374,8 @@ describe("a reader who falls behind", () => {
   });
 });
 
-describe("a reader who says that it has read and has not", () => {
-  it("[F6] is given a mark before a pause's worth is out, and is believed no more without it once it has repeated one", async () => {
+describe("a reader that claims to have read and has not", () => {
+  it("[F6] the reader gets a mark before it may be paused, and its claims count no more without the mark once it has repeated one", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, SEEN_EVERY_BYTES + 40_000);
     expect(deaf.peer.mark).toMatch(/^[0-9a-f]{8}$/);
@@ -388,13 +388,13 @@ describe("a reader who says that it has read and has not", () => {
     }
     expect(deaf.peer.bytes - before).toBeLessThan(2 * PAUSE_BYTES + 60_000);
     expect(reader.read().seq).toBe(stage.room.summary(stage.now).seq);
-    // An honest one is brought on by the mark alone, from where it stood.
+    // The mark alone continues an honest reader, from its cursor.
     for (let n = 0; n < 20 && deaf.read().seq < reader.read().seq; n++) stage.prove(deaf);
     expect(deaf.seq).toBe(reader.seq);
     stage.expectNoViolations();
   });
 
-  it("[F6] is closed 30 s after it was paused, whatever it says meanwhile", async () => {
+  it("[F6] the reader is closed 30 s after its pause, with any claims meanwhile", async () => {
     const { stage, talker, deaf } = await openRoomWithReaders();
     fill(stage, talker, SEEN_EVERY_BYTES + 40_000);
     stage.prove(deaf);
@@ -407,7 +407,7 @@ describe("a reader who says that it has read and has not", () => {
     expect(deaf.peer.bytes).toBeLessThan(3 * PAUSE_BYTES);
   });
 
-  it("[F6] and never repeated a mark is believed up to a bound, all its user's sockets together", async () => {
+  it("[F6] a reader that never repeated a mark is trusted up to a bound, over all its user's sockets", async () => {
     const stage = await RoomStage.open();
     const talker = stage.join("talker");
     const liars = Array.from({ length: 60 }, (_, n) =>
@@ -420,12 +420,12 @@ describe("a reader who says that it has read and has not", () => {
       for (const liar of liars) stage.send(liar, { t: "seen", seq: 2 ** 50 });
     }
     const bytes = liars.reduce((sum, { peer }) => sum + peer.bytes, 0);
-    // Each may leave a pause's worth unread; of what is believed beyond that there is one measure for all.
+    // Each reader may leave a pause's worth unread; the trust beyond that has one bound for all of the user's sockets.
     expect(bytes).toBeLessThan(60 * (2 * PAUSE_BYTES) + MAX_UNPROVEN_BYTES);
     stage.expectNoViolations();
   });
 
-  it("[F6] of a client of before is no liar: it is brought on by its word for megabytes", async () => {
+  it("[F6] an older client is not treated as a liar: its `seen` continues it for megabytes", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     for (let n = 0; n < 150; n++) {
       fillOnce(stage, talker, 40_000);
@@ -438,7 +438,7 @@ describe("a reader who says that it has read and has not", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] gains nothing by a room that sleeps, and its mark outlives that", async () => {
+  it("[F6] the reader gains nothing from a sleeping room, and its mark survives the sleep", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, SEEN_EVERY_BYTES + 40_000);
     stage.prove(deaf);
@@ -456,7 +456,7 @@ describe("a reader who says that it has read and has not", () => {
     stage.expectNoViolations();
   });
 
-  it("[F6] of answers is given a mark as well", async () => {
+  it("[F6] a reader of answers gets a mark as well", async () => {
     const { stage, deaf } = await openRoomWithReaders();
     const before = deaf.peer.bytes;
     for (let n = 0; n < 30; n++) {
@@ -474,8 +474,8 @@ describe("a reader who says that it has read and has not", () => {
   });
 });
 
-describe("a socket that throws when it is sent to", () => {
-  it("is nobody else's trouble", async () => {
+describe("a socket whose send throws", () => {
+  it("the socket affects no other user", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     deaf.peer.state = "closing";
     stage.say(talker, "on");

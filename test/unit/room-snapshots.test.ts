@@ -13,7 +13,7 @@ import { restore } from "../../src/room/storage/restore";
 import { ROOM_NAME } from "../support/room-stage";
 import { ScoreStage } from "../support/score-stage";
 
-/** A room in which so many have scored. */
+/** A room in which so many players have scored. */
 async function scored(players: number): Promise<ScoreStage> {
   const stage = await ScoreStage.open();
   stage.join("hanna", "host");
@@ -26,7 +26,7 @@ async function scored(players: number): Promise<ScoreStage> {
   return stage;
 }
 
-/** Awards until the next snapshot is taken, each in a frame of its own; answers what that snapshot wrote. */
+/** Awards until the next snapshot, each in a frame of its own, and returns the bytes that the snapshot wrote. */
 async function snapshot(stage: ScoreStage, players: number): Promise<{ values: number; chars: number }> {
   const { room } = stage;
   const written = { values: 0, chars: 0 };
@@ -44,16 +44,16 @@ async function snapshot(stage: ScoreStage, players: number): Promise<{ values: n
     stage.advance(100);
     room.post("desk", "scores", "award", { user: `player-${(n * 31) % players}`, points: 1 });
     room.makeDurable();
-    // Whether it is durable is heard of meanwhile.
+    // The confirmation of the write arrives meanwhile.
     await undefined;
   }
   return written;
 }
 
-const hiddenOf = (stage: ScoreStage) =>
+const privateOf = (stage: ScoreStage) =>
   stage.room.room["context"].state.slices.private("scores") as PrivateState;
 
-async function restoredHidden({ room }: ScoreStage): Promise<unknown> {
+async function restoredPrivate({ room }: ScoreStage): Promise<unknown> {
   const { state: memory } = await restore(
     room.runtime.copy().ports,
     room.kind,
@@ -65,29 +65,29 @@ async function restoredHidden({ room }: ScoreStage): Promise<unknown> {
 }
 
 describe("a snapshot of a room with many players", () => {
-  it("[K8] stores what changed since the one before: a handful of values with 15,000 players as with ten", async () => {
+  it("[K8] the snapshot stores what changed since the previous one: a few values with 15,000 players as with ten", async () => {
     const costs: { values: number; chars: number }[] = [];
     for (const players of [10, 15_000]) {
       const stage = await scored(players);
       const first = await snapshot(stage, players);
-      if (players > 10) expect(first.values, "the first stores everybody").toBeGreaterThan(20);
+      if (players > 10) expect(first.values, "the first snapshot stores every player").toBeGreaterThan(20);
       const second = await snapshot(stage, players);
       const third = await snapshot(stage, players);
       costs.push(second, third);
-      expect(canonical(await restoredHidden(stage))).toBe(canonical(hiddenOf(stage)));
+      expect(canonical(await restoredPrivate(stage))).toBe(canonical(privateOf(stage)));
       await stage.room.crash();
-      expect(canonical(hiddenOf(stage))).toBe(canonical(await restoredHidden(stage)));
+      expect(canonical(privateOf(stage))).toBe(canonical(await restoredPrivate(stage)));
       const after = await snapshot(stage, players);
       costs.push(after);
     }
     for (const { values, chars } of costs) {
       expect(values).toBeLessThanOrEqual(6);
-      // 512 awards, each some 100 characters of a total and of what is owed, and a few neighbours of theirs.
+      // 512 awards, each some 100 characters of a total and a ledger entry, and a few neighbouring entries.
       expect(chars).toBeLessThan(SNAPSHOT_EVERY_FRAMES * 600);
     }
   });
 
-  it("holds nothing but what its head lists", async () => {
+  it("the snapshot contains only parts that its head lists", async () => {
     const stage = await scored(3_000);
     for (let n = 0; n < 3; n++) await snapshot(stage, 3_000);
     const { packs = [], released = [] } = (stage.room.runtime.value("room") as Head).snapshot ?? {};
@@ -98,23 +98,26 @@ describe("a snapshot of a room with many players", () => {
     expect(stage.room.runtime.keys()).toEqual([]);
   });
 
-  it("reads tables that an earlier build stored as a whole", () => {
+  it("the restore reads tables that an earlier build stored as a whole", () => {
     const rows = Array.from({ length: 200 }, (_, n) => ({
       ...{ board: "main", user: `u${n}`, name: "U" },
       ...{ total: n, tie: 0, seq: n },
     }));
-    const owed = rows.map(({ board, user, name, seq }) => ({
+    const entries = rows.map(({ board, user, name, seq }) => ({
       ...{ board, user, name, seq },
       ...{ points: 1, firstAt: 0, lastAt: 0 },
     }));
     const buckets = (all: readonly unknown[]) => [null, [null, all.slice(0, 90)], [all.slice(90), null]];
     const stored = {
       ...{ ...initialPrivate(), players: { main: 200 } },
-      ...{ standings: { size: 200, buckets: buckets(rows) }, ledger: { size: 200, buckets: buckets(owed) } },
+      ...{
+        standings: { size: 200, buckets: buckets(rows) },
+        ledger: { size: 200, buckets: buckets(entries) },
+      },
     };
-    const hidden = hiddenParts.join(stored, new Map());
-    expect(hidden.standings.size).toBe(200);
-    expect([...standings.rows(hidden.standings)].sort((a, b) => a.seq - b.seq)).toEqual(rows);
-    expect([...ledger.rows(hidden.ledger)].sort((a, b) => a.seq - b.seq)).toEqual(owed);
+    const privateState = hiddenParts.join(stored, new Map());
+    expect(privateState.standings.size).toBe(200);
+    expect([...standings.rows(privateState.standings)].sort((a, b) => a.seq - b.seq)).toEqual(rows);
+    expect([...ledger.rows(privateState.ledger)].sort((a, b) => a.seq - b.seq)).toEqual(entries);
   });
 });

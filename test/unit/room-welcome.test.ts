@@ -3,7 +3,7 @@ import { RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
 describe("a welcome", () => {
-  it("[W1] is the first message, says who one is, and has one's own `joined` in it", async () => {
+  it("[W1] the welcome is the first message, names its user, and contains the user's own `joined`", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann", { name: "Ann", role: "host" });
     expect(ann.read().welcomes).toMatchObject([
@@ -33,7 +33,7 @@ describe("a welcome", () => {
     stage.expectNoViolations();
   });
 
-  it("[F1] waits for what let one in to be durable, and nothing comes before it", async () => {
+  it("[F1] the welcome waits until the join is durable, and nothing comes before it", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -48,7 +48,7 @@ describe("a welcome", () => {
     stage.expectNoViolations();
   });
 
-  it("[W1] comes before anything that is said too early is heard, and nobody's frame is ended for it", async () => {
+  it("[W1] the welcome comes before the room reads earlier messages, and ends no other frame", async () => {
     const stage = await RoomStage.open();
     const ann = stage.join("ann");
     stage.advance(1_000);
@@ -66,7 +66,7 @@ describe("a welcome", () => {
     stage.expectNoViolations();
   });
 
-  it("to a member's second tab in a quiet room comes in the call that brings it, and costs no write", async () => {
+  it("the welcome of a member's second tab in a quiet room comes in the call that brings it, without a write", async () => {
     const stage = await RoomStage.open();
     stage.join("ann");
     stage.advance(1_000);
@@ -76,7 +76,7 @@ describe("a welcome", () => {
     expect(stage.runtime.counts.puts).toBe(puts);
   });
 
-  it("is encoded once a seq, whoever asks: 1,000 members come back to one encoding", async () => {
+  it("the welcome is encoded once a seq: 1,000 returning members share one encoding", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 1_000 }, (_, n) => stage.join(`u${n}`, { keepsLastOnly: n > 1 }));
     stage.advance(2_000);
@@ -96,7 +96,7 @@ describe("a welcome", () => {
     expect(stage.room.counts.encodings).toBe(2);
   });
 
-  it("to 1,000 who come in one burst costs a few commits, and all of them see the same", async () => {
+  it("the welcomes of 1,000 users in one burst cost a few commits, and all of them show the same", async () => {
     const stage = await RoomStage.open();
     const tabs = Array.from({ length: 1_000 }, (_, n) =>
       stage.join(`u${n}`, { keepsLastOnly: n > 3 && n < 996 }),
@@ -112,7 +112,7 @@ describe("a welcome", () => {
     stage.expectNoViolations();
   });
 
-  it("[F1] does not tell of what is not durable yet", async () => {
+  it("[F1] the welcome contains nothing that is not durable yet", async () => {
     const stage = await RoomStage.open();
     stage.join("ann");
     stage.advance(100);

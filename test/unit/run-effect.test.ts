@@ -16,12 +16,12 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const runAsked = (handlers: EffectHandlers) => runEffect(handlers, room, effect);
+const run = (handlers: EffectHandlers) => runEffect(handlers, room, effect);
 
-describe("an errand on a platform", () => {
-  it("goes to whoever does what its name says, with the room's name and what is asked", async () => {
+describe("an effect on a platform", () => {
+  it("the effect goes to the handler of its name, with the room's name and the request", async () => {
     const handler = vi.fn(async () => "done");
-    expect(await runAsked({ "debt/pay": handler, "debt/other": vi.fn() })).toEqual({
+    expect(await run({ "debt/pay": handler, "debt/other": vi.fn() })).toEqual({
       ok: true,
       answer: "done",
     });
@@ -30,26 +30,26 @@ describe("an errand on a platform", () => {
   });
 
   it.each<[string, EffectHandlers]>([
-    ["that rejects", { "debt/pay": () => Promise.reject(new Error("away")) }],
+    ["its handler rejects", { "debt/pay": () => Promise.reject(new Error("away")) }],
     [
-      "that throws",
+      "its handler throws",
       {
         "debt/pay": () => {
           throw new Error("away");
         },
       },
     ],
-    ["that nobody does", {}],
-    ["named like what every object has", Object.create({ "debt/pay": async () => 1 })],
-  ])("%s has failed, and says so with the room and the errand", async (_, handlers) => {
-    expect(await runAsked(handlers)).toEqual({ ok: false });
+    ["no handler has its name", {}],
+    ["it is named like a member of every object", Object.create({ "debt/pay": async () => 1 })],
+  ])("the effect fails if %s, and the error names the room and the effect", async (_, handlers) => {
+    expect(await run(handlers)).toEqual({ ok: false });
     expect(warnings).toEqual([expect.stringMatching(/^main\/hall: debt\/pay will be tried again: /)]);
   });
 
-  it("without an answer has failed after 10 s; its handler is told, and its late answer is nobody's", async () => {
+  it("the effect fails after 10 s without an answer, its handler is aborted, and a late answer is ignored", async () => {
     let signal: AbortSignal | undefined;
     let late = (_: string) => {};
-    const carrying = runAsked({
+    const carrying = run({
       "debt/pay": (_, __, given) => {
         signal = given;
         return new Promise((resolve) => {

@@ -33,8 +33,8 @@ const scoredEvent = (user: string, total: number, more: object = {}, rule?: obje
   d: { board: "best", changes: [{ user, name: user, total, ...more }], ...(rule ? { rule } : {}) },
 });
 
-describe("the tops, as everybody folds them", () => {
-  it("[G1] keep the place of who has the same as before, though told again", () => {
+describe("the tops, as every client reduces them", () => {
+  it("[G1] the tops keep the place of a player with the same points, though announced again", () => {
     const state = fold(scoredEvent("ann", 5), scoredEvent("bob", 5), scoredEvent("ann", 5, { name: "Anna" }));
     expect(topOf(state, "best")).toEqual([
       { user: "ann", name: "Anna", total: 5, seq: 1 },
@@ -42,7 +42,7 @@ describe("the tops, as everybody folds them", () => {
     ]);
   });
 
-  it("[G6] break ties by the second column, whichever end of it is better", () => {
+  it("[G6] the tops break ties by the second column, with the better end of either direction", () => {
     const least = fold(
       scoredEvent("ann", 5, { tie: 30 }, { tie: "lowest" }),
       scoredEvent("bob", 5, { tie: 20 }, { tie: "lowest" }),
@@ -55,7 +55,7 @@ describe("the tops, as everybody folds them", () => {
     expect(isBefore({ total: 4, seq: 2 }, { total: 5, seq: 1 }, { order: "lowest" })).toBe(true);
   });
 
-  it("follow a new name wherever it stands, and pass over what is not theirs", () => {
+  it("the tops follow a new name everywhere, and ignore events of other features", () => {
     const before = fold(scoredEvent("ann", 5), scoredEvent("bob", 4));
     const named = fold(scoredEvent("ann", 5), scoredEvent("bob", 4), {
       n: "renamed",
@@ -71,8 +71,8 @@ describe("the tops, as everybody folds them", () => {
   });
 });
 
-describe("what the room keeps of points", () => {
-  const hiddenBy = (...events: PrivateStateEvent[]) =>
+describe("the room's private points", () => {
+  const privateBy = (...events: PrivateStateEvent[]) =>
     events.reduce<PrivateState>(reducePrivate, initialPrivate());
   const event = (n: string, d: object) => ({ n, d, at: 0 }) as PrivateStateEvent;
   const added = (user: string, more: object = {}) =>
@@ -86,46 +86,45 @@ describe("what the room keeps of points", () => {
     });
   const one = added("ann");
 
-  it("[G7] remembers what a player entered, also before any of it stands", () => {
+  it("[G7] the state keeps a player's own entries, even before the player has a total", () => {
     const entered = event("added", { board: "own", user: "ann", name: "ann", own: [[1, 5]] });
-    expect([...standings.rows(hiddenBy(entered).standings)]).toEqual([
+    expect([...standings.rows(privateBy(entered).standings)]).toEqual([
       { board: "own", user: "ann", name: "ann", total: 0, tie: 0, seq: 0, own: [[1, 5]] },
     ]);
-    const [row] = standings.rows(hiddenBy(one, entered).standings);
+    const [row] = standings.rows(privateBy(one, entered).standings);
     expect(row).toMatchObject({ total: 3, own: [[1, 5]] });
-    expect(hiddenBy(one, entered).players).toEqual({ own: 1 });
+    expect(privateBy(one, entered).players).toEqual({ own: 1 });
   });
 
-  it("owes nothing any more of what came back to nothing", () => {
+  it("the ledger drops points that returned to nothing", () => {
     const cleared = added("ann", { owes: undefined, clears: 0 });
-    expect(hiddenBy(one, cleared).ledger.size).toBe(0);
-    expect(hiddenBy(cleared).ledger.size).toBe(0);
+    expect(privateBy(one, cleared).ledger.size).toBe(0);
+    expect(privateBy(cleared).ledger.size).toBe(0);
   });
 
-  it("knows a player by a new name on the boards they are on", () => {
+  it("the state uses a player's new name on all the player's boards", () => {
     const named = event("named", { user: "ann", name: "Anna" });
     const best = added("bob", { board: "best", owes: undefined });
-    expect([...standings.rows(hiddenBy(one, best, named).standings)].map(({ name }) => name).sort()).toEqual([
-      "Anna",
-      "bob",
-    ]);
+    expect([...standings.rows(privateBy(one, best, named).standings)].map(({ name }) => name).sort()).toEqual(
+      ["Anna", "bob"],
+    );
   });
 
-  it("passes over what a later release may have written, and an end of what is not under way", () => {
+  it("the reducer ignores events of a later release, and the end of a batch that is not in flight", () => {
     for (const other of [event("unknown", {}), event("renumbered", { n: 9 })]) {
-      expect(hiddenBy(one, other)).toEqual(hiddenBy(one));
+      expect(privateBy(one, other)).toEqual(privateBy(one));
     }
     const sealed = event("sealed", { n: 1, count: 1, closing: false });
-    expect(hiddenBy(one, sealed, event("renumbered", { n: 9 }))).toMatchObject({ n: 9, sealed: { n: 9 } });
+    expect(privateBy(one, sealed, event("renumbered", { n: 9 }))).toMatchObject({ n: 9, sealed: { n: 9 } });
   });
 
-  it("[K3] asks for nothing, and hears nothing, when nothing is under way", () => {
-    const seen = (hidden: PrivateState): Context => ({
+  it("[K3] the effect sends nothing and accepts no answer if no batch is in flight", () => {
+    const seen = (privateState: PrivateState): Context => ({
       at: 1_000,
       wallAt: 1_000,
       room: { kind: "main", id: "hall" },
       state: initial(),
-      private: hidden,
+      private: privateState,
       members: new Map(),
       seq: 1,
       epoch: "e",
@@ -141,8 +140,8 @@ describe("what the room keeps of points", () => {
     expect(onBatchAnswer(seen(initialPrivate()), { applied: true, refused: [] })).toEqual({});
     expect(() => onBatchAnswer(seen(initialPrivate()), { applied: "yes" })).toThrow(/./);
     expect(flush(seen(initialPrivate()))).toEqual({});
-    const last = hiddenBy(one, event("sealed", { n: 1, count: 1, closing: true }));
-    // The last one is still under way: what tells that life goes on waits for it.
+    const last = privateBy(one, event("sealed", { n: 1, count: 1, closing: true }));
+    // The last batch is still in flight: the one that says that the epoch continues waits for it.
     expect(reopen(seen(last))).toEqual({
       private: [
         { n: "reopened", d: {} },
@@ -157,17 +156,17 @@ describe("what the room keeps of points", () => {
   });
 });
 
-describe("a table", () => {
+describe("a persistent table", () => {
   const words = new MapOf<{ key: string }>(({ key }) => key);
 
-  it("is as it was when what is taken out is not in it", () => {
+  it("removing an absent key leaves the table as it is", () => {
     const table = words.put(emptyMap, { key: "a" });
     expect(words.remove(table, "b")).toBe(table);
     expect(words.remove(emptyMap, "b")).toBe(emptyMap);
     expect(words.remove(table, "a").size).toBe(0);
   });
 
-  it("gives its first rows in its order, and is the rest without them, whatever way they came", () => {
+  it("the table gives its first rows in order, and the rest without them, for any history", () => {
     const keys = Array.from({ length: 500 }, (_, n) => String(n));
     let table = words.put(emptyMap, { key: "0" });
     for (const key of keys) table = words.put(table, { key });
@@ -186,7 +185,7 @@ describe("a table", () => {
     }
   });
 
-  it("says in which buckets it differs from another, and from nothing else", () => {
+  it("the table says in which buckets it differs from another, and names no others", () => {
     let table = words.put(emptyMap, { key: "0" });
     for (let n = 1; n < 2_000; n++) table = words.put(table, { key: String(n) });
     expect([...words.changes(table, table)]).toEqual([]);
@@ -197,7 +196,7 @@ describe("a table", () => {
     ]);
   });
 
-  it("keeps its order over being stored", () => {
+  it("the table keeps its order when it is stored", () => {
     let table = words.put(emptyMap, { key: "0" });
     for (let n = 1; n < 300; n++) table = words.put(table, { key: String(n) });
     const again = JSON.parse(JSON.stringify(table));

@@ -10,7 +10,7 @@ import { ScoreStage, scoreKind } from "../support/score-stage";
 const readRanking = (stage: ScoreStage, tab: RoomTab, board?: string) =>
   stage.top(tab, board).map(({ user, total }) => `${user} ${total}`);
 
-/** Hanna who leads, Ann and Bob who play. */
+/** The host Hanna, and the players Ann and Bob. */
 async function openGame() {
   const stage = await ScoreStage.open();
   const hanna = stage.join("hanna", "host");
@@ -21,7 +21,7 @@ async function openGame() {
 }
 
 describe("an award", () => {
-  it("[G1] adds up, is told to everybody, and ranks by total and then by who was there first", async () => {
+  it("[G1] the award adds up, is sent to every user, and ranks by total and then by time", async () => {
     const { stage, hanna, ann, bob } = await openGame();
     stage.award(hanna, "bob", 5);
     stage.award(hanna, "ann", 3);
@@ -43,7 +43,7 @@ describe("an award", () => {
     stage.room.expectNoViolations();
   });
 
-  it("[G2] of 0 points changes nothing where points add up, nor who ranks", async () => {
+  it("[G2] an award of 0 points changes nothing if points add up, not even the ranking", async () => {
     const { stage, hanna, ann } = await openGame();
     stage.award(hanna, "bob", 5);
     stage.award(hanna, "ann", 5);
@@ -60,7 +60,7 @@ describe("an award", () => {
     expect(stage.boards.entries.map(({ user }) => user).sort()).toEqual(["ann", "bob"]);
   });
 
-  it("[G3] is a host's: a player awards nobody, where the board does not say otherwise", async () => {
+  it("[G3] an award is for hosts: a player gives none, unless the board says otherwise", async () => {
     const { stage, ann } = await openGame();
     stage.award(ann, "ann", 5);
     stage.award(ann, "bob", 5);
@@ -71,7 +71,7 @@ describe("an award", () => {
     expect(stage.boards.calls).toEqual([]);
   });
 
-  it("[G3] over HTTP is the room's own", async () => {
+  it("[G3] an award over HTTP is the room's own", async () => {
     const { stage, ann } = await openGame();
     expect(stage.room.post("desk", "scores", "award", { user: "ann", points: 7 })).toMatchObject({
       ok: true,
@@ -82,13 +82,17 @@ describe("an award", () => {
   });
 
   it.each([
-    ["points that are no whole number", { user: "ann", points: 1.5 }, "bad_data"],
+    ["fractional points", { user: "ann", points: 1.5 }, "bad_data"],
     ["more points than an award may have", { user: "ann", points: 1_000_001 }, "bad_data"],
     ["a board that the kind does not declare", { user: "ann", points: 1, board: "other" }, "bad_data"],
-    ["a board named like what every object has", { user: "ann", points: 1, board: "toString" }, "bad_data"],
+    [
+      "a board named like a member of every object",
+      { user: "ann", points: 1, board: "toString" },
+      "bad_data",
+    ],
     ["a tie where points add up", { user: "ann", points: 1, tie: 3 }, "bad_data"],
-    ["somebody who has never been here", { user: "zoe", points: 1 }, "unknown_user"],
-  ])("[G4] with %s is refused, and nothing changes", async (_, award, code) => {
+    ["a user who has never joined", { user: "zoe", points: 1 }, "unknown_user"],
+  ])("[G4] an award with %s is rejected, and nothing changes", async (_, award, code) => {
     const { stage, hanna } = await openGame();
     stage.room.do(hanna, "scores", "award", award);
     stage.advance(100);
@@ -97,7 +101,7 @@ describe("an award", () => {
     expect([stage.boards.calls, readRanking(stage, hanna)]).toEqual([[], []]);
   });
 
-  it("[G4] may be as large as it may be, and no larger, over HTTP as on a socket", async () => {
+  it("[G4] an award has a largest value, over HTTP as on a socket", async () => {
     const { stage, hanna } = await openGame();
     const edge = 1_000_000;
     const most = 2 ** 53 - 1;
@@ -159,14 +163,14 @@ describe("an award", () => {
     stage.room.expectNoViolations();
   });
 
-  it("[G4] to one more than a room counts is refused, and everybody who is counted goes on", async () => {
+  it("[G4] an award to one more player than a room can store is rejected, and stored players go on", async () => {
     const { stage, hanna } = await openGame();
     stage.award(hanna, "ann", 1);
     stage.advance(100);
-    // As if so many had scored: the table says how many it holds.
+    // The state is patched as if so many had scored: the table states its size.
     const { slices } = stage.room.room["context"].state;
-    const hidden = slices.private("scores") as PrivateState;
-    const full = { ...hidden, standings: { ...hidden.standings, size: 100_000 } };
+    const privateState = slices.private("scores") as PrivateState;
+    const full = { ...privateState, standings: { ...privateState.standings, size: 100_000 } };
     vi.spyOn(slices, "private").mockImplementation(() => full);
     expect(stage.room.post("desk", "scores", "award", { user: "bob", points: 1 })).toMatchObject({
       ok: false,
@@ -181,7 +185,7 @@ describe("an award", () => {
     });
   });
 
-  it("[G4] may go to who has left, once they have scored here", async () => {
+  it("[G4] an award may go to a user who has left, if they have scored here", async () => {
     const { stage, hanna, ann } = await openGame();
     stage.award(hanna, "ann", 1);
     stage.room.leave(ann);
@@ -191,11 +195,11 @@ describe("an award", () => {
     expect(readRanking(stage, hanna)).toEqual(["ann 2"]);
   });
 
-  it("[G5] keeps totals exact, and is refused where they would not be", async () => {
+  it("[G5] the totals stay exact, and an award that would make them inexact is rejected", async () => {
     const { stage, hanna } = await openGame();
     const near = stage.room.kind;
     expect(near.name).toBe("main");
-    // Through 9 billion awards nobody wants to sit: the state is as if they had been.
+    // Nine billion awards would take too long, so the state is patched as if they had been made.
     const { totals } = await restoreWithTotal(stage, "ann", MAX_POINTS - 5);
     expect(totals).toEqual([`ann ${MAX_POINTS - 5}`]);
     stage.award(hanna, "ann", 6);
@@ -205,7 +209,7 @@ describe("an award", () => {
     expect(readRanking(stage, hanna)).toEqual([`ann ${MAX_POINTS}`]);
   });
 
-  it("[G6] on a board of the best keeps both columns of the better game, never a mixture", async () => {
+  it("[G6] a board of the best keeps both columns of the better game, never a mixture", async () => {
     const { stage, hanna } = await openGame();
     const play = (points: number, tie: number, user = "ann") =>
       stage.award(hanna, user, points, { board: "best", tie });
@@ -220,12 +224,12 @@ describe("an award", () => {
     stage.advance(100);
     expect(stage.top(hanna, "best").map(({ user }) => user)).toEqual(["hanna", "ann", "bob"]);
     stage.advance(10_000);
-    const owed = stage.boards.entries.find(({ user }) => user === "ann") as BatchEntry;
-    expect(owed).toMatchObject({ board: "best", points: 10, tie: 40 });
+    const entry = stage.boards.entries.find(({ user }) => user === "ann") as BatchEntry;
+    expect(entry).toMatchObject({ board: "best", points: 10, tie: 40 });
     stage.room.expectNoViolations();
   });
 
-  it("[G6] where the fewest win ranks them first, and where the last counts takes it", async () => {
+  it("[G6] a board of the lowest ranks the fewest points first, and a board of the last keeps the last points", async () => {
     const { stage, hanna } = await openGame();
     for (const [user, points] of [
       ["ann", 30],
@@ -244,7 +248,7 @@ describe("an award", () => {
     stage.room.expectNoViolations();
   });
 
-  it("[G7] of players' own is bounded at once and within any minute, with the exact time to wait", async () => {
+  it("[G7] the players' own awards are limited at once and within any minute, with the exact wait", async () => {
     const { stage, ann } = await openGame();
     stage.award(ann, "ann", 11, { board: "own" });
     stage.award(ann, "ann", -1, { board: "own" });
@@ -269,7 +273,7 @@ describe("an award", () => {
     expect(readRanking(stage, ann, "games")).toEqual(["ann 2"]);
   });
 
-  it("[G8] shows players under the name they come back with", async () => {
+  it("[G8] the ranking shows players under the name with which they return", async () => {
     const { stage, hanna, ann } = await openGame();
     stage.award(hanna, "ann", 1);
     stage.advance(100);
@@ -306,7 +310,7 @@ describe("points that another feature awards", () => {
     },
   });
 
-  it("[G9] are counted in the frame that they follow from, though neither knows of the other", async () => {
+  it("[G9] the points are counted in the frame that they follow from, though neither feature knows the other", async () => {
     const stage = await ScoreStage.open({ kind: scoreKind(undefined, [quiz]) });
     const ann = stage.join("ann");
     const bob = stage.join("bob");
@@ -321,7 +325,7 @@ describe("points that another feature awards", () => {
     stage.room.expectNoViolations();
   });
 
-  it("[G9] are counted whatever people are called, and however many others move up for it", async () => {
+  it("[G9] the points are counted for users of any name, however many others change rank", async () => {
     const longest = Array.from({ length: 200 }, (_, n) => `${n}`.padStart(3, "0").padEnd(128, '"'));
     const payday = defineFeature({
       name: "payday",
@@ -366,7 +370,7 @@ describe("points that another feature awards", () => {
     stage.room.expectNoViolations();
   });
 
-  it("[G9] are all there after a crash or none, also where they need several frames", async () => {
+  it("[G9] the points survive a crash all or not at all, even if they need several frames", async () => {
     for (const durable of [0, 1]) {
       const stage = await ScoreStage.open({ kind: scoreKind(undefined, [quiz]) });
       const users = Array.from({ length: 320 }, (_, n) => `player ${n} `.padEnd(40, "x"));
@@ -391,7 +395,7 @@ describe("points that another feature awards", () => {
 });
 
 describe("the top of a board", () => {
-  it("[G1] is the true first hundred, whatever is awarded and taken: folded from the events alone", {
+  it("[G1] the top is the true first hundred after any awards and deductions, reduced from the events alone", {
     timeout: 30_000,
   }, async () => {
     for (let round = 0; round < 2; round++) {
@@ -445,20 +449,20 @@ describe("the top of a board", () => {
   });
 });
 
-/** The total set by an older life of the code: a snapshot that says so. */
+/** Sets the total by a snapshot of an older release. */
 async function restoreWithTotal(stage: ScoreStage, user: string, total: number) {
   const { room } = stage;
   const { scores } = await import("../../src/features/scores/decide");
   const { initial } = await import("../../src/features/scores/state");
-  const hidden = scores.private;
-  if (!hidden) throw new Error("Scores keep totals.");
+  const privateState = scores.private;
+  if (!privateState) throw new Error("Scores keep totals.");
   const seeded = {
     ...scores,
     version: "as if",
     private: {
-      ...hidden,
-      migrate: (old: ReturnType<typeof hidden.initial>) =>
-        hidden.reduce(old, {
+      ...privateState,
+      migrate: (old: ReturnType<typeof privateState.initial>) =>
+        privateState.reduce(old, {
           n: "added",
           at: 0,
           d: { board: "main", user, name: user, stands: { total, tie: 0, seq: 1 } },

@@ -13,20 +13,20 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-describe("the .env that an install makes", () => {
-  it("holds what the servers need, and lets guests in", () => {
+describe("the .env that an install writes", () => {
+  it("the file has what the servers need, and enables guests", () => {
     expect(makeEnvFile(path)).toBe(true);
     const read = readConfig(readEnvFile(path));
     expect(read).toMatchObject({ ok: true, config: { guests: true } });
     expect(Object.keys(readEnvFile(path))).toEqual(["AUTH_SECRET", "BATCH_SECRET", "GUESTS"]);
   });
 
-  it("can be read by nobody but its owner", () => {
+  it("only the owner can read the file", () => {
     makeEnvFile(path);
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  it("has other secrets in every clone", () => {
+  it("the file has other secrets in every clone", () => {
     makeEnvFile(path);
     const { AUTH_SECRET, BATCH_SECRET } = readEnvFile(path);
     rmSync(path);
@@ -35,7 +35,7 @@ describe("the .env that an install makes", () => {
     expect(AUTH_SECRET).not.toBe(BATCH_SECRET);
   });
 
-  it("is never written over", () => {
+  it("the file is never overwritten", () => {
     makeEnvFile(path);
     const before = readFileSync(path, "utf8");
     expect(makeEnvFile(path)).toBe(false);
@@ -43,19 +43,19 @@ describe("the .env that an install makes", () => {
   });
 });
 
-describe("variables handed on in a file", () => {
-  it("arrive as they are", () => {
+describe("variables passed in a file", () => {
+  it("the variables arrive unchanged", () => {
     const values = { A: 'with # and "double" and \\n', B: "it's", C: "", D: " blanks ", E: "a=b" };
     writeEnvFile(path, values, { expands: false });
     expect(readEnvFile(path)).toEqual(values);
   });
 
-  it("have their dollars kept from a reader that expands them", () => {
+  it("the variables' dollar signs are protected from a reader that expands them", () => {
     writeEnvFile(path, { A: "pa$$word$HOME" }, { expands: true });
     expect(readFileSync(path, "utf8")).toBe("A='pa\\$\\$word\\$HOME'\n");
   });
 
-  it("may hold one kind of quote, or the other, but not both", () => {
+  it("a variable may contain one kind of quote, or the other, but not both", () => {
     expect(canBeInEnvFile("it's")).toBe(true);
     expect(canBeInEnvFile("`")).toBe(true);
     expect(canBeInEnvFile("it`s '")).toBe(false);

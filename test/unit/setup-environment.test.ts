@@ -10,29 +10,29 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const secrets = { AUTH_SECRET: "s".repeat(32), BATCH_SECRET: "b".repeat(32) };
 
-/** With no `.env` beside it, and state in a folder of the test's own. */
+/** The environment without a `.env` beside it, and with state in a folder of the test's own. */
 function read(env: Record<string, string>, file: Record<string, string> = {}) {
   return readEnvironment({ DATA_DIR: folder, ...env }, file);
 }
 
 describe("the environment of a start", () => {
-  it("hands on every variable that a server reads, and no other", () => {
-    const asked = new Set<string>();
+  it("the environment passes every variable that a server reads, and no other", () => {
+    const readNames = new Set<string>();
     readConfig(
       new Proxy<Record<string, unknown>>(
         {},
         {
           get: (_, name) => {
-            asked.add(String(name));
+            readNames.add(String(name));
             return undefined;
           },
         },
       ),
     );
-    expect([...SERVER_VARIABLES].sort()).toEqual([...asked].sort());
+    expect([...SERVER_VARIABLES].sort()).toEqual([...readNames].sort());
   });
 
-  it("prefers the process's own values to those of the file", async () => {
+  it("the environment prefers the process's own values to those of the file", async () => {
     const result = await read({ FLUSH_MS: "1" }, { ...secrets, FLUSH_MS: "2", IDLE_MS: "3" });
     expect(result).toMatchObject({
       ok: true,
@@ -40,7 +40,7 @@ describe("the environment of a start", () => {
     });
   });
 
-  it("lets guests in on one's own machine, unless it is told not to", async () => {
+  it("the environment enables guests on the developer's own machine, unless told not to", async () => {
     for (const [given, guests] of [
       [undefined, "on"],
       ["", "on"],
@@ -51,7 +51,7 @@ describe("the environment of a start", () => {
     }
   });
 
-  it("keeps to itself what no server reads", async () => {
+  it("the environment omits what no server reads", async () => {
     const result = await read({ ...secrets, HOME: "/home/ann", ROOMS_PORT: "3000" });
     expect(result).toMatchObject({
       ok: true,
@@ -60,14 +60,14 @@ describe("the environment of a start", () => {
     expect(result.ok && Object.keys(result.environment.vars)).toEqual([...Object.keys(secrets), "GUESTS"]);
   });
 
-  it("takes an empty variable for one that is not set", async () => {
+  it("the environment treats an empty variable as unset", async () => {
     expect(await read({ ROOMS_PORT: "", FLUSH_MS: "" })).toMatchObject({
       ok: true,
       environment: { ports: { ROOMS_PORT: 1_999 } },
     });
   });
 
-  it("lets nobody but this machine in and opens no inspector, unless it is told to", async () => {
+  it("the environment admits only this machine and opens no inspector, unless told to", async () => {
     expect(await read({})).toMatchObject({ environment: { reach: { hosts: [] } } });
     const result = await read({ INSPECTOR_PORT: "9229", DEV_HOSTS: "tunnel.example, a.b" });
     expect(result).toMatchObject({
@@ -75,7 +75,7 @@ describe("the environment of a start", () => {
     });
   });
 
-  it("names every variable that makes no sense", async () => {
+  it("the error names every invalid variable", async () => {
     const result = await read({
       AUTH_SECRET: "short",
       BATCH_SECRET: "both ' and ` in one, long enough",

@@ -21,7 +21,7 @@ import { patchProgram, patchWorker } from "../../scripts/runtime-patches.mjs";
 
 describe("the names of this machine", () => {
   it.each(["localhost", "localhost:1999", "127.0.0.1:8787", "127.9.9.9", "[::1]:80", "a.localhost:1"])(
-    "%s is one",
+    "%s is local",
     (host) => {
       expect(isLocalHost(host)).toBe(true);
       expect(isLocalOrigin(`http://${host}`)).toBe(true);
@@ -36,12 +36,12 @@ describe("the names of this machine", () => {
     "10.0.0.1",
     "",
     "a b",
-  ])("%s is none", (host) => {
+  ])("%s is not local", (host) => {
     expect(isLocalHost(host)).toBe(false);
     expect(isLocalOrigin(`http://${host}`)).toBe(false);
   });
 
-  it("no Host is none, another that is allowed is one, and no Origin is no page", () => {
+  it("a missing Host is not local, an allowed one is, and a missing Origin means no page", () => {
     expect(isLocalHost(undefined)).toBe(false);
     expect(isLocalHost("tunnel.example:80", ["tunnel.example"])).toBe(true);
     expect(isLocalOrigin(undefined)).toBe(true);
@@ -61,7 +61,7 @@ function run(script: string): unknown {
 }
 
 describe("a program that only this machine may reach", () => {
-  it("listens on 127.0.0.1, however it is asked to listen", () => {
+  it("the program listens on 127.0.0.1, however it is asked to listen", () => {
     const addresses = run(`
       import { createServer } from "node:net";
       const ways = [[0], ["0"], [], [0, "0.0.0.0"], [0, "::", 5], [{ port: 0 }], [{ port: 0, host: "0.0.0.0" }]];
@@ -76,16 +76,16 @@ describe("a program that only this machine may reach", () => {
     expect(new Set(addresses as string[])).toEqual(new Set(["127.0.0.1"]));
   });
 
-  it("refuses requests and sockets of a foreign Host or Origin", () => {
+  it("the program rejects requests and sockets of a foreign Host or Origin", () => {
     const statuses = run(`
       import { createServer, request } from "node:http";
       const server = createServer((_, answer) => answer.end());
       server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n"));
       await new Promise((resolve) => server.listen(0, resolve));
       const ask = (headers) => new Promise((resolve, reject) => {
-        const asked = request({ port: server.address().port, host: "127.0.0.1", headers });
-        for (const event of ["response", "upgrade"]) asked.on(event, ({ statusCode }) => resolve(statusCode));
-        asked.on("error", reject).end();
+        const call = request({ port: server.address().port, host: "127.0.0.1", headers });
+        for (const event of ["response", "upgrade"]) call.on(event, ({ statusCode }) => resolve(statusCode));
+        call.on("error", reject).end();
       });
       const upgrade = { Connection: "Upgrade", Upgrade: "websocket" };
       const foreign = [{ Host: "evil.example" }, { Origin: "https://evil.example" }];
@@ -97,22 +97,19 @@ describe("a program that only this machine may reach", () => {
   });
 });
 
-describe("the programs that are installed", () => {
-  it.each(["partykit/dist/bin.mjs", "wrangler/wrangler-dist/cli.js"])(
-    "%s is changed where it has to be",
-    (path) => {
-      const file = join(PROJECT, "node_modules", path);
-      const source = readFileSync(file, "utf8");
-      expect(patchProgram(file, source)).not.toBe(source);
-    },
-  );
+describe("the installed programs", () => {
+  it.each(["partykit/dist/bin.mjs", "wrangler/wrangler-dist/cli.js"])("%s gets its patch", (path) => {
+    const file = join(PROJECT, "node_modules", path);
+    const source = readFileSync(file, "utf8");
+    expect(patchProgram(file, source)).not.toBe(source);
+  });
 
-  it.each(["miniflare", "partykit/node_modules/miniflare"])("%s judges the Host header first", (path) => {
+  it.each(["miniflare", "partykit/node_modules/miniflare"])("%s checks the Host header first", (path) => {
     const file = join(PROJECT, "node_modules", path, "dist/src/workers/core/entry.worker.js");
     expect(patchWorker(file, readFileSync(file, "utf8"))).toContain("guarded_entry_worker as default");
   });
 
-  it("another version, which they do not fit, is not started", () => {
+  it("a version that the patches do not fit is not started", () => {
     expect(() => patchProgram("/a/partykit/dist/bin.mjs", "console.log('another');")).toThrow(
       /does not fit this version/,
     );
@@ -126,7 +123,7 @@ describe("npx partykit", () => {
   });
   afterEach(() => rmSync(bin, { recursive: true }));
 
-  it("is ours once npm's scripts have run", () => {
+  it("the command is ours after npm's scripts have run", () => {
     const link = join(bin, "partykit");
     symlinkSync("../partykit/dist/bin.mjs", link);
     linkPartykit(bin);
@@ -135,27 +132,27 @@ describe("npx partykit", () => {
     expect(() => accessSync(link, constants.X_OK)).not.toThrow();
   });
 
-  it("is not there where partykit is not installed", () => {
+  it("the command does not exist if partykit is not installed", () => {
     linkPartykit(bin);
     expect(readdirSync(bin)).toEqual([]);
   });
 });
 
-describe("how many files a process may open", () => {
+describe("the limit of open files", () => {
   const limits = (files: string) =>
     `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${files}                ${files}                files\n`;
 
-  it("is told at the start where they are few", () => {
+  it("a warning at the start reports a low limit", () => {
     expect(openFilesWarning(limits("4096"))).toMatch(
       /4096 files .* some 599 people .*2000 people need 12500: .*ulimit -Hn/,
     );
   });
 
-  it.each(["20000", "unlimited"])("is not told where they are %s", (files) => {
+  it.each(["20000", "unlimited"])("no warning reports a limit of %s", (files) => {
     expect(openFilesWarning(limits(files))).toBeUndefined();
   });
 
-  it("is not told where the system does not say", () => {
+  it("no warning appears if the system does not name the limit", () => {
     expect(openFilesWarning("")).toBeUndefined();
   });
 });

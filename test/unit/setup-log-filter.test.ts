@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createLogFilter } from "../../scripts/log-filter.mjs";
 
-/** What is shown of what a command printed, in pieces of a given length. */
+/** The output of the filter for a command's output in pieces of a given length. */
 function filterText(text: string, pieces = text.length): string[] {
   const lines: string[] = [];
   const show = createLogFilter("rooms", (line) => lines.push(line));
@@ -42,8 +42,8 @@ env.AUTH_SECRET ("(hidden)")      Environment Variable      local
 🪵  Logs were written to "/tmp/wrangler.log"
 `;
 
-describe("what a server prints", () => {
-  it("is shown without banners, cursor movements and our own probing, each line named", () => {
+describe("the output of a server", () => {
+  it("the filter removes banners, cursor movements and our own probes, and names each line", () => {
     expect(filterText(partykit)).toEqual([
       "rooms │ ✘ [ERROR] no such thing",
       "rooms │   at onFetch (party/main.ts:4:2)",
@@ -51,12 +51,12 @@ describe("what a server prints", () => {
     expect(filterText(wrangler)).toEqual(["rooms │ [wrangler:error] Error: boom"]);
   });
 
-  it("is the same in whatever pieces it comes", () => {
+  it("the filter gives the same output for input in any pieces", () => {
     for (const pieces of [1, 2, 7, 100])
       expect(filterText(partykit + wrangler, pieces)).toEqual(filterText(partykit + wrangler));
   });
 
-  it("keeps an error that speaks of what is otherwise left out", () => {
+  it("the filter keeps an error that mentions filtered text", () => {
     const errors = [
       "✘ [ERROR] Ready on http://0.0.0.0:1999",
       "[pk:err] Loading environment variables from .env",
@@ -66,7 +66,7 @@ describe("what a server prints", () => {
     expect(filterText(`${errors.join("\n")}\n`)).toEqual(errors.map((error) => `rooms │ ${error}`));
   });
 
-  it("keeps its colours where there are eyes for them", () => {
+  it("the filter keeps colours on a terminal", () => {
     const lines: string[] = [];
     createLogFilter("rooms", (line) => lines.push(line), { colours: true })("\u001b[31mred\u001b[0m\n");
     expect(lines).toEqual(["rooms │ \u001b[31mred\u001b[0m"]);

@@ -8,7 +8,7 @@ import { isAlive, startGroup } from "../../scripts/process-group.mjs";
 import { PROJECT } from "../../scripts/project.mjs";
 import { freePort } from "../support/ports";
 
-/** A command that starts another, as both platforms' do. */
+/** A command that starts another, as both platforms' commands do. */
 const scriptWithChild = "sleep 60 & echo started; wait";
 const scriptIgnoringTerm = `trap '' TERM; ${scriptWithChild}; ${scriptWithChild}`;
 
@@ -25,13 +25,13 @@ async function startScript(script: string) {
 async function eventually(what: () => boolean): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (!what()) {
-    if (Date.now() > deadline) throw new Error("It never came true.");
+    if (Date.now() > deadline) throw new Error("The condition never became true.");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-describe("a command and what it started", () => {
-  it("end together when they are asked to", async () => {
+describe("a command and its child processes", () => {
+  it("the processes end together when asked to", async () => {
     const group = await startScript(scriptWithChild);
     expect(isAlive(group.pid)).toBe(true);
     await group.stop();
@@ -39,7 +39,7 @@ describe("a command and what it started", () => {
     expect(await group.ended).toBe("by SIGTERM");
   });
 
-  it("end within seconds when they do not listen", async () => {
+  it("the processes end within seconds if they ignore the signal", async () => {
     const group = await startScript(scriptIgnoringTerm);
     const askedAt = Date.now();
     await group.stop();
@@ -47,7 +47,7 @@ describe("a command and what it started", () => {
     expect(Date.now() - askedAt).toBeLessThan(5_000);
   });
 
-  it("end at once when they are killed", async () => {
+  it("the processes end at once when killed", async () => {
     const group = await startScript(scriptIgnoringTerm);
     const killedAt = Date.now();
     await group.kill();
@@ -55,7 +55,7 @@ describe("a command and what it started", () => {
     expect(Date.now() - killedAt).toBeLessThan(1_000);
   });
 
-  it("end with whoever started them, even one who had no time to say so", async () => {
+  it("the processes end with their parent, even if it had no time for a signal", async () => {
     const starter = await startStarter();
     const group = Number((await once(starter.stdout ?? starter, "data")).toString());
     expect(isAlive(group)).toBe(true);
@@ -63,7 +63,7 @@ describe("a command and what it started", () => {
     await eventually(() => !isAlive(group));
   });
 
-  it("may be stopped again when they have ended", async () => {
+  it("the processes may be stopped again after their end", async () => {
     const group = await startScript(scriptWithChild);
     await group.kill();
     await group.stop();
@@ -84,7 +84,7 @@ async function startStarter(): Promise<ChildProcess> {
 
 describe("a port", () => {
   it.each(["127.0.0.1", "0.0.0.0"])(
-    "is busy when somebody listens on %s, and free afterwards",
+    "the port is busy while a server listens on %s, and free afterwards",
     async (host) => {
       const port = await freePort();
       expect(await isBusy(port)).toBe(false);

@@ -21,7 +21,7 @@ afterEach(() => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-/** A process that tries to lock the folder, says how that went, and stays. */
+/** A process that tries to lock the folder, prints the result, and stays. */
 async function contender(): Promise<{ child: ChildProcess; ok: boolean; pid?: number }> {
   const script = `
     const { lockState } = await import(${JSON.stringify(MODULE)});
@@ -39,7 +39,7 @@ function locks(): string[] {
   return readdirSync(stateDir);
 }
 
-it("a state folder that another process has open is refused, with that process", async () => {
+it("the lock rejects a state folder that another process has open, and names that process", async () => {
   const first = await contender();
   expect(first.ok).toBe(true);
   expect(await contender()).toMatchObject({ ok: false, pid: first.child.pid });
@@ -54,14 +54,14 @@ it("the lock of a process that was killed is taken over", async () => {
   expect(locks()).toEqual(["lock.2"]);
 });
 
-it("the lock of a dead process is taken over though its number was given to another one", () => {
+it("the lock of a dead process is taken over, even if its process id was given to another one", () => {
   writeFileSync(join(stateDir, "lock.7"), JSON.stringify({ pid: process.pid, startedAt: "1" }));
-  // Without /proc there is no telling the two apart.
+  // Without /proc the two cannot be distinguished.
   if (startedAt(process.pid) === undefined) return;
   expect(lockState(stateDir)).toEqual({ ok: true, path: join(stateDir, "lock.8") });
 });
 
-it("of many processes that find a stale lock at once one gets it", async () => {
+it("one of many processes that find a stale lock at once gets it", async () => {
   writeFileSync(join(stateDir, "lock.3"), JSON.stringify({ pid: 2 ** 30, startedAt: "1" }));
   const contenders = await Promise.all(Array.from({ length: 6 }, contender));
   const holders = contenders.filter(({ ok }) => ok);

@@ -21,7 +21,7 @@ function token(...flags: string[]): Promise<{ code: number; stdout: string; stde
 }
 
 describe("npm run token", () => {
-  it("prints a token that the servers take, and nothing else", async () => {
+  it("the command prints a token that the servers accept, and nothing else", async () => {
     const { code, stdout } = await token(
       ...[
         "--user",
@@ -52,17 +52,13 @@ describe("npm run token", () => {
 
   it.each([
     ["no user", [], "--user is missing"],
-    [
-      "a role that does not exist",
-      ["--user", "ann", "--role", "king"],
-      "role must be one of player, host, admin",
-    ],
-    ["a host of no rooms", ["--user", "ann", "--role", "host"], "A host's token must name its rooms"],
-    ["a room that is none", ["--user", "ann", "--room", "hall"], "kind/id patterns"],
+    ["an unknown role", ["--user", "ann", "--role", "king"], "role must be one of player, host, admin"],
+    ["a host without rooms", ["--user", "ann", "--role", "host"], "A host's token must name its rooms"],
+    ["an invalid room", ["--user", "ann", "--room", "hall"], "kind/id patterns"],
     ["a guest's id", ["--user", "guest-ann"], "reserved for this server's guests"],
     ["no time to live", ["--user", "ann", "--hours", "0"], "--hours must be a number above 0"],
-    ["a flag that it does not know", ["--user", "ann", "--colour", "red"], "--colour"],
-  ])("refuses %s in a sentence", async (_, flags, sentence) => {
+    ["an unknown flag", ["--user", "ann", "--colour", "red"], "--colour"],
+  ])("the command rejects %s in a sentence", async (_, flags, sentence) => {
     const { code, stdout, stderr } = await token(...flags);
     expect(code).toBe(1);
     expect(stdout).toBe("");

@@ -6,13 +6,13 @@ const secret = "a secret of the rooms and the worker";
 const call: SignedCall = { method: "POST", path: "/v1/batches?x=1", body: '{"n":1}' };
 
 describe("a signed call", () => {
-  it("[S1] is believed with its secret", async () => {
+  it("[S1] the call is accepted with its secret", async () => {
     expect(await verifyCall(call, await signCall(call, secret, now), { current: secret }, now)).toEqual({
       ok: true,
     });
   });
 
-  it("[S1] may have its body as bytes", async () => {
+  it("[S1] the call may have its body as bytes", async () => {
     const bytes = { ...call, body: new TextEncoder().encode(String(call.body)) };
     const header = await signCall(bytes, secret, now);
     expect(await verifyCall(call, header, { current: secret }, now)).toEqual({ ok: true });
@@ -24,7 +24,7 @@ describe("a signed call", () => {
     ["another body", { body: '{"n":2}' }],
     ["a body that is longer by a line", { body: '{"n":1}\n' }],
     ["no body", { body: "" }],
-  ])("[S2] is not believed for %s", async (_, change) => {
+  ])("[S2] the call is rejected for %s", async (_, change) => {
     const header = await signCall(call, secret, now);
     expect(await verifyCall({ ...call, ...change }, header, { current: secret }, now)).toEqual({
       ok: false,
@@ -32,7 +32,7 @@ describe("a signed call", () => {
     });
   });
 
-  it("[S2] is not believed with any one character of it changed", async () => {
+  it("[S2] the call is rejected with any one character of it changed", async () => {
     const header = await signCall(call, secret, now);
     for (let at = 0; at < header.length; at += 1) {
       const other = header[at] === "0" ? "1" : "0";
@@ -58,20 +58,20 @@ describe("a signed call", () => {
     ["its parts in another order", (header) => header.split(",").reverse().join(",")],
     ["one part twice", (header) => `${header},${header.split(",")[2]}`],
     ["the header twice, as HTTP joins them", (header) => `${header}, ${header}`],
-  ])("[S5] has one spelling: not %s", async (_, respell) => {
+  ])("[S5] the header has one spelling: not %s", async (_, respell) => {
     const header = await signCall(call, secret, now);
     expect(respell(header)).not.toBe(header);
     expect(await verifyCall(call, respell(header), { current: secret }, now)).toMatchObject({ ok: false });
   });
 
   it.each([null, "", "t=1", "nonsense", "t=1e3,k=0000000000000000,v1=00"])(
-    "[S2] is not believed with the header %j",
+    "[S2] the call is rejected with the header %j",
     async (header) => {
       expect(await verifyCall(call, header, { current: secret }, now)).toMatchObject({ ok: false });
     },
   );
 
-  it("[S3] is believed for a minute, and from a clock that runs a minute ahead", async () => {
+  it("[S3] the call is accepted for a minute, and from a clock that runs a minute ahead", async () => {
     const header = await signCall(call, secret, now);
     const at = async (time: number) => (await verifyCall(call, header, { current: secret }, time)).ok;
     expect(await at(now + 60_000)).toBe(true);
@@ -80,7 +80,7 @@ describe("a signed call", () => {
     expect(await at(now - 60_001)).toBe(false);
   });
 
-  it("[S4] is believed with the old secret while both are known, and not after", async () => {
+  it("[S4] the call is accepted with the old secret while both are known, and not after", async () => {
     const header = await signCall(call, secret, now);
     const present = "the secret that follows it";
     expect(await verifyCall(call, header, { current: present, previous: secret }, now)).toEqual({ ok: true });
@@ -90,7 +90,7 @@ describe("a signed call", () => {
     });
   });
 
-  it("tells nothing of its secret", async () => {
+  it("the call reveals nothing of its secret", async () => {
     const header = await signCall(call, secret, now);
     expect(header).toMatch(/^t=\d+,k=[0-9a-f]{16},v1=[0-9a-f]{64}$/);
     expect(await signCall(call, `${secret}.`, now)).not.toContain(/k=(\w+)/.exec(header)?.[1]);

@@ -6,9 +6,9 @@ import { bundle } from "../simulation/bundle.mjs";
 import { mutants } from "../simulation/mutant-list.mjs";
 import type * as simulate from "../simulation/simulate";
 
-/** Of every run in continuous integration; `npm run simulate` goes on from there. */
+/** Every run in continuous integration plays these seeds; `npm run simulate` plays further ones. */
 const FIXED = 25;
-/** Others each time; `FRESH_SEEDS=1000` plays more of them, `SEED=…` those of a run that failed. */
+/** Every run plays different ones; `FRESH_SEEDS=1000` plays more of them, `SEED=…` those of a run that failed. */
 const FRESH = Number(process.env.FRESH_SEEDS ?? 10);
 const STEPS = 120;
 
@@ -33,8 +33,8 @@ async function findBreach(seed: number): Promise<string | undefined> {
   return breach && `seed ${seed}, ${STEPS} steps: ${breach.message}`;
 }
 
-describe("the list of faults that it has to find", () => {
-  it("names pieces of the core as they stand there, each once", () => {
+describe("the list of mutants", () => {
+  it("the list names pieces of the core as they are in the source, each once", () => {
     const lost = mutants.flatMap(({ what, changes }) =>
       changes.filter(({ file, find }) => readFileSync(file, "utf8").split(find).length !== 2).map(() => what),
     );
@@ -43,7 +43,7 @@ describe("the list of faults that it has to find", () => {
 });
 
 describe("the simulation", () => {
-  it("tells the same story of the same seed, byte for byte", async () => {
+  it("the simulation repeats the same history for the same seed, byte for byte", async () => {
     for (const seed of [7, 8]) {
       const lines = await readTrace(seed);
       expect(lines.length).toBeGreaterThan(300);
@@ -51,21 +51,24 @@ describe("the simulation", () => {
     }
   });
 
-  it("tells another of another seed", async () => {
+  it("the simulation gives another history for another seed", async () => {
     expect(await readTrace(7)).not.toEqual(await readTrace(8));
   });
 
-  it.each(readdirSync("test/simulation/scenarios"))("plays %s, which found something once", async (name) => {
-    const story = JSON.parse(readFileSync(`test/simulation/scenarios/${name}`, "utf8"));
-    expect((await simulation.playScenario(story)).breach?.message).toBeUndefined();
-  });
+  it.each(readdirSync("test/simulation/scenarios"))(
+    "the simulation plays %s, which found a bug once",
+    async (name) => {
+      const scenario = JSON.parse(readFileSync(`test/simulation/scenarios/${name}`, "utf8"));
+      expect((await simulation.playScenario(scenario)).breach?.message).toBeUndefined();
+    },
+  );
 
-  it(`holds its invariants for ${FIXED} fixed seeds`, async () => {
+  it(`the simulation keeps its invariants for ${FIXED} fixed seeds`, async () => {
     for (let seed = 1; seed <= FIXED; seed++) expect(await findBreach(seed)).toBeUndefined();
   }, 300_000);
 
   const fresh = freshSeed();
-  it(`holds its invariants for ${FRESH} fresh seeds from ${fresh}`, async () => {
+  it(`the simulation keeps its invariants for ${FRESH} fresh seeds from ${fresh}`, async () => {
     for (let seed = fresh; seed < fresh + FRESH; seed++) expect(await findBreach(seed)).toBeUndefined();
   }, 600_000);
 });

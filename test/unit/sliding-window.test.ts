@@ -5,7 +5,7 @@ import { freshSeed, randomFrom } from "../platforms/random";
 
 const rate: Rate = { count: 3, perMs: 1_000 };
 
-/** The rule as a person would check it: every moment is looked at by itself. */
+/** The rule as a person would check it, looking at every moment by itself. */
 class BruteForce {
   readonly #accepted: { rule: string; user: string; at: number }[] = [];
 
@@ -23,7 +23,7 @@ class BruteForce {
 }
 
 describe("a sliding window", () => {
-  it("lets `count` through in any span of `perMs`, and no more", () => {
+  it("the window lets `count` through in any span of `perMs`, and no more", () => {
     const window = new SlidingWindow();
     for (const at of [0, 400, 900]) {
       expect(window.wait("r", "ann", rate, at)).toBe(0);
@@ -33,7 +33,7 @@ describe("a sliding window", () => {
     expect(window.wait("r", "ann", rate, 1_000)).toBe(0);
   });
 
-  it("[L1] tells the exact wait: a moment before it is over the answer is still no, and then it is yes", () => {
+  it("[L1] the window tells the exact wait: a moment before its end the answer is still no, and then it is yes", () => {
     const window = new SlidingWindow();
     for (const at of [17, 230, 555]) window.stamp("r", "ann", at);
     const wait = window.wait("r", "ann", rate, 600);
@@ -42,14 +42,14 @@ describe("a sliding window", () => {
     expect(window.wait("r", "ann", rate, 600 + wait)).toBe(0);
   });
 
-  it("[L1] is not lengthened by being asked", () => {
+  it("[L1] repeated questions do not lengthen the wait", () => {
     const window = new SlidingWindow();
     for (const at of [0, 0, 0]) window.stamp("r", "ann", at);
     for (let at = 1; at < 1_000; at++) expect(window.wait("r", "ann", rate, at)).toBe(1_000 - at);
     expect(window.wait("r", "ann", rate, 1_000)).toBe(0);
   });
 
-  it("is each user's and each rule's own", () => {
+  it("each user and each rule has its own window", () => {
     const window = new SlidingWindow();
     for (const at of [0, 0, 0]) window.stamp("r", "ann", at);
     expect(window.wait("r", "bob", rate, 1)).toBe(0);
@@ -61,13 +61,13 @@ describe("a sliding window", () => {
     }
   });
 
-  it("waits for the right stamp when the count was lowered", () => {
+  it("the window waits for the right stamp after the count was lowered", () => {
     const window = new SlidingWindow();
     for (const at of [0, 100, 200, 300, 400]) window.stamp("r", "ann", at);
     expect(window.wait("r", "ann", { count: 2, perMs: 1_000 }, 500)).toBe(800);
   });
 
-  it("forgets what has aged out, and whom it was told to forget", () => {
+  it("the window forgets what has aged out, and users whom it should forget", () => {
     const window = new SlidingWindow();
     for (let user = 0; user < 100; user++) window.stamp("r", `u${user}`, user);
     window.sweep(new Map([["r", { count: 1, perMs: 50 }]]), 100);
@@ -79,7 +79,7 @@ describe("a sliding window", () => {
     expect(window.size).toBe(0);
   });
 
-  it("is made again from its entries", () => {
+  it("the window is restored from its entries", () => {
     const window = new SlidingWindow();
     for (const at of [10, 20, 30]) window.stamp("r", "ann", at);
     const again = new SlidingWindow();
@@ -89,7 +89,7 @@ describe("a sliding window", () => {
     expect(again.wait("r", "ann", rate, 500)).toBe(window.wait("r", "ann", rate, 500));
   });
 
-  it("[L1] agrees with a model that looks at every moment by itself, over 120,000 random steps", () => {
+  it("[L1] the window agrees with a model that checks every moment by itself, over 120,000 random steps", () => {
     const random = randomFrom(freshSeed());
     const rules = ["a.x", "a.y"];
     const rates = new Map(
@@ -106,13 +106,14 @@ describe("a sliding window", () => {
       const user = random.pick(users);
       const rate = rates.get(rule) as Rate;
       const wait = window.wait(rule, user, rate, now);
-      const story = `seed ${random.seed}, step ${step}: ${rule} by ${user} at ${now}, wait ${wait}`;
-      if ((wait === 0) !== model.allowed(rule, user, rate, now)) expect.fail(story);
+      const context = `seed ${random.seed}, step ${step}: ${rule} by ${user} at ${now}, wait ${wait}`;
+      if ((wait === 0) !== model.allowed(rule, user, rate, now)) expect.fail(context);
       if (wait > 0) {
         refused++;
-        // Exact: not allowed a moment before, allowed then.
-        if (model.allowed(rule, user, rate, now + wait - 1)) expect.fail(`${story}, could have come earlier`);
-        if (!model.allowed(rule, user, rate, now + wait)) expect.fail(`${story}, may not come then`);
+        // The wait is exact: not allowed a moment before, allowed then.
+        if (model.allowed(rule, user, rate, now + wait - 1))
+          expect.fail(`${context}, could have come earlier`);
+        if (!model.allowed(rule, user, rate, now + wait)) expect.fail(`${context}, may not come then`);
       } else {
         window.stamp(rule, user, now);
         model.accept(rule, user, now);

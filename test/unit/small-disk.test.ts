@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { SmallDisk } from "../support/small-disk";
 
-describe("a disk of our own", () => {
-  it("takes nothing more while it is full, keeps what it has, and goes on; or says why there is none", () => {
+describe("a test disk of our own", () => {
+  it("the disk rejects writes while it is full, keeps its content, and continues later, or reports why it is unavailable", () => {
     const disk = SmallDisk.mount();
     if (typeof disk === "string") {
       expect(disk).toMatch(/^a disk of our own (could not be mounted, which only root may|that can be full)/);

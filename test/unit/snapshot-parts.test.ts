@@ -22,15 +22,15 @@ interface Fate {
   key?: string;
 }
 
-/** A store and its disk. Each commit is done as a whole, or not at all. */
+/** A store and its disk. A commit is done as a whole, or not at all. */
 class Disk {
   store = new SnapshotParts();
   values = new Map<string, string>();
   list: PackList = {};
-  /** Of the newest snapshot. */
+  /** The size of the newest snapshot. */
   written = { values: 0, chars: 0 };
 
-  /** `commit`: whether the disk takes it; `confirmed`: whether the room hears of that. */
+  /** `commit`: whether the disk accepts it; `confirmed`: whether the room gets the confirmation. */
   snapshot(state: State, { commit = true, confirmed = commit, key = KEY }: Fate = {}): void {
     const { list, puts, deletes, confirm } = this.store.write([{ key, state, parts }]);
     this.written = { values: puts.length, chars: puts.reduce((all, [, text]) => all + text.length, 0) };
@@ -48,7 +48,7 @@ class Disk {
     return { store, state: store.join(key, parts, "rest") };
   }
 
-  /** Storage holds what the head lists, and nothing else. */
+  /** Checks that storage contains what the head lists, and nothing else. */
   check(): void {
     const { packs = [], released = [] } = this.list;
     const reached = [...packs, ...released].flatMap(([pack, chunks]) => packKeys(pack, chunks));
@@ -65,7 +65,7 @@ function textOf(state: State): string {
 }
 
 describe("a slice that is stored in parts", () => {
-  it("writes the parts that changed, and about as much again at most", async () => {
+  it("the snapshot writes the parts that changed, and about as much again at most", async () => {
     const disk = new Disk();
     let state = stateOf(2_000, 1_000);
     disk.snapshot(state);
@@ -76,7 +76,7 @@ describe("a slice that is stored in parts", () => {
       state = new Map(state);
       for (let n = 0; n < 20; n++) state.set(`part${random.below(2_000)}`, { text: "y".repeat(1_000) });
       disk.snapshot(state);
-      // Twenty parts are 20,000 characters, in one value; a cleaning writes one or two others that are half empty.
+      // Twenty parts are 20,000 characters in one value; a clean-up rewrites one or two others that are half empty.
       expect(disk.written.values).toBeLessThanOrEqual(3);
       expect(disk.written.chars).toBeLessThan(2 * 20_500 + MAX_RECORD_CHARS);
       disk.check();
@@ -89,7 +89,7 @@ describe("a slice that is stored in parts", () => {
   });
 
   it.each(Array.from({ length: 12 }, (_, seed) => seed + 1))(
-    "is restored as it was, whatever changes, fails or restarts (seed %i)",
+    "the slice is restored as it was, after any changes, failures and restarts (seed %i)",
     async (seed) => {
       const random = randomFrom(seed);
       const disk = new Disk();
@@ -113,14 +113,14 @@ describe("a slice that is stored in parts", () => {
         expect(textOf(restored.state) === textOf(stored), `round ${round}`).toBe(true);
         if (commit) disk.check();
         if (random.below(6) > 0) continue;
-        // What the restart lost, the journal's records bring back.
+        // The journal's records bring back what the restart lost.
         disk.store = restored.store;
         state = restored.state;
       }
     },
   );
 
-  it("builds on no snapshot whose commit may have failed", async () => {
+  it("the snapshot builds on no snapshot whose commit may have failed", async () => {
     const disk = new Disk();
     const before = stateOf(10, 100);
     disk.snapshot(before);
@@ -132,7 +132,7 @@ describe("a slice that is stored in parts", () => {
     disk.check();
   });
 
-  it("forgets what was removed, also where an older pack still holds it", async () => {
+  it("the restore omits removed entries, even if an older pack still contains them", async () => {
     const disk = new Disk();
     const state = stateOf(100, 3_000);
     disk.snapshot(state);
@@ -148,7 +148,7 @@ describe("a slice that is stored in parts", () => {
     expect(disk.values.size).toBeLessThanOrEqual(6);
   });
 
-  it("drops the parts of a slice that this code does not have", async () => {
+  it("the snapshot drops the parts of a slice that this code does not have", async () => {
     const disk = new Disk();
     disk.snapshot(stateOf(5, 100), { key: "gone/p" });
     const store = new SnapshotParts();
@@ -159,7 +159,7 @@ describe("a slice that is stored in parts", () => {
     expect((await disk.restored("gone/p")).state).toEqual(new Map());
   });
 
-  it("opens no room on a pack that is missing", async () => {
+  it("the room does not open if a pack is missing", async () => {
     const disk = new Disk();
     disk.snapshot(stateOf(1, 100));
     disk.values.clear();

@@ -11,7 +11,7 @@ import { RoomStage } from "../support/room-stage";
 
 const mask = createTextFilter("mask", englishFilter);
 
-describe("the filter", () => {
+describe("the text filter", () => {
   it.each([
     ["plainly", "what a shit day", "what a **** day"],
     ["in capitals", "SHIT", "****"],
@@ -33,8 +33,8 @@ describe("the filter", () => {
     ["in boxes and discs", "\u{1f182}\u{1f177}\u{1f158}\u{1f143}", "****"],
     ["in flags", "\u{1f1f8}\u{1f1ed}\u{1f1ee}\u{1f1f9}", "****"],
     ["under marks of other scripts", "s\u0e47h\u0489i\u093ct\u20dd", "*".repeat(8)],
-  ])("finds what is written %s", (_, text, told) => {
-    expect(mask(text)).toBe(told);
+  ])("the filter finds a word written %s", (_, text, expected) => {
+    expect(mask(text)).toBe(expected);
   });
 
   it.each([
@@ -48,18 +48,18 @@ describe("the filter", () => {
     "I. A. M. here",
     "I scored 455 points in room 717, and 4 5 5 before; call 455-717",
     "",
-  ])("leaves %j as it is", (text) => {
+  ])("the filter leaves %j as it is", (text) => {
     expect(mask(text)).toBe(text);
   });
 
-  it("looks through the longest line in a moment, whatever it is made of", () => {
+  it("the filter checks the longest line of any characters in a moment", () => {
     const started = performance.now();
     for (const unit of ["s", "sh", "s ", "s.", "ѕ", "💥", "\u0301", "ﷺ", "fu", "|", "a b "])
       mask(unit.repeat(500 / unit.length));
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 
-  it("never passes over at a glance what a full look would find", () => {
+  it("the prefilter never misses a text in which the full check finds a word", () => {
     const matcher = new RegExpMatcher({ ...englishDataset.build(), ...englishRecommendedTransformers });
     const stems = englishDataset.build().blacklistedTerms.map(({ pattern }) =>
       pattern.nodes
@@ -80,7 +80,7 @@ describe("the filter", () => {
         }),
         fc.string({ maxLength: 8 }),
         (stem, how, around) => {
-          const told = [...stem]
+          const disguised = [...stem]
             .map((letter, at) => {
               const [disguise, times] = how[at % 20] as [number, number];
               const one =
@@ -88,7 +88,7 @@ describe("the filter", () => {
               return one.repeat(disguise === 3 ? times : 1);
             })
             .join("");
-          for (const text of [told, `${around} ${told} ${around}`, around + told]) {
+          for (const text of [disguised, `${around} ${disguised} ${around}`, around + disguised]) {
             if (!matcher.hasMatch(text)) continue;
             found++;
             expect(mayMatch(text), text).toBe(true);
@@ -97,11 +97,11 @@ describe("the filter", () => {
       ),
       { numRuns: 3_000 },
     );
-    expect(found, "the test finds something to look at").toBeGreaterThan(1_000);
+    expect(found, "the test finds matches to compare").toBeGreaterThan(1_000);
     expect(["hello there", "see you at nine"].map(mayMatch)).toEqual([false, false]);
   });
 
-  it("gives places in order, apart, and inside the text", () => {
+  it("the filter returns places in order, apart, and inside the text", () => {
     const text = "💥 shit 💥 f u c k shitshit";
     let at = 0;
     for (const { from, to } of englishFilter.find(text)) {
@@ -128,7 +128,7 @@ describe("a kind of room", () => {
       .events.filter(({ n }) => n === "said")
       .map(({ d }) => (d as { text: string }).text);
 
-  it("[N1] that masks lets nothing else of a message change", async () => {
+  it("[N1] a kind that masks changes nothing else in a message", async () => {
     const { stage, ann } = await open("mask");
     stage.say(ann, "well, shit!");
     stage.advance(100);
@@ -141,7 +141,7 @@ describe("a kind of room", () => {
     stage.expectNoViolations();
   });
 
-  it("[N1] that rejects refuses the message and the status, and counts neither", async () => {
+  it("[N1] a kind that rejects rejects the message and the status, and counts neither", async () => {
     const { stage, ann } = await open("reject");
     stage.say(ann, "well, shit!");
     stage.say(ann, "well, well!");
@@ -152,14 +152,14 @@ describe("a kind of room", () => {
     stage.expectNoViolations();
   });
 
-  it("[N1] that allows changes nothing", async () => {
+  it("[N1] a kind that allows changes nothing", async () => {
     const { stage, ann } = await open("allow");
     stage.say(ann, "well, shit!");
     stage.advance(100);
     expect(textsOf(ann)).toEqual(["well, shit!"]);
   });
 
-  it("[N1] treats names alike: masked, or not let in", async () => {
+  it("[N1] the kind treats names alike: it masks or rejects them", async () => {
     const masking = await open("mask");
     const bad = masking.stage.join("bob", { name: "Shit Head" });
     masking.stage.advance(100);

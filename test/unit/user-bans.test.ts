@@ -18,7 +18,7 @@ afterEach(() => {
 
 type D1 = ConstructorParameters<typeof UserBans>[1];
 
-/** D1 as it is: one query at a time, each of which takes its time. */
+/** A database like D1: one query at a time, each of which takes its time. */
 class SlowDatabase {
   readonly inner = new SimulatedDatabase();
   queries = 0;
@@ -56,7 +56,7 @@ class SlowDatabase {
   }
 }
 
-/** A share of the users: its storage outlives its instances. */
+/** A shard of the users, whose storage outlives its instances. */
 function share(database: SlowDatabase) {
   const stored = new Map<string, unknown>();
   const storage = {
@@ -80,8 +80,8 @@ const ban = (scope: string, user: string, at = START) => ({
   untilMs: null,
 });
 
-describe("the bans of a share of the users", () => {
-  it("[D9] are read from the database once, also those of before, and asked of it no more", async () => {
+describe("the bans of one shard of users", () => {
+  it("[D9] the shard reads the bans from the database once, with those of before, and asks no more", async () => {
     const database = new SlowDatabase();
     const { begin } = share(database);
     void putBan(database.d1, ban(EVERYWHERE, "old"));
@@ -96,7 +96,7 @@ describe("the bans of a share of the users", () => {
     expect(database.queries).toBe(queries);
   });
 
-  it("[D5] change with the database, and hold in the next instance though this one ended in the middle", async () => {
+  it("[D5] the shard's bans change with the database, and apply in the next instance though this one ended in the middle", async () => {
     const database = new SlowDatabase();
     const { begin, stored } = share(database);
     const bans = begin();
@@ -107,11 +107,11 @@ describe("the bans of a share of the users", () => {
       await putBan(database.d1, ban(EVERYWHERE, "ann"));
       throw new Error("the object ended");
     });
-    const told = expect(lost).rejects.toThrow("ended");
+    const rejected = expect(lost).rejects.toThrow("ended");
     await vi.advanceTimersByTimeAsync(100);
-    await told;
+    await rejected;
     const next = begin();
-    expect((await next.find(["ann"], [EVERYWHERE])).bans, "nobody was told of it yet").toEqual([]);
+    expect((await next.find(["ann"], [EVERYWHERE])).bans, "no room was notified yet").toEqual([]);
     database.isAway = true;
     await vi.advanceTimersByTimeAsync(5_000);
     const failed = expect(next.resolve()).rejects.toThrow("query");
@@ -122,7 +122,9 @@ describe("the bans of a share of the users", () => {
     await vi.advanceTimersByTimeAsync(100);
     expect(await resolved).toEqual(["ann"]);
     expect((await next.find(["ann"], [EVERYWHERE])).bans).toHaveLength(1);
-    expect(await next.resolveAt(), "the database may still be at it").toBeLessThan(Number.POSITIVE_INFINITY);
+    expect(await next.resolveAt(), "the database may still be working on it").toBeLessThan(
+      Number.POSITIVE_INFINITY,
+    );
     await vi.advanceTimersByTimeAsync(30_000);
     const last = next.resolve();
     await vi.advanceTimersByTimeAsync(100);
@@ -131,7 +133,7 @@ describe("the bans of a share of the users", () => {
     expect([...stored.keys()].filter((key) => key.startsWith("d/"))).toEqual([]);
   });
 
-  it("[D9] follow what was changed in the database by hand within an hour, and not what is older than a write", async () => {
+  it("[D9] the shard follows manual changes of the database within an hour, but nothing older than a write", async () => {
     const database = new SlowDatabase();
     const { begin } = share(database);
     const bans = begin();
@@ -150,24 +152,24 @@ describe("the bans of a share of the users", () => {
     expect((await bans.find(["ann", "bob"], [EVERYWHERE])).bans.map(({ user }) => user)).toEqual(["ann"]);
   });
 
-  it("[D9] answer 2,000 joins in a second while the database, at 1 ms a query, has time for boards and bans", async () => {
+  it("[D9] the shard answers 2,000 joins in a second while the database, at 1 ms a query, has time for boards and bans", async () => {
     const database = new SlowDatabase();
     const bans = share(database).begin();
     void bans.find(["ann"], [EVERYWHERE]);
     await vi.advanceTimersByTimeAsync(100);
     database.queries = 0;
-    const book = new BanLookup((user, room) => ask(bans, user, room));
-    const longest = await flood(1_000, database, book, async () => {
+    const lookup = new BanLookup((user, room) => ask(bans, user, room));
+    const longest = await flood(1_000, database, lookup, async () => {
       await bans.write(EVERYWHERE, "eve", () => putBan(database.d1, ban(EVERYWHERE, "eve", START + 1)));
-      return (await book.find("eve", "main/hall", Date.now())).ban !== undefined;
+      return (await lookup.find("eve", "main/hall", Date.now())).ban !== undefined;
     });
-    // A board a hundredth of a second, and the one ban: written, and read back.
+    // A board read each hundredth of a second, and one ban that is written and read back.
     expect(database.queries).toBe(102);
     expect(longest.isBanned).toBe(true);
     expect(longest.boardMs).toBeLessThan(20);
     expect(longest.banMs).toBeLessThan(20);
 
-    // What each join cost before: once at the door, and once by the room that told of it.
+    // The earlier cost of each join: one read at the edge, and one by the room that reported the join.
     const before = new SlowDatabase();
     const asks = async (user: string, room: string) => {
       const found = await findBans(before.d1, [user], [EVERYWHERE, room], Date.now());
@@ -186,18 +188,18 @@ async function ask(bans: UserBans, user: string, room: string) {
   return { askedAt, bans: found.map(() => ({ scope: "everywhere" as const })) };
 }
 
-/** Two users join each millisecond, a board is read each tenth, and one user is banned in the middle. */
+/** Two users join each millisecond, a board is read every ten, and one user is banned in the middle. */
 async function flood(
   forMs: number,
   database: SlowDatabase,
-  book: BanLookup,
-  banSomebody: () => Promise<boolean>,
+  lookup: BanLookup,
+  banUser: () => Promise<boolean>,
 ) {
   const longest = { boardMs: 0, banMs: 0, isBanned: false };
   for (let ms = 0; ms < forMs; ms++) {
     for (const half of [0, 1]) {
       const user = `user-${2 * ms + half}`;
-      void book.find(user, "main/hall", Date.now()).then(() => book.find(user, "main/hall", Date.now()));
+      void lookup.find(user, "main/hall", Date.now()).then(() => lookup.find(user, "main/hall", Date.now()));
     }
     const at = Date.now();
     if (ms % 10 === 0) {
@@ -209,7 +211,7 @@ async function flood(
         });
     }
     if (ms === forMs / 2) {
-      void banSomebody().then((isBanned) => {
+      void banUser().then((isBanned) => {
         longest.isBanned = isBanned;
         longest.banMs = Date.now() - at;
       });

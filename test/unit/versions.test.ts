@@ -11,11 +11,11 @@ import * as scores from "../../src/features/scores/state";
 import { featureFingerprint, wireFingerprint } from "../../src/protocol/schema/fingerprint";
 import { protocolVersion } from "../../src/protocol/version";
 
-/** What the wire was when each version of it was written down. A change needs a new version, or must not be one. */
+/** The hash of the wire format at each version. A change needs a new version, or must not change the hash. */
 const wire: Record<number, string> = { 1: "c72b1574" };
 
 describe("versions", () => {
-  it("the wire is what its version says", () => {
+  it("the wire format is what its version says", () => {
     expect(wireFingerprint()).toBe(wire[protocolVersion]);
   });
 
@@ -25,14 +25,14 @@ describe("versions", () => {
     ["moderation", moderationSchema, moderation.version],
     ["scores", scoresSchema, scores.version],
   ])(
-    "%s bears the version of its schemas and its reducer (`npm run versions` writes it)",
+    "%s has the version of its schemas and its reducer (`npm run versions` writes it)",
     (name, schema, version) => {
       const source = readFileSync(new URL(`../../src/features/${name}/state.ts`, import.meta.url), "utf8");
       expect(version).toBe(featureFingerprint(schema, source));
     },
   );
 
-  it("a changed reducer or schema is another version", () => {
+  it("a changed reducer or schema needs another version", () => {
     const source = "export const version = 1;\nreduce";
     const same = featureFingerprint(chatSchema, source);
     expect(featureFingerprint(chatSchema, source.replace("= 1", "= 2"))).toBe(same);

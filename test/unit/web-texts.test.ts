@@ -33,7 +33,7 @@ const refusal = (code: "rate_limited" | "muted" | "unknown_outcome", text: strin
   new ActionError("op-1", { code, message: text, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
 
 describe("lines", () => {
-  test("one's own message stands there at once, and becomes the room's without changing its key", () => {
+  test("the user's own message appears at once, and becomes the room's without changing its key", () => {
     const drafts = new Drafts();
     drafts.add("op-1", "Hello", NOW);
     expect(toLines(makeView({ drafts: drafts.all }))).toMatchObject([
@@ -48,7 +48,7 @@ describe("lines", () => {
     expect(lines[1]?.draft).toBeUndefined();
   });
 
-  test("are grouped by author and minute, and days are told apart", () => {
+  test("the lines are grouped by author and minute, and days are separated", () => {
     const minute = 60_000;
     const at = [0, 1, minute, minute + 1, 3 * 24 * 60 * minute].map((ms) => NOW + ms);
     const messages = ["ann", "ann", "ann", "bob", "bob"].map((user, i) => message(i + 1, user, at[i]));
@@ -58,36 +58,36 @@ describe("lines", () => {
     expect(lines.map(({ newDay }) => newDay)).toEqual([true, false, false, false, true]);
   });
 
-  test("whoever comes back under another name opens a group of their own", () => {
+  test("a user who returns under another name starts a new group", () => {
     const messages = [message(1, "ann", NOW, "Ann"), message(2, "ann", NOW, "Anna")];
     expect(toLines(makeView({ chat: { messages } })).map(({ opens }) => opens)).toEqual([true, true]);
   });
 });
 
-describe("what becomes of a draft", () => {
-  test("a refusal is told with its wait, and the same message can be tried again", () => {
+describe("the result of a draft", () => {
+  test("a rejection is shown with its wait, and the same message can be sent again", () => {
     const drafts = new Drafts();
     drafts.add("op-1", "Too much", NOW);
     drafts.markFailed("op-1", refusal("rate_limited", "…", 12_000), NOW);
-    const told = (now: number) => drafts.all.map(({ state: fate }) => draftStateText(fate, live, now))[0];
-    expect(told(NOW)).toEqual({
+    const text = (now: number) => drafts.all.map(({ state: fate }) => draftStateText(fate, live, now))[0];
+    expect(text(NOW)).toEqual({
       text: "That was faster than this room allows.",
       needsDecision: true,
       wait: "12 s",
     });
     expect(drafts.pendingRetryAts(NOW)).toEqual([NOW + 12_000]);
-    expect(told(NOW + 12_000)).toEqual({
+    expect(text(NOW + 12_000)).toEqual({
       text: "That was faster than this room allows.",
       needsDecision: true,
     });
     expect(drafts.pendingRetryAts(NOW + 12_000)).toEqual([]);
     expect(drafts.retry("op-1")).toBe("Too much");
-    expect(told(NOW)).toEqual({ text: "Sending…", needsDecision: false });
+    expect(text(NOW)).toEqual({ text: "Sending…", needsDecision: false });
     drafts.remove("op-1");
     expect(drafts.all).toEqual([]);
   });
 
-  test("any other refusal is told in the room's own words, and what nobody knows as such", () => {
+  test("any other rejection is shown in the room's own words, and an unknown outcome as such", () => {
     const drafts = new Drafts();
     for (const op of ["op-1", "op-2"]) drafts.add(op, "Hm", NOW);
     drafts.markFailed("op-1", refusal("muted", "You have been muted."), NOW);
@@ -98,7 +98,7 @@ describe("what becomes of a draft", () => {
     ]);
   });
 
-  test("waiting for the connection is said while there is none", () => {
+  test("the page says that it waits for the connection while there is none", () => {
     const waiting: Status = { is: "waiting", again: true, retryAt: NOW + 4_250, outdated: false };
     expect(draftStateText({ is: "waiting" }, waiting, NOW).text).toBe("Waiting for the connection");
     const drafts = new Drafts();
@@ -117,8 +117,8 @@ describe("what becomes of a draft", () => {
   });
 });
 
-describe("words", () => {
-  test("for the connection", () => {
+describe("the page's texts", () => {
+  test("there is a text for every connection state", () => {
     expect(statusText(live)).toBe("Live");
     expect(statusText({ is: "connecting", again: false, outdated: false })).toBe("Connecting…");
     expect(statusText({ is: "connecting", again: true, outdated: false })).toBe("Reconnecting…");
@@ -126,7 +126,7 @@ describe("words", () => {
     expect(offlineText(makeView(), NOW)).toBeUndefined();
   });
 
-  test("for every final code: a sentence and a way on", () => {
+  test("there is a sentence and a way on for every final code", () => {
     for (const code of [4400, 4401, 4403, 4404, 4409, 4410, 4413]) {
       const { title, button } = endNotice(code, "Because.");
       expect(title).toMatch(/\.$/);
@@ -135,7 +135,7 @@ describe("words", () => {
     expect(endNotice(4409, "").button).toBe("Use this tab");
   });
 
-  test("for any number of people who type", () => {
+  test("there is a text for any number of users who type", () => {
     expect(typingText([])).toBe("");
     expect(typingText(["Ann"])).toBe("Ann is typing…");
     expect(typingText(["Ann", "Bob"])).toBe("Ann and Bob are typing…");
@@ -143,7 +143,7 @@ describe("words", () => {
   });
 });
 
-test("somebody who types is shown for four seconds, or until they have spoken", () => {
+test("a typing user is shown for four seconds, or until their message arrives", () => {
   const typists = new Typists();
   typists.add("ann", NOW);
   typists.add("bob", NOW);
