@@ -569,7 +569,7 @@ export const mutants = [
   ),
   of(
     "turn the room's clock round",
-    "client/session/room-clock",
+    "client/session/synced-clock",
     "offset: (t1 - t0 + t2 - now) / 2",
     "offset: (t0 - t1 + now - t2) / 2",
   ),

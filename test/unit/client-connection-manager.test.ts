@@ -4,7 +4,7 @@ import { type AnyPredictions, OptimisticStates } from "../../src/client/session/
 import { Outbox } from "../../src/client/session/outbox";
 import type { Outcome } from "../../src/client/session/outcome";
 import { PendingActions } from "../../src/client/session/pending";
-import { SyncedClock } from "../../src/client/session/room-clock";
+import { SyncedClock } from "../../src/client/session/synced-clock";
 import { Slices } from "../../src/client/session/slices";
 import { StateVerifier } from "../../src/client/session/verification";
 import { MAX_MESSAGE_BYTES, RESEND_MS } from "../../src/protocol/limits";

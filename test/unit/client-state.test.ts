@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createMonotonicClock } from "../../src/client/browser/monotonic-clock";
 import { OptimisticStates } from "../../src/client/session/optimistic";
 import { Pacer } from "../../src/client/session/pacer";
-import { SyncedClock } from "../../src/client/session/room-clock";
+import { SyncedClock } from "../../src/client/session/synced-clock";
 import { OutgoingSignals } from "../../src/client/session/signals";
 import { RoomStage } from "../support/room-stage";
 import { advance, SessionClient, toFeatureTable } from "../support/session-client";

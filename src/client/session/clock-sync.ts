@@ -1,5 +1,5 @@
 import type { ClockAnswer } from "../../protocol/messages";
-import { SyncedClock } from "./room-clock";
+import { SyncedClock } from "./synced-clock";
 import { LONG_AGO, NEVER } from "./time";
 
 /** A burst when one arrives: the quickest of a few is near the truth. */

@@ -8,9 +8,9 @@ import { type NewAction, Outbox } from "./outbox";
 import type { Outcome } from "./outcome";
 import { parseMessage } from "./parse-message";
 import type { PendingAction } from "./pending";
-import type { SyncedClock } from "./room-clock";
 import { OutgoingSignals } from "./signals";
 import { type FeatureTable, Slices, type States } from "./slices";
+import type { SyncedClock } from "./synced-clock";
 import { LONG_AGO, NEVER } from "./time";
 import { StateVerifier, type Verification } from "./verification";
 
