@@ -552,13 +552,13 @@ export const mutants = [
   of(
     "be ended by one's own late handshake",
     "client/session/connection",
-    "close.code === closeCodes.replaced && this.#isReplacedByStale(now)",
+    "close.code === closeCodes.replaced && this.#staleHandshakes.takeRecent(now)",
     "close.code === closeCodes.replaced && now < 0",
   ),
   of(
     "forget what was on its way on leaving",
     "client/session/connection",
-    'if (this.#phase.is === "connecting") this.#staleHandshakes.push(this.#phase.askedAt);',
+    'if (this.#phase.is === "connecting") this.#staleHandshakes.add(this.#phase.askedAt);',
     "",
   ),
   of(
@@ -576,13 +576,13 @@ export const mutants = [
   of(
     "forget the second socket that broke",
     "client/session/connection",
-    "if (close.code === ABNORMAL_CLOSURE) this.#staleHandshakes.push(now);",
+    "if (close.code === ABNORMAL_CLOSURE) this.#staleHandshakes.add(now);",
     "",
   ),
   of(
     "forget the second socket that was let go",
     "client/session/connection",
-    "this.#staleHandshakes.push(this.#second.askedAt);",
+    "this.#staleHandshakes.add(this.#second.askedAt);",
     "",
   ),
   of(

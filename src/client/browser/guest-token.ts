@@ -1,4 +1,4 @@
-import type { CloseInfo } from "../session/connection";
+import type { CloseInfo } from "../session/transport";
 import type { TokenStore } from "./token-store";
 
 export interface GuestToken {

@@ -1,5 +1,5 @@
-import type { CloseInfo } from "../session/connection";
 import { NEVER } from "../session/time";
+import type { CloseInfo } from "../session/transport";
 import { getGuestToken, TokenError } from "./guest-token";
 import type { TokenStore } from "./token-store";
 

@@ -83,7 +83,9 @@ export class Outbox {
     return byteLength(text) > this.#maxBytes;
   }
 
-  applyLimits({ maxBytes, resendMs, rules }: Welcome["limits"]): void {
+  /** A new connection has its own limits, and no pause. */
+  onWelcome({ maxBytes, resendMs, rules }: Welcome["limits"]): void {
+    this.#pausedUntil = LONG_AGO;
     this.#maxBytes = maxBytes ?? MAX_MESSAGE_BYTES;
     this.#resendMs = resendMs ?? RESEND_MS;
     this.#pacer.setRate(rules?.connection);
@@ -135,11 +137,6 @@ export class Outbox {
       return;
     }
     this.#settle(id, { is: "refused", refusal: nack });
-  }
-
-  /** A new connection: what the old one was told to wait for is over. */
-  onWelcome(): void {
-    this.#pausedUntil = LONG_AGO;
   }
 
   tick(now: number): void {

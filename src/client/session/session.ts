@@ -1,30 +1,20 @@
 import { byteLength } from "../../protocol/codec";
 import { PING_MS, SEEN_EVERY_BYTES } from "../../protocol/limits";
-import type { Down, Frame, Json, NumberedEvent, Up, Welcome, WireSignal } from "../../protocol/messages";
+import type { Down, Frame, Json, NumberedEvent, Up, Welcome } from "../../protocol/messages";
 import { protocolVersion } from "../../protocol/version";
 import { ClockSync } from "./clock-sync";
-import { type CloseInfo, ConnectionManager, type ConnectionState, type Transport } from "./connection";
+import { ConnectionManager } from "./connection";
+import { Handover } from "./handover";
 import { type NewAction, Outbox } from "./outbox";
-import type { Outcome } from "./outcome";
 import { parseMessage } from "./parse-message";
 import type { PendingAction } from "./pending";
+import type { ConnectionState } from "./phase";
+import type { SessionListener } from "./session-listener";
 import { OutgoingSignals } from "./signals";
 import { type FeatureTable, Slices, type States } from "./slices";
 import type { SyncedClock } from "./synced-clock";
-import { LONG_AGO, NEVER } from "./time";
-import { StateVerifier, type Verification } from "./verification";
-
-/** Told of everything that happens, in order and once. */
-export interface SessionListener {
-  onEvent(event: NumberedEvent): void;
-  onSignal(signal: WireSignal): void;
-  onSettled(id: string, outcome: Outcome): void;
-  /** The state was taken as the room has it: what led there was not heard of. */
-  onFresh(): void;
-  onVerified(verdict: Verification): void;
-  /** Something that should not be: a reducer that threw. */
-  onProblem(what: string, error: unknown): void;
-}
+import type { CloseInfo, Transport } from "./transport";
+import { StateVerifier } from "./verification";
 
 export type You = Omit<Welcome["you"], "token">;
 /** How the connection stands, and whether the room runs other code than this client. */
@@ -37,18 +27,10 @@ export interface SessionOptions {
   canRenew: boolean;
 }
 
-/** A token is renewed when so much of its life is over. */
-const RENEW_AT_SHARE = 0.75;
-const RENEW_SPREAD_SHARE = 0.1;
-/** Whoever gives the same token again and again is asked so often and no more. */
-const MIN_RENEW_MS = 1_000;
 const LEFT_REASON = "You have left the room.";
-/** After a second socket failed. */
-const SECOND_RETRY_MS = 10_000;
-
 /**
- * One visit to one room: wire text in, state out. It owns no socket, no clock and no timer: whoever drives it hands in what
- * happened with the time it happened at, and calls `tick` at `wakeAt`.
+ * One visit to one room: wire text in, state out. It owns no socket, clock or timer. The caller passes in each event with the
+ * time of it, and calls `tick` at `wakeAt`.
  */
 export class Session {
   readonly #connection: ConnectionManager;
@@ -57,8 +39,7 @@ export class Session {
   readonly #verifier: StateVerifier;
   readonly #clockSync = new ClockSync();
   readonly #signals = new OutgoingSignals();
-  readonly #tokenEndsAt = new Map<number, number>();
-  readonly #resyncLinks = new Set<number>();
+  readonly #handover: Handover;
   #you: You | undefined;
   #mine: Readonly<Record<string, Json>> = {};
   #versions: Readonly<Record<string, string>> = {};
@@ -68,27 +49,22 @@ export class Session {
   #seq = 0;
   #replayTo: number | undefined;
   #unreportedBytes = 0;
-  #renewAt = NEVER;
   #hasLeft = false;
-  #secondNotBefore = LONG_AGO;
 
   constructor(
     private readonly transport: Transport,
     private readonly listener: SessionListener,
-    private readonly random: () => number,
+    random: () => number,
     private readonly options: SessionOptions,
   ) {
     this.#slices = new Slices(options.features, (feature, error) => this.#onReducerError(feature, error));
     this.#outbox = new Outbox(options.idPrefix, (id, outcome) => listener.onSettled(id, outcome));
     this.#verifier = new StateVerifier(random);
+    this.#handover = new Handover(random);
     this.#connection = new ConnectionManager(transport, random, {
       canRenew: options.canRenew,
-      members: () => this.#memberCount(),
-      secondFailed: (now) => {
-        this.#secondNotBefore = now + (0.5 + random()) * SECOND_RETRY_MS;
-        if (this.#resyncLinks.size > 0) this.#verifier.resync();
-        this.#resyncLinks.clear();
-      },
+      members: () => (this.#you ? memberCount(this.states) : undefined),
+      secondFailed: (now) => this.#handover.onFailed(now),
     });
   }
 
@@ -137,7 +113,7 @@ export class Session {
 
   /** What the address of that socket carries: where to resume from, if there is such a place and it is to be resumed. */
   resumePoint(link: number): { epoch?: string; since?: string } {
-    return this.#epoch === undefined || this.#resyncLinks.has(link)
+    return this.#epoch === undefined || this.#handover.isResync(link)
       ? {}
       : { epoch: this.#epoch, since: String(this.#seq) };
   }
@@ -197,11 +173,11 @@ export class Session {
   /** A token was had for that socket, good until then by the room's clock, if that is known. */
   onToken(link: number, endsAt: number | undefined, now: number): void {
     this.#connection.onToken(link, now);
-    if (endsAt !== undefined) this.#tokenEndsAt.set(link, endsAt);
+    if (this.options.canRenew && endsAt !== undefined) this.#handover.onToken(link, endsAt);
   }
 
   onClosed(link: number, close: CloseInfo, now: number): void {
-    this.#tokenEndsAt.delete(link);
+    this.#handover.onClosed(link);
     this.#connection.onClosed(link, close, now);
     const { end } = this;
     if (end !== undefined) this.#outbox.end(end);
@@ -239,12 +215,9 @@ export class Session {
     const link = this.#connection.live;
     const always = Math.min(this.#connection.nextAt(), this.#outbox.timeoutAt());
     if (link === undefined || !this.isCaughtUp) return always;
-    const second = this.#connection.hasSecond
-      ? NEVER
-      : Math.max(this.#secondNotBefore, Math.min(this.#renewAt, this.#verifier.resyncAt()));
     return Math.min(
       always,
-      second,
+      this.#handover.nextAt(this.#connection),
       this.#outbox.sendsAt(link, now),
       Math.max(this.#signals.nextAt(), this.#outbox.signalsAt(now)),
       this.#verifier.requestAt(),
@@ -270,8 +243,9 @@ export class Session {
         return this.#clockSync.onAnswer(message, now);
       case "checksum": {
         const verification = this.#verifier.compare(message, this.#seq, this.#versions, this.#slices, now);
-        if (verification) this.listener.onVerified(verification);
-        return;
+        if (!verification) return;
+        if (verification.differing.length > 0) this.#handover.requestResync();
+        return this.listener.onVerified(verification);
       }
     }
   }
@@ -284,18 +258,13 @@ export class Session {
     this.#mine = welcome.mine ?? {};
     this.#versions = welcome.features;
     this.#rules = welcome.limits.rules ?? {};
-    this.#outdated = this.#isOutdated(welcome);
+    this.#outdated = isOutdated(welcome, this.#slices);
     this.#unreportedBytes = 0;
-    // It was to be fetched anew, and another socket came in between.
-    if (welcome.resumed && this.#resyncLinks.size > 0) this.#verifier.resync();
-    this.#resyncLinks.clear();
-    this.#outbox.applyLimits(welcome.limits);
-    this.#outbox.onWelcome();
+    this.#outbox.onWelcome(welcome.limits);
     this.#verifier.onWelcome();
     this.#signals.clear();
     this.#clockSync.onWelcome(welcome.at, requestedAt, now);
-    this.#renewAt = this.#renewAtFor(link, now);
-    this.#tokenEndsAt.clear();
+    this.#handover.onWelcome(link, welcome.resumed, now, this.clock.roomTime(now));
     this.#epoch = welcome.epoch;
     if (!welcome.resumed) {
       this.#slices.reset(welcome.state ?? {});
@@ -303,12 +272,6 @@ export class Session {
       this.listener.onFresh();
     }
     this.#replayTo = this.#seq < welcome.seq ? welcome.seq : undefined;
-  }
-
-  /** Of other code: an older page, most often. It goes on as well as it can. */
-  #isOutdated({ v, features }: Welcome): boolean {
-    const others = Object.entries(features).some(([name, version]) => this.#slices.version(name) !== version);
-    return others || v !== protocolVersion;
   }
 
   #onFrame(frame: Frame, now: number): void {
@@ -344,13 +307,7 @@ export class Session {
     this.#flushSignals(now);
     if (this.#clockSync.takeProbe(now)) this.#sendCounted({ t: "clock", t0: now }, now);
     if (this.#verifier.takeRequest(now)) this.#sendCounted({ t: "verify" }, now);
-    if (this.#connection.hasSecond || now < this.#secondNotBefore) return;
-    if (now >= this.#renewAt) {
-      this.#renewAt = now + SECOND_RETRY_MS;
-      this.#connection.openSecond(now, true);
-    } else if (this.#verifier.takeResync(now)) {
-      this.#connection.openSecond(now, false, (link) => this.#resyncLinks.add(link));
-    }
+    this.#handover.tick(this.#connection, now);
   }
 
   #flushActions(now: number): void {
@@ -379,23 +336,20 @@ export class Session {
     this.transport.send(link, typeof message === "string" ? message : JSON.stringify(message));
   }
 
-  #renewAtFor(link: number, now: number): number {
-    const endsAt = this.#tokenEndsAt.get(link);
-    if (endsAt === undefined || !this.options.canRenew) return NEVER;
-    const leftMs = Math.max(0, endsAt - this.clock.roomTime(now));
-    return now + Math.max(MIN_RENEW_MS, leftMs * (RENEW_AT_SHARE + RENEW_SPREAD_SHARE * this.random()));
-  }
-
   #onReducerError(feature: string, error: unknown): void {
     this.listener.onProblem(`The reducer of ${feature} failed`, error);
-    this.#verifier.resync();
+    this.#handover.requestResync();
   }
+}
 
-  /** A crowd comes back more slowly than two people do. */
-  #memberCount(): number | undefined {
-    if (this.#you === undefined) return undefined;
-    const presence = this.#slices.states.presence;
-    if (typeof presence !== "object" || presence === null || !("count" in presence)) return undefined;
-    return typeof presence.count === "number" ? presence.count : undefined;
-  }
+/** How many members the room has, if its state says so. */
+function memberCount({ presence }: States): number | undefined {
+  if (typeof presence !== "object" || presence === null || !("count" in presence)) return undefined;
+  return typeof presence.count === "number" ? presence.count : undefined;
+}
+
+/** The room runs other code than this client. An older client goes on as well as it can. */
+function isOutdated({ v, features }: Welcome, slices: Slices): boolean {
+  const hasOther = Object.entries(features).some(([name, version]) => slices.version(name) !== version);
+  return hasOther || v !== protocolVersion;
 }

@@ -22,32 +22,31 @@ export class Slices {
   #states: States;
   readonly #checksums = new Map<string, { state: unknown; sum: string }>();
 
+  /** Without a prototype: a feature named by the room is looked up here. */
+  readonly #features: FeatureTable;
+
   constructor(
-    private readonly features: FeatureTable,
+    features: FeatureTable,
     /** A reducer threw: it met something that its code does not know. */
     private readonly onReducerError: (feature: string, error: unknown) => void,
   ) {
-    this.#states = Object.fromEntries(
-      Object.entries(features).map(([name, { initial }]) => [name, initial()]),
-    );
+    this.#features = Object.assign(Object.create(null), features);
+    this.#states = {};
+    this.reset({});
   }
 
   get states(): States {
     return this.#states;
   }
 
-  has(feature: string): boolean {
-    return Object.hasOwn(this.features, feature);
-  }
-
   version(feature: string): string | undefined {
-    return this.has(feature) ? this.features[feature]?.version : undefined;
+    return this.#features[feature]?.version;
   }
 
   /** Everything anew, as the room holds it. What it does not hold begins at the beginning. */
   reset(received: States): void {
     this.#states = Object.fromEntries(
-      Object.entries(this.features).map(([name, { initial }]) => [
+      Object.entries(this.#features).map(([name, { initial }]) => [
         name,
         Object.hasOwn(received, name) ? received[name] : initial(),
       ]),
@@ -57,7 +56,7 @@ export class Slices {
   /** An event of a feature that this code does not have is passed over. */
   fold(event: NumberedEvent): void {
     const { f } = event;
-    if (!this.has(f)) return;
+    if (!this.#features[f]) return;
     const before = this.#states[f];
     try {
       const after = this.reduce(f, before, event);
@@ -69,7 +68,7 @@ export class Slices {
 
   /** A feature's state with one more event, wherever that state comes from. */
   reduce(f: string, state: unknown, event: NumberedEvent): unknown {
-    return this.features[f]?.reduce(state as never, event as never);
+    return this.#features[f]?.reduce(state as never, event as never);
   }
 
   /** A state that did not change keeps its checksum. */

@@ -37,14 +37,6 @@ export class SyncedClock {
     this.#add({ offset: (t1 - t0 + t2 - now) / 2, error, at: now });
   }
 
-  get isSynced(): boolean {
-    return this.#best !== undefined;
-  }
-
-  get offsetMs(): number {
-    return this.#best?.offset ?? 0;
-  }
-
   /** How far off it may be; unknown before the first welcome. */
   get errorMs(): number {
     return this.#best?.error ?? NEVER;
@@ -52,7 +44,7 @@ export class SyncedClock {
 
   /** The room's time at a time of ours. */
   roomTime(now: number): number {
-    return now + this.offsetMs;
+    return now + (this.#best?.offset ?? 0);
   }
 
   #add(sample: ClockSample): void {

@@ -17,16 +17,11 @@ const FIRST_WITHIN_MS = 15_000;
 const EVERY_MS = 120_000;
 /** After sums of another moment, which say nothing. */
 const RETRY_MS = 1_000;
-/** A state that differs again and again is not fetched more often. */
-const RESYNC_EVERY_MS = 60_000;
-
 /** Compares checksums in the background, and says when the state has to be fetched anew. */
 export class StateVerifier {
   #dueAt = NEVER;
   #isInFlight = false;
   #notBefore = LONG_AGO;
-  #lastResyncAt = LONG_AGO;
-  #isResyncWanted = false;
 
   constructor(private readonly random: () => number) {}
 
@@ -80,30 +75,11 @@ export class StateVerifier {
       (name) => slices.version(name) !== undefined && slices.version(name) === versions[name],
     );
     const differing = features.filter((name) => slices.checksum(name) !== sums[name]);
-    if (differing.length > 0) this.#isResyncWanted = true;
     return { seq, features, differing };
-  }
-
-  /** A reducer could not go on: the room's own word is needed. */
-  resync(): void {
-    this.#isResyncWanted = true;
-  }
-
-  /** Whether to fetch the state anew now. */
-  takeResync(now: number): boolean {
-    if (!this.#isResyncWanted || now < this.#lastResyncAt + RESYNC_EVERY_MS) return false;
-    this.#isResyncWanted = false;
-    this.#lastResyncAt = now;
-    return true;
   }
 
   /** When to ask for sums. */
   requestAt(): number {
     return this.#isInFlight ? NEVER : this.#dueAt;
-  }
-
-  /** When to fetch the state anew. */
-  resyncAt(): number {
-    return this.#isResyncWanted ? this.#lastResyncAt + RESYNC_EVERY_MS : NEVER;
   }
 }
