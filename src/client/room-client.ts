@@ -1,16 +1,18 @@
-import { WebSocket as PartySocket } from "partysocket";
 import { closeCodes } from "../protocol/codes";
 import type { Json } from "../protocol/messages";
 import { protocolVersion } from "../protocol/version";
 import { ActionError } from "./action-error";
 import { createMonotonicClock } from "./browser/monotonic-clock";
+import { openSocket, type PartySocket } from "./browser/open-socket";
 import { watchPageLifecycle } from "./browser/page-lifecycle";
 import { findRoomNameProblem, resolveOrigin } from "./browser/room-url";
 import { errorToCloseInfo, TokenProvider } from "./browser/token-provider";
 import { openTokenStore, type TokenStore } from "./browser/token-store";
 import { builtInFeatures } from "./built-in";
+import { freshId } from "./fresh-id";
 import type { DoOptions, JoinOptions } from "./join-options";
 import { Listeners } from "./listeners";
+import { logError } from "./log-error";
 import type { RoomEvents } from "./room-events";
 import { type AnyPredictions, OptimisticStates } from "./session/optimistic";
 import { IN_FLIGHT, type Outcome, type Rejection } from "./session/outcome";
@@ -34,6 +36,7 @@ import type {
   Topic,
   TopicPayload,
 } from "./typed-kind";
+import { waitFor } from "./wait-for";
 
 export { ActionError } from "./action-error";
 export type { Credentials } from "./browser/token-provider";
@@ -60,9 +63,6 @@ export function joinRoom<K extends AnyKind>(options: JoinOptions<K>): RoomClient
 
 /** setTimeout takes more for nothing at all. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** The session gives up on a socket long before partysocket would. */
-const CONNECTION_TIMEOUT_MS = 600_000;
-
 /** One visit to a room: a live copy of its state, and a way to act in it. Making one does nothing; `join` does. */
 export class RoomClient<K extends AnyKind> {
   readonly kind: K["name"];
@@ -237,14 +237,14 @@ export class RoomClient<K extends AnyKind> {
     this.#verifications.push((verdict) => {
       result = verdict;
     });
-    const verdict = this.#waitFor(() => result);
+    const verdict = waitFor(this, this.#session, () => result);
     this.#run((now) => this.#session.verify(now));
     return verdict;
   }
 
   /** Resolves once the room's state is here, with all that was missed; rejects if the visit ends instead. */
   joined(): Promise<this> {
-    return this.#waitFor(() => (this.#session.isCaughtUp ? this : undefined));
+    return waitFor(this, this.#session, () => (this.#session.isCaughtUp ? this : undefined));
   }
 
   // ---- listening
@@ -354,25 +354,6 @@ export class RoomClient<K extends AnyKind> {
     this.#listeners.emit("refused", error);
   }
 
-  /** Whatever is waited for, the end of the visit ends it. */
-  #waitFor<T>(read: () => T | undefined): Promise<T> {
-    const found = new Promise<T>((resolve, reject) => {
-      const see = () => {
-        const value = read();
-        const { end: over } = this.#session;
-        if (value !== undefined) resolve(value);
-        else if (over !== undefined) reject(new Error(over));
-        else return;
-        stop();
-      };
-      const stop = this.subscribe(see);
-      see();
-    });
-    // As with `do`: nobody has to look at it.
-    found.catch(() => {});
-    return found;
-  }
-
   #connect(link: number, needsNewToken: boolean): void {
     const visit = this.#visit;
     if (!visit) return;
@@ -394,38 +375,19 @@ export class RoomClient<K extends AnyKind> {
   }
 
   #openSocket(link: number, origin: string, token: string): PartySocket {
-    const { WebSocket } = this.#options;
     const base = `${origin.replace("http", "ws")}/parties/${this.kind}/${this.room}?`;
-    const address = () => {
+    const getUrl = () => {
       const resume = this.#session.resumePoint(link);
       return base + new URLSearchParams({ _pk: this.#tab, token, v: String(protocolVersion), ...resume });
     };
-    // The part of partysocket that keeps one socket; its addresses are made here.
-    const socket = new PartySocket(address, [], {
-      WebSocket,
-      startClosed: true,
-      // The session says when to try again, with chance in it, and keeps what is to be sent.
-      shouldReconnectOnClose: () => false,
-      maxEnqueuedMessages: 0,
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-    });
-    const ifCurrent = (what: (now: number) => void) => this.#sockets.get(link) === socket && this.#run(what);
-    socket.addEventListener("message", ({ data }) => {
-      if (typeof data === "string") ifCurrent((now) => this.#session.onMessage(link, data, now));
-    });
-    socket.addEventListener("open", () => {
-      this.#counts.connections++;
-    });
-    const onClosed = (code: number, reason: string) =>
-      ifCurrent((now) => this.#session.onClosed(link, { code, reason }, now));
-    // The reason of a close that is not the room's own is some library's English.
-    // Nor is its 1000, which partysocket says of whatever broke.
-    socket.addEventListener("close", ({ code, reason }) =>
-      onClosed(code === 1000 ? 1006 : code, code > 4000 ? reason : ""),
+    const ifCurrent = (work: (now: number) => void) => this.#sockets.get(link) === socket && this.#run(work);
+    const socket = openSocket(
+      getUrl,
+      this.#options.WebSocket,
+      () => this.#counts.connections++,
+      (text) => ifCurrent((now) => this.#session.onMessage(link, text, now)),
+      (code, reason) => ifCurrent((now) => this.#session.onClosed(link, { code, reason }, now)),
     );
-    // An address that cannot be one ends in an error alone, and partysocket would try it again by itself.
-    socket.addEventListener("error", () => onClosed(1006, ""));
-    socket.reconnect();
     return socket;
   }
 
@@ -434,16 +396,4 @@ export class RoomClient<K extends AnyKind> {
     this.#sockets.delete(link);
     socket?.close();
   }
-}
-
-/** 128 random bits. Not `crypto.randomUUID`, which a page opened over plain HTTP in a local network does not have. */
-function freshId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
-}
-
-/** For the developer's eyes, without stopping what goes on. */
-function logError(error: Error): void {
-  console.error(error);
 }

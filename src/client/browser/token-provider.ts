@@ -22,25 +22,33 @@ const MIN_REMAINING_MS = 5_000;
 /** Has a token for the next socket: the same one as long as it is good, and another when it is not. */
 export class TokenProvider {
   #current: AccessToken | undefined;
+  readonly #credentials: Credentials;
+  readonly #origin: string;
+  readonly #store: TokenStore;
 
-  constructor(
-    private readonly credentials: Credentials,
-    private readonly origin: string,
-    private readonly store: TokenStore,
-  ) {}
+  constructor(credentials: Credentials, origin: string, store: TokenStore) {
+    this.#credentials = credentials;
+    this.#origin = origin;
+    this.#store = store;
+  }
 
   async get(needsNewToken: boolean): Promise<AccessToken> {
-    const { credentials: who } = this;
-    if (who.token !== undefined) return parseToken(who.token);
+    const credentials = this.#credentials;
+    if (credentials.token !== undefined) return parseToken(credentials.token);
     const current = this.#current;
     if (current && !needsNewToken && (current.endsAt ?? NEVER) - Date.now() > MIN_REMAINING_MS)
       return current;
-    if (who.getToken !== undefined) {
-      const token = await who.getToken();
+    if (credentials.getToken !== undefined) {
+      const token = await credentials.getToken();
       if (typeof token !== "string") throw new TypeError("getToken has to give a text.");
       this.#current = parseToken(token);
     } else {
-      const { token, expiresAt } = await getGuestToken(this.origin, who.name, needsNewToken, this.store);
+      const { token, expiresAt } = await getGuestToken(
+        this.#origin,
+        credentials.name,
+        needsNewToken,
+        this.#store,
+      );
       this.#current = { token, endsAt: expiresAt };
     }
     return this.#current;

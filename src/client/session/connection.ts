@@ -145,11 +145,7 @@ export class ConnectionManager {
     // The reason and the time of a room that drains are worth showing; those of a connection that fell silent are not.
     const isWorthShowing = close.code !== closeCodes.silent;
     const isNamed = isWorthShowing && close.retryAfterMs !== undefined;
-    this.#waitForRetry(
-      now,
-      this.#retryDelayMs(close),
-      isWorthShowing ? { isNamed, reason: close.reason } : {},
-    );
+    this.#waitForRetry(now, this.#retryDelayMs(close), isNamed, isWorthShowing ? close.reason : "");
   }
 
   retryLater(now: number): void {
@@ -244,11 +240,7 @@ export class ConnectionManager {
     return this.#backoff.delayMs(close.retryAfterMs, close.code === closeCodes.draining);
   }
 
-  #waitForRetry(
-    now: number,
-    delayMs: number,
-    { isNamed = false, reason = "" }: { isNamed?: boolean; reason?: string } = {},
-  ): void {
+  #waitForRetry(now: number, delayMs: number, isNamed = false, reason = ""): void {
     this.#closeSockets();
     this.#phase = { is: "waiting", retryAt: now + delayMs, isNamed, reason };
   }

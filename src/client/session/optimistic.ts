@@ -28,21 +28,28 @@ export class OptimisticStates {
     { confirmed: unknown; pending: readonly PendingAction[]; state: unknown }
   >();
   #lastStates: States | undefined;
+  readonly #slices: Slices;
+  readonly #predictions: AnyPredictions;
+  readonly #onError: (feature: string, error: unknown) => void;
 
   constructor(
-    private readonly slices: Slices,
-    private readonly predictions: AnyPredictions,
-    private readonly onError: (feature: string, error: unknown) => void,
-  ) {}
+    slices: Slices,
+    predictions: AnyPredictions,
+    onError: (feature: string, error: unknown) => void,
+  ) {
+    this.#slices = slices;
+    this.#predictions = predictions;
+    this.#onError = onError;
+  }
 
   compute(
     pending: readonly PendingAction[],
     you: { user: string; name: string } | undefined,
     seq: number,
   ): States {
-    const confirmed = this.slices.states;
+    const confirmed = this.#slices.states;
     if (you === undefined || pending.length === 0) return confirmed;
-    const changed = Object.keys(this.predictions).flatMap((feature) => {
+    const changed = Object.keys(this.#predictions).flatMap((feature) => {
       if (!Object.hasOwn(confirmed, feature)) return [];
       const state = this.#applyPending(feature, confirmed[feature], pending, you, seq);
       return state === confirmed[feature] ? [] : [[feature, state] as const];
@@ -70,11 +77,11 @@ export class OptimisticStates {
       try {
         for (const { n, d: data } of this.#predict(feature, a, d, { ...you, at, state })) {
           const event: NumberedEvent = { f, n, d: data, by: you.user, op: id, seq: ++lastSeq, at };
-          state = this.slices.reduce(feature, state, event);
+          state = this.#slices.reduce(feature, state, event);
         }
       } catch (error) {
         // A mistake of the prediction's, or what it foresees is no event: the room's own state is not in doubt.
-        this.onError(feature, error);
+        this.#onError(feature, error);
       }
     }
     this.#cache.set(feature, { confirmed, pending, state });
@@ -87,7 +94,7 @@ export class OptimisticStates {
     data: Json,
     context: PredictionContext,
   ): readonly AnyPredictedEvent[] {
-    const predictions = this.predictions[feature];
+    const predictions = this.#predictions[feature];
     const predict = predictions && Object.hasOwn(predictions, action) ? predictions[action] : undefined;
     const predicted = predict?.(data, context);
     if (predicted === undefined) return [];

@@ -40,12 +40,14 @@ export class Outbox {
   #resendMs = RESEND_MS;
   #pausedUntil = LONG_AGO;
   #idCount = 0;
+  /** Makes ids unlike those of any other session of the same user. */
+  readonly #idPrefix: string;
+  readonly #onSettled: (id: string, outcome: Outcome) => void;
 
-  constructor(
-    /** Makes ids unlike those of any other session of the same user. */
-    private readonly idPrefix: string,
-    private readonly onSettled: (id: string, outcome: Outcome) => void,
-  ) {}
+  constructor(idPrefix: string, onSettled: (id: string, outcome: Outcome) => void) {
+    this.#idPrefix = idPrefix;
+    this.#onSettled = onSettled;
+  }
 
   get all(): readonly PendingAction[] {
     return this.#pending.all;
@@ -66,7 +68,7 @@ export class Outbox {
       rejection = toRejection("bad_data", String(error));
     }
     if (rejection) {
-      this.onSettled(id, rejection);
+      this.#onSettled(id, rejection);
       return id;
     }
     // As it will be read there: what the caller does to its object later is not in it.
@@ -194,11 +196,11 @@ export class Outbox {
   }
 
   #settle(id: string, outcome: Outcome): void {
-    if (this.#pending.remove(id)) this.onSettled(id, outcome);
+    if (this.#pending.remove(id)) this.#onSettled(id, outcome);
   }
 
   #freshId(): string {
     this.#idCount++;
-    return `${this.idPrefix}-${this.#idCount}`;
+    return `${this.#idPrefix}-${this.#idCount}`;
   }
 }

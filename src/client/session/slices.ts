@@ -24,12 +24,11 @@ export class Slices {
 
   /** Without a prototype: a feature named by the room is looked up here. */
   readonly #features: FeatureTable;
+  /** A reducer threw: it met something that its code does not know. */
+  readonly #onReducerError: (feature: string, error: unknown) => void;
 
-  constructor(
-    features: FeatureTable,
-    /** A reducer threw: it met something that its code does not know. */
-    private readonly onReducerError: (feature: string, error: unknown) => void,
-  ) {
+  constructor(features: FeatureTable, onReducerError: (feature: string, error: unknown) => void) {
+    this.#onReducerError = onReducerError;
     this.#features = Object.assign(Object.create(null), features);
     this.#states = {};
     this.reset({});
@@ -62,7 +61,7 @@ export class Slices {
       const after = this.reduce(f, before, event);
       if (after !== before) this.#states = { ...this.#states, [f]: after };
     } catch (error) {
-      this.onReducerError(f, error);
+      this.#onReducerError(f, error);
     }
   }
 
