@@ -534,8 +534,8 @@ export const mutants = [
   of(
     "settle twice",
     "client/session/outbox",
-    "if (this.#pending.remove(id)) this.onSettled(id, outcome);",
-    "this.#pending.remove(id);\n    this.onSettled(id, outcome);",
+    "if (this.#pending.remove(id)) this.#onSettled(id, outcome);",
+    "this.#pending.remove(id);\n    this.#onSettled(id, outcome);",
   ),
   of(
     "take another's event for one's own",

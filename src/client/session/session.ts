@@ -17,12 +17,12 @@ import type { CloseInfo, Transport } from "./transport";
 import { StateVerifier } from "./verification";
 
 export type You = Omit<Welcome["you"], "token">;
-/** How the connection stands, and whether the room runs other code than this client. */
+/** The state of the connection, and whether the room runs other code than this client. */
 export type Status = ConnectionState & { outdated: boolean };
 
 export interface SessionOptions {
   features: FeatureTable;
-  /** Makes operation ids unlike those of any other session of the same user. */
+  /** Keeps the ids of actions apart from those of this user's other sessions. */
   idPrefix: string;
   canRenew: boolean;
 }
@@ -100,32 +100,32 @@ export class Session {
   get outdated(): boolean {
     return this.#outdated;
   }
-  /** Why nothing more will come of this visit, if that is so. */
+  /** Why the visit is over, if it is. */
   get end(): string | undefined {
-    const { state: link } = this.#connection;
-    if (link.is === "ended") return link.reason;
+    const { connection } = this;
+    if (connection.is === "ended") return connection.reason;
     return this.#hasLeft ? LEFT_REASON : undefined;
   }
-  /** Live, and everything that was missed has come. */
+  /** Live, and the replay of everything that was missed is complete. */
   get isCaughtUp(): boolean {
     return this.#connection.live !== undefined && this.#replayTo === undefined;
   }
 
-  /** What the address of that socket carries: where to resume from, if there is such a place and it is to be resumed. */
+  /** The query parameters that resume the session on this socket. Empty for a socket that fetches the whole state. */
   resumePoint(link: number): { epoch?: string; since?: string } {
     return this.#epoch === undefined || this.#handover.isResync(link)
       ? {}
       : { epoch: this.#epoch, since: String(this.#seq) };
   }
 
-  // ---- what the person does
+  // ---- what the user does
 
   start(now: number): void {
     this.#hasLeft = false;
     this.#connection.start(now);
   }
 
-  /** Leaves. What waits is settled; the state stays as it was. */
+  /** Leaves the room. Pending actions are settled; the state stays as it was. */
   stop(): void {
     this.#hasLeft = true;
     this.#outbox.end(LEFT_REASON);
@@ -133,13 +133,13 @@ export class Session {
     this.#connection.stop();
   }
 
-  /** `isAsked`: by a person, who may know better than the room when to come back. */
+  /** `isByUser`: a person asked for it, so a wait that the room named is skipped too. */
   reconnect(now: number, isByUser = true): void {
     this.#clockSync.request(now);
     this.#connection.reconnect(now, isByUser);
   }
 
-  /** The machine says that it has no network: it may be right. */
+  /** The browser says that it is offline, so the connection is tested. */
   probe(now: number): void {
     this.#connection.probe(now);
   }
@@ -152,7 +152,7 @@ export class Session {
     return id;
   }
 
-  /** Throws where it could never be one: nobody would hear of it otherwise. */
+  /** Throws where the signal can never be sent. A signal has no answer, so the caller would not notice otherwise. */
   signal(f: string, n: string, d: Json, now: number): void {
     const text = JSON.stringify({ t: "sig", f, n, d } satisfies Up);
     if (this.#outbox.isTooLarge(text)) throw new RangeError("That is too large for a signal.");
@@ -162,15 +162,15 @@ export class Session {
     this.#sendDue(now);
   }
 
-  /** Asks for checksums as soon as that can be done. */
+  /** Asks for the room's checksums as soon as the session is caught up. */
   verify(now: number): void {
     this.#verifier.request();
     this.#sendDue(now);
   }
 
-  // ---- what the sockets tell
+  // ---- what the sockets report
 
-  /** A token was had for that socket, good until then by the room's clock, if that is known. */
+  /** The socket has its token. `endsAt` is by the room's clock; undefined if it cannot be read from the token. */
   onToken(link: number, endsAt: number | undefined, now: number): void {
     this.#connection.onToken(link, now);
     if (this.options.canRenew && endsAt !== undefined) this.#handover.onToken(link, endsAt);
@@ -185,7 +185,7 @@ export class Session {
 
   onMessage(link: number, text: string, now: number): void {
     this.#connection.onMessage(link);
-    // A `pong` is none.
+    // A `pong` is not a message.
     const message = parseMessage(text);
     if (!message) return;
     if (message.t === "welcome") this.#onWelcome(link, message, now);
@@ -193,7 +193,7 @@ export class Session {
     else if (this.#connection.isCurrent(link)) this.#handle(message, now);
     else return;
     this.#unreportedBytes += byteLength(text);
-    // A mark is repeated at once; else at half of what is asked, since one message may be long.
+    // A mark is returned at once; else at half of the interval, since one message may be long.
     const m = message.t === "frame" ? message.m : undefined;
     if (m || this.#unreportedBytes >= SEEN_EVERY_BYTES / 2) {
       this.#unreportedBytes = 0;
@@ -277,7 +277,7 @@ export class Session {
   #onFrame(frame: Frame, now: number): void {
     const first = frame.seq - frame.e.length + 1;
     if (first > this.#seq + 1) {
-      // The room never leaves a gap. Should one appear all the same, it is closed by asking again from here.
+      // The room never leaves a gap. If there is one all the same, a new connection resumes from here.
       this.#connection.retryLater(now);
       return;
     }
@@ -300,7 +300,7 @@ export class Session {
     if (event.by !== undefined && event.by === this.#you?.user) this.#outbox.onEvent(event);
   }
 
-  /** Whatever is due, where there is somebody to say it to. Not before a replay is out: it may settle what would be sent. */
+  /** Sends what is due. Nothing goes out before the replay is complete, because the replay may settle it. */
   #sendDue(now: number): void {
     if (!this.isCaughtUp) return;
     this.#flushActions(now);
