@@ -7,11 +7,11 @@ export interface PredictionContext {
   name: string;
   /** When the action was made, on the room's clock. */
   at: number;
-  /** The state of the feature with everything on it that comes before. */
+  /** The feature's state with the predictions of earlier actions in it. */
   state: unknown;
 }
 type AnyPredictedEvent = { readonly n: string; readonly d: unknown };
-/** What an action will come to, if the room agrees; nothing where that cannot be told. */
+/** Predicts the events of an action. Returns undefined where it cannot. */
 export type Predict = (
   data: Json,
   foreseeing: PredictionContext,
@@ -19,8 +19,8 @@ export type Predict = (
 export type AnyPredictions = Readonly<Record<string, Readonly<Record<string, Predict>>>>;
 
 /**
- * The states as they will be if the room agrees to what is pending. An action leaves this picture in the very step that
- * brings its event into the other one, so that nothing flickers.
+ * The states as they will be if the room accepts all pending actions. A prediction is removed in the same step in which the
+ * real event is folded, so that nothing flickers.
  */
 export class OptimisticStates {
   readonly #cache = new Map<
@@ -56,7 +56,7 @@ export class OptimisticStates {
     });
     const before = this.#lastStates;
     const after: States = { ...confirmed, ...Object.fromEntries(changed) };
-    // The same object as long as nothing in it is another.
+    // The same object as before if none of its states has changed.
     if (!before || Object.keys(after).some((name) => before[name] !== after[name])) this.#lastStates = after;
     return this.#lastStates ?? after;
   }
@@ -80,7 +80,7 @@ export class OptimisticStates {
           state = this.#slices.reduce(feature, state, event);
         }
       } catch (error) {
-        // A mistake of the prediction's, or what it foresees is no event: the room's own state is not in doubt.
+        // The prediction is wrong or made an invalid event. The confirmed state is not affected.
         this.#onError(feature, error);
       }
     }

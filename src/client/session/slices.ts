@@ -1,14 +1,14 @@
 import { checksum } from "../../protocol/checksum";
 import type { NumberedEvent } from "../../protocol/messages";
 
-/** What a feature's `state.ts` exports: all that a client needs of it. */
+/** What a feature's `state.ts` exports: the part of a feature that a client needs. */
 export interface FeatureState<S = unknown> {
   readonly version: string;
   initial(): S;
-  // Whatever a reducer wants of its event, the room has seen to: it folded the same one with the same code.
+  // The event needs no check here: the room has folded the same event with the same code.
   reduce(state: S, event: never): S;
 }
-/** One of any state: what it is given is what it returned before. */
+/** The same for a state of unknown type. */
 export interface AnyFeatureState {
   readonly version: string;
   initial(): unknown;
@@ -17,14 +17,14 @@ export interface AnyFeatureState {
 export type FeatureTable = Readonly<Record<string, AnyFeatureState>>;
 export type States = Readonly<Record<string, unknown>>;
 
-/** Every feature's state as the room has told it. Whoever finds a state unchanged has nothing to do. */
+/** The state of each feature as the room has it. An unchanged state stays the same object. */
 export class Slices {
   #states: States;
   readonly #checksums = new Map<string, { state: unknown; sum: string }>();
 
   /** Without a prototype: a feature named by the room is looked up here. */
   readonly #features: FeatureTable;
-  /** A reducer threw: it met something that its code does not know. */
+  /** A reducer threw, most often on an event that is newer than its code. */
   readonly #onReducerError: (feature: string, error: unknown) => void;
 
   constructor(features: FeatureTable, onReducerError: (feature: string, error: unknown) => void) {
@@ -42,7 +42,7 @@ export class Slices {
     return this.#features[feature]?.version;
   }
 
-  /** Everything anew, as the room holds it. What it does not hold begins at the beginning. */
+  /** Replaces all states by those of the room. A feature that the room did not send starts at its initial state. */
   reset(received: States): void {
     this.#states = Object.fromEntries(
       Object.entries(this.#features).map(([name, { initial }]) => [
@@ -52,7 +52,7 @@ export class Slices {
     );
   }
 
-  /** An event of a feature that this code does not have is passed over. */
+  /** Ignores an event of an unknown feature. */
   fold(event: NumberedEvent): void {
     const { f } = event;
     if (!this.#features[f]) return;
@@ -65,7 +65,7 @@ export class Slices {
     }
   }
 
-  /** A feature's state with one more event, wherever that state comes from. */
+  /** The given state of a feature with one more event. */
   reduce(f: string, state: unknown, event: NumberedEvent): unknown {
     return this.#features[f]?.reduce(state as never, event as never);
   }
