@@ -1,17 +1,17 @@
 import type { Nack } from "../protocol/messages";
 import type { ActionErrorCode, Rejection } from "./session/outcome";
 
-/** Why an action was not done, or why nobody can tell whether it was (`unknown_outcome`). */
+/** Why an action was not done, or that its outcome is unknown (`unknown_outcome`). */
 export class ActionError extends Error {
   override readonly name = "ActionError";
-  readonly code: ActionErrorCode;
-  /** How long to wait before it makes sense to try again. */
-  readonly retryAfterMs: number | undefined;
+  declare readonly code: ActionErrorCode;
+  /** How long to wait before the next attempt. */
+  declare readonly retryAfterMs: number | undefined;
   /** The rule and its limit, or what is wrong with the data. */
-  readonly info: Nack["info"];
+  declare readonly info: Nack["info"];
 
   constructor(
-    /** Of the action. */
+    /** The action's id. */
     readonly id: string,
     { code, message, retryAfterMs, info }: Rejection,
   ) {

@@ -5,8 +5,8 @@ import * as scores from "../features/scores/state";
 import type { FeatureTable } from "./session/slices";
 
 /**
- * The states of all features that come with Tallyroom: a few hundred bytes each, so that a kind is known by its name. Written
- * out, since a module handed on as a whole is bundled with all that it exports.
+ * The states of all built-in features, a few hundred bytes each. With them, a built-in kind can be joined by its name. Each
+ * export is named, because a module passed on as a whole is bundled with all its exports.
  */
 export const builtInFeatures: FeatureTable = {
   presence: { version: presence.version, initial: presence.initial, reduce: presence.reduce },

@@ -7,27 +7,27 @@ export type JoinOptions<K extends AnyKind> = Credentials & {
   host?: string;
   room: string;
   kind: K["name"];
-  /** What one's own actions will come to: shown at once, and replaced by what really happens. */
+  /** Predicts this user's actions. The prediction shows at once, and the real event replaces it. */
   optimistic?: Predictions<K>;
-  /** A class like the browser's: `ws` where there is none. */
+  /** A class like the browser's `WebSocket`, such as that of `ws`, where there is none. */
   WebSocket?: new (
     ...args: never[]
   ) => object;
-  /** Where a guest is remembered; `localStorage` if there is one. */
+  /** Where a guest's token is stored; `localStorage` if there is one. */
   storage?: TokenStore;
   /** Names this tab to the room, at least 20 characters; a fresh one if absent. A newer socket of one tab replaces the older. */
   tab?: string;
 } & FeaturesOption<K>;
 
-/** Has to be there as soon as a feature is not one that comes with Tallyroom. */
+/** Required as soon as the kind has a feature that is not built in. */
 type FeaturesOption<K extends AnyKind> =
   Record<never, never> extends FeatureStates<K>
     ? { features?: FeatureStates<K> }
     : { features: FeatureStates<K> };
 
 export interface DoOptions {
-  /** To ask again under the same id, so that it cannot be done twice. */
+  /** Pass the same id again to repeat an action without doing it twice. */
   id?: string;
-  /** How long it may wait, for the room to be reached or to answer; a minute if absent. */
+  /** How long the action may wait for a connection and an answer; a minute if absent. */
   timeoutMs?: number;
 }

@@ -1,14 +1,14 @@
 type Listener = (news: never) => void;
 
-/** Who wants to hear of what. One that throws keeps nobody else from hearing. */
+/** Listeners by topic. One that throws does not stop the others. */
 export class Listeners {
   readonly #byTopic = new Map<string, Set<{ listener: Listener }>>();
 
-  /** Answers what ends it. */
+  /** Returns a function that removes the listener. */
   add(topic: string, listener: Listener): () => void {
     const all = this.#byTopic.get(topic) ?? new Set();
     this.#byTopic.set(topic, all);
-    // Added twice, it is called twice and ended twice.
+    // A listener that is added twice is called twice and has to be removed twice.
     const entry = { listener };
     all.add(entry);
     return () => void all.delete(entry);
@@ -19,7 +19,7 @@ export class Listeners {
       try {
         listener(value as never);
       } catch (error) {
-        // As an event of the browser's own would do with it: told, and nothing else stops.
+        // As with DOM events: the error is reported as uncaught, and the other listeners still run.
         queueMicrotask(() => {
           throw error;
         });

@@ -1,21 +1,24 @@
-import { WebSocket as PartySocket } from "partysocket";
 import { closeCodes } from "../protocol/codes";
 import type { Json } from "../protocol/messages";
 import { protocolVersion } from "../protocol/version";
 import { ActionError } from "./action-error";
 import { createMonotonicClock } from "./browser/monotonic-clock";
+import { openSocket, type PartySocket } from "./browser/open-socket";
 import { watchPageLifecycle } from "./browser/page-lifecycle";
 import { findRoomNameProblem, resolveOrigin } from "./browser/room-url";
 import { errorToCloseInfo, TokenProvider } from "./browser/token-provider";
 import { openTokenStore, type TokenStore } from "./browser/token-store";
 import { builtInFeatures } from "./built-in";
+import { freshId } from "./fresh-id";
 import type { DoOptions, JoinOptions } from "./join-options";
 import { Listeners } from "./listeners";
+import { logError } from "./log-error";
 import type { RoomEvents } from "./room-events";
 import { type AnyPredictions, OptimisticStates } from "./session/optimistic";
 import { IN_FLIGHT, type Outcome, type Rejection } from "./session/outcome";
 import type { PendingAction } from "./session/pending";
-import { Session, type SessionListener, type Status, type You } from "./session/session";
+import { Session, type Status, type You } from "./session/session";
+import type { SessionListener } from "./session/session-listener";
 import type { FeatureTable, States } from "./session/slices";
 import { NEVER } from "./session/time";
 import type { Verification } from "./session/verification";
@@ -33,6 +36,7 @@ import type {
   Topic,
   TopicPayload,
 } from "./typed-kind";
+import { waitFor } from "./wait-for";
 
 export { ActionError } from "./action-error";
 export type { Credentials } from "./browser/token-provider";
@@ -46,7 +50,7 @@ export type { FeatureState } from "./session/slices";
 export type { Verification } from "./session/verification";
 export type * from "./typed-kind";
 
-/** Joins a room of a kind that comes with Tallyroom, or with `joinRoom<typeof quizshow>` one of one's own. */
+/** Joins a room of a built-in kind, or with `joinRoom<typeof quizshow>` a room of your own kind. */
 export function joinRoom<K extends AnyKind = never>(options: JoinOptions<K>): RoomClient<K>;
 export function joinRoom<N extends keyof BuiltInKinds>(
   options: JoinOptions<BuiltInKinds[N]> & { kind: N },
@@ -57,12 +61,9 @@ export function joinRoom<K extends AnyKind>(options: JoinOptions<K>): RoomClient
   return room;
 }
 
-/** setTimeout takes more for nothing at all. */
+/** The longest delay that setTimeout accepts; it treats a longer one as zero. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** The session gives up on a socket long before partysocket would. */
-const CONNECTION_TIMEOUT_MS = 600_000;
-
-/** One visit to a room: a live copy of its state, and a way to act in it. Making one does nothing; `join` does. */
+/** One visit to a room: a live copy of its state, and a way to act in it. The constructor connects to nothing; `join` does. */
 export class RoomClient<K extends AnyKind> {
   readonly kind: K["name"];
   readonly room: string;
@@ -77,10 +78,10 @@ export class RoomClient<K extends AnyKind> {
   readonly #sockets = new Map<number, PartySocket | undefined>();
   readonly #promises = new Map<string, { resolve(done: unknown): void; reject(error: ActionError): void }>();
   readonly #verifications: ((verdict: Verification) => void)[] = [];
-  /** What a page shows before it knows anything. */
+  /** The state of an empty room, which a page shows until the first welcome. */
   readonly initial: StatesOf<K>;
   readonly #tab: string;
-  /** Whoever leaves and joins again is the same guest. */
+  /** Kept for the life of this object, so that a user who leaves and joins again is the same guest. */
   readonly #store: TokenStore;
   #visit: { origin: string; pass: TokenProvider; unwatch(): void } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -99,7 +100,7 @@ export class RoomClient<K extends AnyKind> {
     const features: FeatureTable = { ...builtInFeatures, ...(options.features as FeatureTable | undefined) };
     this.#session = new Session(
       {
-        open: (link, anew) => this.#connect(link, anew),
+        open: (link, needsNewToken) => this.#connect(link, needsNewToken),
         send: (link, text) => this.#sockets.get(link)?.send(text),
         close: (link) => this.#closeSocket(link),
       },
@@ -117,31 +118,31 @@ export class RoomClient<K extends AnyKind> {
 
   // ---- what is known
 
-  /** Every feature's state, live. What has not changed is the same object as before. */
+  /** The live state of each feature. A state that has not changed is the same object as before. */
   get state(): StatesOf<K> {
     this.#states ??= this.#optimistic.compute(this.#session.pending, this.#session.you, this.#session.seq);
     return this.#states as StatesOf<K>;
   }
 
-  /** The same without one's own actions that are still under way. */
+  /** The same without the predicted effect of pending actions. */
   get confirmed(): StatesOf<K> {
     return this.#session.states as StatesOf<K>;
   }
 
-  /** What each feature shows to you alone. */
+  /** The private view that each feature gives this user. */
   get mine(): { readonly [N in FeatureName<K>]?: Json } {
     return this.#session.mine as { readonly [N in FeatureName<K>]?: Json };
   }
 
-  /** Who you are here; unknown before the first welcome. */
+  /** This user in the room; undefined before the first welcome. */
   get you(): You | undefined {
     return this.#session.you;
   }
 
-  /** The same object until it really is another. Times in it are this machine's, as `Date.now()` has them. */
+  /** The same object until the status changes. Its times are in `Date.now()`'s clock. */
   get status(): Status {
-    const { connection: link, outdated } = this.#session;
-    const status: Status = { ...link, outdated };
+    const { connection, outdated } = this.#session;
+    const status: Status = { ...connection, outdated };
     const key = JSON.stringify(status);
     if (this.#status?.told !== key) {
       if (status.is === "waiting") status.retryAt += Date.now() - this.#now();
@@ -150,33 +151,33 @@ export class RoomClient<K extends AnyKind> {
     return this.#status.shown;
   }
 
-  /** One's own actions that the room has not answered, in order. */
+  /** This user's actions that the room has not answered, in order. */
   get pending(): readonly PendingAction[] {
     return this.#session.pending;
   }
 
-  /** The room's clock, as well as it is known here. */
+  /** The room's clock, synchronised. */
   readonly clock = {
     now: (): number => this.#session.clock.roomTime(this.#now()),
-    /** At most so far off. */
+    /** The largest possible error of `now`. */
     errorMs: (): number => this.#session.clock.errorMs,
-    /** When something dated by the room's clock is, on this machine's. */
+    /** Converts a time of the room's clock to one of this machine's. */
     toLocal: (at: number): number => at - this.#session.clock.roomTime(this.#now()) + Date.now(),
   };
 
-  /** The number of the newest event in `confirmed`, and the life of the room that it belongs to. */
+  /** The number of the newest event in `confirmed`, and the epoch it belongs to. */
   get position(): { epoch: string | undefined; seq: number } {
     return { epoch: this.#session.epoch, seq: this.#session.seq };
   }
 
-  /** How this visit has gone: connections made, states taken anew, comparisons with the room, and how many of them differed. */
+  /** Counts of this visit: connections, full states received, comparisons with the room, and comparisons that differed. */
   get counts(): { connections: number; fresh: number; checked: number; differed: number } {
     return { ...this.#counts };
   }
 
-  // ---- what the person does
+  // ---- what the user does
 
-  /** Begins, or begins again after `leave` or an end. */
+  /** Starts the visit, also after `leave` or after it has ended. */
   join(): void {
     this.#run((now) => {
       this.#visit ??= this.#openVisit();
@@ -186,20 +187,20 @@ export class RoomClient<K extends AnyKind> {
 
   /** Ends the visit. The state stays as it was; `join` takes it up again. */
   leave(): void {
-    // First, for whoever hears of it may join again at once.
+    // Before the session stops, because a status listener may call `join` at once.
     this.#visit?.unwatch();
     this.#visit = undefined;
     this.#run(() => this.#session.stop());
   }
 
-  /** Tries to connect now rather than later, and makes sure of a connection that seems to be there. */
+  /** Connects now instead of waiting. A connection that is live is tested. */
   retryNow(): void {
     this.#run((now) => this.#session.reconnect(now));
   }
 
   /**
-   * Asks the room to do something. Resolves with the event that came of it (or with the answer, where it makes none); rejects
-   * with an `ActionError`: the room's refusal, `timeout` or `unknown_outcome`. Away, it waits for the room to come back.
+   * Asks the room to do something. Resolves with the event that the action made, or with the answer if it made none. Rejects
+   * with an `ActionError`: the room's rejection, `timeout` or `unknown_outcome`. Without a connection, the action waits.
    */
   do<N extends FeatureName<K>, A extends ActionName<K, N>>(
     feature: N,
@@ -210,18 +211,18 @@ export class RoomClient<K extends AnyKind> {
     const done = new Promise<unknown>((resolve, reject) => {
       this.#run((now) => {
         const { id } = request;
-        // Nothing is to be learnt of the second that would not be taken for the first.
+        // The outcome of a second action with this id could not be told from that of the first.
         if (id !== undefined && this.#promises.has(id))
           return this.#notify(() => this.#reject(id, IN_FLIGHT, reject));
         this.#promises.set(this.#session.do(request, now), { resolve, reject });
       });
     });
-    // Whoever does not look at the promise hears of a refusal by `on("refused")`; it is no crash of their program.
+    // A caller may ignore the promise and use `on("refused")`; a rejection must not count as unhandled.
     done.catch(() => {});
     return done as Promise<ActionResult<K, N>>;
   }
 
-  /** Says what is only true now. The newest wins, and it may be dropped: nobody answers. */
+  /** Sends a signal: something that is only true now. The newest wins. It may be dropped, and the room does not answer. */
   signal<N extends FeatureName<K>, G extends SignalName<K, N>>(
     feature: N,
     name: G,
@@ -236,24 +237,24 @@ export class RoomClient<K extends AnyKind> {
     this.#verifications.push((verdict) => {
       result = verdict;
     });
-    const verdict = this.#waitFor(() => result);
+    const verdict = waitFor(this, this.#session, () => result);
     this.#run((now) => this.#session.verify(now));
     return verdict;
   }
 
-  /** Resolves once the room's state is here, with all that was missed; rejects if the visit ends instead. */
+  /** Resolves once the state is up to date with the room. Rejects if the visit ends first. */
   joined(): Promise<this> {
-    return this.#waitFor(() => (this.#session.isCaughtUp ? this : undefined));
+    return waitFor(this, this.#session, () => (this.#session.isCaughtUp ? this : undefined));
   }
 
   // ---- listening
 
-  /** Calls back after whatever has changed. */
+  /** Calls back after each change. Returns a function that stops it. */
   subscribe(listener: () => void): () => void {
     return this.#listeners.add("change", listener);
   }
 
-  /** Listens to one kind of news: `status`, `event`, `chat.said`, `chat.typing` … Answers what ends it. */
+  /** Listens to one topic: `status`, `event`, `chat.said`, `chat.typing` … Returns a function that stops it. */
   on<T extends keyof RoomEvents>(topic: T, listener: (news: RoomEvents[T]) => void): () => void;
   on<T extends Topic<K>>(topic: T, listener: (news: TopicPayload<K, T>) => void): () => void;
   on(topic: string, listener: (news: never) => void): () => void {
@@ -275,13 +276,13 @@ export class RoomClient<K extends AnyKind> {
     return { origin, pass, unwatch };
   }
 
-  /** Whatever happens, happens here: with the time, the timer set anew, and everybody told afterwards. */
+  /** Runs everything that touches the session: reads the clock, does the work, then sets the timer and calls listeners. */
   #run(work: (now: number) => void): void {
     this.#runDepth++;
     try {
       work(this.#now());
     } finally {
-      // Whatever went wrong, time goes on.
+      // Also after an error: without a timer the session would stand still.
       if (--this.#runDepth === 0) this.#afterRun();
     }
   }
@@ -291,7 +292,7 @@ export class RoomClient<K extends AnyKind> {
     const before = this.#status?.shown;
     const after = this.status;
     if (before !== after) this.#notify(() => this.#listeners.emit("status", after));
-    // Set anew each time: a chain of timers alone would be slowed to one a minute in a hidden tab, and miss its pings.
+    // A new timer after each message: browsers slow a chain of timers in a hidden tab to one a minute, too slow for pings.
     clearTimeout(this.#timer);
     const now = this.#now();
     const wakeAt = this.#session.wakeAt(now);
@@ -353,25 +354,6 @@ export class RoomClient<K extends AnyKind> {
     this.#listeners.emit("refused", error);
   }
 
-  /** Whatever is waited for, the end of the visit ends it. */
-  #waitFor<T>(read: () => T | undefined): Promise<T> {
-    const found = new Promise<T>((resolve, reject) => {
-      const see = () => {
-        const value = read();
-        const { end: over } = this.#session;
-        if (value !== undefined) resolve(value);
-        else if (over !== undefined) reject(new Error(over));
-        else return;
-        stop();
-      };
-      const stop = this.subscribe(see);
-      see();
-    });
-    // As with `do`: nobody has to look at it.
-    found.catch(() => {});
-    return found;
-  }
-
   #connect(link: number, needsNewToken: boolean): void {
     const visit = this.#visit;
     if (!visit) return;
@@ -393,38 +375,19 @@ export class RoomClient<K extends AnyKind> {
   }
 
   #openSocket(link: number, origin: string, token: string): PartySocket {
-    const { WebSocket } = this.#options;
     const base = `${origin.replace("http", "ws")}/parties/${this.kind}/${this.room}?`;
-    const address = () => {
+    const getUrl = () => {
       const resume = this.#session.resumePoint(link);
       return base + new URLSearchParams({ _pk: this.#tab, token, v: String(protocolVersion), ...resume });
     };
-    // The part of partysocket that keeps one socket; its addresses are made here.
-    const socket = new PartySocket(address, [], {
-      WebSocket,
-      startClosed: true,
-      // The session says when to try again, with chance in it, and keeps what is to be sent.
-      shouldReconnectOnClose: () => false,
-      maxEnqueuedMessages: 0,
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-    });
-    const ifCurrent = (what: (now: number) => void) => this.#sockets.get(link) === socket && this.#run(what);
-    socket.addEventListener("message", ({ data }) => {
-      if (typeof data === "string") ifCurrent((now) => this.#session.onMessage(link, data, now));
-    });
-    socket.addEventListener("open", () => {
-      this.#counts.connections++;
-    });
-    const onClosed = (code: number, reason: string) =>
-      ifCurrent((now) => this.#session.onClosed(link, { code, reason }, now));
-    // The reason of a close that is not the room's own is some library's English.
-    // Nor is its 1000, which partysocket says of whatever broke.
-    socket.addEventListener("close", ({ code, reason }) =>
-      onClosed(code === 1000 ? 1006 : code, code > 4000 ? reason : ""),
+    const ifCurrent = (work: (now: number) => void) => this.#sockets.get(link) === socket && this.#run(work);
+    const socket = openSocket(
+      getUrl,
+      this.#options.WebSocket,
+      () => this.#counts.connections++,
+      (text) => ifCurrent((now) => this.#session.onMessage(link, text, now)),
+      (code, reason) => ifCurrent((now) => this.#session.onClosed(link, { code, reason }, now)),
     );
-    // An address that cannot be one ends in an error alone, and partysocket would try it again by itself.
-    socket.addEventListener("error", () => onClosed(1006, ""));
-    socket.reconnect();
     return socket;
   }
 
@@ -433,16 +396,4 @@ export class RoomClient<K extends AnyKind> {
     this.#sockets.delete(link);
     socket?.close();
   }
-}
-
-/** 128 random bits. Not `crypto.randomUUID`, which a page opened over plain HTTP in a local network does not have. */
-function freshId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
-}
-
-/** For the developer's eyes, without stopping what goes on. */
-function logError(error: Error): void {
-  console.error(error);
 }

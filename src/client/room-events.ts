@@ -3,16 +3,16 @@ import type { ActionError } from "./action-error";
 import type { Status } from "./session/session";
 import type { Verification } from "./session/verification";
 
-/** What happens to a visit, beside the room's events. */
+/** The topics of a visit beside those of its features. */
 export interface RoomEvents {
   status: Status;
-  /** Any event, whatever the feature; `chat.said` and the like are told one by one. */
+  /** Any event of any feature. `chat.said` is the topic of one event. */
   event: NumberedEvent;
   signal: WireSignal;
-  /** The state was taken as the room has it: what led there was not told event by event. */
+  /** The state was replaced by the room's. The events that led to it are not reported. */
   fresh: undefined;
-  /** An action of one's own was refused, or nobody can tell what became of it. */
+  /** An action of this user was rejected, or its outcome is unknown. */
   refused: ActionError;
-  /** Somebody's reducer is not pure: the state differs from the room's, and is being fetched anew. */
+  /** The state differs from the room's, because a reducer is not pure. It is being fetched again. */
   differs: Verification;
 }

@@ -6,12 +6,12 @@ import type { Predict } from "./session/optimistic";
 import type { FeatureState } from "./session/slices";
 
 /**
- * What a client knows of a kind of room. All of it is taken from the type of the kind itself (`typeof main`), which costs a
- * page nothing: types are imported, code is not.
+ * What a client knows of a kind of room. It comes from the type of the kind (`typeof main`), so none of the server's code is
+ * imported.
  */
 export type AnyKind = Kind<string, readonly AnyFeature[]>;
 
-/** The kinds that come with Tallyroom: known by their names alone. */
+/** The built-in kinds, which a client can name without importing them. */
 export interface BuiltInKinds {
   main: typeof main;
 }
@@ -21,7 +21,7 @@ export type FeatureName<K extends AnyKind> = FeatureOf<K>["name"];
 export type FeatureNamed<K extends AnyKind, N extends string> = Extract<FeatureOf<K>, { name: N }>;
 
 export type StateOf<F> = F extends { shared: { initial(): infer S } } ? S : never;
-/** A room's whole state: one slice a feature. */
+/** A room's whole state: one slice for each feature. */
 export type StatesOf<K extends AnyKind> = { readonly [N in FeatureName<K>]: StateOf<FeatureNamed<K, N>> };
 
 type ActionsOf<F> = F extends { schema: { actions: infer A extends Schemas } } ? A : never;
@@ -32,7 +32,7 @@ export type ActionName<K extends AnyKind, N extends string> = keyof ActionsOf<Fe
 export type EventName<K extends AnyKind, N extends string> = keyof EventsOf<FeatureNamed<K, N>> & string;
 export type SignalName<K extends AnyKind, N extends string> = keyof SignalsOf<FeatureNamed<K, N>> & string;
 
-/** What a schema takes, before its defaults are filled in. */
+/** The input of a schema, before its defaults are filled in. */
 type InputOf<S> = S extends { "~standard": { types?: { input: infer I } | undefined } } ? I : DataOf<S>;
 export type ActionData<K extends AnyKind, N extends string, A extends string> = InputOf<
   ActionsOf<FeatureNamed<K, N>>[A & keyof ActionsOf<FeatureNamed<K, N>>]
@@ -41,7 +41,7 @@ export type SignalData<K extends AnyKind, N extends string, G extends string> = 
   SignalsOf<FeatureNamed<K, N>>[G & keyof SignalsOf<FeatureNamed<K, N>>]
 >;
 
-/** An event of a feature as a reducer is given it: with its number and its time. */
+/** An event of a feature as a reducer receives it, with its number and time. */
 export type FeatureEvent<K extends AnyKind, N extends string> = EventOf<EventsOf<FeatureNamed<K, N>>>;
 export type NamedEvent<K extends AnyKind, N extends string, E extends string> = Extract<
   FeatureEvent<K, N>,
@@ -55,13 +55,13 @@ export type NamedSignal<K extends AnyKind, N extends string, G extends string> =
   d: SignalData<K, N, G>;
 };
 
-/** How an action was done: by the last event it made, or by an answer of its own. */
+/** The result of an action: the last event it made, or an answer. */
 export type ActionResult<K extends AnyKind, N extends string> =
   | FeatureEvent<K, N>
-  /** It made no event, or it had been done before: with the number of its event then, and what it answered. */
+  /** The action made no event, or had been done before. Then `seq` is the number of the event it made. */
   | { n?: undefined; seq?: number; answer?: Json };
 
-/** `chat.said`, `chat.typing`: what can be listened to. */
+/** The topics to listen to, such as `chat.said` and `chat.typing`. */
 export type Topic<K extends AnyKind> = {
   [N in FeatureName<K>]: `${N}.${EventName<K, N> | SignalName<K, N>}`;
 }[FeatureName<K>];
@@ -72,12 +72,12 @@ export type TopicPayload<K extends AnyKind, T extends string> = T extends `${inf
   : never;
 
 type BuiltInName = FeatureName<BuiltInKinds[keyof BuiltInKinds]>;
-/** The `state.ts` of each feature of one's own; those that come with Tallyroom are there already. */
+/** The `state.ts` of each feature that is not built in. */
 export type FeatureStates<K extends AnyKind> = {
   readonly [N in Exclude<FeatureName<K>, BuiltInName>]: FeatureState<StateOf<FeatureNamed<K, N>>>;
 } & { readonly [N in FeatureName<K> & BuiltInName]?: FeatureState<StateOf<FeatureNamed<K, N>>> };
 
-/** What one's own actions will come to, feature by feature. */
+/** Predictions of this user's actions, by feature. */
 export type Predictions<K extends AnyKind> = {
   readonly [N in FeatureName<K>]?: {
     readonly [A in ActionName<K, N>]?: (
@@ -90,7 +90,7 @@ type PredictedEvent<K extends AnyKind, N extends string> = {
   [E in EventName<K, N>]: { n: E; d: NamedEvent<K, N, E>["d"] };
 }[EventName<K, N>];
 
-/** Data that may be left out where the empty object will do. */
+/** Data that may be left out where an empty object is valid. */
 export type DataArgs<D> = Record<never, never> extends D ? [d?: D] : [d: D];
 
 export type { Json, NumberedEvent, Predict, Schema };

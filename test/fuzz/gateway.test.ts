@@ -72,7 +72,8 @@ async function callGateway(gateway: Gateway, input: FuzzedRequest): Promise<numb
   if (!request) return undefined;
   const isRoom = new URL(request.url).pathname.startsWith("/parties/");
   const answer =
-    gateway.answerPreflight(request) ?? (await (isRoom ? gateway.rooms.admitCall(request) : gateway.answer(request)));
+    gateway.answerPreflight(request) ??
+    (await (isRoom ? gateway.rooms.admitCall(request) : gateway.answer(request)));
   if (answer instanceof Request) {
     expect(answer.url).toMatch(/^http:\/\/room\/parties\/main\/[\w.-]{1,64}$/);
     const headerNames = [...answer.headers].map(([name]) => name);

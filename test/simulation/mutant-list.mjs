@@ -529,8 +529,8 @@ export const mutants = [
   of(
     "settle twice",
     "client/session/outbox",
-    "if (this.#pending.remove(id)) this.onSettled(id, outcome);",
-    "this.#pending.remove(id);\n    this.onSettled(id, outcome);",
+    "if (this.#pending.remove(id)) this.#onSettled(id, outcome);",
+    "this.#pending.remove(id);\n    this.#onSettled(id, outcome);",
   ),
   of(
     "take another user's event for its own",
@@ -547,13 +547,13 @@ export const mutants = [
   of(
     "be replaced by its own late handshake",
     "client/session/connection",
-    "close.code === closeCodes.replaced && this.#isReplacedByStale(now)",
+    "close.code === closeCodes.replaced && this.#staleHandshakes.takeRecent(now)",
     "close.code === closeCodes.replaced && now < 0",
   ),
   of(
     "forget handshakes in flight on leaving",
     "client/session/connection",
-    'if (this.#phase.is === "connecting") this.#staleHandshakes.push(this.#phase.askedAt);',
+    'if (this.#phase.is === "connecting") this.#staleHandshakes.add(this.#phase.askedAt);',
     "",
   ),
   of(
@@ -564,20 +564,20 @@ export const mutants = [
   ),
   of(
     "invert the clock offset",
-    "client/session/room-clock",
+    "client/session/synced-clock",
     "offset: (t1 - t0 + t2 - now) / 2",
     "offset: (t0 - t1 + now - t2) / 2",
   ),
   of(
     "forget the second socket that broke",
     "client/session/connection",
-    "if (close.code === ABNORMAL_CLOSURE) this.#staleHandshakes.push(now);",
+    "if (close.code === ABNORMAL_CLOSURE) this.#staleHandshakes.add(now);",
     "",
   ),
   of(
     "forget the second socket that was closed",
     "client/session/connection",
-    "this.#staleHandshakes.push(this.#second.askedAt);",
+    "this.#staleHandshakes.add(this.#second.askedAt);",
     "",
   ),
   of(

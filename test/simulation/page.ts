@@ -1,5 +1,5 @@
-import type { CloseInfo } from "../../src/client/session/connection";
 import { Session } from "../../src/client/session/session";
+import type { CloseInfo } from "../../src/client/session/transport";
 import { closeCodes, type Role } from "../../src/protocol/codes";
 import type { Json } from "../../src/protocol/messages";
 import type { Kind } from "../../src/room/api/kind";

@@ -1,7 +1,8 @@
-import type { CloseInfo } from "../../src/client/session/connection";
 import type { Outcome } from "../../src/client/session/outcome";
-import { Session, type SessionListener } from "../../src/client/session/session";
+import { Session } from "../../src/client/session/session";
+import type { SessionListener } from "../../src/client/session/session-listener";
 import type { FeatureTable } from "../../src/client/session/slices";
+import type { CloseInfo } from "../../src/client/session/transport";
 import type { NumberedEvent } from "../../src/protocol/messages";
 import type { SimulatedRoom } from "./simulated-room";
 import { SimulatedSocket } from "./simulated-socket";

@@ -207,7 +207,7 @@ function breachesOf(file: string, code: string): string[] {
     .filter((wanted) => {
       if (isState) return true;
       if (isSession && wanted.startsWith("partysocket")) return true;
-      if (from === "src/client" && wanted === "react" && !file.endsWith("/react.ts")) return true;
+      if (from === "src/client" && wanted === "react" && !/\/react(\.ts$|\/)/.test(file)) return true;
       return !mayImport(file, from, wanted);
     })
     .map((wanted) => `${file} imports ${wanted}`);

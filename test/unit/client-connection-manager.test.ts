@@ -4,8 +4,8 @@ import { type AnyPredictions, OptimisticStates } from "../../src/client/session/
 import { Outbox } from "../../src/client/session/outbox";
 import type { Outcome } from "../../src/client/session/outcome";
 import { PendingActions } from "../../src/client/session/pending";
-import { SyncedClock } from "../../src/client/session/room-clock";
 import { Slices } from "../../src/client/session/slices";
+import { SyncedClock } from "../../src/client/session/synced-clock";
 import { StateVerifier } from "../../src/client/session/verification";
 import { MAX_MESSAGE_BYTES, RESEND_MS } from "../../src/protocol/limits";
 import type { Nack } from "../../src/protocol/messages";
@@ -259,7 +259,7 @@ describe("actions in flight", () => {
 
   it("[O5] the actions follow the room's own limits, or the client's if the room sends none", () => {
     const { box, settled } = outbox();
-    box.applyLimits({ rules: {} } as unknown as Parameters<Outbox["applyLimits"]>[0]);
+    box.onWelcome({ rules: {} } as unknown as Parameters<Outbox["onWelcome"]>[0]);
     box.add({ f: "a", a: "b", d: "x".repeat(MAX_MESSAGE_BYTES), id: "large" }, 0, 0);
     expect(settled.get("large")).toMatchObject({ refusal: { code: "too_large" } });
     box.add({ f: "a", a: "b", d: {}, id: "kept", timeoutMs: NEVER }, 0, 0);
@@ -348,10 +348,10 @@ describe("the optimistic state", () => {
 describe("the client's view of the room's clock", () => {
   it("the clock says that it knows nothing before the first message", () => {
     const clock = new SyncedClock();
-    expect([clock.isSynced, clock.errorMs, clock.roomTime(5)]).toEqual([false, NEVER, 5]);
+    expect([clock.errorMs, clock.roomTime(5)]).toEqual([NEVER, 5]);
     clock.addProbe({ t0: 10, t1: 0, t2: 50 }, 12);
-    expect(clock.isSynced).toBe(false);
+    expect(clock.errorMs).toBe(NEVER);
     clock.addWelcome(100, 0, 10);
-    expect([clock.isSynced, clock.errorMs, clock.roomTime(10)]).toEqual([true, 5, 105]);
+    expect([clock.errorMs, clock.roomTime(10)]).toEqual([5, 105]);
   });
 });

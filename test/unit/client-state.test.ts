@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import { createMonotonicClock } from "../../src/client/browser/monotonic-clock";
 import { OptimisticStates } from "../../src/client/session/optimistic";
 import { Pacer } from "../../src/client/session/pacer";
-import { SyncedClock } from "../../src/client/session/room-clock";
 import { OutgoingSignals } from "../../src/client/session/signals";
+import { SyncedClock } from "../../src/client/session/synced-clock";
+import { NEVER } from "../../src/client/session/time";
 import { RoomStage } from "../support/room-stage";
 import { advance, SessionClient, toFeatureTable } from "../support/session-client";
 
@@ -175,7 +176,7 @@ describe("the room's clock", () => {
     const clock = new SyncedClock();
     clock.addProbe({ t0: 2_000, t1: 5, t2: 6 }, 1_000);
     clock.addProbe({ t0: 0, t1: 0, t2: 5_000 }, 1_000);
-    expect(clock.isSynced).toBe(false);
+    expect(clock.errorMs).toBe(NEVER);
   });
 });
 

@@ -46,17 +46,17 @@ export function openRoomView(act: { visit(): Visit | undefined; leave(): void })
   }
 
   function showStatus(view: View, now: number): void {
-    const { status: link } = view;
-    page.dataset.link = link.is;
-    setText(getElement("link-words", HTMLElement), statusText(link));
+    const { status } = view;
+    page.dataset.link = status.is;
+    setText(getElement("link-words", HTMLElement), statusText(status));
     const away = offlineText(view, now);
     getElement("away", HTMLElement).hidden = away === undefined;
     setText(getElement("away-words", HTMLElement), away ?? "");
-    getElement("retry-now", HTMLButtonElement).hidden = link.is !== "waiting";
-    getElement("ending", HTMLElement).hidden = link.is !== "ended";
-    composer.show(link.is !== "ended");
-    if (link.is !== "ended") return;
-    const words = endNotice(link.code, link.reason);
+    getElement("retry-now", HTMLButtonElement).hidden = status.is !== "waiting";
+    getElement("ending", HTMLElement).hidden = status.is !== "ended";
+    composer.show(status.is !== "ended");
+    if (status.is !== "ended") return;
+    const words = endNotice(status.code, status.reason);
     setText(getElement("ending-title", HTMLElement), words.title);
     setText(getElement("ending-text", HTMLElement), words.text);
     next.value = words.next;

@@ -21,16 +21,16 @@ export function statusText(status: Status): string {
 
 /** Under the log while the connection is away. */
 export function offlineText(view: View, now: number): string | undefined {
-  const { status: link, drafts } = view;
-  if (link.is !== "connecting" && link.is !== "waiting") return undefined;
-  if (!link.again && link.is === "connecting") return undefined;
+  const { status, drafts } = view;
+  if (status.is !== "connecting" && status.is !== "waiting") return undefined;
+  if (!status.again && status.is === "connecting") return undefined;
   const when =
-    link.is === "waiting" && link.retryAt - now > 1500
-      ? ` Next try in ${formatWait(link.retryAt - now)}.`
+    status.is === "waiting" && status.retryAt - now > 1500
+      ? ` Next try in ${formatWait(status.retryAt - now)}.`
       : "";
-  const why = link.is === "waiting" ? link.reason : undefined;
-  if (!link.again) return `${why ?? "The room cannot be reached yet."}${when}`;
-  const waiting = drafts.filter(({ state: fate }) => fate.is === "waiting").length;
+  const why = status.is === "waiting" ? status.reason : undefined;
+  if (!status.again) return `${why ?? "The room cannot be reached yet."}${when}`;
+  const waiting = drafts.filter(({ state }) => state.is === "waiting").length;
   const kept =
     waiting === 0
       ? "What you write is kept, and you will be shown what you miss."

@@ -1,4 +1,4 @@
-import type { CloseInfo } from "../session/connection";
+import type { CloseInfo } from "../session/transport";
 import type { TokenStore } from "./token-store";
 
 export interface GuestToken {
@@ -7,7 +7,7 @@ export interface GuestToken {
   expiresAt: number;
 }
 
-/** Why there is no token: for good, or to be tried again. */
+/** A request for a token failed, with the close that follows from it: final, or to be tried again. */
 export class TokenError extends Error {
   constructor(readonly close: CloseInfo) {
     super(close.reason);
@@ -17,13 +17,13 @@ export class TokenError extends Error {
 /** A token with less time left is not worth opening a socket with. */
 const MIN_REMAINING_MS = 60_000;
 const REQUEST_TIMEOUT_MS = 15_000;
-/** What one tab has put into `localStorage` is seen in another some milliseconds later. */
+/** Another tab sees a change of `localStorage` some milliseconds later. */
 const STORAGE_SYNC_MS = 100;
 
-/** Rooms that are joined at the same moment are joined by one guest. */
+/** Requests in flight, so that rooms joined at the same moment share one guest. */
 const inFlight = new WeakMap<TokenStore, Map<string, Promise<GuestToken>>>();
 
-/** The guest that this browser is at a place: found, opened or renewed, and kept. */
+/** The guest that this browser is at an origin. Reads the stored token, or requests one and stores it. */
 export async function getGuestToken(
   origin: string,
   name: string | undefined,
@@ -45,12 +45,12 @@ export async function getGuestToken(
     if (locks && !stored) await new Promise((resolve) => setTimeout(resolve, STORAGE_SYNC_MS));
     return guest;
   };
-  // Where storage is forbidden, so are locks; `found` itself is refused by nothing else than what it says.
+  // A browser that forbids storage forbids locks too. A `TokenError` comes from the request itself and is final here.
   const retryUnlocked = (error: unknown) => {
     if (error instanceof TokenError) throw error;
     return getOrRequest();
   };
-  // One tab at a time, where tabs can know of each other: a browser's first two are to be one guest.
+  // One tab at a time, so that the first two tabs of a browser become the same guest.
   const request =
     flights.get(flight) ?? locks?.request(key, getOrRequest).catch(retryUnlocked) ?? getOrRequest();
   flights.set(flight, request);
@@ -63,18 +63,18 @@ async function requestGuest(
   oldToken: string | undefined,
 ): Promise<GuestToken> {
   const { ok, status, body } = await postJson(`${origin}/auth/guest`, { name, token: oldToken }).catch(() => {
-    // What a browser has to say of it is nothing to be read.
+    // The browser's own message helps no user.
     throw new TokenError({ code: 1006, reason: "" });
   });
   if (ok && isGuestToken(body)) return body;
-  // Too old to be renewed, or signed with a secret that is no more: somebody new, then.
+  // The old token cannot be renewed: it is too old, or its secret was replaced. A new guest is opened.
   if (status === 401 && oldToken !== undefined) return requestGuest(origin, name, undefined);
   throw new TokenError(responseToCloseInfo(origin, status, body));
 }
 
 /**
- * With a deadline beside the signal's: Node 20 loses a signal that fires between the last byte of a compressed answer and its
- * decoding, and `json()` would be waited for until the program ends.
+ * Has its own deadline beside the signal's. Node 20 loses a signal that fires between the last byte of a compressed answer and
+ * its decoding, and `json()` would then never settle.
  */
 async function postJson(url: string, payload: object) {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -98,7 +98,7 @@ async function postJson(url: string, payload: object) {
   }
 }
 
-/** What is wrong with the request stays wrong; everything else may be better in a while, also what is not our server's word. */
+/** A bad request is final. Other answers, also those of a proxy, may be better later. */
 function responseToCloseInfo(origin: string, status: number, body: unknown): CloseInfo {
   const { message, retryAfterMs } = (body ?? {}) as { message?: unknown; retryAfterMs?: number };
   if (typeof message !== "string") return { code: 1013, reason: `${origin} answered ${status}.` };
@@ -107,7 +107,7 @@ function responseToCloseInfo(origin: string, status: number, body: unknown): Clo
 }
 
 interface StoredGuest extends GuestToken {
-  /** The name that was asked for: the server may have given another. */
+  /** The requested name; the server may have assigned another. */
   askedName?: string | undefined;
 }
 

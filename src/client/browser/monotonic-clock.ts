@@ -1,7 +1,6 @@
 /**
- * A clock for measuring how long ago something was: it never goes back, whoever sets the machine's, and it counts the time
- * that a machine sleeps, which `performance.now` leaves out in some browsers. A clock that is set forward looks like
- * sleep, and costs a reconnect.
+ * A clock for durations. It never goes back when the machine's clock is set. It includes the time that the machine sleeps,
+ * which `performance.now` leaves out in some browsers. A clock that is set forward looks like sleep and costs a reconnect.
  */
 export function createMonotonicClock(wall: () => number, sinceStart: () => number): () => number {
   let now = wall();
@@ -17,5 +16,5 @@ export function createMonotonicClock(wall: () => number, sinceStart: () => numbe
   };
 }
 
-/** Less is the two clocks' own difference. */
+/** Smaller differences between the two clocks are drift. */
 const MIN_SLEEP_MS = 1_000;

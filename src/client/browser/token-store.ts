@@ -1,11 +1,11 @@
-/** Where a guest's token is kept: what `localStorage` and `sessionStorage` have. */
+/** Stores a guest's token. `localStorage` and `sessionStorage` are such stores. */
 export interface TokenStore {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
   removeItem(key: string): void;
 }
 
-/** As long as this program lives. */
+/** Lasts as long as the page or process. */
 class MemoryTokenStore implements TokenStore {
   readonly #values = new Map<string, string>();
 
@@ -20,7 +20,7 @@ class MemoryTokenStore implements TokenStore {
   }
 }
 
-/** The browser's, shared by its tabs; one of this session's own where there is none, or where it is forbidden. */
+/** The browser's `localStorage`, or a store in memory where that is missing or forbidden. */
 export function openTokenStore(): TokenStore {
   try {
     if (typeof localStorage !== "undefined") {
@@ -28,7 +28,7 @@ export function openTokenStore(): TokenStore {
       return localStorage;
     }
   } catch {
-    // Storage may be forbidden: the guest is then somebody new at every visit.
+    // Storage is forbidden: each visit then has a new guest.
   }
   return new MemoryTokenStore();
 }

@@ -1,23 +1,23 @@
-/** The first pause of a room nobody knows the size of: what a full one (1,000) would need. */
+/** A room of unknown size is taken to be full (1,000). */
 const UNKNOWN_MEMBERS = 1_000;
-/** So much a member that a thousand who were cut off at once come back fewer than a hundred in any 250 ms. */
+/** With this much per member, 1,000 clients that are cut off at once come back at fewer than 100 in any 250 ms. */
 const MS_PER_MEMBER = 4.5;
 const SHORTEST_WINDOW_MS = 500;
-/** A room's grace after a restart is three times as long: who waits the longest is still in time. */
+/** A restarted room keeps seats for three times as long, so that the last client is still in time. */
 const LONGEST_WINDOW_MS = 10_000;
-/** Chance may say "at once"; a server that refuses at once would then be asked without a pause. */
+/** The random delay may be near zero. A server that rejects at once would then be asked without a pause. */
 const MIN_DELAY_MS = 50;
 
 /**
- * How long to stay away: anywhere in a window that doubles with each failure (full jitter), and that starts as wide as the
- * room is large, so that two people are back within a blink and a thousand do not come in step. A window begins where the
- * one before ends: else those who come again would come among those who come for the first time.
+ * The delay before the next attempt: random within a window (full jitter). The window starts as wide as the room is large and
+ * doubles with each failure, so two clients are back at once and a thousand are spread out. Each window begins where the one
+ * before ends; otherwise second attempts would fall among first ones.
  *
  *     cut ├── everybody's first try ──┼──────────── everybody's second ────────────┼─ …
  */
 export class Backoff {
   #failures = 0;
-  /** Of the window in which the last try was, what is left after it. */
+  /** What is left of the last attempt's window after that attempt. */
   #windowLeftMs = 0;
 
   constructor(private readonly random: () => number) {}
@@ -27,14 +27,14 @@ export class Backoff {
     const window = Math.min(LONGEST_WINDOW_MS, first * 2 ** this.#failures);
     this.#failures++;
     const delayMs = clamp(this.#windowLeftMs + this.random() * window, MIN_DELAY_MS, LONGEST_WINDOW_MS);
-    // The widest are wide enough.
+    // Windows of the greatest width may overlap.
     this.#windowLeftMs = window < LONGEST_WINDOW_MS ? Math.max(0, this.#windowLeftMs + window - delayMs) : 0;
     return delayMs;
   }
 
   /**
-   * To come back at a time that the room named. A room that moves gives each its own, which is kept to; other refusals
-   * say the same to everybody, and chance is added to them.
+   * The delay for a time that the room named. A room that drains gives each client its own time, which is kept exactly. Other
+   * rejections name the same time to all, so a random part is added.
    */
   delayMs(retryAfterMs: number, isOwn: boolean): number {
     const spread = isOwn ? 0 : this.random() * Math.max(SHORTEST_WINDOW_MS, retryAfterMs / 5);

@@ -1,10 +1,10 @@
 import type { ClockAnswer } from "../../protocol/messages";
-import { SyncedClock } from "./room-clock";
+import { SyncedClock } from "./synced-clock";
 import { LONG_AGO, NEVER } from "./time";
 
-/** A burst when one arrives: the quickest of a few is near the truth. */
+/** A burst of probes after each welcome: the quickest of a few is close to the truth. */
 const BURST_AFTER_MS = [0, 300, 700, 1_500, 3_000];
-/** Later ones follow the drift of two clocks, while something happens in the room: a probe would wake one that sleeps. */
+/** Later probes follow the drift. They are sent only while something happens, because a probe wakes a sleeping room. */
 const PROBE_EVERY_MS = 60_000;
 
 /** When to ask the room what time it is. */
@@ -27,7 +27,7 @@ export class ClockSync {
     if (this.#dueAt.length === 0 && now - this.#lastAt >= PROBE_EVERY_MS) this.#dueAt = [now];
   }
 
-  /** Somebody is back who may have slept. */
+  /** The machine may have slept, so the offset is measured again. */
   request(now: number): void {
     if (this.#dueAt.length === 0) this.#dueAt = [now];
   }

@@ -1,90 +1,41 @@
 import { closeCodes, isFinal } from "../../protocol/codes";
 import { PING_MS } from "../../protocol/limits";
 import { Backoff } from "./backoff";
+import { type ConnectionState, type Phase, phaseEndsAt, type SecondSocket, toConnectionState } from "./phase";
+import { StaleHandshakes } from "./stale-handshakes";
 import { NEVER } from "./time";
+import type { CloseInfo, ConnectionPorts, Transport } from "./transport";
 
-/** What is asked of whoever has sockets. Each has a number of its own, so that a word from an old one is known as such. */
-export interface Transport {
-  /** `anew`: with a token that is not the one before, which has ended or is about to. */
-  open(link: number, needsNewToken: boolean): void;
-  send(link: number, text: string): void;
-  close(link: number): void;
-}
-
-/** How the connection stands. `again`: it was live before. */
-export type ConnectionState =
-  | { is: "idle" }
-  | { is: "connecting"; again: boolean }
-  | { is: "live" }
-  /** `reason` is the room's own sentence, where it gave one. */
-  | { is: "waiting"; again: boolean; retryAt: number; reason?: string }
-  /** For good: trying again as it is would not help. */
-  | { is: "ended"; code: number; reason: string };
-
-/** A bye, a close that brings a code, or a token that was refused: all say why and perhaps when to come back. */
-export interface CloseInfo {
-  code: number;
-  reason: string;
-  retryAfterMs?: number | undefined;
-}
-
-type Phase =
-  | { is: "idle" }
-  /** `isHandover`: the room has let the socket before it go for this one, and is about to welcome it. */
-  | { is: "connecting"; link: number; askedAt: number; giveUpAt: number; isHandover?: boolean }
-  | { is: "live"; link: number; since: number; pingAt: number; pongBy: number }
-  /** `isNamed`: it was the room that said when. */
-  | { is: "waiting"; retryAt: number; isNamed: boolean; reason: string }
-  | { is: "ended"; code: number; reason: string };
-
-/** A second socket that takes over from the live one when it is welcome: nobody notices. */
-interface SecondSocket {
-  link: number;
-  askedAt: number;
-  giveUpAt: number;
-}
-
-/** What a socket that broke is closed with. */
+/** The close code of a socket that broke. */
 const ABNORMAL_CLOSURE = 1006;
-/** Until there is a token: somebody else's server, asleep perhaps. */
+/** The wait for a token. It may come from another server, which may have to wake first. */
 const TOKEN_TIMEOUT_MS = 30_000;
-/** From the token to the `welcome`: a room that wakes after a long rest takes seconds, not this. */
+/** From the token to the `welcome`. A room that wakes after a long sleep needs seconds, not this long. */
 const WELCOME_TIMEOUT_MS = 12_000;
-/** A connection that held for so long was a good one: what went wrong before it is forgotten. */
+/** After this long, a connection counts as good, and the failures before it no longer lengthen the next wait. */
 const STABLE_MS = 10_000;
 const PONG_TIMEOUT_MS = 12_000;
-/** The same when the person has just come back to the page and waits for an answer. */
+/** Shorter when the user has just come back to the page and waits for an answer. */
 const PROBE_TIMEOUT_MS = 4_000;
 
-/** A handshake that was given up may lie on its way for so long, and arrive all the same. */
-const STALE_HANDSHAKE_MS = 120_000;
-
-/** Keeps a connection: opens it, notices that it died, waits, opens it again, and knows when to stop. */
+/** Keeps one connection alive: opens it, detects that it died, waits, opens it again, and stops on a final close. */
 export class ConnectionManager {
   #phase: Phase = { is: "idle" };
   #second: SecondSocket | undefined;
   #linkCount = 0;
   #wasLive = false;
-  /** A token was refused, and no connection has held since: a second refusal is not the token's age. */
+  /** A token was rejected and no connection has been stable since. A second rejection is final: the token's age is not the cause. */
   #isTokenSuspect = false;
-  /** The token that is held was refused: until there is another, none is tried. */
+  /** The current token was rejected: the next attempt has to get a new one. */
   #wantsNewToken = false;
   #pingMs = PING_MS;
-  /** When handshakes were given up of which nobody knows whether they will arrive: each may replace a later one, once. */
-  #staleHandshakes: number[] = [];
+  readonly #staleHandshakes = new StaleHandshakes();
   readonly #backoff: Backoff;
 
   constructor(
     private readonly transport: Transport,
     random: () => number,
-    private readonly ports: {
-      /** Whether another token can be had at all. */
-      canRenew: boolean;
-      /** How many there are in the room, as far as that is known. */
-      members(): number | undefined;
-      /** The second socket came to nothing. */
-      secondFailed(now: number): void;
-    },
+    private readonly ports: ConnectionPorts,
   ) {
     this.#backoff = new Backoff(random);
   }
@@ -97,7 +48,7 @@ export class ConnectionManager {
     return this.#second !== undefined;
   }
 
-  /** When the socket of that number was asked for; nothing if it is none of ours any more. */
+  /** When this socket was requested. Undefined if it is no longer waiting for its welcome. */
   requestedAt(link: number): number | undefined {
     if (this.#second?.link === link) return this.#second.askedAt;
     return this.#phase.is === "connecting" && this.#phase.link === link ? this.#phase.askedAt : undefined;
@@ -112,14 +63,14 @@ export class ConnectionManager {
   }
 
   stop(): void {
-    // Whoever leaves and comes again at once may be overtaken by what they left.
-    if (this.#phase.is === "connecting") this.#staleHandshakes.push(this.#phase.askedAt);
+    // A user who leaves and joins again at once may be replaced by the handshake that was given up.
+    if (this.#phase.is === "connecting") this.#staleHandshakes.add(this.#phase.askedAt);
     this.#closeSockets();
     this.#phase = { is: "idle" };
     this.#wasLive = false;
   }
 
-  /** Another socket beside the live one. `mark` learns its number before anything is asked of it. */
+  /** Opens another socket beside the live one. `onLink` is called with its number before the transport is. */
   openSecond(now: number, needsNewToken: boolean, onLink: (link: number) => void = () => {}): void {
     if (this.#phase.is !== "live" || this.#second) return;
     const link = ++this.#linkCount;
@@ -128,7 +79,7 @@ export class ConnectionManager {
     this.transport.open(link, needsNewToken);
   }
 
-  /** There is a token, and the socket is being opened. */
+  /** The token is there, and the socket is being opened. */
   onToken(link: number, now: number): void {
     const attempt = this.#second?.link === link ? this.#second : this.#phase;
     if (!("giveUpAt" in attempt) || attempt.link !== link) return;
@@ -137,7 +88,7 @@ export class ConnectionManager {
     this.#wantsNewToken = false;
   }
 
-  /** Answers whether that socket is the one to listen to from now on. */
+  /** Returns whether this socket is the live one from now on. */
   onWelcome(link: number, now: number, pingMs: number): boolean {
     const { is } = this.#phase;
     if (this.#second?.link === link) {
@@ -150,28 +101,28 @@ export class ConnectionManager {
     return true;
   }
 
-  /** Whatever comes in shows that the other side is there. */
+  /** Any message shows that the room is there, so the pong is no longer awaited. */
   onMessage(link: number): void {
     if (this.#phase.is === "live" && this.#phase.link === link) this.#phase.pongBy = NEVER;
   }
 
-  /** Somebody looks at the page, or the network came back: no reason to wait any longer, unless the room gave one. */
+  /** The user looks at the page, or the network came back: stop waiting, unless the room named the time. */
   reconnect(now: number, isByUser: boolean): void {
     if (this.#phase.is === "waiting") {
       if (isByUser || !this.#phase.isNamed) this.#open(now);
     } else this.probe(now);
   }
 
-  /** Something says that the connection may be gone. */
+  /** The connection may be gone: ping it, and wait only briefly. */
   probe(now: number): void {
     if (this.#phase.is === "live") this.#ping(this.#phase, now, PROBE_TIMEOUT_MS);
   }
 
-  /** A socket is gone, or its room said goodbye, or there was no token for it. */
+  /** The socket is closed, the room sent a `bye`, or the token could not be had. */
   onClosed(link: number, close: CloseInfo, now: number): void {
     if (this.#second?.link === link) {
       this.#second = undefined;
-      if (close.code === ABNORMAL_CLOSURE) this.#staleHandshakes.push(now);
+      if (close.code === ABNORMAL_CLOSURE) this.#staleHandshakes.add(now);
       this.transport.close(link);
       this.ports.secondFailed(now);
       return;
@@ -180,10 +131,10 @@ export class ConnectionManager {
     this.transport.close(link);
     const isHandover = close.code === closeCodes.replaced;
     if (this.#second && (isHandover || !isFinal(close.code))) return this.#promote(this.#second, isHandover);
-    // A word of the room's own says that it has seen this one.
+    // A close code of the room's own proves that this handshake has arrived; a socket that broke proves nothing.
     if (close.code === ABNORMAL_CLOSURE) this.#noteStaleHandshake(now);
     this.#resetIfStable(now);
-    if (close.code === closeCodes.replaced && this.#isReplacedByStale(now)) {
+    if (close.code === closeCodes.replaced && this.#staleHandshakes.takeRecent(now)) {
       return this.#waitForRetry(now, this.#retryDelayMs(undefined));
     }
     if (close.code === closeCodes.badToken && this.ports.canRenew && !this.#isTokenSuspect) {
@@ -191,14 +142,10 @@ export class ConnectionManager {
       return this.#waitForRetry(now, 0);
     }
     if (isFinal(close.code)) return this.#end(close);
-    // A room that moves has a sentence worth reading; a connection that fell silent need not be told that it did, nor wait.
+    // The reason and the time of a room that drains are worth showing; those of a connection that fell silent are not.
     const isWorthShowing = close.code !== closeCodes.silent;
     const isNamed = isWorthShowing && close.retryAfterMs !== undefined;
-    this.#waitForRetry(
-      now,
-      this.#retryDelayMs(close),
-      isWorthShowing ? { isNamed, reason: close.reason } : {},
-    );
+    this.#waitForRetry(now, this.#retryDelayMs(close), isNamed, isWorthShowing ? close.reason : "");
   }
 
   retryLater(now: number): void {
@@ -212,7 +159,7 @@ export class ConnectionManager {
 
   tick(now: number): void {
     if (this.#second && now >= this.#second.giveUpAt) {
-      this.#staleHandshakes.push(now);
+      this.#staleHandshakes.add(now);
       this.transport.close(this.#second.link);
       this.#second = undefined;
       this.ports.secondFailed(now);
@@ -237,31 +184,11 @@ export class ConnectionManager {
 
   /** When `tick` has something to do. */
   nextAt(): number {
-    return Math.min(this.#second?.giveUpAt ?? NEVER, this.#phaseEndsAt());
+    return Math.min(this.#second?.giveUpAt ?? NEVER, phaseEndsAt(this.#phase));
   }
 
   get state(): ConnectionState {
-    const phase = this.#phase;
-    if (phase.is === "live" || (phase.is === "connecting" && phase.isHandover)) return { is: "live" };
-    if (phase.is === "connecting") return { is: "connecting", again: this.#wasLive };
-    if (phase.is !== "waiting") return phase;
-    const { retryAt, reason } = phase;
-    return { is: "waiting", again: this.#wasLive, retryAt, ...(reason ? { reason } : {}) };
-  }
-
-  #phaseEndsAt(): number {
-    const phase = this.#phase;
-    switch (phase.is) {
-      case "connecting":
-        return phase.giveUpAt;
-      case "live":
-        return Math.min(phase.pingAt, phase.pongBy);
-      case "waiting":
-        return phase.retryAt;
-      case "idle":
-      case "ended":
-        return NEVER;
-    }
+    return toConnectionState(this.#phase, this.#wasLive);
   }
 
   #open(now: number): void {
@@ -278,14 +205,14 @@ export class ConnectionManager {
   #end({ code, reason }: CloseInfo): void {
     this.#closeSockets();
     this.#phase = { is: "ended", code, reason };
-    // It was about who they are: whoever joins again may be somebody else by then.
+    // The rejection was about the user's identity, so the next `join` must not reuse this token.
     if (code < closeCodes.notFound) this.#wantsNewToken = true;
     this.#isTokenSuspect = false;
   }
 
   #closeSockets(): void {
     if (this.#second) {
-      this.#staleHandshakes.push(this.#second.askedAt);
+      this.#staleHandshakes.add(this.#second.askedAt);
       this.transport.close(this.#second.link);
     }
     this.#second = undefined;
@@ -305,13 +232,7 @@ export class ConnectionManager {
   }
 
   #noteStaleHandshake(now: number): void {
-    if (this.#phase.is === "connecting") this.#staleHandshakes.push(now);
-  }
-
-  /** Whether it was one of our own, given up, that took our place. Each does that once: two tabs do not take turns. */
-  #isReplacedByStale(now: number): boolean {
-    this.#staleHandshakes = this.#staleHandshakes.filter((at) => now - at < STALE_HANDSHAKE_MS);
-    return this.#staleHandshakes.shift() !== undefined;
+    if (this.#phase.is === "connecting") this.#staleHandshakes.add(now);
   }
 
   #retryDelayMs(close: CloseInfo | undefined): number {
@@ -319,11 +240,7 @@ export class ConnectionManager {
     return this.#backoff.delayMs(close.retryAfterMs, close.code === closeCodes.draining);
   }
 
-  #waitForRetry(
-    now: number,
-    delayMs: number,
-    { isNamed = false, reason = "" }: { isNamed?: boolean; reason?: string } = {},
-  ): void {
+  #waitForRetry(now: number, delayMs: number, isNamed = false, reason = ""): void {
     this.#closeSockets();
     this.#phase = { is: "waiting", retryAt: now + delayMs, isNamed, reason };
   }

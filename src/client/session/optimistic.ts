@@ -7,11 +7,11 @@ export interface PredictionContext {
   name: string;
   /** When the action was made, on the room's clock. */
   at: number;
-  /** The state of the feature with everything on it that comes before. */
+  /** The feature's state with the predictions of earlier actions in it. */
   state: unknown;
 }
 type AnyPredictedEvent = { readonly n: string; readonly d: unknown };
-/** What an action will come to, if the room agrees; nothing where that cannot be told. */
+/** Predicts the events of an action. Returns undefined where it cannot. */
 export type Predict = (
   data: Json,
   foreseeing: PredictionContext,
@@ -19,8 +19,8 @@ export type Predict = (
 export type AnyPredictions = Readonly<Record<string, Readonly<Record<string, Predict>>>>;
 
 /**
- * The states as they will be if the room agrees to what is pending. An action leaves this picture in the very step that
- * brings its event into the other one, so that nothing flickers.
+ * The states as they will be if the room accepts all pending actions. A prediction is removed in the same step in which the
+ * real event is folded, so that nothing flickers.
  */
 export class OptimisticStates {
   readonly #cache = new Map<
@@ -28,28 +28,35 @@ export class OptimisticStates {
     { confirmed: unknown; pending: readonly PendingAction[]; state: unknown }
   >();
   #lastStates: States | undefined;
+  readonly #slices: Slices;
+  readonly #predictions: AnyPredictions;
+  readonly #onError: (feature: string, error: unknown) => void;
 
   constructor(
-    private readonly slices: Slices,
-    private readonly predictions: AnyPredictions,
-    private readonly onError: (feature: string, error: unknown) => void,
-  ) {}
+    slices: Slices,
+    predictions: AnyPredictions,
+    onError: (feature: string, error: unknown) => void,
+  ) {
+    this.#slices = slices;
+    this.#predictions = predictions;
+    this.#onError = onError;
+  }
 
   compute(
     pending: readonly PendingAction[],
     you: { user: string; name: string } | undefined,
     seq: number,
   ): States {
-    const confirmed = this.slices.states;
+    const confirmed = this.#slices.states;
     if (you === undefined || pending.length === 0) return confirmed;
-    const changed = Object.keys(this.predictions).flatMap((feature) => {
+    const changed = Object.keys(this.#predictions).flatMap((feature) => {
       if (!Object.hasOwn(confirmed, feature)) return [];
       const state = this.#applyPending(feature, confirmed[feature], pending, you, seq);
       return state === confirmed[feature] ? [] : [[feature, state] as const];
     });
     const before = this.#lastStates;
     const after: States = { ...confirmed, ...Object.fromEntries(changed) };
-    // The same object as long as nothing in it is another.
+    // The same object as before if none of its states has changed.
     if (!before || Object.keys(after).some((name) => before[name] !== after[name])) this.#lastStates = after;
     return this.#lastStates ?? after;
   }
@@ -70,11 +77,11 @@ export class OptimisticStates {
       try {
         for (const { n, d: data } of this.#predict(feature, a, d, { ...you, at, state })) {
           const event: NumberedEvent = { f, n, d: data, by: you.user, op: id, seq: ++lastSeq, at };
-          state = this.slices.reduce(feature, state, event);
+          state = this.#slices.reduce(feature, state, event);
         }
       } catch (error) {
-        // A mistake of the prediction's, or what it foresees is no event: the room's own state is not in doubt.
-        this.onError(feature, error);
+        // The prediction is wrong or made an invalid event. The confirmed state is not affected.
+        this.#onError(feature, error);
       }
     }
     this.#cache.set(feature, { confirmed, pending, state });
@@ -87,7 +94,7 @@ export class OptimisticStates {
     data: Json,
     context: PredictionContext,
   ): readonly AnyPredictedEvent[] {
-    const predictions = this.predictions[feature];
+    const predictions = this.#predictions[feature];
     const predict = predictions && Object.hasOwn(predictions, action) ? predictions[action] : undefined;
     const predicted = predict?.(data, context);
     if (predicted === undefined) return [];

@@ -10,13 +10,13 @@ export interface NewAction {
   f: string;
   a: string;
   d: unknown;
-  /** One's own, to be asked again under; a fresh one if absent. */
+  /** Set by the caller to ask again under the same id; a fresh id if absent. */
   id?: string | undefined;
-  /** How long it may wait for an answer. */
+  /** How long the action may wait for an answer. */
   timeoutMs?: number | undefined;
 }
 
-/** Where things stand between us and the room, when something is sent. */
+/** The connection and the time at which something is sent. */
 export interface SendContext {
   link: number;
   epoch: string;
@@ -26,12 +26,12 @@ export interface SendContext {
 
 const ACTION_ID = /^[^\0\ud800-\udfff]{1,64}$/u;
 
-/** A game's "press" is worth nothing a minute later. A talk sets its own. */
+/** A button press in a game is worthless a minute later. A chat passes a longer time. */
 const DEFAULT_TIMEOUT_MS = 60_000;
 
 /**
- * Actions on their way: kept in order while the room is away, sent once it listens, sent again under the same id for as long as
- * the room is sure to remember it, and settled exactly once.
+ * Actions without an answer. They are kept in order while there is no connection, sent when there is one, and sent again under
+ * the same id as long as the room is sure to remember the id. Each is settled exactly once.
  */
 export class Outbox {
   readonly #pending = new PendingActions();
@@ -40,18 +40,20 @@ export class Outbox {
   #resendMs = RESEND_MS;
   #pausedUntil = LONG_AGO;
   #idCount = 0;
+  /** Keeps ids apart from those of this user's other sessions. */
+  readonly #idPrefix: string;
+  readonly #onSettled: (id: string, outcome: Outcome) => void;
 
-  constructor(
-    /** Makes ids unlike those of any other session of the same user. */
-    private readonly idPrefix: string,
-    private readonly onSettled: (id: string, outcome: Outcome) => void,
-  ) {}
+  constructor(idPrefix: string, onSettled: (id: string, outcome: Outcome) => void) {
+    this.#idPrefix = idPrefix;
+    this.#onSettled = onSettled;
+  }
 
   get all(): readonly PendingAction[] {
     return this.#pending.all;
   }
 
-  /** Takes an action in, or settles it at once where it can be told that it would not arrive. Answers its id. */
+  /** Adds an action, or settles it at once if the room would reject it. Returns its id. */
   add(
     { f, a, d = {}, id = this.#freshId(), timeoutMs = DEFAULT_TIMEOUT_MS }: NewAction,
     now: number,
@@ -66,10 +68,10 @@ export class Outbox {
       rejection = toRejection("bad_data", String(error));
     }
     if (rejection) {
-      this.onSettled(id, rejection);
+      this.#onSettled(id, rejection);
       return id;
     }
-    // As it will be read there: what the caller does to its object later is not in it.
+    // As the room will parse it, and independent of later changes to the caller's object.
     const data: Json = JSON.parse(text).d;
     this.#pending.add(
       { id, f, a, d: data, at: roomNow, isSent: false },
@@ -78,18 +80,20 @@ export class Outbox {
     return id;
   }
 
-  /** Sent all the same, it would cost the connection. */
+  /** Whether the room would close the connection because of this message. */
   isTooLarge(text: string): boolean {
     return byteLength(text) > this.#maxBytes;
   }
 
-  applyLimits({ maxBytes, resendMs, rules }: Welcome["limits"]): void {
+  /** A new connection has its own limits, and no pause. */
+  onWelcome({ maxBytes, resendMs, rules }: Welcome["limits"]): void {
+    this.#pausedUntil = LONG_AGO;
     this.#maxBytes = maxBytes ?? MAX_MESSAGE_BYTES;
     this.#resendMs = resendMs ?? RESEND_MS;
     this.#pacer.setRate(rules?.connection);
   }
 
-  /** Anything else that counts against the connection's rate. */
+  /** Counts another message against the connection's rate. */
   countSent(now: number): void {
     this.#pacer.countSent(now);
   }
@@ -99,7 +103,7 @@ export class Outbox {
     return now + this.#pacer.waitMs(now, true);
   }
 
-  /** What goes out now, in order. What may not be sent again is settled. */
+  /** The messages that go out now, in order. An action that may not be sent again is settled. */
   *flush(context: SendContext): Iterable<string> {
     const { link, epoch, now, roomNow } = context;
     for (const { id } of this.#pending.toSend(link)) {
@@ -128,18 +132,13 @@ export class Outbox {
   onNack(nack: Nack, now: number): void {
     const { id, code, retryAfterMs, info } = nack;
     if (id === undefined || !this.#pending.has(id)) return;
-    // Neither says anything about the action: the room is moving, or we speak too fast. It goes out again by itself.
+    // The room has not looked at the action: it drains, or the connection is over its rate. The action is sent again.
     if (code === "draining" || (code === "rate_limited" && info?.rule === "connection")) {
       this.#pending.markUnsent(id);
       this.#pausedUntil = Math.max(this.#pausedUntil, now + (retryAfterMs ?? 1_000));
       return;
     }
     this.#settle(id, { is: "refused", refusal: nack });
-  }
-
-  /** A new connection: what the old one was told to wait for is over. */
-  onWelcome(): void {
-    this.#pausedUntil = LONG_AGO;
   }
 
   tick(now: number): void {
@@ -150,7 +149,7 @@ export class Outbox {
     }
   }
 
-  /** Nobody will answer any more. */
+  /** Settles everything: no answer will come any more. */
   end(reason: string): void {
     for (const { id } of this.#pending.all) {
       const isSent = this.#pending.entry(id)?.firstSend !== undefined;
@@ -158,12 +157,12 @@ export class Outbox {
     }
   }
 
-  /** When one of them is over. */
+  /** When the next action times out. */
   timeoutAt(): number {
     return Math.min(NEVER, ...this.#pending.all.map(({ id }) => this.#timeoutAt(id)));
   }
 
-  /** When something may go out on this connection. */
+  /** When the next action may go out on this connection. */
   sendsAt(link: number, now: number): number {
     return this.#pending.toSend(link).length > 0 ? this.#nextSendAt(now) : NEVER;
   }
@@ -172,7 +171,7 @@ export class Outbox {
     const entry = this.#pending.entry(id);
     if (!entry) return NEVER;
     const { firstSend: first, timeoutAt } = entry;
-    // Once it was sent, the time in which it can be asked about is all there is to wait for.
+    // Once sent, it can be sent again only as long as the room remembers its id.
     return first ? Math.min(timeoutAt, first.at + this.#resendMs / 2) : timeoutAt;
   }
 
@@ -180,14 +179,14 @@ export class Outbox {
     return Math.max(this.#pausedUntil, now + this.#pacer.waitMs(now));
   }
 
-  /** Whichever clock says more: ours may have slept, and the room's may have been set. */
+  /** By the clock that says more: ours may have stood still in sleep, and the room's may have been set. */
   #ageMs(first: { at: number; roomAt: number }, now: number, roomNow: number): number {
     return Math.max(now - first.at, roomNow - first.roomAt);
   }
 
   #findRejection(id: string, text: string): Outcome | undefined {
     if (this.#pending.has(id)) return { is: "refused", refusal: IN_FLIGHT };
-    // The room would refuse it without saying whose it was.
+    // The room would reject the message without naming the action.
     if (!ACTION_ID.test(id)) return toRejection("bad_message", "An id has 1 to 64 characters.");
     if (this.isTooLarge(text))
       return toRejection("too_large", `An action may have ${this.#maxBytes} bytes at most.`);
@@ -197,11 +196,11 @@ export class Outbox {
   }
 
   #settle(id: string, outcome: Outcome): void {
-    if (this.#pending.remove(id)) this.onSettled(id, outcome);
+    if (this.#pending.remove(id)) this.#onSettled(id, outcome);
   }
 
   #freshId(): string {
     this.#idCount++;
-    return `${this.idPrefix}-${this.#idCount}`;
+    return `${this.#idPrefix}-${this.#idCount}`;
   }
 }

@@ -15,7 +15,7 @@ export type Outcome =
   | { is: "answer"; seq: number | undefined; d: Json | undefined }
   | { is: "refused"; refusal: Rejection };
 
-/** Of an id that is its own: whatever is asked under it, asks again. */
+/** The action with this id has no outcome yet, so a second one cannot be told from it. */
 export const IN_FLIGHT: Rejection = { code: "duplicate", message: "Already in flight." };
 
 export function toRejection(code: ActionErrorCode, message: string): Outcome {

@@ -1,21 +1,21 @@
 import type { RateInfo } from "../../protocol/messages";
 
-/** Of what a rule allows, so much is used: messages bunch up on their way, and a refused one would have to be sent again. */
+/** The share of the allowed rate that is used. Messages bunch up on the way, and a rejected one has to be sent again. */
 const RATE_SHARE = 0.8;
-/** Signals leave some of that to actions, which wait their turn behind nothing that is only true now. */
+/** Signals use less of it, so that actions never wait behind them. */
 const SIGNAL_RATE_SHARE = 0.6;
 
-/** Keeps what is sent within a rate that the room told: a sliding window on our side of the wire. */
+/** Keeps what is sent within the room's rate: a sliding window on the client's side. */
 export class Pacer {
   #sentAt: number[] = [];
   #rate: RateInfo | undefined;
 
-  /** A rule that the room does not tell is off. */
+  /** Without a rate, nothing is limited. */
   setRate(rate: RateInfo | undefined): void {
     this.#rate = rate;
   }
 
-  /** How long until one more may go; 0 is now. */
+  /** Milliseconds until one more message may be sent. */
   waitMs(now: number, isSignal = false): number {
     const rate = this.#rate;
     if (!rate) return 0;

@@ -1,6 +1,6 @@
 import type { Down } from "../../protocol/messages";
 
-/** A client ignores what it does not know (M5), and is not thrown off by what it cannot read. */
+/** Returns undefined for a message that is unknown (M5) or cannot be parsed: the client ignores it. */
 export function parseMessage(text: string): Down | undefined {
   let value: unknown;
   try {
@@ -11,7 +11,7 @@ export function parseMessage(text: string): Down | undefined {
   return isServerMessage(value) ? value : undefined;
 }
 
-/** What is relied on, beyond which a room is taken at its word. */
+/** Checks the fields that the client relies on. The rest is taken as the room sends it. */
 function isServerMessage(value: unknown): value is Down {
   if (!isRecord(value)) return false;
   const {
@@ -27,7 +27,7 @@ function isServerMessage(value: unknown): value is Down {
     f,
     retryAfterMs = 0,
   } = value as Readonly<Record<string, unknown>>;
-  // A pause that is no number would be none at all.
+  // Arithmetic with anything else would make the pause zero.
   if (!isNumber(retryAfterMs)) return false;
   switch (t) {
     case "frame":

@@ -1,6 +1,6 @@
 import type { Json } from "../../protocol/messages";
 
-/** An action of one's own that the room has not answered yet. */
+/** An action of this user that the room has not answered yet. */
 export interface PendingAction {
   readonly id: string;
   readonly f: string;
@@ -8,23 +8,23 @@ export interface PendingAction {
   readonly d: Json;
   /** When it was made, on the room's clock. */
   readonly at: number;
-  /** Whether it has been on its way: then it may have been done. */
+  /** It was sent, so it may have been done. */
   readonly isSent: boolean;
 }
 
-/** What else is remembered of one. */
+/** What the outbox keeps beside each action. */
 export interface PendingEntry {
   readonly text: string;
-  /** After this it is not waited for any longer. */
+  /** After this the action is given up. */
   readonly timeoutAt: number;
-  /** The first sending: the room forgets an id some time after. On our clock and on the room's. */
+  /** When it was first sent, by both clocks. The room forgets its id some time after. */
   firstSend?: { epoch: string; at: number; roomAt: number };
-  /** The connection that it was last sent on, and on how many so far. */
+  /** The connection it was last sent on, and how often it was sent. */
   link?: number;
   sendCount?: number;
 }
 
-/** What a person does without an answer for this long is more than a person does. */
+/** More unanswered actions than a person makes. */
 export const MAX_PENDING = 256;
 
 /** Actions without an answer, in the order they were made. */
@@ -32,7 +32,7 @@ export class PendingActions {
   #actions: readonly PendingAction[] = [];
   readonly #entries = new Map<string, PendingEntry>();
 
-  /** A new array whenever anything of it changes. */
+  /** A new array after each change. */
   get all(): readonly PendingAction[] {
     return this.#actions;
   }
@@ -69,7 +69,7 @@ export class PendingActions {
     this.#actions = this.#actions.map((action) => (action.id === id ? { ...action, isSent: true } : action));
   }
 
-  /** The room said that it did not look at it: if that was the first sending, it is as if there had been none. */
+  /** The room has not looked at the action. If it was sent only once, it counts as never sent. */
   markUnsent(id: string): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
@@ -80,7 +80,7 @@ export class PendingActions {
     this.#actions = this.#actions.map((action) => (action.id === id ? { ...action, isSent: false } : action));
   }
 
-  /** What is still to go out on this connection, in order. */
+  /** The actions that are still to be sent on this connection, in order. */
   toSend(link: number): PendingAction[] {
     return this.#actions.filter(({ id }) => this.#entries.get(id)?.link !== link);
   }

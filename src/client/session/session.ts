@@ -1,54 +1,36 @@
 import { byteLength } from "../../protocol/codec";
 import { PING_MS, SEEN_EVERY_BYTES } from "../../protocol/limits";
-import type { Down, Frame, Json, NumberedEvent, Up, Welcome, WireSignal } from "../../protocol/messages";
+import type { Down, Frame, Json, NumberedEvent, Up, Welcome } from "../../protocol/messages";
 import { protocolVersion } from "../../protocol/version";
 import { ClockSync } from "./clock-sync";
-import { type CloseInfo, ConnectionManager, type ConnectionState, type Transport } from "./connection";
+import { ConnectionManager } from "./connection";
+import { Handover } from "./handover";
 import { type NewAction, Outbox } from "./outbox";
-import type { Outcome } from "./outcome";
 import { parseMessage } from "./parse-message";
 import type { PendingAction } from "./pending";
-import type { SyncedClock } from "./room-clock";
+import type { ConnectionState } from "./phase";
+import type { SessionListener } from "./session-listener";
 import { OutgoingSignals } from "./signals";
 import { type FeatureTable, Slices, type States } from "./slices";
-import { LONG_AGO, NEVER } from "./time";
-import { StateVerifier, type Verification } from "./verification";
-
-/** Told of everything that happens, in order and once. */
-export interface SessionListener {
-  onEvent(event: NumberedEvent): void;
-  onSignal(signal: WireSignal): void;
-  onSettled(id: string, outcome: Outcome): void;
-  /** The state was taken as the room has it: what led there was not heard of. */
-  onFresh(): void;
-  onVerified(verdict: Verification): void;
-  /** Something that should not be: a reducer that threw. */
-  onProblem(what: string, error: unknown): void;
-}
+import type { SyncedClock } from "./synced-clock";
+import type { CloseInfo, Transport } from "./transport";
+import { StateVerifier } from "./verification";
 
 export type You = Omit<Welcome["you"], "token">;
-/** How the connection stands, and whether the room runs other code than this client. */
+/** The state of the connection, and whether the room runs other code than this client. */
 export type Status = ConnectionState & { outdated: boolean };
 
 export interface SessionOptions {
   features: FeatureTable;
-  /** Makes operation ids unlike those of any other session of the same user. */
+  /** Keeps the ids of actions apart from those of this user's other sessions. */
   idPrefix: string;
   canRenew: boolean;
 }
 
-/** A token is renewed when so much of its life is over. */
-const RENEW_AT_SHARE = 0.75;
-const RENEW_SPREAD_SHARE = 0.1;
-/** Whoever gives the same token again and again is asked so often and no more. */
-const MIN_RENEW_MS = 1_000;
 const LEFT_REASON = "You have left the room.";
-/** After a second socket failed. */
-const SECOND_RETRY_MS = 10_000;
-
 /**
- * One visit to one room: wire text in, state out. It owns no socket, no clock and no timer: whoever drives it hands in what
- * happened with the time it happened at, and calls `tick` at `wakeAt`.
+ * One visit to one room: wire text in, state out. It owns no socket, clock or timer. The caller passes in each event with the
+ * time of it, and calls `tick` at `wakeAt`.
  */
 export class Session {
   readonly #connection: ConnectionManager;
@@ -57,8 +39,7 @@ export class Session {
   readonly #verifier: StateVerifier;
   readonly #clockSync = new ClockSync();
   readonly #signals = new OutgoingSignals();
-  readonly #tokenEndsAt = new Map<number, number>();
-  readonly #resyncLinks = new Set<number>();
+  readonly #handover: Handover;
   #you: You | undefined;
   #mine: Readonly<Record<string, Json>> = {};
   #versions: Readonly<Record<string, string>> = {};
@@ -68,27 +49,22 @@ export class Session {
   #seq = 0;
   #replayTo: number | undefined;
   #unreportedBytes = 0;
-  #renewAt = NEVER;
   #hasLeft = false;
-  #secondNotBefore = LONG_AGO;
 
   constructor(
     private readonly transport: Transport,
     private readonly listener: SessionListener,
-    private readonly random: () => number,
+    random: () => number,
     private readonly options: SessionOptions,
   ) {
     this.#slices = new Slices(options.features, (feature, error) => this.#onReducerError(feature, error));
     this.#outbox = new Outbox(options.idPrefix, (id, outcome) => listener.onSettled(id, outcome));
     this.#verifier = new StateVerifier(random);
+    this.#handover = new Handover(random);
     this.#connection = new ConnectionManager(transport, random, {
       canRenew: options.canRenew,
-      members: () => this.#memberCount(),
-      secondFailed: (now) => {
-        this.#secondNotBefore = now + (0.5 + random()) * SECOND_RETRY_MS;
-        if (this.#resyncLinks.size > 0) this.#verifier.resync();
-        this.#resyncLinks.clear();
-      },
+      members: () => (this.#you ? memberCount(this.states) : undefined),
+      secondFailed: (now) => this.#handover.onFailed(now),
     });
   }
 
@@ -124,32 +100,32 @@ export class Session {
   get outdated(): boolean {
     return this.#outdated;
   }
-  /** Why nothing more will come of this visit, if that is so. */
+  /** Why the visit is over, if it is. */
   get end(): string | undefined {
-    const { state: link } = this.#connection;
-    if (link.is === "ended") return link.reason;
+    const { connection } = this;
+    if (connection.is === "ended") return connection.reason;
     return this.#hasLeft ? LEFT_REASON : undefined;
   }
-  /** Live, and everything that was missed has come. */
+  /** Live, and the replay of everything that was missed is complete. */
   get isCaughtUp(): boolean {
     return this.#connection.live !== undefined && this.#replayTo === undefined;
   }
 
-  /** What the address of that socket carries: where to resume from, if there is such a place and it is to be resumed. */
+  /** The query parameters that resume the session on this socket. Empty for a socket that fetches the whole state. */
   resumePoint(link: number): { epoch?: string; since?: string } {
-    return this.#epoch === undefined || this.#resyncLinks.has(link)
+    return this.#epoch === undefined || this.#handover.isResync(link)
       ? {}
       : { epoch: this.#epoch, since: String(this.#seq) };
   }
 
-  // ---- what the person does
+  // ---- what the user does
 
   start(now: number): void {
     this.#hasLeft = false;
     this.#connection.start(now);
   }
 
-  /** Leaves. What waits is settled; the state stays as it was. */
+  /** Leaves the room. Pending actions are settled; the state stays as it was. */
   stop(): void {
     this.#hasLeft = true;
     this.#outbox.end(LEFT_REASON);
@@ -157,13 +133,13 @@ export class Session {
     this.#connection.stop();
   }
 
-  /** `isAsked`: by a person, who may know better than the room when to come back. */
+  /** `isByUser`: a person asked for it, so a wait that the room named is skipped too. */
   reconnect(now: number, isByUser = true): void {
     this.#clockSync.request(now);
     this.#connection.reconnect(now, isByUser);
   }
 
-  /** The machine says that it has no network: it may be right. */
+  /** The browser says that it is offline, so the connection is tested. */
   probe(now: number): void {
     this.#connection.probe(now);
   }
@@ -176,7 +152,7 @@ export class Session {
     return id;
   }
 
-  /** Throws where it could never be one: nobody would hear of it otherwise. */
+  /** Throws where the signal can never be sent. A signal has no answer, so the caller would not notice otherwise. */
   signal(f: string, n: string, d: Json, now: number): void {
     const text = JSON.stringify({ t: "sig", f, n, d } satisfies Up);
     if (this.#outbox.isTooLarge(text)) throw new RangeError("That is too large for a signal.");
@@ -186,22 +162,22 @@ export class Session {
     this.#sendDue(now);
   }
 
-  /** Asks for checksums as soon as that can be done. */
+  /** Asks for the room's checksums as soon as the session is caught up. */
   verify(now: number): void {
     this.#verifier.request();
     this.#sendDue(now);
   }
 
-  // ---- what the sockets tell
+  // ---- what the sockets report
 
-  /** A token was had for that socket, good until then by the room's clock, if that is known. */
+  /** The socket has its token. `endsAt` is by the room's clock; undefined if it cannot be read from the token. */
   onToken(link: number, endsAt: number | undefined, now: number): void {
     this.#connection.onToken(link, now);
-    if (endsAt !== undefined) this.#tokenEndsAt.set(link, endsAt);
+    if (this.options.canRenew && endsAt !== undefined) this.#handover.onToken(link, endsAt);
   }
 
   onClosed(link: number, close: CloseInfo, now: number): void {
-    this.#tokenEndsAt.delete(link);
+    this.#handover.onClosed(link);
     this.#connection.onClosed(link, close, now);
     const { end } = this;
     if (end !== undefined) this.#outbox.end(end);
@@ -209,7 +185,7 @@ export class Session {
 
   onMessage(link: number, text: string, now: number): void {
     this.#connection.onMessage(link);
-    // A `pong` is none.
+    // A `pong` is not a message.
     const message = parseMessage(text);
     if (!message) return;
     if (message.t === "welcome") this.#onWelcome(link, message, now);
@@ -217,7 +193,7 @@ export class Session {
     else if (this.#connection.isCurrent(link)) this.#handle(message, now);
     else return;
     this.#unreportedBytes += byteLength(text);
-    // A mark is repeated at once; else at half of what is asked, since one message may be long.
+    // A mark is returned at once; else at half of the interval, since one message may be long.
     const m = message.t === "frame" ? message.m : undefined;
     if (m || this.#unreportedBytes >= SEEN_EVERY_BYTES / 2) {
       this.#unreportedBytes = 0;
@@ -239,12 +215,9 @@ export class Session {
     const link = this.#connection.live;
     const always = Math.min(this.#connection.nextAt(), this.#outbox.timeoutAt());
     if (link === undefined || !this.isCaughtUp) return always;
-    const second = this.#connection.hasSecond
-      ? NEVER
-      : Math.max(this.#secondNotBefore, Math.min(this.#renewAt, this.#verifier.resyncAt()));
     return Math.min(
       always,
-      second,
+      this.#handover.nextAt(this.#connection),
       this.#outbox.sendsAt(link, now),
       Math.max(this.#signals.nextAt(), this.#outbox.signalsAt(now)),
       this.#verifier.requestAt(),
@@ -270,8 +243,9 @@ export class Session {
         return this.#clockSync.onAnswer(message, now);
       case "checksum": {
         const verification = this.#verifier.compare(message, this.#seq, this.#versions, this.#slices, now);
-        if (verification) this.listener.onVerified(verification);
-        return;
+        if (!verification) return;
+        if (verification.differing.length > 0) this.#handover.requestResync();
+        return this.listener.onVerified(verification);
       }
     }
   }
@@ -284,18 +258,13 @@ export class Session {
     this.#mine = welcome.mine ?? {};
     this.#versions = welcome.features;
     this.#rules = welcome.limits.rules ?? {};
-    this.#outdated = this.#isOutdated(welcome);
+    this.#outdated = isOutdated(welcome, this.#slices);
     this.#unreportedBytes = 0;
-    // It was to be fetched anew, and another socket came in between.
-    if (welcome.resumed && this.#resyncLinks.size > 0) this.#verifier.resync();
-    this.#resyncLinks.clear();
-    this.#outbox.applyLimits(welcome.limits);
-    this.#outbox.onWelcome();
+    this.#outbox.onWelcome(welcome.limits);
     this.#verifier.onWelcome();
     this.#signals.clear();
     this.#clockSync.onWelcome(welcome.at, requestedAt, now);
-    this.#renewAt = this.#renewAtFor(link, now);
-    this.#tokenEndsAt.clear();
+    this.#handover.onWelcome(link, welcome.resumed, now, this.clock.roomTime(now));
     this.#epoch = welcome.epoch;
     if (!welcome.resumed) {
       this.#slices.reset(welcome.state ?? {});
@@ -305,16 +274,10 @@ export class Session {
     this.#replayTo = this.#seq < welcome.seq ? welcome.seq : undefined;
   }
 
-  /** Of other code: an older page, most often. It goes on as well as it can. */
-  #isOutdated({ v, features }: Welcome): boolean {
-    const others = Object.entries(features).some(([name, version]) => this.#slices.version(name) !== version);
-    return others || v !== protocolVersion;
-  }
-
   #onFrame(frame: Frame, now: number): void {
     const first = frame.seq - frame.e.length + 1;
     if (first > this.#seq + 1) {
-      // The room never leaves a gap. Should one appear all the same, it is closed by asking again from here.
+      // The room never leaves a gap. If there is one all the same, a new connection resumes from here.
       this.#connection.retryLater(now);
       return;
     }
@@ -337,20 +300,14 @@ export class Session {
     if (event.by !== undefined && event.by === this.#you?.user) this.#outbox.onEvent(event);
   }
 
-  /** Whatever is due, where there is somebody to say it to. Not before a replay is out: it may settle what would be sent. */
+  /** Sends what is due. Nothing goes out before the replay is complete, because the replay may settle it. */
   #sendDue(now: number): void {
     if (!this.isCaughtUp) return;
     this.#flushActions(now);
     this.#flushSignals(now);
     if (this.#clockSync.takeProbe(now)) this.#sendCounted({ t: "clock", t0: now }, now);
     if (this.#verifier.takeRequest(now)) this.#sendCounted({ t: "verify" }, now);
-    if (this.#connection.hasSecond || now < this.#secondNotBefore) return;
-    if (now >= this.#renewAt) {
-      this.#renewAt = now + SECOND_RETRY_MS;
-      this.#connection.openSecond(now, true);
-    } else if (this.#verifier.takeResync(now)) {
-      this.#connection.openSecond(now, false, (link) => this.#resyncLinks.add(link));
-    }
+    this.#handover.tick(this.#connection, now);
   }
 
   #flushActions(now: number): void {
@@ -379,23 +336,20 @@ export class Session {
     this.transport.send(link, typeof message === "string" ? message : JSON.stringify(message));
   }
 
-  #renewAtFor(link: number, now: number): number {
-    const endsAt = this.#tokenEndsAt.get(link);
-    if (endsAt === undefined || !this.options.canRenew) return NEVER;
-    const leftMs = Math.max(0, endsAt - this.clock.roomTime(now));
-    return now + Math.max(MIN_RENEW_MS, leftMs * (RENEW_AT_SHARE + RENEW_SPREAD_SHARE * this.random()));
-  }
-
   #onReducerError(feature: string, error: unknown): void {
     this.listener.onProblem(`The reducer of ${feature} failed`, error);
-    this.#verifier.resync();
+    this.#handover.requestResync();
   }
+}
 
-  /** A crowd comes back more slowly than two people do. */
-  #memberCount(): number | undefined {
-    if (this.#you === undefined) return undefined;
-    const presence = this.#slices.states.presence;
-    if (typeof presence !== "object" || presence === null || !("count" in presence)) return undefined;
-    return typeof presence.count === "number" ? presence.count : undefined;
-  }
+/** How many members the room has, if its state says so. */
+function memberCount({ presence }: States): number | undefined {
+  if (typeof presence !== "object" || presence === null || !("count" in presence)) return undefined;
+  return typeof presence.count === "number" ? presence.count : undefined;
+}
+
+/** The room runs other code than this client. An older client goes on as well as it can. */
+function isOutdated({ v, features }: Welcome, slices: Slices): boolean {
+  const hasOther = Object.entries(features).some(([name, version]) => slices.version(name) !== version);
+  return hasOther || v !== protocolVersion;
 }

@@ -1,14 +1,14 @@
 import { checksum } from "../../protocol/checksum";
 import type { NumberedEvent } from "../../protocol/messages";
 
-/** What a feature's `state.ts` exports: all that a client needs of it. */
+/** What a feature's `state.ts` exports: the part of a feature that a client needs. */
 export interface FeatureState<S = unknown> {
   readonly version: string;
   initial(): S;
-  // Whatever a reducer wants of its event, the room has seen to: it folded the same one with the same code.
+  // The event needs no check here: the room has folded the same event with the same code.
   reduce(state: S, event: never): S;
 }
-/** One of any state: what it is given is what it returned before. */
+/** The same for a state of unknown type. */
 export interface AnyFeatureState {
   readonly version: string;
   initial(): unknown;
@@ -17,59 +17,57 @@ export interface AnyFeatureState {
 export type FeatureTable = Readonly<Record<string, AnyFeatureState>>;
 export type States = Readonly<Record<string, unknown>>;
 
-/** Every feature's state as the room has told it. Whoever finds a state unchanged has nothing to do. */
+/** The state of each feature as the room has it. An unchanged state stays the same object. */
 export class Slices {
   #states: States;
   readonly #checksums = new Map<string, { state: unknown; sum: string }>();
 
-  constructor(
-    private readonly features: FeatureTable,
-    /** A reducer threw: it met something that its code does not know. */
-    private readonly onReducerError: (feature: string, error: unknown) => void,
-  ) {
-    this.#states = Object.fromEntries(
-      Object.entries(features).map(([name, { initial }]) => [name, initial()]),
-    );
+  /** Without a prototype: a feature named by the room is looked up here. */
+  readonly #features: FeatureTable;
+  /** A reducer threw, most often on an event that is newer than its code. */
+  readonly #onReducerError: (feature: string, error: unknown) => void;
+
+  constructor(features: FeatureTable, onReducerError: (feature: string, error: unknown) => void) {
+    this.#onReducerError = onReducerError;
+    this.#features = Object.assign(Object.create(null), features);
+    this.#states = {};
+    this.reset({});
   }
 
   get states(): States {
     return this.#states;
   }
 
-  has(feature: string): boolean {
-    return Object.hasOwn(this.features, feature);
-  }
-
   version(feature: string): string | undefined {
-    return this.has(feature) ? this.features[feature]?.version : undefined;
+    return this.#features[feature]?.version;
   }
 
-  /** Everything anew, as the room holds it. What it does not hold begins at the beginning. */
+  /** Replaces all states by those of the room. A feature that the room did not send starts at its initial state. */
   reset(received: States): void {
     this.#states = Object.fromEntries(
-      Object.entries(this.features).map(([name, { initial }]) => [
+      Object.entries(this.#features).map(([name, { initial }]) => [
         name,
         Object.hasOwn(received, name) ? received[name] : initial(),
       ]),
     );
   }
 
-  /** An event of a feature that this code does not have is passed over. */
+  /** Ignores an event of an unknown feature. */
   fold(event: NumberedEvent): void {
     const { f } = event;
-    if (!this.has(f)) return;
+    if (!this.#features[f]) return;
     const before = this.#states[f];
     try {
       const after = this.reduce(f, before, event);
       if (after !== before) this.#states = { ...this.#states, [f]: after };
     } catch (error) {
-      this.onReducerError(f, error);
+      this.#onReducerError(f, error);
     }
   }
 
-  /** A feature's state with one more event, wherever that state comes from. */
+  /** The given state of a feature with one more event. */
   reduce(f: string, state: unknown, event: NumberedEvent): unknown {
-    return this.features[f]?.reduce(state as never, event as never);
+    return this.#features[f]?.reduce(state as never, event as never);
   }
 
   /** A state that did not change keeps its checksum. */

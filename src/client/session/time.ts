@@ -1,3 +1,3 @@
-/** A time that does not come, and one that was always over. */
+/** A time that never comes, and a time that is always past. */
 export const NEVER = Number.POSITIVE_INFINITY;
 export const LONG_AGO = Number.NEGATIVE_INFINITY;

@@ -2,42 +2,37 @@ import type { Checksums } from "../../protocol/messages";
 import type { Slices } from "./slices";
 import { LONG_AGO, NEVER } from "./time";
 
-/** What a comparison with the room has shown. */
+/** The result of a comparison with the room. */
 export interface Verification {
   seq: number;
-  /** Compared: those of the same version here and there. */
+  /** The features that were compared: those with the same version on both sides. */
   features: readonly string[];
-  /** Those whose states differ: none, ever, unless somebody's reducer is not pure. */
+  /** The features whose states differ. Only a reducer that is not pure makes one. */
   differing: readonly string[];
 }
 
-/** After a state has begun to grow, the first comparison comes within this … */
+/** The first comparison comes within this time after the first event … */
 const FIRST_WITHIN_MS = 15_000;
-/** … and later ones about so often, while anything happens: sums cost the room milliseconds. */
+/** … and later ones about this often, while events arrive: checksums cost the room milliseconds. */
 const EVERY_MS = 120_000;
-/** After sums of another moment, which say nothing. */
+/** After checksums of another sequence number, which cannot be compared. */
 const RETRY_MS = 1_000;
-/** A state that differs again and again is not fetched more often. */
-const RESYNC_EVERY_MS = 60_000;
-
-/** Compares checksums in the background, and says when the state has to be fetched anew. */
+/** Decides when to ask for the room's checksums, and compares them. */
 export class StateVerifier {
   #dueAt = NEVER;
   #isInFlight = false;
   #notBefore = LONG_AGO;
-  #lastResyncAt = LONG_AGO;
-  #isResyncWanted = false;
 
   constructor(private readonly random: () => number) {}
 
-  /** A welcome. What was asked on another connection is not answered on this one. */
+  /** A request on the connection before gets no answer on this one, so it is repeated. */
   onWelcome(): void {
     const wasInFlight = this.#isInFlight;
     this.#isInFlight = false;
     if (wasInFlight) this.#dueAt = LONG_AGO;
   }
 
-  /** Something happened that could have gone wrong. */
+  /** The state has changed, so it is compared some time soon. */
   onEvents(now: number): void {
     if (this.#dueAt !== NEVER || this.#isInFlight) return;
     this.#dueAt = Math.max(this.#notBefore, now + (0.2 + 0.8 * this.random()) * FIRST_WITHIN_MS);
@@ -55,14 +50,14 @@ export class StateVerifier {
     return true;
   }
 
-  /** Asked too often: later, then. */
+  /** The room rejected the request because of its rate. */
   postpone(until: number): void {
     if (!this.#isInFlight) return;
     this.#isInFlight = false;
     this.#dueAt = until;
   }
 
-  /** The room's sums, compared where both run the same code. Nothing to say where they are of another number. */
+  /** Compares features of the same version. Returns undefined if the checksums are of another sequence number. */
   compare(
     { seq, sums }: Checksums,
     ownSeq: number,
@@ -80,30 +75,11 @@ export class StateVerifier {
       (name) => slices.version(name) !== undefined && slices.version(name) === versions[name],
     );
     const differing = features.filter((name) => slices.checksum(name) !== sums[name]);
-    if (differing.length > 0) this.#isResyncWanted = true;
     return { seq, features, differing };
   }
 
-  /** A reducer could not go on: the room's own word is needed. */
-  resync(): void {
-    this.#isResyncWanted = true;
-  }
-
-  /** Whether to fetch the state anew now. */
-  takeResync(now: number): boolean {
-    if (!this.#isResyncWanted || now < this.#lastResyncAt + RESYNC_EVERY_MS) return false;
-    this.#isResyncWanted = false;
-    this.#lastResyncAt = now;
-    return true;
-  }
-
-  /** When to ask for sums. */
+  /** When to ask for checksums. */
   requestAt(): number {
     return this.#isInFlight ? NEVER : this.#dueAt;
-  }
-
-  /** When to fetch the state anew. */
-  resyncAt(): number {
-    return this.#isResyncWanted ? this.#lastResyncAt + RESYNC_EVERY_MS : NEVER;
   }
 }
