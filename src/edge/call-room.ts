@@ -1,8 +1,7 @@
 import { TimeoutError, withDeadline } from "../lib/deadline";
 import { closeCodes } from "../protocol/codes";
-import { rejectForNow, toHttpRejection } from "./edge-rejection";
+import { rejectForNow, rejectSocketWith, toHttpRejection } from "./edge-rejection";
 import { rejectionResponse } from "./http/http-rejection";
-import { rejectSocketWith } from "./socket-rejection";
 
 /** A room that has to come to life from a large state takes a second or two; one that takes this long is stuck. */
 const DEADLINE_MS = 10_000;

@@ -1,7 +1,7 @@
 import { type CloseCode, closeCodes, type ErrorCode } from "../protocol/codes";
-import type { Rate } from "../room/settings";
+import type { Rate } from "../protocol/rates";
 import type { HttpRejection } from "./http/http-rejection";
-import type { SocketRejection } from "./socket-rejection";
+import { rejectSocket, type SocketRejection } from "./socket-rejection";
 
 /** Why somebody is not let in, before it matters whether a socket or a request asked. */
 export interface EdgeRejection {
@@ -30,6 +30,10 @@ export function rejectForNow(message: string, retryAfterMs: number): EdgeRejecti
 
 export function toSocketRejection({ closeCode, message, retryAfterMs }: EdgeRejection): SocketRejection {
   return { ok: false, closeCode, reason: message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+export function rejectSocketWith({ closeCode, message, retryAfterMs }: EdgeRejection): Response {
+  return rejectSocket(closeCode, message, retryAfterMs);
 }
 
 export function toHttpRejection({ status, code, message, retryAfterMs, info }: EdgeRejection): HttpRejection {

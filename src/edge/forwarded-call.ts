@@ -44,15 +44,7 @@ export function readForwardedCors({ headers }: Request): CorsContext {
   return origin === null ? { isSecure: false } : { origin, isSecure: false };
 }
 
-/** A word of the platform's own for a feature of a room. */
-export function createServiceMessage(kind: string, id: string, feature: string, message: object): Request {
-  return new Request(`http://room/parties/${kind}/${id}`, {
-    method: "PUT",
-    body: JSON.stringify({ feature, message }),
-  });
-}
-
-/** Only `sendCall` and `sendWord` write what this reads: no request from outside gets past the edge. */
+/** Only `forwardCall` and `createServiceMessage` write what this reads: no request from outside gets past the edge. */
 export async function readForwardedCall(request: Request): Promise<ForwardedCall> {
   const { method } = request;
   if (method === "PUT") return { method, ...((await request.json()) as { feature: string; message: Json }) };

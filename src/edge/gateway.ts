@@ -7,7 +7,7 @@ import { authorizeAdmin, authorizeSelf, type CallerResult } from "./admin";
 import { answerPreflight, corsContextOf, withHeaders } from "./cors";
 import { createRequestChecks, type RequestChecks } from "./edge";
 import { createEdgeContext, type EdgeContext, type EdgeOptions } from "./edge-context";
-import { toHttpRejection } from "./edge-rejection";
+import { rejectSocketWith, toHttpRejection } from "./edge-rejection";
 import { forwardSocket } from "./forward";
 import { forwardCall } from "./forwarded-call";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "./http/http-rejection";
@@ -15,7 +15,7 @@ import { checkNewRoom } from "./new-room";
 import type { RoomCall } from "./room-call";
 import { authorizeServiceMessage, isServiceMessage } from "./signed-calls/service-message";
 import type { CallSecrets } from "./signed-calls/signed-call";
-import { rejectSocket, rejectSocketWith } from "./socket-rejection";
+import { rejectSocket } from "./socket-rejection";
 import { isSocketRequest } from "./socket-request";
 
 /** How long whoever comes waits while somebody mends the configuration. */

@@ -1,7 +1,6 @@
 import { byteLength } from "../protocol/codec";
 import type { CloseCode } from "../protocol/codes";
 import type { Bye } from "../protocol/messages";
-import type { EdgeRejection } from "./edge-rejection";
 
 export interface SocketRejection {
   ok: false;
@@ -23,10 +22,6 @@ export function rejectSocket(closeCode: CloseCode, reason: string, retryAfterMs?
   server.send(formatBye(closeCode, reason, retryAfterMs));
   server.close(closeCode, truncateCloseReason(reason));
   return new Response(null, { status: 101, webSocket: client });
-}
-
-export function rejectSocketWith({ closeCode, message, retryAfterMs }: EdgeRejection): Response {
-  return rejectSocket(closeCode, message, retryAfterMs);
 }
 
 export function formatBye(code: CloseCode, reason: string, retryAfterMs?: number): string {

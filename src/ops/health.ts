@@ -1,6 +1,6 @@
 import { withDeadline } from "../lib/deadline";
+import { boardCounters } from "../services/boards/counters";
 import { countDeadLetters } from "../services/boards/store/count-dead-letters";
-import { counters } from "./counts";
 
 export interface DatabaseHealth {
   ok: boolean;
@@ -41,10 +41,10 @@ export class DatabaseProbe {
         DEADLINE_MS,
         "D1 gave no answer",
       );
-      counters.database.add({ for: "health", outcome: "ok" });
+      boardCounters.database.add({ for: "health", outcome: "ok" });
       return { ok: true, ms: this.clock() - startedAt, aside };
     } catch (error) {
-      counters.database.add({ for: "health", outcome: "failed" });
+      boardCounters.database.add({ for: "health", outcome: "failed" });
       return toUnavailable(error);
     }
   }

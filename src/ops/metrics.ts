@@ -2,8 +2,8 @@ import type { IpLimiterState } from "../edge/ip-limits/ip-limiter";
 import type { VerifierState } from "../identity/verifier";
 import { cacheKindNames } from "../services/boards/cache/cache-kinds";
 import { boardCaches } from "../services/boards/cache/caches";
+import { boardCounters } from "../services/boards/counters";
 import { liveStreams } from "../services/boards/live/live-streams";
-import { counters } from "./counts";
 import type { DatabaseHealth } from "./health";
 
 /** What of it is counted elsewhere than in `counts`. */
@@ -25,14 +25,16 @@ interface MetricFamily {
  * more lines than these.
  */
 export function metricsText(state: MetricsState): string {
-  return [...Object.values(counters).map(counterFamily), ...stateFamilies(state)].map(formatFamily).join("");
+  return [...Object.values(boardCounters).map(counterFamily), ...stateFamilies(state)]
+    .map(formatFamily)
+    .join("");
 }
 
 function counterFamily({
   name,
   help,
   counts: samples,
-}: (typeof counters)[keyof typeof counters]): MetricFamily {
+}: (typeof boardCounters)[keyof typeof boardCounters]): MetricFamily {
   return { name, type: "counter", help: `${help} ${OF_PROCESS}`, samples };
 }
 

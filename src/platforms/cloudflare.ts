@@ -1,17 +1,17 @@
 import { type Connection, type ConnectionContext, Server } from "partyserver";
-import { toHttpRejection } from "../edge/edge-rejection";
+import { rejectSocketWith, toHttpRejection } from "../edge/edge-rejection";
 import { readForwardedCall } from "../edge/forwarded-call";
 import { Gateway } from "../edge/gateway";
 import { decodeTicket, TICKET_HEADER } from "../edge/handshake";
 import { rejectionResponse } from "../edge/http/http-rejection";
+import { createGuestBlocker } from "../edge/ip-limits/block-guests";
 import { createIpLimitsCall, type IpLimitsObject } from "../edge/ip-limits/cloudflare-ip";
 import { IpLimiter } from "../edge/ip-limits/ip-limiter";
 import { checkNewRoom } from "../edge/new-room";
 import { standaloneHandlers } from "../edge/signed-calls/worker-client";
-import { rejectSocketWith } from "../edge/socket-rejection";
 import type { Kind } from "../room/api/kind";
 import { HEAD } from "../room/storage/journal";
-import type { BanService, DirectoryNamespace } from "../services/bans/ban-service";
+import type { BanService, UsersNamespace } from "../services/bans/ban-service";
 import { openBanService } from "../services/bans/open-ban-service";
 import { boardCaches } from "../services/boards/cache/caches";
 import { logAnomalies } from "../services/boards/ingest/batch-effect";
@@ -29,7 +29,7 @@ export interface CloudflareEnv {
   ADDRESSES?: DurableObjectNamespace<IpLimitsObject>;
   DB: D1Database;
   BOARDS?: DurableObjectNamespace<LiveBoardObject>;
-  USERS?: DirectoryNamespace;
+  USERS?: UsersNamespace;
   [variable: string]: unknown;
 }
 
@@ -60,8 +60,9 @@ export function createRoomsClass(
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
       const config = Gateway.readConfig(env);
       boardCaches.platformCache.configure(config);
-      const bans = openBanService(env);
-      this.#ipLimiter = new IpLimiter(config, createIpLimitsCall(env.ADDRESSES), undefined);
+      const callIpLimits = createIpLimitsCall(env.ADDRESSES);
+      const bans = openBanService(env, createGuestBlocker(config.limits.guest, callIpLimits));
+      this.#ipLimiter = new IpLimiter(config, callIpLimits, undefined);
       this.#host = new RoomHost(
         {
           storage: toRoomStorage(ctx.storage),

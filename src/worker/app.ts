@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { callRoom } from "../edge/call-room";
 import { Gateway } from "../edge/gateway";
 import { rejectHttp, rejectionResponse } from "../edge/http/http-rejection";
+import { createGuestBlocker } from "../edge/ip-limits/block-guests";
 import { createIpLimitsCall, readCloudflareIp } from "../edge/ip-limits/cloudflare-ip";
 import { verifyForwardedIp } from "../edge/ip-limits/forwarded-ip";
 import { rejectSocket } from "../edge/socket-rejection";
@@ -12,6 +13,7 @@ import { closeCodes } from "../protocol/codes";
 import { banEffectRoutes } from "../services/bans/effect-routes";
 import { openBanService } from "../services/bans/open-ban-service";
 import { banRoutes } from "../services/bans/routes";
+import { EVERYWHERE, findBans } from "../services/bans/store";
 import { boardCaches } from "../services/boards/cache/caches";
 import { answerBatch } from "../services/boards/ingest/batch-route";
 import { boardRoutes } from "../services/boards/routes/board-routes";
@@ -27,11 +29,17 @@ import { openApiRoutes } from "./openapi/openapi-routes";
 /** The worker's routes: rooms by way of the door, and what is no room's. */
 export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
+  const openBans = (env: CloudflareEnv) => {
+    const { guest } = Gateway.readConfig(env).limits;
+    return openBanService(env, createGuestBlocker(guest, createIpLimitsCall(env.ADDRESSES)));
+  };
+  const areBannedIn = (db: D1Database) => async (users: readonly string[], room: string, now: number) =>
+    (await findBans(db, users, [EVERYWHERE, room], now)).length > 0;
   let gateway: Gateway | undefined;
   const gatewayOf = (env: CloudflareEnv) => {
     if (gateway) return gateway;
     boardCaches.platformCache.configure(Gateway.readConfig(env));
-    const bans = openBanService(env);
+    const bans = openBans(env);
     gateway = new Gateway(env, {
       kinds,
       clientIpOf: async (request: Request) =>
@@ -62,15 +70,17 @@ export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
     const [, , kind, id] = new URL(admitted.url).pathname.split("/");
     return callRoom(env.ROOMS.getByName(`${kind}/${id}`), admitted, isSocket);
   });
-  app.route("/v1/bans", banRoutes(gatewayOf));
-  app.route("/v1/aside", deadLetterRoutes(gatewayOf, registry));
+  app.route("/v1/bans", banRoutes(gatewayOf, openBans));
+  app.route("/v1/aside", deadLetterRoutes(gatewayOf, registry, areBannedIn));
   const checkReadLimit: CheckReadLimit = (env, request, rule) => gatewayOf(env).checkReadLimit(request, rule);
   app.route("/v1/corrections", correctionRoutes(gatewayOf, registry));
-  app.route("/v1/users", userRoutes(gatewayOf, registry));
+  // An erasure removes the reasons of bans, which the users' objects have copied.
+  const rereadBans = async (env: CloudflareEnv, user: string) => openBans(env)?.reread(user);
+  app.route("/v1/users", userRoutes(gatewayOf, registry, rereadBans));
   app.route("/v1/boards", seasonRoutes(gatewayOf, registry, checkReadLimit));
   app.route("/v1/boards", liveRoutes(registry, checkReadLimit));
   app.route("/v1/boards", boardRoutes(registry, checkReadLimit));
-  app.route("/v1/errands", banEffectRoutes());
+  app.route("/v1/errands", banEffectRoutes(openBans));
   app.route("/", openApiRoutes());
   app.all("/v1/batches", ({ req, env, executionCtx }) => {
     const later = (work: Promise<unknown>) => executionCtx.waitUntil(work);

@@ -2,9 +2,10 @@ import { IpLimitsObject } from "../edge/ip-limits/cloudflare-ip";
 import { type CloudflareEnv, createRoomsClass } from "../platforms/cloudflare";
 import type { CustomEffects } from "../platforms/run-effect";
 import type { Kind } from "../room/api/kind";
+import { createUsersClass } from "../services/bans/object";
 import { LiveBoardObject } from "../services/boards/live/object";
 import { createBoardRegistry } from "../services/boards/store/board-registry";
-import { DirectoryObject } from "../services/directory/object";
+import { openDirectory } from "../services/directory/directory";
 import { createApp } from "./app";
 import { runCron } from "./cron";
 
@@ -21,7 +22,7 @@ export function serve({
   const { fetch } = createApp(new Set(byName.keys()), createBoardRegistry(kinds));
   return {
     Rooms: createRoomsClass(byName, effects),
-    Users: DirectoryObject,
+    Users: createUsersClass(openDirectory),
     Addresses: IpLimitsObject,
     Boards: LiveBoardObject,
     worker: { fetch, scheduled: runCron },

@@ -1,13 +1,16 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { Gateway } from "../../src/edge/gateway";
+import { createGuestBlocker } from "../../src/edge/ip-limits/block-guests";
+import { createIpLimitsCall } from "../../src/edge/ip-limits/cloudflare-ip";
 import { readSignedBody } from "../../src/edge/signed-calls/signed-body";
 import { SIGNATURE_HEADER, signCall } from "../../src/edge/signed-calls/signed-call";
 import type { TokenClaims } from "../../src/identity/token";
 import { main } from "../../src/kinds/main";
 import type { CloudflareEnv } from "../../src/platforms/cloudflare";
 import { openBanService } from "../../src/services/bans/open-ban-service";
-import { shardOf } from "../../src/services/directory/shard";
+import { shardOf } from "../../src/services/directory/contract";
 import { serve } from "../../src/worker/serve";
 import { makeRoomName, mintToken, objectOf, readStored, SocketClient } from "./socket-client";
 
@@ -32,6 +35,11 @@ async function joinRoom(
   claims: Partial<TokenClaims> = {},
 ): Promise<SocketClient> {
   return SocketClient.join(room, { _pk: crypto.randomUUID(), token: await mintToken({ user, ...claims }) });
+}
+
+function openBans(bindings: CloudflareEnv) {
+  const { guest } = Gateway.readConfig(bindings).limits;
+  return openBanService(bindings, createGuestBlocker(guest, createIpLimitsCall(bindings.ADDRESSES)));
 }
 
 function objectOfUser(user: string) {
@@ -227,7 +235,7 @@ describe("a ban in a room", () => {
     const room = makeRoomName();
     // Past the edge, as one would come whose answer was older than the ban.
     const write = { n: 1, scope: "room", user: "eve", by: "hanna", at: 1, isLifted: false };
-    await openBanService(env as unknown as CloudflareEnv)?.applyWrites(
+    await openBans(env as unknown as CloudflareEnv)?.applyWrites(
       { kind: "main", id: room },
       { writes: [write] },
     );
@@ -254,10 +262,7 @@ describe("a ban that was lifted", () => {
     const set = { n: 1, scope, user: "lena", by: "hanna", at: 10, isLifted: false };
     const lift = { ...set, n: 2, at: 20, isLifted: true };
     const write = (one: typeof set) =>
-      openBanService(env as unknown as CloudflareEnv)?.applyWrites(
-        { kind: "main", id: room },
-        { writes: [one] },
-      );
+      openBans(env as unknown as CloudflareEnv)?.applyWrites({ kind: "main", id: room }, { writes: [one] });
     for (const one of [set, lift, set]) await write(one);
     expect(await (await joinRoom(room, "lena")).waitForWelcome()).toMatchObject({ t: "welcome" });
     // Nor where the end was heard of first.
@@ -375,7 +380,7 @@ describe("the address of a banned guest", () => {
       } else {
         const [from] = await objectOfUser(user).listIpHashes(user);
         const write = { n: 1, scope, user, by: "hanna", at: Date.now(), isLifted: false, from };
-        await openBanService(limited)?.applyWrites({ kind: "main", id: room }, { writes: [write] });
+        await openBans(limited)?.applyWrites({ kind: "main", id: room }, { writes: [write] });
       }
       const refused = await opened(address);
       expect(refused).toMatchObject({ status: 429, body: { code: "rate_limited" } });
@@ -397,7 +402,7 @@ describe("the address of a banned guest", () => {
     await guest.waitForWelcome();
     await waitUntilKnown(user, room);
     const write = { n: 1, scope: "everywhere", user, by: "ada", at: Date.now(), isLifted: false };
-    await openBanService(limited)?.applyWrites({ kind: "main", id: makeRoomName() }, { writes: [write] });
+    await openBans(limited)?.applyWrites({ kind: "main", id: makeRoomName() }, { writes: [write] });
     expect(await opened(address)).toMatchObject({ status: 429, body: { code: "rate_limited" } });
   });
 
@@ -491,10 +496,7 @@ describe("calls between platforms", () => {
         });
     };
     const isBanned = async () => {
-      const answer = await openBanService(env as unknown as CloudflareEnv)?.fetchBans(
-        "rita",
-        "main/replayed",
-      );
+      const answer = await openBans(env as unknown as CloudflareEnv)?.fetchBans("rita", "main/replayed");
       return answer?.bans.length === 1;
     };
     const now = Date.now();

@@ -1,8 +1,8 @@
 import { keyedId } from "../../lib/ids";
 import { KeyedCircuitBreaker } from "../../lib/keyed-circuit-breaker";
 import { closeCodes } from "../../protocol/codes";
+import type { Rate } from "../../protocol/rates";
 import { type AddressRuleName, addressRates } from "../../protocol/rates";
-import type { Rate } from "../../room/settings";
 import type { EdgeRejection } from "../edge-rejection";
 import { type IpHash, joinHashes, networkHash, objectName, UNKNOWN_IP } from "./ip-hash";
 import {

@@ -1,6 +1,6 @@
+import { MonotonicClock } from "../../lib/monotonic-clock";
 import { SlidingWindow } from "../../lib/sliding-window";
-import type { Rate } from "../../room/settings";
-import { RoomClock } from "../../room/time/clock";
+import type { Rate } from "../../protocol/rates";
 
 /** What is asked of an address before somebody from there is let on. */
 export interface IpLimitRequest {
@@ -51,14 +51,14 @@ export class IpWindows {
   readonly #counted = new Map<string, Counted>();
   /** By rule, as last asked: how long a stamp of it is kept. */
   readonly #rates = new Map<string, Rate>();
-  readonly #clock: RoomClock;
+  readonly #clock: MonotonicClock;
 
   constructor(
     newestAt = 0,
     /** Addresses and networks at most: past it, what was asked about longest ago is forgotten. */
     private readonly most = Number.POSITIVE_INFINITY,
   ) {
-    this.#clock = new RoomClock(newestAt);
+    this.#clock = new MonotonicClock(newestAt);
   }
 
   /** A rule does not count what it refuses: asking again does not lengthen its wait. */

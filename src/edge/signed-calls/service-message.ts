@@ -1,3 +1,4 @@
+import type { Json } from "../../protocol/messages";
 import type { HttpRejection } from "../http/http-rejection";
 import { rejectHttp } from "../http/http-rejection";
 import { parseRoomUrl } from "../room-url";
@@ -7,6 +8,14 @@ import { type CallSecrets, SIGNATURE_HEADER } from "./signed-call";
 /** A word of one of our platforms for a room of another, rather than anybody's request. */
 export function isServiceMessage(request: Request): boolean {
   return request.method === "PUT" && request.headers.has(SIGNATURE_HEADER);
+}
+
+/** A message of our own platforms to a feature of a room. */
+export function createServiceMessage(kind: string, id: string, feature: string, message: Json): Request {
+  return new Request(`http://room/parties/${kind}/${id}`, {
+    method: "PUT",
+    body: JSON.stringify({ feature, message }),
+  });
 }
 
 /** To be handed to the room as it came, without what it came with. */

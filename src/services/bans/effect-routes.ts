@@ -1,19 +1,20 @@
 import { Hono } from "hono";
 import { Gateway } from "../../edge/gateway";
+import { uncachedJson } from "../../edge/http/admin-route";
 import { rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readSignedBody } from "../../edge/signed-calls/signed-body";
+import { parseJson } from "../../lib/parse-json";
 import type { CloudflareEnv } from "../../platforms/cloudflare";
-import { openBanService } from "./open-ban-service";
-import { NO_BAN_SERVICE } from "./routes";
+import { NO_BAN_SERVICE, type OpenBans } from "./routes";
 import { bansCall, effectCall } from "./worker-calls";
 
-/** What PartyKit's rooms and their edge ask, signed: the same that rooms here ask in process. */
-export function banEffectRoutes() {
+/** The signed calls of rooms on PartyKit and of their edge. Rooms in this worker call the ban service directly. */
+export function banEffectRoutes(openBans: OpenBans) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
   app.post("/moderation/:what", async ({ req, env }) => {
     const read = await readSignedBody(req.raw, Gateway.readSecrets(env), Date.now());
     if (!read.ok) return rejectionResponse(read);
-    const bans = openBanService(env);
+    const bans = openBans(env);
     if (!bans) return rejectionResponse(rejectHttp(503, "unavailable", NO_BAN_SERVICE));
     const body = parseJson(read.text);
     const operation = req.param("what");
@@ -26,19 +27,7 @@ export function banEffectRoutes() {
       if (operation === "places") return uncachedJson(await bans.recordPresence("partykit", room, request));
       if (operation === "bans") return uncachedJson(await bans.applyWrites(room, request));
     }
-    return rejectionResponse(rejectHttp(400, "bad_data", "That is nothing that rooms ask."));
+    return rejectionResponse(rejectHttp(400, "bad_data", "Unknown effect."));
   });
   return app;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function uncachedJson(body: unknown): Response {
-  return Response.json(body, { headers: { "Cache-Control": "no-store" } });
 }

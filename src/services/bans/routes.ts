@@ -1,24 +1,23 @@
 import { Hono } from "hono";
 import type { Gateway } from "../../edge/gateway";
 import { uncachedJson } from "../../edge/http/admin-route";
+import { noQuery, userParams } from "../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readJson, readParams, readQuery, rejectData } from "../../edge/http/validate";
 import type { CloudflareEnv } from "../../platforms/cloudflare";
-import { banBody, bansQuery } from "../../worker/openapi/upkeep";
-import { noQuery } from "../boards/routes/api/boards";
-import { userParams } from "../boards/routes/api/corrections";
+import { banBody, bansQuery } from "./api";
 import type { BanService } from "./ban-service";
-import { openBanService } from "./open-ban-service";
 import type { Ban } from "./store";
 
 const AWAY_RETRY_MS = 5_000;
 
-/** For whoever deploys: what is missing. */
-export const NO_BAN_SERVICE = "This worker keeps no bans: it has no DB and USERS bindings.";
+export const NO_BAN_SERVICE = "This worker has no ban service, because it has no DB or USERS binding.";
 type Context = { Bindings: CloudflareEnv };
+/** `undefined` in a worker without a ban service. */
+export type OpenBans = (env: CloudflareEnv) => BanService | undefined;
 
-/** Bans everywhere, for admins. A room's own are its hosts' business, by actions. */
-export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway) {
+/** Bans everywhere, for admins. Hosts manage the bans of a room by actions in that room. */
+export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway, openBans: OpenBans) {
   const app = new Hono<Context>();
 
   async function withBans(
@@ -29,15 +28,15 @@ export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway) {
     const now = Date.now();
     const admin = await gatewayOf(env).authorizeAdmin(request);
     if (!admin.ok) return rejectionResponse(admin);
-    const bans = openBanService(env);
+    const bans = openBans(env);
     if (!bans) return rejectionResponse(rejectHttp(503, "unavailable", NO_BAN_SERVICE));
     try {
       return await work(bans, admin.user, now);
     } catch (error) {
-      console.error("Bans could not be reached:", error);
+      console.error("The ban service could not be reached:", error);
       const body = {
         code: "unavailable" as const,
-        message: "Bans cannot be reached right now. Nothing may have been changed.",
+        message: "The ban service did not answer. The change may have been made, or not.",
         retryAfterMs: AWAY_RETRY_MS,
       };
       return rejectionResponse({ ok: false, status: 503, body });
@@ -67,7 +66,7 @@ export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway) {
       return ban ? uncachedJson(toJson(ban)) : banNotFound();
     }),
   );
-  // `.` and `..` are no names in an address: such a user, and any other, is named by a parameter as well.
+  // A URL path cannot contain `.` or `..` as a name, so a user can also be named by a query parameter.
   app.on("PUT", ["/", "/:user"], ({ req, env }) =>
     withBans(req.raw, env, async (bans, by, now) => {
       const parsed = readBannedUser(req.raw);
@@ -110,7 +109,7 @@ function toJson({ user, reason, by, at, untilMs }: Omit<Ban, "scope">) {
   };
 }
 
-/** From the address or the parameter, percent-decoded; what cannot be is nobody's id. */
+/** The user in the path or in the query parameter. A path that cannot be percent-decoded names no user. */
 function readBannedUser(request: Request): { ok: true; user: string } | HttpRejection {
   let user = "";
   try {
@@ -120,7 +119,7 @@ function readBannedUser(request: Request): { ok: true; user: string } | HttpReje
       return query.ok ? { ok: true, user: query.value.user } : query;
     }
   } catch {
-    // As it is: empty.
+    // The id stays empty, which is invalid.
   }
   const params = readParams({ user }, userParams);
   if (!params.ok) return params;

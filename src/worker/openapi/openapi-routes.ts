@@ -1,8 +1,8 @@
 import { Hono } from "hono";
+import { noQuery } from "../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readQuery } from "../../edge/http/validate";
 import type { CloudflareEnv } from "../../platforms/cloudflare";
-import { noQuery } from "../../services/boards/routes/api/boards";
 import { docsPage } from "./docs-page";
 import { openApiDocument } from "./openapi";
 

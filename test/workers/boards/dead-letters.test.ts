@@ -1,8 +1,9 @@
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { MAX_POINTS } from "../../../src/protocol/limits";
+import { EVERYWHERE, findBans } from "../../../src/services/bans/store";
 import { createBoardRegistry } from "../../../src/services/boards/store/board-registry";
-import { applyDeadLetter } from "../../../src/services/boards/store/dead-letters";
+import { type AreBanned, applyDeadLetter } from "../../../src/services/boards/store/dead-letters";
 import { mintToken } from "../socket-client";
 import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
@@ -16,6 +17,9 @@ const readDeadLetters = async (room: string) =>
       .bind(room)
       .all<DeadLetterRow>()
   ).results;
+
+const areBanned: AreBanned = async (users, room, now) =>
+  (await findBans(env.DB, users, [EVERYWHERE, room], now)).length > 0;
 
 const many = (board: string, count: number) =>
   Array.from({ length: count }, (_, at) =>
@@ -34,12 +38,17 @@ describe("[B7] what was set aside", () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("mended", "ann", 1), { ...entry("mended", "bob", 1), points: 2.5 }]);
     const id = await idOf(room.room);
-    const asItIs = await applyDeadLetter(env.DB, book, id, undefined, AT);
+    const asItIs = await applyDeadLetter(env.DB, book, id, undefined, AT, areBanned);
     expect(asItIs).toMatchObject({ ok: false, why: "refused", message: expect.stringContaining("points") });
     const mended = entry("mended", "bob", 2);
-    const results = await Promise.all([1, 2, 3].map(() => applyDeadLetter(env.DB, book, id, mended, AT)));
+    const results = await Promise.all(
+      [1, 2, 3].map(() => applyDeadLetter(env.DB, book, id, mended, AT, areBanned)),
+    );
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
-    expect(await applyDeadLetter(env.DB, book, id, mended, AT)).toMatchObject({ ok: false, why: "applied" });
+    expect(await applyDeadLetter(env.DB, book, id, mended, AT, areBanned)).toMatchObject({
+      ok: false,
+      why: "applied",
+    });
     expect(await points()).toEqual({ ann: 1, bob: 2 });
     expect(await findWrongSpans()).toEqual([]);
   });
@@ -48,17 +57,20 @@ describe("[B7] what was set aside", () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("other", "eve", 5)]);
     const id = await idOf(room.room);
-    expect(await applyDeadLetter(env.DB, book, id, undefined, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, book, id, undefined, AT, areBanned)).toMatchObject({
       ok: false,
       why: "refused",
     });
     await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null)").run();
     const mended = entry("mended", "eve", 5);
-    expect(await applyDeadLetter(env.DB, book, id, mended, AT)).toMatchObject({ ok: false, why: "refused" });
+    expect(await applyDeadLetter(env.DB, book, id, mended, AT, areBanned)).toMatchObject({
+      ok: false,
+      why: "refused",
+    });
     await env.DB.prepare("delete from bans where user = 'eve'").run();
-    expect(await applyDeadLetter(env.DB, book, id, mended, AT)).toMatchObject({ ok: true });
+    expect(await applyDeadLetter(env.DB, book, id, mended, AT, areBanned)).toMatchObject({ ok: true });
     expect(await points()).toMatchObject({ eve: 5 });
-    expect(await applyDeadLetter(env.DB, book, 999_999, undefined, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, book, 999_999, undefined, AT, areBanned)).toMatchObject({
       ok: false,
       why: "unknown",
     });

@@ -1,5 +1,5 @@
 import { withDeadline } from "../../../lib/deadline";
-import { counters } from "../../../ops/counts";
+import { boardCounters } from "../counters";
 import type { CacheKind, Lifetime } from "./cache-kinds";
 import { type CacheBounds, type CacheEntry, CacheStore } from "./cache-store";
 import type { CircuitBreaker } from "./circuit-breaker";
@@ -166,7 +166,7 @@ export class BoardCache<T> {
     // Ahead of time nothing is gained by an answer that is due itself.
     const maxAgeMs = isRequested ? lifetime.maxMs : lifetime.refreshMs;
     if (stored && stored.readAt > invalidations.invalidatedAt(board) && now - stored.readAt < maxAgeMs) {
-      counters.cacheFetches.add({ from: "platform" });
+      boardCounters.cacheFetches.add({ from: "platform" });
       return this.#save(key, { ...stored, generation });
     }
     try {
@@ -181,7 +181,7 @@ export class BoardCache<T> {
       if (error instanceof FetchRejected) throw error;
       if (stored && !this.#store.get(key))
         return this.#save(key, { ...stored, generation: 0, isStale: true });
-      counters.cacheFetches.add({ from: "nowhere" });
+      boardCounters.cacheFetches.add({ from: "nowhere" });
       throw error;
     }
   }
@@ -195,7 +195,7 @@ export class BoardCache<T> {
     try {
       const value = await withDeadline(fetch(), FETCH_TIMEOUT_MS, "The database gave no answer");
       this.#count("ok");
-      counters.cacheFetches.add({ from: "database" });
+      boardCounters.cacheFetches.add({ from: "database" });
       const json = JSON.stringify(value);
       if (lifetime.maxMs > 0) keepAlive(platformCache.put(key, json, now));
       return { value, readAt: now, generation, chars: json.length, from: "database" };
@@ -207,7 +207,7 @@ export class BoardCache<T> {
   }
 
   #count(outcome: "ok" | "failed"): void {
-    counters.database.add({ for: "read", outcome });
+    boardCounters.database.add({ for: "read", outcome });
   }
 
   #save(key: string, loaded: FetchResult<T>): FetchResult<T> {
@@ -217,7 +217,7 @@ export class BoardCache<T> {
   }
 
   #respond({ value, readAt }: CacheEntry<T>, status: CacheStatus): CachedValue<T> {
-    counters.cacheReads.add({ kind: this.kind.name, told: status });
+    boardCounters.cacheReads.add({ kind: this.kind.name, told: status });
     return { value, readAt, status };
   }
 }

@@ -1,11 +1,8 @@
 import { z } from "zod";
 import type { EffectHandler } from "../../../platforms/run-effect";
-import type { Batch } from "../../../protocol/batch";
 import type { Json } from "../../../protocol/messages";
 import { batchSchema, readBatch } from "../../../protocol/schema/batch";
-
-/** A batch whose envelope was judged; its entries are judged one by one, where they are written. */
-export type ReceivedBatch = Omit<Batch, "entries"> & { entries: readonly unknown[] };
+import type { ReceivedBatch } from "../store/apply-batch";
 
 /** What the errand `scores/batch` asks. */
 export function parseBatch(request: Json): ReceivedBatch {

@@ -2,6 +2,7 @@ import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge
 import { readSignedBody } from "../../../edge/signed-calls/signed-body";
 import type { CallSecrets } from "../../../edge/signed-calls/signed-call";
 import { withDeadline } from "../../../lib/deadline";
+import { parseJson } from "../../../lib/parse-json";
 import type { BatchAnswer } from "../../../protocol/batch";
 import { MAX_BATCH_BYTES } from "../../../protocol/limits";
 import { batchSchema, readBatch } from "../../../protocol/schema/batch";
@@ -52,15 +53,6 @@ export async function answerBatch(
     return rejectionResponse(unavailable());
   } finally {
     isAnswered = true;
-  }
-}
-
-/** What is no JSON is no batch either. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,11 +1,11 @@
-import { counters } from "../../../ops/counts";
 import type { EffectHandler } from "../../../platforms/run-effect";
 import type { BatchAnswer } from "../../../protocol/batch";
 import { boardsFed } from "../../../protocol/board-names";
 import { boardCaches, firstPageKeys } from "../cache/caches";
-import { applyBatch } from "../store/apply-batch";
+import { boardCounters } from "../counters";
+import { applyBatch, type ReceivedBatch } from "../store/apply-batch";
 import type { BoardRegistry } from "../store/board-registry";
-import { parseBatch, type ReceivedBatch } from "./batch-effect";
+import { parseBatch } from "./batch-effect";
 
 /** Where a room's batches go on Cloudflare: into D1, in process. */
 export function createDatabaseSink(db: D1Database, registry: BoardRegistry): EffectHandler {
@@ -21,14 +21,14 @@ export async function writeBatch(
 ): Promise<BatchAnswer> {
   try {
     const answer = await applyBatch(db, registry, batch, now);
-    counters.database.add({ for: "batch", outcome: "ok" });
-    counters.batches.add({ outcome: answer.applied ? "applied" : answer.reason });
-    if (answer.applied) counters.rejectedPlayers.add({}, answer.refused.length);
+    boardCounters.database.add({ for: "batch", outcome: "ok" });
+    boardCounters.batches.add({ outcome: answer.applied ? "applied" : answer.reason });
+    if (answer.applied) boardCounters.rejectedPlayers.add({}, answer.refused.length);
     await invalidateFedBoards(registry, batch, now);
     return answer;
   } catch (error) {
-    counters.database.add({ for: "batch", outcome: "failed" });
-    counters.batches.add({ outcome: "failed" });
+    boardCounters.database.add({ for: "batch", outcome: "failed" });
+    boardCounters.batches.add({ outcome: "failed" });
     throw error;
   }
 }

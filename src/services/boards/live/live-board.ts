@@ -1,6 +1,6 @@
 import { withDeadline } from "../../../lib/deadline";
-import { counters } from "../../../ops/counts";
 import type { LiveTop } from "../../../protocol/live";
+import { boardCounters } from "../counters";
 import { diffBoards, liveEventId } from "./diff";
 import { formatEvent, LiveStream, toBytes } from "./live-stream";
 import { liveStreams } from "./live-streams";
@@ -67,7 +67,7 @@ export class LiveBoard {
     const stream = new LiveStream(lastEventId, endsAt, now, (closed) => this.#remove(closed));
     this.#streams.add(stream);
     liveStreams.open += 1;
-    counters.liveStreams.add({ was: lastEventId === undefined ? "opened" : "resumed" });
+    boardCounters.liveStreams.add({ was: lastEventId === undefined ? "opened" : "resumed" });
     stream.send(toBytes(this.#retryText()), now);
     // What is held may be old where nobody listened meanwhile: then there is no timer, and it is read first.
     if (this.#timer !== undefined) this.#broadcast([stream], now);
@@ -88,7 +88,7 @@ export class LiveBoard {
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
-      counters.database.add({ for: "live", outcome: "failed" });
+      boardCounters.database.add({ for: "live", outcome: "failed" });
       console.warn(`The board ${this.source.board} could not be read for who listens:`, String(error));
     }
     this.#isPolling = false;
@@ -109,11 +109,11 @@ export class LiveBoard {
         READ_TIMEOUT_MS,
         "The database gave no answer",
       );
-      counters.database.add({ for: "live", outcome: "ok" });
+      boardCounters.database.add({ for: "live", outcome: "ok" });
       if (version === current.top.version) return;
     }
     const top = await withDeadline(this.source.top(), READ_TIMEOUT_MS, "The database gave no answer");
-    counters.database.add({ for: "live", outcome: "ok" });
+    boardCounters.database.add({ for: "live", outcome: "ok" });
     const id = liveEventId(top);
     if (current && current.id !== id) {
       this.#history.delete(current.id);
@@ -147,7 +147,7 @@ export class LiveBoard {
       rendered.set(stream.lastEventId, message);
       stream.lastEventId = current.id;
       stream.send(message.bytes, now);
-      counters.liveEvents.add({ event: message.event });
+      boardCounters.liveEvents.add({ event: message.event });
     }
   }
 
@@ -164,7 +164,7 @@ export class LiveBoard {
     if (!this.#streams.delete(stream)) return;
     liveStreams.open -= 1;
     const isOver = this.clock() >= stream.endsAt || stream.givenBytes >= MOST_BYTES;
-    counters.liveStreams.add({ was: isOver ? "closed" : "dropped" });
+    boardCounters.liveStreams.add({ was: isOver ? "closed" : "dropped" });
     if (this.#streams.size > 0 || this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -2,10 +2,10 @@ import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
 import { Gateway } from "../../../edge/gateway";
 import { rejectionResponse } from "../../../edge/http/http-rejection";
-import { counters } from "../../../ops/counts";
 import type { CloudflareEnv } from "../../../platforms/cloudflare";
 import type { LiveTop } from "../../../protocol/live";
 import { lifetimeOf } from "../cache/cache-kinds";
+import { boardCounters } from "../counters";
 import { readVersion } from "../store/board-version";
 import { type Ranking, readPage } from "../store/read-board";
 import { LiveBoard } from "./live-board";
@@ -46,7 +46,7 @@ export class LiveBoardObject extends DurableObject<CloudflareEnv> {
     this.#board ??= this.#open(ranking);
     const body = this.#board.subscribe(lastEventId, endsAt);
     if (body) return new Response(body, { headers: liveHeaders });
-    counters.liveStreams.add({ was: "refused" });
+    boardCounters.liveStreams.add({ was: "refused" });
     const message = "Too many listen to this board already.";
     return rejectionResponse({
       ok: false,

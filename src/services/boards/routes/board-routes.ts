@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { Gateway } from "../../../edge/gateway";
+import { noQuery, user as userField } from "../../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readQuery, rejectData } from "../../../edge/http/validate";
-import { isUserId } from "../../../identity/user-id";
 import { base64urlToText, textToBase64url } from "../../../lib/base64url";
 import type { CloudflareEnv } from "../../../platforms/cloudflare";
 import { lifetimeOf, standingKey, topKey } from "../cache/cache-kinds";
@@ -19,7 +19,6 @@ import {
   type listResponse,
   MAX_AROUND,
   MAX_USERS,
-  noQuery,
   PAGE,
   readList,
   topQuery,
@@ -121,7 +120,7 @@ export function boardRoutes(registry: BoardRegistry, checkReadLimit: CheckReadLi
           return rejectionResponse(rejectData("One of ids and list must be given."));
         }
         const users = [...new Set(list === undefined ? ids?.split(",") : readList(list))];
-        if (users.length > MAX_USERS || !users.every(isUserId)) {
+        if (users.length > MAX_USERS || !users.every((id) => userField.safeParse(id).success)) {
           return rejectionResponse(rejectData(`ids must be 1 to ${MAX_USERS} user ids with commas between.`));
         }
         const all = await Promise.all(users.map((user) => readCachedStanding(c, boardRequest, user, now)));

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { z } from "zod";
 import { databaseAway, type GatewayOf, uncachedJson, withAdmin } from "../../../edge/http/admin-route";
+import { noQuery } from "../../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readQuery, rejectData } from "../../../edge/http/validate";
 import type { CloudflareEnv } from "../../../platforms/cloudflare";
@@ -15,7 +16,6 @@ import {
 } from "../store/corrections";
 import { resolveBoard, resolvePeriod } from "../store/resolve";
 import { listSeasons } from "../store/seasons";
-import { noQuery } from "./api/boards";
 import { correctionBody, correctionsQuery } from "./api/corrections";
 import { invalidateBoards } from "./invalidate";
 import { boardNotFound } from "./with-board";

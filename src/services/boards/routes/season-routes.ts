@@ -1,11 +1,11 @@
 import { Hono } from "hono";
 import { type GatewayOf, uncachedJson, withAdmin, withDatabaseErrors } from "../../../edge/http/admin-route";
+import { noQuery } from "../../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readParams, readQuery, rejectData } from "../../../edge/http/validate";
 import type { CloudflareEnv } from "../../../platforms/cloudflare";
 import type { BoardRegistry, BoardRules } from "../store/board-registry";
 import { endSeason, putSeason, type Season, type SeasonResult } from "../store/seasons";
-import { noQuery } from "./api/boards";
 import { seasonBody, seasonParams, seasonsParams } from "./api/seasons";
 import { invalidateBoards, invalidateSeasons } from "./invalidate";
 import type { CheckReadLimit } from "./read-limit";

@@ -1,18 +1,23 @@
 import { Hono } from "hono";
 import { type GatewayOf, uncachedJson, withAdmin, withDatabaseErrors } from "../../../edge/http/admin-route";
+import { noQuery, userParams } from "../../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readParams, readQuery } from "../../../edge/http/validate";
 import type { CloudflareEnv } from "../../../platforms/cloudflare";
-import { openBanService } from "../../bans/open-ban-service";
 import type { BoardRegistry } from "../store/board-registry";
 import { eraseUser } from "../store/erasure";
 import { exportUser } from "../store/user-export";
-import { noQuery } from "./api/boards";
-import { userParams } from "./api/corrections";
 import { invalidateBoards } from "./invalidate";
 
-/** What rests of a person: told to them or an admin, erased by an admin. */
-export function userRoutes(gatewayOf: GatewayOf, registry: BoardRegistry) {
+/**
+ * All stored data of a user: exported by that user or an admin, erased by an admin. `onErased` runs after an erasure, which
+ * changes tables of other services too.
+ */
+export function userRoutes(
+  gatewayOf: GatewayOf,
+  registry: BoardRegistry,
+  onErased: (env: CloudflareEnv, user: string) => Promise<void>,
+) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
 
   app.on("GET", ["/", "/:user"], async ({ req, env }) => {
@@ -32,22 +37,21 @@ export function userRoutes(gatewayOf: GatewayOf, registry: BoardRegistry) {
       const params = readUser(req.raw, req.param("user"));
       if (!params.ok) return rejectionResponse(params);
       const { boards, ...erased } = await eraseUser(env.DB, params.value.user, now);
-      // Of their bans the reason is gone.
-      await openBanService(env)?.reread(params.value.user);
+      await onErased(env, params.value.user);
       await invalidateBoards(registry, boards, now);
       return uncachedJson({ erased: true, ...erased });
     }),
   );
-  const refuseMethod = () =>
+  const rejectMethod = () =>
     rejectionResponse(
       rejectHttp(405, "bad_action", "A user answers GET and DELETE.", { Allow: "GET, DELETE" }),
     );
-  app.all("/", refuseMethod);
-  app.all("/:user", refuseMethod);
+  app.all("/", rejectMethod);
+  app.all("/:user", rejectMethod);
   return app;
 }
 
-/** From the address, or from the parameter: `.` and `..` are no names in an address. */
+/** The user in the path or in the query parameter: a path cannot contain `.` or `..` as a name. */
 function readUser(request: Request, named: string | undefined) {
   if (named === undefined) return readQuery(request, userParams);
   const params = readParams({ user: named }, userParams);

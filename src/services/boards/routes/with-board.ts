@@ -8,7 +8,7 @@ import type { BoardCache, CachedValue, CacheQuery } from "../cache/board-cache";
 import { type Lifetime, lifetimeOf, SEASONS_KEY } from "../cache/cache-kinds";
 import { boardCaches } from "../cache/caches";
 import type { BoardRegistry, BoardRules } from "../store/board-registry";
-import { sortSign } from "../store/corrections";
+import { sortSign } from "../store/rank-order";
 import type { Ranking } from "../store/read-board";
 import { type ResolvedBoard, resolveBoard, resolvePeriod } from "../store/resolve";
 import { listSeasons, type Season } from "../store/seasons";

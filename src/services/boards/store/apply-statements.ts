@@ -1,8 +1,9 @@
 import { byteLength } from "../../../protocol/codec";
 import { MAX_POINTS } from "../../../protocol/limits";
-import { bannedSql, CHANGES, erasedSql, inSeasonSql, targetCte } from "./change-sql";
+import { bannedSql } from "../../bans/contract";
+import { CHANGES, erasedSql, inSeasonSql, targetCte } from "./change-sql";
 import type { EntryRow, RankingTarget, RejectedEntry } from "./plan-batch";
-import { indexedTuple } from "./rank-order";
+import { indexedTuple, keyColumns, keyColumnsDescending, ORDER } from "./rank-order";
 
 /** What one batch writes, apart from its receipt. */
 export interface BoardWrite {
@@ -27,8 +28,6 @@ const MAX_DEAD_LETTERS_BYTES = 1_000_000;
 const MAX_DEAD_LETTER_CHARS = 40_000;
 const MAX_REASON_CHARS = 500;
 
-const KEY_COLUMNS = "score, tie, reached_at, reached_seq, user";
-const qualifiedKey = (alias: string) => KEY_COLUMNS.replace(/\w+/g, (column) => `${alias}.${column}`);
 /** Not one of the two that bound a ranking. */
 export const INNER_SPANS = `score between ${-MAX_POINTS} and ${MAX_POINTS}`;
 /** Named, for SQLite would rather go by the key and read every span of a ranking, a thousand at a million players. */
@@ -168,7 +167,7 @@ where true
 on conflict (board, period) do nothing`;
 
 const BOUND_RANKINGS = `
-insert into spans (ranking, ${KEY_COLUMNS}, players)
+insert into spans (ranking, ${keyColumns()}, players)
 with ${targetCte("?1")}
 select distinct ranking, ends.value, 0, 0, 0, '', 0
 from place join json_each('[${-MAX_POINTS - 1},${MAX_POINTS + 1}]') as ends
@@ -184,7 +183,7 @@ where excluded.name <> players.name and excluded.at >= players.at
 
 /** Before the scores are written: whoever moves leaves one span and comes to another. */
 const COUNT_SPANS = `
-insert into spans (ranking, ${KEY_COLUMNS}, players)
+insert into spans (ranking, ${keyColumns()}, players)
 with ${CHANGES},
 move as (
   select ranking, old_score as score, old_tie as tie, old_at as reached_at, old_seq as reached_seq, user, -1 as players
@@ -192,13 +191,13 @@ move as (
   union all
   select ranking, score, tie, reached_at, reached_seq, user, 1 from change where is_moved and not is_gone
 )
-select span.ranking, ${qualifiedKey("span")}, span.players + sum(move.players)
-from move join spans as span on span.ranking = move.ranking and (${qualifiedKey("span")}) = (
-  select ${qualifiedKey("s")} from spans as s
-  where s.ranking = move.ranking and (${qualifiedKey("s")}) <= (${indexedTuple("move")})
-  order by s.score desc, s.tie desc, s.reached_at desc, s.reached_seq desc, s.user desc limit 1
+select span.ranking, ${keyColumns("span")}, span.players + sum(move.players)
+from move join spans as span on span.ranking = move.ranking and (${keyColumns("span")}) = (
+  select ${keyColumns("s")} from spans as s
+  where s.ranking = move.ranking and (${keyColumns("s")}) <= (${indexedTuple("move")})
+  order by ${keyColumnsDescending("s")} limit 1
 )
-group by span.ranking, ${qualifiedKey("span")}
+group by span.ranking, ${keyColumns("span")}
 having sum(move.players) <> 0
 on conflict do update set players = excluded.players`;
 
@@ -216,15 +215,15 @@ delete from scores where (ranking, user) in (with ${CHANGES} select ranking, use
 const LENGTH = `(players + players / ${SPLIT_LENGTH} - 1) / (players / ${SPLIT_LENGTH})`;
 
 const SPLIT = `
-insert into spans (ranking, ${KEY_COLUMNS}, players)
-select ranking, ${KEY_COLUMNS}, min(length, players - nth) from (
-  select s.ranking, ${qualifiedKey("s")}, f.players, f.length,
-    row_number() over (partition by f.ranking, ${qualifiedKey("f")} order by ${qualifiedKey("s")}) - 1 as nth
+insert into spans (ranking, ${keyColumns()}, players)
+select ranking, ${keyColumns()}, min(length, players - nth) from (
+  select s.ranking, ${keyColumns("s")}, f.players, f.length,
+    row_number() over (partition by f.ranking, ${keyColumns("f")} order by ${keyColumns("s")}) - 1 as nth
   from (select *, ${LENGTH} as length from ${TOO_FULL} and ${inTargetRankings("?1")}) as f
-  join scores as s on s.ranking = f.ranking and (${qualifiedKey("s")}) >= (${indexedTuple("f")}) and (${qualifiedKey("s")}) < (
-    select ${qualifiedKey("after")} from spans as after
-    where after.ranking = f.ranking and (${qualifiedKey("after")}) > (${indexedTuple("f")})
-    order by ${qualifiedKey("after")} limit 1
+  join scores as s on s.ranking = f.ranking and (${keyColumns("s")}) >= (${indexedTuple("f")}) and (${keyColumns("s")}) < (
+    select ${keyColumns("after")} from spans as after
+    where after.ranking = f.ranking and (${keyColumns("after")}) > (${indexedTuple("f")})
+    order by ${keyColumns("after")} limit 1
   )
 ) where nth > 0 and nth % length = 0`;
 
@@ -233,30 +232,27 @@ update spans indexed by spans_too_full set players = ${LENGTH} where players > $
 
 /** Every other of those that can be joined, so that none joins one that is itself going. */
 const MERGE = `
-insert into spans (ranking, ${KEY_COLUMNS}, players)
+insert into spans (ranking, ${keyColumns()}, players)
 with small as materialized (
   select * from ${TOO_EMPTY} and players > 0 and ${INNER_SPANS} and ${inTargetRankings("?1")}
 ),
 pair as (
-  select small.*, ${qualifiedKey("before")
-    .split(", ")
-    .map((column) => `${column} as to_${column.slice("before.".length)}`)
-    .join(", ")}, before.players as to_players
-  from small join spans as before on before.ranking = small.ranking and (${qualifiedKey("before")}) = (
-    select ${qualifiedKey("b")} from spans as b
-    where b.ranking = small.ranking and (${qualifiedKey("b")}) < (${indexedTuple("small")})
-    order by b.score desc, b.tie desc, b.reached_at desc, b.reached_seq desc, b.user desc limit 1
+  select small.*, ${ORDER.map((column) => `before.${column} as to_${column}`).join(", ")}, before.players as to_players
+  from small join spans as before on before.ranking = small.ranking and (${keyColumns("before")}) = (
+    select ${keyColumns("b")} from spans as b
+    where b.ranking = small.ranking and (${keyColumns("b")}) < (${indexedTuple("small")})
+    order by ${keyColumnsDescending("b")} limit 1
   )
   where small.players + before.players <= ${MAX_MERGED_SPAN}
 ),
 chosen as materialized (
   select * from (
-    select *, row_number() over (partition by ranking order by ${KEY_COLUMNS}) % 2 as is_odd from pair
+    select *, row_number() over (partition by ranking order by ${keyColumns()}) % 2 as is_odd from pair
   ) where is_odd
 )
-select ranking, ${KEY_COLUMNS.replace(/\w+/g, "to_$&")}, to_players + players from chosen
+select ranking, ${ORDER.map((column) => `to_${column}`).join(", ")}, to_players + players from chosen
 union all
-select ranking, ${KEY_COLUMNS}, 0 from chosen
+select ranking, ${keyColumns()}, 0 from chosen
 where true
 on conflict do update set players = excluded.players`;
 

@@ -1,3 +1,5 @@
+import { bannedSql } from "../../bans/contract";
+
 /**
  * The common part of the statements that move players: what the entries of a batch come to, one row a ranking and player
  * whose row is to be written. Both the counts and the scores are written from this one text, so that they agree.
@@ -114,13 +116,6 @@ place as materialized (
 
 export function inSeasonSql(target: string): string {
   return `s.board = ${target} ->> 7 and s.opens_at <= ${target} ->> 8 and s.closes_at > ${target} ->> 8`;
-}
-
-/** Two look-ups by the whole key: one that finds nothing reads no row. */
-export function bannedSql(user: string, room: string, now: string): string {
-  const inForce = `user = ${user} and (until_ms is null or until_ms > ${now})`;
-  return `(exists (select 1 from bans where scope = 'everywhere' and ${inForce})
-    or exists (select 1 from bans where scope = ${room} and ${inForce}))`;
 }
 
 /** An entry of somebody who was erased after it had begun. */

@@ -5,6 +5,7 @@ import type { BoardRules } from "./board-registry";
 import { CHANGES } from "./change-sql";
 import { describeContentProblem } from "./database-errors";
 import type { EntryRow, RankingTarget } from "./plan-batch";
+import { sortSign } from "./rank-order";
 import type { ResolvedBoard } from "./resolve";
 import { correctionRequests, corrections } from "./schema";
 
@@ -132,10 +133,6 @@ export function toTarget(
   const combine = ({ set: "last", add: "sum", remove: "remove" } as const)[what];
   const tieSign = rules.tie === undefined ? 0 : sortSign(rules.tie);
   return [0, board, period, combine, sortSign(rules.order), tieSign, null, rules.name, 0];
-}
-
-export function sortSign(order: "highest" | "lowest"): 1 | -1 {
-  return order === "highest" ? -1 : 1;
 }
 
 /** Without a tie the one that stands is left as it is. */

@@ -1,3 +1,4 @@
+import { COUNT_BANS_OF_USER, ERASE_FROM_BANS } from "../../bans/contract";
 import { INNER_SPANS, writeStatements } from "./apply-statements";
 import type { EntryRow, RankingTarget } from "./plan-batch";
 import { indexedTuple, keyColumns } from "./rank-order";
@@ -32,9 +33,8 @@ export async function eraseUser(db: D1Database, user: string, now: number): Prom
       )
       .bind(user, now),
     db.prepare("delete from set_aside where entry ->> '$.user' = ?1").bind(user),
-    db.prepare("update bans set reason = null where user = ?1 and reason is not null").bind(user),
+    ...ERASE_FROM_BANS.map((sql) => db.prepare(sql).bind(user)),
     // No user id is empty.
-    db.prepare("update bans set by = '' where by = ?1").bind(user),
     db.prepare("update corrections set user = '', reason = '' where user = ?1").bind(user),
     db.prepare("update corrections set by = '' where by = ?1").bind(user),
     db.prepare("delete from correction_requests where by = ?1").bind(user),
@@ -57,7 +57,7 @@ export async function eraseUser(db: D1Database, user: string, now: number): Prom
   const [, , bans] = await db.batch<{ n: number }>([
     db.prepare(`delete from spans where user = ?1 and players = 0 and ${INNER_SPANS}`).bind(user),
     db.prepare(MOVE_SPAN_STARTS).bind(user),
-    db.prepare("select count(*) as n from bans where user = ?1").bind(user),
+    db.prepare(COUNT_BANS_OF_USER).bind(user),
   ]);
   return { rankings, boards: [...boards], aside: aside?.meta.changes ?? 0, bans: bans?.results[0]?.n ?? 0 };
 }

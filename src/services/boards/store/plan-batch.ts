@@ -3,6 +3,7 @@ import { boardsFed } from "../../../protocol/board-names";
 import { batchEntrySchema } from "../../../protocol/schema/batch";
 import type { BoardRegistry, BoardRules } from "./board-registry";
 import { periodKey } from "./periods";
+import { sortSign } from "./rank-order";
 
 /** An entry that cannot be written, as it came, and why. */
 export interface RejectedEntry {
@@ -92,8 +93,8 @@ function toTargets(
   from: number,
   boards: readonly string[],
 ): RankingTarget[] {
-  const sign = rules.order === "highest" ? -1 : 1;
-  const tieSign = rules.tie === undefined ? 0 : rules.tie === "highest" ? -1 : 1;
+  const sign = sortSign(rules.order);
+  const tieSign = rules.tie === undefined ? 0 : sortSign(rules.tie);
   return boards.flatMap((board) =>
     rules.periods.map((period): RankingTarget => {
       const key = periodKey(period, from, rules.timeZone);

@@ -27,3 +27,8 @@ export function keyColumnsDescending(alias: string): string {
 export function indexedTuple(alias: string): string {
   return ORDER.map((column) => `+${alias}.${column}`).join(", ");
 }
+
+/** The factor that turns points so that less is better, and back. */
+export function sortSign(order: "highest" | "lowest"): 1 | -1 {
+  return order === "highest" ? -1 : 1;
+}

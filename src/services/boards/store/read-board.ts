@@ -1,4 +1,4 @@
-import { bannedSql } from "./change-sql";
+import { bannedSql, bannedUsersSql } from "../../bans/contract";
 import { indexedTuple, keyColumns, keyColumnsDescending, type RankKey } from "./rank-order";
 
 /** One ranking as it is asked for, with how its numbers are to be turned back. */
@@ -150,9 +150,7 @@ summed as (
 hidden as (
   select count(*) as total, count(*) filter (where (${keyColumns("s")}) <= (select ${keyColumns()} from at)) as before
   from (
-    select user from bans where scope = 'everywhere' and (until_ms is null or until_ms > ?4)
-    union
-    select user from bans where scope = ?3 and (until_ms is null or until_ms > ?4)
+    ${bannedUsersSql("?3", "?4")}
   ) as b cross join scores s on s.ranking = (${RANKING}) and s.user = b.user
 )
 select summed.total, hidden.total as hidden, hidden.before as hidden_before,

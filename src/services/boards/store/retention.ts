@@ -1,15 +1,6 @@
+import type { BoardRetention } from "../../../config/board-retention";
 import { ERASED_MS } from "./erasure";
 import { DAY_MS, isoDate, mondayOf } from "./periods";
-
-/** How long what has ended stays readable, in ms; null: for ever. */
-export interface Retention {
-  /** A day's ranking, after the day; a week's, after the week; a season's, after it closed. */
-  day: number | null;
-  week: number | null;
-  season: number | null;
-  /** Rooms' own boards, after points last came: rooms themselves go sooner. */
-  room: number | null;
-}
 
 /** Scores that one transaction deletes: a batch that comes meanwhile waits no longer than for another batch. */
 const SCORES_PER_TRANSACTION = 5_000;
@@ -20,7 +11,7 @@ const SCORES_PER_TRANSACTION = 5_000;
  */
 export async function sweepBoards(
   db: D1Database,
-  retention: Retention,
+  retention: BoardRetention,
   now: number,
   maxPieces: number,
 ): Promise<{ rankings: number; scores: number; isDone: boolean }> {

@@ -140,21 +140,6 @@ export const deadLetters = sqliteTable(
   ],
 );
 
-/** Who is kept out: `everywhere`, or from one room (`kind/id`). */
-export const bans = sqliteTable(
-  "bans",
-  {
-    scope: text().notNull(),
-    user: text().notNull(),
-    reason: text(),
-    by: text().notNull(),
-    at: integer().notNull(),
-    /** Null: until it is lifted. */
-    untilMs: integer("until_ms"),
-  },
-  (table) => [primaryKey({ columns: [table.scope, table.user] })],
-);
-
 /**
  * Whoever scored: the name they bore last. Of whom was erased the moment is kept for a while, under no name, so that points
  * still on their way do not bring them back.

@@ -1,5 +1,6 @@
+import { EXPORT_BANS_BY_USER, EXPORT_BANS_OF_USER } from "../../bans/contract";
 import { type BoardRegistry, findRules } from "./board-registry";
-import { sortSign } from "./corrections";
+import { sortSign } from "./rank-order";
 
 /** All that rests here of a person. */
 export interface UserExport {
@@ -91,9 +92,9 @@ const STATEMENTS = [
   "select name, erased_at as erasedAt from players where user = ?1",
   `select r.board, r.period, s.name, s.score, s.tie, s.reached_at as reachedAt
    from rankings r cross join scores s on s.ranking = r.id and s.user = ?1 where r.board <> '' order by r.board, r.period`,
-  "select scope, reason, at, until_ms as untilMs from bans where user = ?1 order by at",
+  EXPORT_BANS_OF_USER,
   "select room, at, reason, entry from set_aside where entry ->> '$.user' = ?1 order by id",
   "select at, board, period, before, after, reason from corrections where user = ?1 order by id",
-  "select scope, at from bans where by = ?1 order by at",
+  EXPORT_BANS_BY_USER,
   "select board, period, at from corrections where by = ?1 order by id",
 ];

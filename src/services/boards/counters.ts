@@ -1,11 +1,11 @@
-import { cacheKindNames } from "../services/boards/cache/cache-kinds";
-import { Counter } from "./counter";
+import { Counter } from "../../lib/counter";
+import { cacheKindNames } from "./cache/cache-kinds";
 
 /**
- * What this process has counted since it began. Deployed there are many, which come and go, and a Durable Object need not be in
- * one with the worker that asks it: `GET /metrics` tells one of them.
+ * What this process has counted since it started. A deployment has many processes, which come and go, and a Durable Object may
+ * run in another one than the worker that calls it: `GET /metrics` shows one process.
  */
-export const counters = {
+export const boardCounters = {
   cacheReads: new Counter(
     "tallyroom_cache_answers_total",
     "Boards, players' places and lists that were told: held, waited for, fetched, or stale while the database was away.",
