@@ -1,3 +1,3 @@
-import { ipLimitsParty } from "../src/edge/ip-limits/partykit-ip";
+import { ipLimitsParty } from "../src/platforms/ip-limits-party";
 
 export default ipLimitsParty();

@@ -1,4 +1,4 @@
 import { main } from "../src/kinds/main";
-import { partyOf } from "../src/platforms/partykit";
+import { partyOf } from "../src/worker/party";
 
 export default partyOf(main);

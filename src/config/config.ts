@@ -11,6 +11,15 @@ import {
 import type { RoomSettings } from "../room/settings";
 import { type BoardRetention, defaultRetention, parseRetention, RETENTION_PROBLEM } from "./board-retention";
 
+/** The variables and bindings of a deployment, as its platform gives them. */
+export type Environment = Readonly<Record<string, unknown>>;
+
+/** The secret that our own servers sign calls with, and the one before it while both sides change over. */
+export interface CallSecrets {
+  current: string;
+  previous?: string;
+}
+
 export interface Config {
   authSecret?: string;
   batchSecret?: string;
@@ -59,7 +68,7 @@ const originUrl = /^https?:\/\/[^\s/?#@,*]+\/?$/i;
  * Every variable that a server reads. Pure, so that the commands that start servers judge them by the same rules; ports
  * and the place of local state are those commands' own.
  */
-export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult {
+export function readConfig(env: Environment): ConfigResult {
   const { problems, text, choice, whole, rate, url, secret } = createReader(env);
   const authSecret = secret("AUTH_SECRET", AUTH_SECRET_BYTES);
   const batchSecret = secret("BATCH_SECRET", BATCH_SECRET_BYTES);
@@ -198,6 +207,26 @@ export function readConfig(env: Readonly<Record<string, unknown>>): ConfigResult
   }
 }
 
+/** A platform passes the same variables with every request, and reading them costs more than answering from memory. */
+const configByEnv = new WeakMap<object, Config>();
+
+/** The configuration of a deployment. Its defaults if it has an error, so that a typing error costs no room its alarm. */
+export function configOf(env: Environment): Config {
+  const cached = configByEnv.get(env);
+  if (cached) return cached;
+  const parsed = readConfig(env);
+  const usable = parsed.ok ? parsed : readConfig({});
+  if (!usable.ok) throw new Error(`The default configuration is invalid: ${usable.problems.join(" ")}`);
+  configByEnv.set(env, usable.config);
+  return usable.config;
+}
+
+/** `undefined` if the deployment has no BATCH_SECRET, and so can neither sign nor verify a call. */
+export function callSecretsOf(env: Environment): CallSecrets | undefined {
+  const { batchSecret: current, batchSecretOld: previous } = configOf(env);
+  return current === undefined ? undefined : { current, ...(previous === undefined ? {} : { previous }) };
+}
+
 /** Of the features that are ours, a rule is one that they have. Somebody else's feature has rules that nobody knows here. */
 function isUnknownRule(rule: string): boolean {
   const plain = rule.slice(rule.indexOf(":") + 1);
@@ -219,7 +248,7 @@ function parseRate(value: string): Rate | null | undefined {
 }
 
 /** One variable at a time; what is wrong with it goes into `problems`, and a stand-in comes back. */
-function createReader(env: Readonly<Record<string, unknown>>) {
+function createReader(env: Environment) {
   const problems: string[] = [];
 
   /** An empty variable is one that is not set: that is how `.env` files leave one out. */

@@ -2,16 +2,16 @@ import { isForAllRooms } from "../identity/room-pattern";
 import { readBearerToken } from "./bearer-token";
 import type { EdgeContext } from "./edge-context";
 import { rejectAccess, toHttpRejection } from "./edge-rejection";
-import type { HttpRejection } from "./http/http-rejection";
+import type { CallerResult } from "./http/admin-route";
 import { checkRequestOrigin } from "./origin";
 import { checkToken } from "./token-check";
 
-/** Who runs the deployment: an admin whose token is not for some rooms only. */
+/** Authorizes an admin of the deployment: one whose token is not limited to some rooms. */
 export function authorizeAdmin(request: Request, context: EdgeContext, now: number): Promise<CallerResult> {
   return authorizeCaller(request, undefined, context, now);
 }
 
-/** The same, or the person that it is about. */
+/** Authorizes this user, or an admin of the deployment. */
 export function authorizeSelf(
   request: Request,
   user: string,
@@ -20,8 +20,6 @@ export function authorizeSelf(
 ): Promise<CallerResult> {
   return authorizeCaller(request, user, context, now);
 }
-
-export type CallerResult = { ok: true; user: string } | HttpRejection;
 
 async function authorizeCaller(
   request: Request,
@@ -42,4 +40,4 @@ async function authorizeCaller(
 }
 
 const ONLY_ADMINS = "Only an admin may do that.";
-const ONLY_SELF = "Only an admin may do that for somebody else.";
+const ONLY_SELF = "Only an admin may do that for another user.";

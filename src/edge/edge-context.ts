@@ -1,61 +1,75 @@
 import type { Config } from "../config/config";
-import { Verifier } from "../identity/verifier";
+import { Verifier, type VerifierState } from "../identity/verifier";
 import { randomId } from "../lib/ids";
-import type { DatabaseProbe } from "../ops/health";
-import type { BansCall } from "../services/bans/ban-lookup";
-import { IpLimiter, type IpLimitsCall } from "./ip-limits/ip-limiter";
+import { LruMap } from "../lib/lru";
+import type { Role } from "../protocol/codes";
+import type { Close } from "../room/api/feature";
+import { IpLimiter, type IpLimiterState, type IpLimitsCall } from "./ip-limits/ip-limiter";
 import { normalizeIp } from "./ip-limits/normalize-ip";
 
-/** What a platform tells and gives beyond the configuration. */
+/** What a platform provides beyond the configuration. */
 export interface EdgeOptions {
-  /** The names of the kinds that there are. */
+  /** The names of all kinds of room. */
   kinds: ReadonlySet<string>;
-  /** Where a request came from, as the platform itself saw it, or an origin of ours that passed it on. */
+  /** The client's address, as the platform saw it or as one of our own servers forwarded it. */
   clientIpOf(request: Request): string | undefined | Promise<string | undefined>;
-  /** Whom to ask who is banned, where there is anybody. */
-  fetchBans?: BansCall | undefined;
-  /** Absent where there are no objects for addresses: their limits are off. */
+  /** Absent if this deployment has no ban service. */
+  checkBans?: CheckBans | undefined;
+  /** Absent if there are no objects for addresses. Their limits are then off. */
   callIpLimits?: IpLimitsCall | undefined;
-  /** Absent where there is none to be had from here. */
-  database?: DatabaseProbe | undefined;
 }
 
-/** What everybody has at hand who judges whatever comes from outside. One lasts as long as the process. */
+/**
+ * Looks up the bans of a user in a room (`kind/id`). `close`: the user is banned. `checkedAt`: when that was known; absent if the
+ * ban service did not answer.
+ */
+export type CheckBans = (
+  user: string,
+  room: string,
+  now: number,
+  role: Role,
+) => Promise<{ close?: Close; checkedAt?: number }>;
+
+/** What every check at the edge needs. One context lasts as long as the process. */
 export interface EdgeContext {
   config: Config;
   kinds: ReadonlySet<string>;
   verifier: Verifier;
   ipLimiter: IpLimiter;
-  /** The keyed hash of where a request came from: an address itself goes no further than this. */
+  /** The keyed hash of the client's address. The address itself goes no further than this. */
   ipHashOf(request: Request): Promise<string | undefined>;
 }
 
-/** Reckoning a hash costs more than everything else that a read from memory does. */
+/** What the edge of this process has counted, for health and metrics. */
+export interface EdgeState extends VerifierState {
+  addresses: IpLimiterState;
+}
+
+/** Computing a hash costs more than everything else in a read from memory. */
 const MAX_HASHES = 1_000;
 
 export function createEdgeContext(
   config: Config,
-  { kinds, clientIpOf, callIpLimits }: EdgeOptions,
+  { kinds, clientIpOf, callIpLimits }: Pick<EdgeOptions, "kinds" | "clientIpOf" | "callIpLimits">,
 ): EdgeContext {
   const { authSecret: secret, batchSecret, jwks } = config;
-  // With none set (keys of AUTH_JWKS_URL alone) one of this process's own: were there no hash, everybody would be at one address,
-  // and any stranger could use up its limits for all.
+  // Without a secret (keys of AUTH_JWKS_URL alone) this process makes one of its own. With no hash all clients would share one
+  // address, and a stranger could use up its limits for everyone.
   const ipLimiter = new IpLimiter(config, callIpLimits, secret ?? batchSecret ?? randomId());
-  const hashes = new Map<string, string>();
+  const hashes = new LruMap<string, string>(MAX_HASHES);
   return {
     config,
     kinds,
     verifier: new Verifier({ ...(secret === undefined ? {} : { secret }), ...(jwks ? { jwks } : {}) }),
     ipLimiter,
     async ipHashOf(request) {
-      // In its normal form: somebody with a /64 has a new spelling for each request.
+      // Normalized, because the holder of a /64 can spell the address differently in each request.
       const clientIp = normalizeIp((await clientIpOf(request)) ?? "");
       if (clientIp === undefined) return undefined;
       const cached = hashes.get(clientIp);
       if (cached !== undefined) return cached;
       const hash = await ipLimiter.hashIp(clientIp);
-      if (hashes.size >= MAX_HASHES) hashes.clear();
-      // Not the promise: one of a request that is cut off is never kept.
+      // The value and not its promise: the promise of a request that is cut off never settles.
       if (hash !== undefined) hashes.set(clientIp, hash);
       return hash;
     },

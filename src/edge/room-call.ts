@@ -1,4 +1,5 @@
 import { isForAllRooms } from "../identity/room-pattern";
+import type { RoomRef } from "../lib/room-ref";
 import { decode } from "../protocol/codec";
 import type { Do } from "../protocol/messages";
 import type { Caller } from "../room/room";
@@ -9,7 +10,7 @@ import { type EdgeRejection, rejectAccess, toHttpRejection } from "./edge-reject
 import { readJsonBody } from "./http/http-body";
 import { type HttpRejection, rejectHttp } from "./http/http-rejection";
 import { checkRequestOrigin } from "./origin";
-import { parseDrainUrl, parseRoomUrl, type RoomRef } from "./room-url";
+import { parseDrainUrl, parseRoomUrl } from "./room-url";
 import { checkToken } from "./token-check";
 
 /** Somebody who leads the room and is shown its members, after the one at a cursor. */

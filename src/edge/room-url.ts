@@ -1,10 +1,7 @@
+import type { RoomRef } from "../lib/room-ref";
 import { MAX_ADDRESS_CHARS } from "../protocol/limits";
 import { protocolVersions } from "../protocol/version";
 
-export interface RoomRef {
-  kind: string;
-  id: string;
-}
 export type RoomUrlResult = { ok: true; room: RoomRef } | { ok: false; tooLong: boolean; reason: string };
 
 /**

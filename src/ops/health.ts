@@ -1,50 +1,73 @@
 import { withDeadline } from "../lib/deadline";
-import { boardCounters } from "../services/boards/counters";
-import { countDeadLetters } from "../services/boards/store/count-dead-letters";
 
 export interface DatabaseHealth {
   ok: boolean;
   /** How long its answer took. */
   ms?: number;
   problem?: string;
-  /** Entries of batches that wait for an operator; past the most that are counted it is that. */
+  /** Dead letters that wait for an operator. Counted up to a maximum. */
   aside?: number;
 }
 
-/** However often somebody looks, the database is asked no more often than this … */
+/** What the rest of the deployment says about itself. Everything in `details` is part of the answer. */
+export interface HealthSources {
+  /** What keeps the deployment from working, beside the keys and the database. */
+  problems: readonly string[];
+  /** Absent while the configuration has an error. */
+  details?: { keys?: { known: number; problem?: string } | undefined } | undefined;
+  database?: DatabaseHealth | undefined;
+}
+
+/** The database is called no more often than this, however often health is requested. */
 const CACHE_MS = 5_000;
-/** … and whoever looks is answered within this. */
+/** The longest that a request for health waits for the database. */
 const DEADLINE_MS = 2_000;
-/** Enough to know that there is a lot to do: they are counted one by one. */
+/** Dead letters are counted one by one; this many are enough to know that there is a lot to do. */
 const MAX_DEAD_LETTERS = 1_000;
 
-/** Whether the database answers, for whoever looks what is wrong. */
+/** `GET /health`: what an operator has to correct. */
+export function answerHealth({ problems: found, details, database }: HealthSources): Response {
+  const problems = [...found];
+  // While some keys are known, a failing issuer keeps no user out.
+  if (details?.keys?.problem !== undefined && details.keys.known === 0) problems.push(details.keys.problem);
+  if (database?.ok === false) problems.push(`The database is away: ${database.problem}`);
+  const { aside, ...state } = database ?? {};
+  const warnings = aside ? [`Entries that were set aside: ${aside}. \`npm run aside\` lists them.`] : [];
+  const ok = problems.length === 0;
+  return Response.json(
+    { ok, problems, warnings, ...details, ...(database ? { database: state, aside } : {}) },
+    { status: ok ? 200 : 503, headers: { "Cache-Control": "no-store" } },
+  );
+}
+
+/** Checks whether the database answers, by counting the dead letters in it. */
 export class DatabaseProbe {
-  #last: { at: number; state: Promise<DatabaseHealth> } | undefined;
+  #last: { at: number; health: Promise<DatabaseHealth> } | undefined;
 
   constructor(
-    private readonly db: D1Database,
+    private readonly countDeadLetters: (max: number) => Promise<number>,
+    private readonly onAnswer: (outcome: "ok" | "failed") => void,
     private readonly clock: () => number = Date.now,
   ) {}
 
   check(): Promise<DatabaseHealth> {
     const now = this.clock();
-    if (!this.#last || now - this.#last.at >= CACHE_MS) this.#last = { at: now, state: this.#query(now) };
-    // Whoever asked first may be gone, and the answer with them.
-    return withDeadline(this.#last.state, DEADLINE_MS + 500, "D1 gave no answer").catch(toUnavailable);
+    if (!this.#last || now - this.#last.at >= CACHE_MS) this.#last = { at: now, health: this.#query(now) };
+    // A second deadline: the request that began the query may be gone, and then its timer never fires.
+    return withDeadline(this.#last.health, DEADLINE_MS + 500, "D1 gave no answer").catch(toUnavailable);
   }
 
   async #query(startedAt: number): Promise<DatabaseHealth> {
     try {
       const aside = await withDeadline(
-        countDeadLetters(this.db, MAX_DEAD_LETTERS),
+        this.countDeadLetters(MAX_DEAD_LETTERS),
         DEADLINE_MS,
         "D1 gave no answer",
       );
-      boardCounters.database.add({ for: "health", outcome: "ok" });
+      this.onAnswer("ok");
       return { ok: true, ms: this.clock() - startedAt, aside };
     } catch (error) {
-      boardCounters.database.add({ for: "health", outcome: "failed" });
+      this.onAnswer("failed");
       return toUnavailable(error);
     }
   }

@@ -1,47 +1,54 @@
-import type { IpLimiterState } from "../edge/ip-limits/ip-limiter";
-import type { VerifierState } from "../identity/verifier";
-import { cacheKindNames } from "../services/boards/cache/cache-kinds";
-import { boardCaches } from "../services/boards/cache/caches";
-import { boardCounters } from "../services/boards/counters";
-import { liveStreams } from "../services/boards/live/live-streams";
 import type { DatabaseHealth } from "./health";
 
-/** What of it is counted elsewhere than in `counts`. */
-export interface MetricsState extends VerifierState {
-  addresses: IpLimiterState;
-  database?: DatabaseHealth;
+/** What a process counts. */
+export interface MetricsSources {
+  counters: readonly CounterSource[];
+  tokens: { hits: number; misses: number; held: number };
+  addresses: { asked: number; refused: number; unanswered: number };
+  /** The caches of boards, by kind. */
+  caches: readonly { kind: string; entries: number; chars: number }[];
+  /** Live streams of boards that are open. */
+  liveStreams: number;
+  database?: DatabaseHealth | undefined;
+}
+
+interface CounterSource {
+  name: string;
+  help: string;
+  /** By label text, `{kind="top"}`, or nothing if there are no labels. */
+  counts: ReadonlyMap<string, number>;
 }
 
 interface MetricFamily {
   name: string;
   type: "counter" | "gauge";
   help: string;
-  /** Label text, `{kind="top"}` or nothing, and the value. */
+  /** Label text and value. A sample without a value is left out. */
   samples: Iterable<readonly [labels: string, value: number | undefined]>;
 }
 
-/**
- * `GET /metrics`: Prometheus' text, version 0.0.4. No label holds anything that somebody sent, so anybody may see it, and it never has
- * more lines than these.
- */
-export function metricsText(state: MetricsState): string {
-  return [...Object.values(boardCounters).map(counterFamily), ...stateFamilies(state)]
-    .map(formatFamily)
-    .join("");
+/** `GET /metrics`, for Prometheus. */
+export function answerMetrics(sources: MetricsSources): Response {
+  return new Response(formatMetrics(sources), {
+    headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store" },
+  });
 }
 
-function counterFamily({
-  name,
-  help,
-  counts: samples,
-}: (typeof boardCounters)[keyof typeof boardCounters]): MetricFamily {
+/**
+ * Prometheus' text format, version 0.0.4. No label contains what a client sent, so the metrics are public, and their number of
+ * lines is fixed.
+ */
+function formatMetrics(sources: MetricsSources): string {
+  return [...sources.counters.map(counterFamily), ...stateFamilies(sources)].map(formatFamily).join("");
+}
+
+function counterFamily({ name, help, counts: samples }: CounterSource): MetricFamily {
   return { name, type: "counter", help: `${help} ${OF_PROCESS}`, samples };
 }
 
 const OF_PROCESS = "Of one process, since it began.";
 
-function stateFamilies({ tokens, addresses, database }: MetricsState): MetricFamily[] {
-  const sizes = cacheKindNames.map((kind) => ({ kind, ...boardCaches[kind].size }));
+function stateFamilies({ tokens, addresses, caches, liveStreams, database }: MetricsSources): MetricFamily[] {
   const counter = (name: string, help: string, value: number): MetricFamily => {
     return {
       name: `tallyroom_${name}`,
@@ -57,12 +64,12 @@ function stateFamilies({ tokens, addresses, database }: MetricsState): MetricFam
     gauge(
       "cache_entries",
       "Answers held in memory.",
-      sizes.map(({ kind, entries }) => [`{kind="${kind}"}`, entries] as const),
+      caches.map(({ kind, entries }) => [`{kind="${kind}"}`, entries] as const),
     ),
     gauge(
       "cache_characters",
       "Characters of JSON of the answers held in memory.",
-      sizes.map(({ kind, chars }) => [`{kind="${kind}"}`, chars] as const),
+      caches.map(({ kind, chars }) => [`{kind="${kind}"}`, chars] as const),
     ),
     counter("token_hits_total", "Tokens that were known to be good.", tokens.hits),
     counter("token_misses_total", "Tokens whose signature was checked.", tokens.misses),
@@ -74,9 +81,7 @@ function stateFamilies({ tokens, addresses, database }: MetricsState): MetricFam
       "Questions judged by what this process has seen alone.",
       addresses.unanswered,
     ),
-    gauge("live_listeners", "Live streams of boards that are open in this process.", [
-      ["", liveStreams.open],
-    ]),
+    gauge("live_listeners", "Live streams of boards that are open in this process.", [["", liveStreams]]),
     gauge("database_up", "Whether D1 answered when it was last asked (every 5 s at most).", [
       ["", database && Number(database.ok)],
     ]),

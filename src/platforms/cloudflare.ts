@@ -1,93 +1,66 @@
 import { type Connection, type ConnectionContext, Server } from "partyserver";
+import { configOf, type Environment } from "../config/config";
 import { rejectSocketWith, toHttpRejection } from "../edge/edge-rejection";
 import { readForwardedCall } from "../edge/forwarded-call";
-import { Gateway } from "../edge/gateway";
 import { decodeTicket, TICKET_HEADER } from "../edge/handshake";
 import { rejectionResponse } from "../edge/http/http-rejection";
-import { createGuestBlocker } from "../edge/ip-limits/block-guests";
-import { createIpLimitsCall, type IpLimitsObject } from "../edge/ip-limits/cloudflare-ip";
+import { createIpLimitsCall, type IpLimitsNamespace } from "../edge/ip-limits/cloudflare-ip";
 import { IpLimiter } from "../edge/ip-limits/ip-limiter";
 import { checkNewRoom } from "../edge/new-room";
-import { standaloneHandlers } from "../edge/signed-calls/worker-client";
+import { parseRoomRef } from "../lib/room-ref";
 import type { Kind } from "../room/api/kind";
 import { HEAD } from "../room/storage/journal";
-import type { BanService, UsersNamespace } from "../services/bans/ban-service";
-import { openBanService } from "../services/bans/open-ban-service";
-import { boardCaches } from "../services/boards/cache/caches";
-import { logAnomalies } from "../services/boards/ingest/batch-effect";
-import { createDatabaseSink } from "../services/boards/ingest/database-sink";
-import type { LiveBoardObject } from "../services/boards/live/object";
-import { createBoardRegistry } from "../services/boards/store/board-registry";
-import { AFTER_FAILURE_MS, RoomHost } from "./room-host";
+import { AFTER_FAILURE_MS, RoomHost, type RoomWiring } from "./room-host";
 import { roomNotFound } from "./room-http";
-import { type CustomEffects, type EffectHandlers, openCustomHandlers } from "./run-effect";
 import { readNote, SocketPeer } from "./socket-peer";
 import { toRoomStorage } from "./storage";
 
-export interface CloudflareEnv {
+/** The bindings that rooms use themselves. Without `ADDRESSES` the limits of addresses are off. */
+export type RoomsEnv = Environment & {
   ROOMS: DurableObjectNamespace;
-  ADDRESSES?: DurableObjectNamespace<IpLimitsObject>;
-  DB: D1Database;
-  BOARDS?: DurableObjectNamespace<LiveBoardObject>;
-  USERS?: UsersNamespace;
-  [variable: string]: unknown;
-}
+  ADDRESSES?: IpLimitsNamespace;
+};
 
-function createBanHandlers(bans: BanService): EffectHandlers {
-  return {
-    "moderation/places": (room, request) => bans.recordPresence("cloudflare", room, request),
-    "moderation/bans": (room, request) => bans.applyWrites(room, request),
-  };
-}
+export type RoomsClass<Env extends RoomsEnv> = new (ctx: DurableObjectState, env: Env) => DurableObject;
 
-export type RoomsClass = new (ctx: DurableObjectState, env: CloudflareEnv) => DurableObject;
-
-/** One Durable Object class for every kind: an object's name is `kind/room`, so that a new kind is one line and no binding. */
-export function createRoomsClass(
+/** One Durable Object class for every kind: an object is named `kind/room`, so a new kind needs no binding. */
+export function createRoomsClass<Env extends RoomsEnv>(
   kinds: ReadonlyMap<string, Kind>,
-  customEffects?: CustomEffects<CloudflareEnv>,
-): RoomsClass {
-  const registry = createBoardRegistry([...kinds.values()]);
-  return class Rooms extends Server<CloudflareEnv> {
+  wire: (env: Env) => RoomWiring,
+): RoomsClass<Env> {
+  return class Rooms extends Server<Env> {
     static override options = { hibernate: true };
     readonly #host: RoomHost;
     readonly #ipLimiter: IpLimiter;
     readonly #peers = new WeakMap<WebSocket, SocketPeer>();
 
-    constructor(ctx: DurableObjectState, env: CloudflareEnv) {
+    constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
-      // Answered by the runtime, without waking anybody.
+      // The runtime answers pings, and so they wake no object.
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
-      const config = Gateway.readConfig(env);
-      boardCaches.platformCache.configure(config);
-      const callIpLimits = createIpLimitsCall(env.ADDRESSES);
-      const bans = openBanService(env, createGuestBlocker(config.limits.guest, callIpLimits));
-      this.#ipLimiter = new IpLimiter(config, callIpLimits, undefined);
+      const config = configOf(env);
+      this.#ipLimiter = new IpLimiter(config, createIpLimitsCall(env.ADDRESSES), undefined);
       this.#host = new RoomHost(
         {
           storage: toRoomStorage(ctx.storage),
           settings: config.room,
-          roomName: () => this.#nameOf(),
+          roomName: () => parseRoomRef(this.name),
           blockWhile: (work) => ctx.blockConcurrencyWhile(work),
           sockets: () =>
             [...this.getConnections()].map((connection) => ({
               peer: this.#peer(connection),
               note: readNote(connection),
             })),
-          effectHandlers: {
-            ...openCustomHandlers(customEffects, env),
-            ...(bans ? createBanHandlers(bans) : standaloneHandlers),
-            "scores/batch": logAnomalies(createDatabaseSink(env.DB, registry)),
-          },
+          ...wire(env),
           sync: () => ctx.storage.sync(),
-          abandon: () => ctx.abort("The room is made anew from storage."),
+          abandon: () => ctx.abort("The room restarts from storage."),
           isDebugging: config.debugRooms,
         },
         (kind) => kinds.get(kind),
       );
     }
 
-    /** partyserver writes a record of its own on any touch; a room that does not exist is not made by that. */
+    /** partyserver writes a record on any request. A room that does not exist must not come to exist by that. */
     override async fetch(request: Request): Promise<Response> {
       const isSocket = request.headers.has("Upgrade");
       const exists = this.#host.isLive || (await this.#isStored());
@@ -100,7 +73,7 @@ export function createRoomsClass(
       return response;
     }
 
-    /** Blocked, for whoever opens the room meanwhile must not lose what they did. */
+    /** Runs in a block, so that a client who opens the room meanwhile loses nothing. */
     async #clearUnopened(): Promise<void> {
       if (!(await this.#isStored())) await this.ctx.storage.deleteAll();
     }
@@ -113,7 +86,7 @@ export function createRoomsClass(
       return this.#host.join(this.#peer(connection), decodeTicket(request.headers.get(TICKET_HEADER)));
     }
 
-    /** partyserver reads the socket's attachment for each message, and waits; of a socket that a live room has met, nothing is to be found out. */
+    /** partyserver awaits the socket's attachment for each message. For a socket that the room in memory knows, that is not needed. */
     override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): Promise<void> {
       const peer = this.#host.isLive ? this.#peers.get(socket) : undefined;
       if (!peer) return super.webSocketMessage(socket, message);
@@ -140,7 +113,7 @@ export function createRoomsClass(
       return this.#host.alarm();
     }
 
-    /** partyserver reads storage before it hands the alarm on: where that fails, again and again, the platform would let it go. */
+    /** partyserver reads storage before it calls `onAlarm`. If that keeps failing, the platform gives the alarm up. */
     override async alarm(): Promise<void> {
       try {
         await super.alarm();
@@ -158,13 +131,8 @@ export function createRoomsClass(
       this.#peers.set(connection, peer);
       return peer;
     }
-
-    #nameOf(): { kind: string; id: string } {
-      const [kind = "", id = ""] = this.name.split("/");
-      return { kind, id };
-    }
   };
 }
 
-/** partyserver says that it always gives a promise; the runtime is glad of none, for then it does not wait. */
+/** partyserver's type demands a promise. With none, the runtime does not wait. */
 const NO_PROMISE = undefined as unknown as Promise<void>;

@@ -1,13 +1,12 @@
 import type * as Party from "partykit/server";
-import type { Config } from "../config/config";
+import { type Config, configOf, type Environment } from "../config/config";
 import { withHeaders } from "../edge/cors";
+import type { CheckBans } from "../edge/edge-context";
 import { readForwardedCall, readForwardedCors } from "../edge/forwarded-call";
 import { Gateway } from "../edge/gateway";
 import { decodeTicket, TICKET_HEADER } from "../edge/handshake";
 import { rejectHttp, rejectionResponse } from "../edge/http/http-rejection";
-import { createIpLimitsCall, IP_LIMITS_PARTY } from "../edge/ip-limits/partykit-ip";
 import { isWorkerPath, proxyToWorker } from "../edge/signed-calls/proxy";
-import { createWorkerClient, standaloneHandlers } from "../edge/signed-calls/worker-client";
 import { formatBye } from "../edge/socket-rejection";
 import { isSocketRequest } from "../edge/socket-request";
 import { withDeadline } from "../lib/deadline";
@@ -15,38 +14,47 @@ import { closeCodes } from "../protocol/codes";
 import { addressRates } from "../protocol/rates";
 import type { Kind } from "../room/api/kind";
 import { RetrySpread } from "../room/delivery/retry-spread";
-import { logAnomalies } from "../services/boards/ingest/batch-effect";
-import { createWorkerSink } from "../services/boards/ingest/worker-sink";
-import { RoomHost } from "./room-host";
-import { type CustomEffects, type EffectHandlers, openCustomHandlers } from "./run-effect";
+import { createIpLimitsCall, IP_LIMITS_PARTY } from "./ip-limits-party";
+import { RoomHost, type RoomWiring } from "./room-host";
 import { readNote, SocketPeer } from "./socket-peer";
 import { toRoomStorage } from "./storage";
 
+/** What a deployment provides for a party: for its rooms, and for their edge. */
+export interface PartyWiring extends RoomWiring {
+  /** Absent: no ban is looked up before a join. */
+  checkBans?: CheckBans;
+  /** `undefined` if the request is for neither health nor metrics. */
+  answerOps(request: Request, gateway: Gateway): Promise<Response> | undefined;
+}
+
 /**
- * A kind of room as a party. True of PartyKit alone:
- * - `room.id` throws once an object has woken by its alarm, for the rest of that life: the name is read from the address
- *   of the request, or from storage.
- * - It does not hold other requests back while a room loads: `RoomHost` blocks them.
- * - It hides the runtime's automatic answers, so a ping wakes the room.
+ * A kind of room as a party. PartyKit differs from Cloudflare in this:
+ * - After an object was woken by its alarm, `room.id` throws until the object ends. The name is read from the URL of a request, or
+ *   from storage.
+ * - It delivers other requests while a room is being restored: `RoomHost` blocks them.
+ * - It hides the runtime's automatic responses, so a ping wakes the room.
  */
-export function partyOf(
+export function createParty(
   kind: Kind,
-  { effects }: { effects?: CustomEffects<Party.Room["env"]> } = {},
+  wire: (env: Party.Room["env"], config: Config) => PartyWiring,
 ): Party.Worker {
-  let gateway: Gateway | undefined;
-  const gatewayOf = ({ env, parties }: Pick<Party.Lobby, "env" | "parties">) => {
-    if (gateway) return gateway;
+  let edge: PartyEdge | undefined;
+  const edgeOf = ({ env, parties }: Pick<Party.Lobby, "env" | "parties">): PartyEdge => {
+    if (edge) return edge;
     const full = withLocalDefaults(env);
+    const config = configOf(full);
     const callIpLimits = createIpLimitsCall(parties);
     if (!callIpLimits) warnOfUnusedLimits(env);
-    const fetchBans = createWorkerClient(Gateway.readConfig(full))?.fetchBans;
-    gateway = new Gateway(full, {
+    const { checkBans, answerOps } = wire(env, config);
+    const gateway = new Gateway(full, {
       kinds: new Set([kind.name]),
+      // PartyKit passes on no client's address.
       clientIpOf: () => undefined,
       callIpLimits,
-      fetchBans,
+      checkBans,
     });
-    return gateway;
+    edge = { gateway, config, answerOps };
+    return edge;
   };
 
   return class PartyRoom implements Party.Server {
@@ -55,38 +63,39 @@ export function partyOf(
     #id: string | undefined;
 
     static async onBeforeConnect(request: Party.Request, lobby: Party.Lobby): Promise<Forwarded> {
-      // PartyKit takes any request with such a header for a socket.
+      // PartyKit treats every request with an Upgrade header as a socket.
       if (!isSocketRequest(toRequest(request)))
         return rejectionResponse(rejectHttp(400, "bad_message", NO_SOCKET));
-      const gateway = gatewayOf(lobby);
-      const admitted = await gateway.admitSocket(toRequest(request));
+      const { rooms } = edgeOf(lobby).gateway;
+      const admitted = await rooms.admitSocket(toRequest(request));
       if (admitted instanceof Response) return admitted;
-      return ((await gateway.checkNewRoom(admitted, () => roomExists(lobby, kind))) ?? admitted) as Forwarded;
+      return ((await rooms.checkNewRoom(admitted, () => roomExists(lobby, kind))) ?? admitted) as Forwarded;
     }
 
     static async onBeforeRequest(request: Party.Request, lobby: Party.Lobby): Promise<Forwarded> {
-      const gateway = gatewayOf(lobby);
+      const { gateway } = edgeOf(lobby);
       const plainRequest = toRequest(request);
-      const admitted = gateway.answerPreflight(plainRequest) ?? (await gateway.admitCall(plainRequest));
+      const admitted = gateway.answerPreflight(plainRequest) ?? (await gateway.rooms.admitCall(plainRequest));
       const rejected =
         admitted instanceof Response
           ? admitted
-          : await gateway.checkNewRoom(admitted, () => roomExists(lobby, kind));
+          : await gateway.rooms.checkNewRoom(admitted, () => roomExists(lobby, kind));
       return (rejected ? gateway.withHeaders(rejected, plainRequest) : admitted) as Forwarded;
     }
 
-    /** Whatever is neither a room's address nor a page: the worker's, guests, health. */
+    /** Requests that are for neither a room nor a page: the worker's, guests, health, metrics. */
     static async onFetch(request: Party.Request, lobby: Party.FetchLobby): Promise<Response> {
-      const gateway = gatewayOf(lobby);
+      const edge = edgeOf(lobby);
+      const { gateway } = edge;
       const plainRequest = toRequest(request);
       return gateway.withHeaders(
-        gateway.answerPreflight(plainRequest) ?? (await answerOrProxy(plainRequest, gateway, lobby.env)),
+        gateway.answerPreflight(plainRequest) ?? (await answerOrProxy(plainRequest, edge)),
         plainRequest,
       );
     }
 
     constructor(readonly room: Party.Room) {
-      const config = Gateway.readConfig(withLocalDefaults(room.env));
+      const config = configOf(withLocalDefaults(room.env));
       this.#host = new RoomHost(
         {
           storage: toRoomStorage(room.storage),
@@ -98,13 +107,9 @@ export function partyOf(
               peer: new SocketPeer(connection),
               note: readNote(connection),
             })),
-          effectHandlers: {
-            ...openCustomHandlers(effects, room.env),
-            ...(createWorkerClient(config) ?? { effectHandlers: standaloneHandlers }).effectHandlers,
-            ...createBatchHandlers(config),
-          },
+          ...wire(room.env, config),
           sync: () => room.storage.sync(),
-          // PartyKit gives no way to end an object; everybody comes back to a room made anew from storage.
+          // PartyKit has no way to end an object. All clients reconnect, to a room restored from storage.
           abandon: () => closeAllWithRetry([...room.getConnections()]),
           isDebugging: config.debugRooms,
         },
@@ -131,7 +136,7 @@ export function partyOf(
 
     async onRequest(request: Party.Request): Promise<Response> {
       this.#id = roomIdOf(request.url);
-      // It goes out from here, past no edge of ours.
+      // The response does not pass our edge again, so it needs its headers here.
       return withHeaders(
         await this.#host.answer(await readForwardedCall(toRequest(request))),
         readForwardedCors(toRequest(request)),
@@ -144,33 +149,28 @@ export function partyOf(
   };
 }
 
-/** What is the worker's is asked of the worker, once the reader has not asked too much. */
-async function answerOrProxy(
-  request: Request,
-  gateway: Gateway,
-  env: Readonly<Record<string, unknown>>,
-): Promise<Response> {
-  if (!isWorkerPath(new URL(request.url).pathname)) return gateway.answer(request);
-  const isRead = request.method === "GET" || request.method === "HEAD";
-  const rejection = isRead ? await gateway.checkReadLimit(request, "read") : undefined;
-  // PartyKit tells no client's address.
-  return rejection
-    ? rejectionResponse(rejection)
-    : proxyToWorker(request, Gateway.readConfig(withLocalDefaults(env)), undefined);
+/** The edge of a process. */
+interface PartyEdge extends Pick<PartyWiring, "answerOps"> {
+  gateway: Gateway;
+  config: Config;
 }
 
-/** Without an address or a secret nobody does it: the points wait in their ledger, and the log says so. */
-function createBatchHandlers({ scoreboardUrl, batchSecret }: Config): EffectHandlers {
-  if (scoreboardUrl === undefined || batchSecret === undefined) return {};
-  return { "scores/batch": logAnomalies(createWorkerSink(scoreboardUrl, batchSecret)) };
+/** Forwards what belongs to the worker, within the address's limit on reading, and answers the rest. */
+async function answerOrProxy(request: Request, { gateway, config, answerOps }: PartyEdge): Promise<Response> {
+  if (!isWorkerPath(new URL(request.url).pathname)) {
+    return (await answerOps(request, gateway)) ?? gateway.answer(request);
+  }
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  const rejection = isRead ? await gateway.checkReadLimit(request, "read") : undefined;
+  return rejection ? rejectionResponse(rejection) : proxyToWorker(request, config, undefined);
 }
 
 const RECONNECT_REASON = "Please come back.";
 const NO_SOCKET = "A WebSocket is opened with GET; any other request has no Upgrade.";
-/** Only whether there is a room is asked, which takes milliseconds; without an answer the limit of new rooms is not asked. */
+/** A room says within milliseconds whether it exists. Without an answer the limit on new rooms is not applied. */
 const EXISTS_DEADLINE_MS = 2_000;
 
-/** Each at a time of its own. One that is closing already throws, and keeps nobody else from being told. */
+/** Each client reconnects at a time of its own. A connection that is closing already throws, which must not stop the others. */
 function closeAllWithRetry(all: readonly Party.Connection[]): void {
   const retrySpread = new RetrySpread(Math.random);
   for (const connection of all) {
@@ -178,33 +178,33 @@ function closeAllWithRetry(all: readonly Party.Connection[]): void {
       connection.send(formatBye(closeCodes.draining, RECONNECT_REASON, retrySpread.forCrowdMs(all.length)));
       connection.close(closeCodes.draining, RECONNECT_REASON);
     } catch {
-      // It is gone, and comes back by itself.
+      // It has closed, and the client reconnects by itself.
     }
   }
 }
 
 /**
- * Nothing is deployed on PartyKit any more: what runs on it is somebody's own machine, where guests are welcome. It tells no
- * client's address, so limits of one are off unless somebody sets them; then everybody is at one address.
+ * PartyKit is for local development, so guests are on. It passes on no client's address, so the limits of addresses are off unless
+ * they are set; then all clients count as one address.
  */
-function withLocalDefaults(env: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+function withLocalDefaults(env: Environment): Environment {
   const limits = Object.values(addressRates).map(({ variable }) => [variable, env[variable] || "0"]);
   return { ...env, GUESTS: env.GUESTS || "on", ...Object.fromEntries(limits) };
 }
 
-/** Set, and in force nowhere. */
-function warnOfUnusedLimits(env: Readonly<Record<string, unknown>>): void {
+/** Warns about limits that are set and not in force. */
+function warnOfUnusedLimits(env: Environment): void {
   const set = Object.values(addressRates).flatMap(({ variable }) =>
     env[variable] && env[variable] !== "0" ? [variable] : [],
   );
   if (set.length === 0) return;
   const names = [...new Set(set)].join(", ");
   console.warn(
-    `${names}: not in force, for partykit.json names no party "${IP_LIMITS_PARTY}" (addressParty()).`,
+    `${names}: not in force, because partykit.json has no party "${IP_LIMITS_PARTY}" (ipLimitsParty()).`,
   );
 }
 
-/** Only the edge can ask: a room that woke by its alarm knows no parties any more. */
+/** For the edge alone: a room that was woken by its alarm has no access to parties. */
 async function roomExists({ id, parties }: Party.Lobby, kind: Kind): Promise<boolean> {
   const asked = parties[kind.name]?.get(id).fetch();
   const answer = await (asked && withDeadline(asked, EXISTS_DEADLINE_MS, "The room gave no answer"));
@@ -215,7 +215,7 @@ function roomIdOf(url: string): string {
   return new URL(url).pathname.split("/")[3] ?? "";
 }
 
-/** PartyKit's types carry a copy of the runtime's of its day; the objects are the runtime's own either way. */
+/** PartyKit's types include an old copy of the runtime's. The objects are the runtime's own either way. */
 type Forwarded = Party.Request | Response;
 
 function toRequest(request: Party.Request): Request {

@@ -1,5 +1,7 @@
 import type { ForwardedCall } from "../edge/forwarded-call";
 import { rejectHttp, rejectionResponse } from "../edge/http/http-rejection";
+import type { EffectHandlers } from "../lib/effect-handler";
+import type { RoomRef } from "../lib/room-ref";
 import type { Kind } from "../room/api/kind";
 import { closeWithRetry } from "../room/delivery/close-with-retry";
 import type { JoinTicket } from "../room/inbound/join-ticket";
@@ -7,38 +9,43 @@ import type { EffectCall, HostPorts, Peer, SocketNote, Storage } from "../room/p
 import { Room } from "../room/room";
 import type { RoomSettings } from "../room/settings";
 import { HEAD, type Head } from "../room/storage/journal";
-import { englishFilter } from "../text/english-filter";
+import type { WordFilter } from "../text/word-filter";
 import { answerCall } from "./room-http";
-import { type EffectHandlers, runEffect } from "./run-effect";
+import { runEffect } from "./run-effect";
 import { type PlatformConnection, readNote } from "./socket-peer";
 
 const CANNOT_OPEN = "This room cannot be opened right now. It has been noted.";
 const CANNOT_OPEN_RETRY_MS = 10_000;
-const FAILED = "A room failed and is made anew from storage:";
-/** Soon, but not at once, for it may fail again. */
+const FAILED = "A room failed and restarts from storage:";
+/** Soon, but not at once, because it may fail again. */
 export const AFTER_FAILURE_MS = 5_000;
 
-/** What a platform gives for one object. */
-export interface RoomHostOptions {
+/** What a deployment provides for its rooms. The platform passes it on, and knows no service or feature by name. */
+export interface RoomWiring {
+  effectHandlers: EffectHandlers;
+  /** Absent: no words are filtered. */
+  filter?: WordFilter;
+}
+
+/** What a platform provides for one object. */
+export interface RoomHostOptions extends RoomWiring {
   storage: Storage;
   settings: RoomSettings;
-  /** The room's name where the platform tells it; storage knows it of a room that exists. */
-  roomName(): { kind: string; id: string } | undefined;
-  /** Delivers nothing to this object until the work is done. */
+  /** The room's name, if the platform knows it. For a room that exists, storage has it. */
+  roomName(): RoomRef | undefined;
+  /** The platform delivers nothing to this object until the work is done. */
   blockWhile<T>(work: () => Promise<T>): Promise<T>;
-  /** The sockets that this object holds, also those from before it slept. */
+  /** The object's sockets, including those from before it hibernated. */
   sockets(): Iterable<{ peer: Peer; note: SocketNote | undefined }>;
-  /** Waits until what was written is durable, whatever becomes of this instance. */
+  /** Resolves once earlier writes are durable, even if this instance ends. */
   sync(): Promise<void>;
-  /** What this platform does for a room. */
-  effectHandlers: EffectHandlers;
-  /** A write failed: what this instance knows is not what is stored. */
+  /** Ends this instance. A write failed, so its memory is ahead of storage. */
   abandon(): void;
-  /** Tells when an instance comes to life. */
+  /** Logs each restore of a room. */
   isDebugging: boolean;
 }
 
-/** Keeps the one Room of an object: opens it, gives it a timer, and makes it anew when it is over. */
+/** Holds the one Room of an object: restores it, runs its timer, and restores it again when it has ended. */
 export class RoomHost {
   #room: Room | undefined;
   #opening: Promise<Room | undefined> | undefined;
@@ -49,19 +56,19 @@ export class RoomHost {
     private readonly kindOf: (name: string) => Kind | undefined,
   ) {}
 
-  /** Whether a room is there without waiting. */
+  /** Whether the room is in memory. */
   get isLive(): boolean {
     return this.#live !== undefined;
   }
 
   async join(peer: Peer, ticket: JoinTicket | undefined): Promise<void> {
     const room = await this.#open();
-    if (!ticket) return peer.close(1011, "Not by way of the edge.");
+    if (!ticket) return peer.close(1011, "Missing edge handshake.");
     if (room) return this.#guard(() => room.join(peer, ticket, Date.now()));
     closeWithRetry(peer, CANNOT_OPEN, CANNOT_OPEN_RETRY_MS);
   }
 
-  /** Whoever cannot be heard is told so, and comes back to say it again. */
+  /** If the room cannot be opened, the client is told to reconnect, and sends its message again. */
   receive(peer: Pick<Peer, "id" | "send" | "close">, text: unknown): void | Promise<void> {
     return this.#whenOpen(
       (room) => room.receive(peer.id, text, Date.now()),
@@ -69,13 +76,13 @@ export class RoomHost {
     );
   }
 
-  /** A socket has closed, or failed; the close is answered, for neither platform does so in every case. */
+  /** Handles a socket that closed or failed. It also closes this end, because neither platform always does. */
   async disconnected(connection: PlatformConnection): Promise<void> {
     await this.#whenOpen((room) => room.left(connection.id, readNote(connection), Date.now()));
     try {
       connection.close(1000, "");
     } catch {
-      // It was answered already.
+      // It was closed already.
     }
   }
 
@@ -90,11 +97,11 @@ export class RoomHost {
     return response;
   }
 
-  /** Throws only where no alarm can be set: the platform's own retries end after six times. */
+  /** Throws only if no alarm can be set, because the platform retries a failed alarm only six times. */
   async alarm(): Promise<void> {
     const { storage, settings } = this.options;
     const room = await this.#open();
-    // Its kind is not in this release, or it cannot be restored: the next release may find it.
+    // Its kind is not in this release, or it cannot be restored. The next release may succeed.
     if (!room) return storage.setAlarm(Date.now() + settings.idleMs);
     try {
       room.alarm(Date.now());
@@ -104,13 +111,13 @@ export class RoomHost {
     }
     const isOurs = this.#room === room;
     this.#drop();
-    // What it had set before it failed may be undone with it: whatever it owes, somebody has to look again.
+    // The alarms it set before it failed may be undone, so set one for whatever the room still owes.
     await storage.setAlarm(Date.now() + AFTER_FAILURE_MS);
     await this.options.sync();
     if (isOurs) this.options.abandon();
   }
 
-  /** The room, or nothing where it cannot be brought to life; which is noted, and tried again at the next call. */
+  /** `undefined` if the room cannot be restored. The failure is logged, and the next call tries again. */
   async #open(): Promise<Room | undefined> {
     if (this.#live) return this.#live;
     try {
@@ -121,14 +128,14 @@ export class RoomHost {
     }
   }
 
-  /** Caught within the block: what throws out of one takes the object with it, and in time its alarm. */
+  /** Catches inside the block, because an error that leaves it resets the object, and in time loses its alarm. */
   async #tryToRestore(): Promise<Room | undefined> {
     try {
       return await this.#restore();
     } catch (error) {
       const name = this.options.roomName();
       const which = name ? ` (${name.kind}/${name.id})` : "";
-      console.error(`A room could not be brought to life${which}:`, error);
+      console.error(`A room could not be restored${which}:`, error);
       return undefined;
     }
   }
@@ -137,7 +144,7 @@ export class RoomHost {
     return this.#room?.isOver ? undefined : this.#room;
   }
 
-  /** Without a turn of the event loop where the room is there: what sockets say keeps its order. */
+  /** Synchronous if the room is in memory, so that messages keep their order. */
   #whenOpen(step: (room: Room) => void, fallback?: () => void): void | Promise<void> {
     const room = this.#live;
     if (room) return this.#guard(() => step(room));
@@ -149,7 +156,7 @@ export class RoomHost {
     const name = head ? { kind: head.kind, id: head.id } : this.options.roomName();
     const kind = name && this.kindOf(name.kind);
     if (!name || !kind) {
-      if (name) console.error(`${name.kind}/${name.id}: no kind of this release bears that name.`);
+      if (name) console.error(`${name.kind}/${name.id}: unknown room kind in this build.`);
       return undefined;
     }
     const ports: HostPorts = {
@@ -161,7 +168,7 @@ export class RoomHost {
       report: (problem: string, error: unknown) =>
         console.error(`${name.kind}/${name.id}: ${problem}:`, error),
       broken: () => this.#abandon(),
-      filter: englishFilter,
+      ...(this.options.filter ? { filter: this.options.filter } : {}),
     };
     const room: Room = await Room.open(
       ports,
@@ -176,12 +183,8 @@ export class RoomHost {
     return room;
   }
 
-  /** The instance that asked is answered, if it still is the one; whichever came after it asks for itself. */
-  async #runEffect(
-    room: { kind: string; id: string },
-    call: EffectCall,
-    requester: () => Room,
-  ): Promise<void> {
+  /** Answers the instance that started the effect. A later instance starts the effect again itself. */
+  async #runEffect(room: RoomRef, call: EffectCall, requester: () => Room): Promise<void> {
     const result = await runEffect(this.options.effectHandlers, room, call);
     const live = this.#live;
     if (live && live === requester()) this.#guard(() => live.effectAnswered(call.call, result, Date.now()));
@@ -195,7 +198,7 @@ export class RoomHost {
     }, afterMs);
   }
 
-  /** A throw out of a room is a bug, after which its memory is not to be trusted: storage is. */
+  /** An error thrown by a room is a bug. Its memory can no longer be trusted, so the room restarts from storage. */
   #guard(step: () => void): void {
     try {
       step();
@@ -216,7 +219,7 @@ export class RoomHost {
   }
 }
 
-/** An epoch tells one life of a room from every other that ever bears its name. */
+/** For epochs, which tell one life of a room from all others under its name. */
 function random128(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),

@@ -24,7 +24,7 @@ const httpStatuses: Record<ErrorCode, number> = {
   internal: 500,
 };
 
-/** A room answers a request that the edge has let through. */
+/** The room's response to a request that the edge admitted. */
 export function answerCall(room: Room | undefined, call: ForwardedCall, now: number): Response {
   if (call.method === "GET") return room?.exists ? uncachedJson(look(room, call.list, now)) : roomNotFound();
   if (!room) return roomNotFound();
@@ -46,7 +46,7 @@ export function answerCall(room: Room | undefined, call: ForwardedCall, now: num
   return uncachedJson(seq === undefined ? { d } : { seq, ...(d === undefined ? {} : { d }) });
 }
 
-/** Whoever may not come in is not shown who is in it. */
+/** A caller who may not join is not shown the members. */
 function look(room: Room, list: ListAsk | undefined, now: number): RoomSummary & Partial<MemberPage> {
   const summary = room.summary(now);
   if (!list || room.rejectCaller(list.caller, now)) return summary;

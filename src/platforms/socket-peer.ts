@@ -1,7 +1,7 @@
 import { truncateCloseReason } from "../edge/socket-rejection";
 import type { Peer, SocketNote } from "../room/ports";
 
-/** A connection as partyserver and PartyKit give it. */
+/** A connection of partyserver or PartyKit. */
 export interface PlatformConnection {
   readonly id: string;
   readonly state: unknown;
@@ -10,15 +10,15 @@ export interface PlatformConnection {
   setState(state: unknown): unknown;
 }
 
-/** A class, so that a frame to a thousand sockets goes through no thousand closures. */
+/** A class, so that sending a frame to a thousand sockets calls no thousand closures. */
 export class SocketPeer implements Peer {
   readonly id: string;
-  /** Looked up once: each socket has properties of its own that an engine would look through for every text. */
+  /** Looked up once, because an engine would search each socket's own properties for every send. */
   readonly #send: PlatformConnection["send"];
 
   constructor(
     private readonly connection: PlatformConnection,
-    /** Where the platform answers pings by itself: when it last did. */
+    /** When the platform last answered a ping by itself, if it does. */
     readonly pingedAt: () => number | undefined = neverPinged,
   ) {
     this.id = connection.id;
@@ -38,7 +38,7 @@ export class SocketPeer implements Peer {
   }
 }
 
-/** What the connection has kept of itself, if it ever was welcome. */
+/** The note that the room left with the connection, if it ever joined. */
 export function readNote(connection: PlatformConnection): SocketNote | undefined {
   return (connection.state as SocketNote | null) ?? undefined;
 }

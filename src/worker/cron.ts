@@ -1,17 +1,12 @@
-import { Gateway } from "../edge/gateway";
-import type { CloudflareEnv } from "../platforms/cloudflare";
+import { configOf } from "../config/config";
+import type { BoardsEnv } from "../services/boards/env";
 import { sweepBoards } from "../services/boards/store/retention";
 
-/** 5,000 scores each: what one run deletes of a large board, well within the time and the calls that a run has. */
+/** Of 5,000 scores each. One run deletes no more, and so stays well within its limits on time and calls. */
 const MAX_PIECES = 20;
 
-/** What a cron trigger runs: boards that are kept no longer go. One that failed is tried at the next. */
-export async function runCron(_: ScheduledController, env: CloudflareEnv): Promise<void> {
-  const { rankings, scores } = await sweepBoards(
-    env.DB,
-    Gateway.readConfig(env).boardKeepMs,
-    Date.now(),
-    MAX_PIECES,
-  );
-  if (rankings + scores > 0) console.log(`Cleared away: ${rankings} rankings ended, ${scores} scores went.`);
+/** Deletes boards whose retention has ended. The next run retries what failed. */
+export async function runCron(_: ScheduledController, env: BoardsEnv): Promise<void> {
+  const { rankings, scores } = await sweepBoards(env.DB, configOf(env).boardKeepMs, Date.now(), MAX_PIECES);
+  if (rankings + scores > 0) console.log(`Retention: ${rankings} rankings ended, ${scores} scores deleted.`);
 }

@@ -1,6 +1,5 @@
-import { IpLimitsObject } from "../edge/ip-limits/cloudflare-ip";
-import { type CloudflareEnv, createRoomsClass } from "../platforms/cloudflare";
-import type { CustomEffects } from "../platforms/run-effect";
+import { createRoomsClass } from "../platforms/cloudflare";
+import { IpLimitsObject } from "../platforms/ip-limits-object";
 import type { Kind } from "../room/api/kind";
 import { createUsersClass } from "../services/bans/object";
 import { LiveBoardObject } from "../services/boards/live/object";
@@ -8,8 +7,14 @@ import { createBoardRegistry } from "../services/boards/store/board-registry";
 import { openDirectory } from "../services/directory/directory";
 import { createApp } from "./app";
 import { runCron } from "./cron";
+import type { CustomEffects } from "./custom-effects";
+import type { CloudflareEnv } from "./env";
+import { wireRooms } from "./wire-rooms";
 
-/** Rooms of these kinds, in one worker: export `Rooms`, `Users`, `Addresses` and `Boards` for their bindings and `worker` as the default. */
+/**
+ * A worker with rooms of these kinds. Export `Rooms`, `Users`, `Addresses` and `Boards` for their bindings, and `worker` as the
+ * default.
+ */
 export function serve({
   kinds,
   effects,
@@ -19,9 +24,10 @@ export function serve({
 }) {
   const byName = new Map(kinds.map((kind) => [kind.name, kind]));
   if (byName.size < kinds.length) throw new TypeError("Two kinds have the same name.");
-  const { fetch } = createApp(new Set(byName.keys()), createBoardRegistry(kinds));
+  const registry = createBoardRegistry(kinds);
+  const { fetch } = createApp(new Set(byName.keys()), registry);
   return {
-    Rooms: createRoomsClass(byName, effects),
+    Rooms: createRoomsClass(byName, wireRooms(registry, effects)),
     Users: createUsersClass(openDirectory),
     Addresses: IpLimitsObject,
     Boards: LiveBoardObject,

@@ -1,16 +1,16 @@
-/** What a server of one's own is made of: `tallyroom/server`. */
+/** `tallyroom/server`: what a server of your own is made of. */
 
-export { ipLimitsParty } from "../edge/ip-limits/partykit-ip";
 export { chat } from "../features/chat/decide";
 export { moderation } from "../features/moderation/decide";
 export { presence } from "../features/presence/decide";
 export { scores } from "../features/scores/decide";
 export { main } from "../kinds/main";
-export { partyOf } from "../platforms/partykit";
-export type { EffectHandler, EffectHandlers } from "../platforms/run-effect";
+export type { EffectHandler, EffectHandlers } from "../lib/effect-handler";
+export { ipLimitsParty } from "../platforms/ip-limits-party";
 export { jsonWithin, text } from "../protocol/schema/fields";
 export type { Actor, AnyFeature, Feature, FeatureContext, Outcome, Refusal } from "../room/api/feature";
 export { defineFeature, refuse } from "../room/api/feature";
 export type { Kind } from "../room/api/kind";
 export { defineKind } from "../room/api/kind";
+export { partyOf } from "./party";
 export { serve } from "./serve";

@@ -72,7 +72,7 @@ async function callGateway(door: Gateway, asked: FuzzedRequest): Promise<number 
   if (!request) return undefined;
   const isRoom = new URL(request.url).pathname.startsWith("/parties/");
   const answer =
-    door.answerPreflight(request) ?? (await (isRoom ? door.admitCall(request) : door.answer(request)));
+    door.answerPreflight(request) ?? (await (isRoom ? door.rooms.admitCall(request) : door.answer(request)));
   if (answer instanceof Request) {
     expect(answer.url).toMatch(/^http:\/\/room\/parties\/main\/[\w.-]{1,64}$/);
     const told = [...answer.headers].map(([name]) => name);

@@ -6,6 +6,7 @@ import { closeCodes } from "../../src/protocol/codes";
 import type { Kind } from "../../src/room/api/kind";
 import type { Storage } from "../../src/room/ports";
 import { Room } from "../../src/room/room";
+import { englishFilter } from "../../src/text/english-filter";
 import type { Random } from "../platforms/random";
 import type { MemoryRuntime } from "../support/memory-runtime";
 import type { Deployment } from "./deployment";
@@ -141,7 +142,7 @@ export class Process implements Machine {
   onLog(args: unknown[]): void {
     const text = args.map(String).join(" ");
     if (this.isDead) return;
-    if (text.startsWith("A room could not be brought to life")) {
+    if (text.startsWith("A room could not be restored")) {
       this.hasReadFailed = true;
       this.room = undefined;
     }
@@ -177,6 +178,7 @@ export class Process implements Machine {
         "moderation/places": ({ id }, ask) => runEffect(this, () => outside.reportPresence(id, ask)),
         "moderation/bans": ({ id }, ask) => runEffect(this, () => outside.writeBans(id, ask)),
       },
+      filter: englishFilter,
       abandon: () => this.object.onAbandoned(this),
       sync: async () => {},
       isDebugging: false,

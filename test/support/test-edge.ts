@@ -1,7 +1,9 @@
 import { createHmac } from "node:crypto";
 import { type Config, readConfig } from "../../src/config/config";
-import { createRequestChecks, type RequestChecks } from "../../src/edge/edge";
 import { createEdgeContext } from "../../src/edge/edge-context";
+import { answerGuest } from "../../src/edge/guest-route";
+import { authorizeCall } from "../../src/edge/room-call";
+import { authorizeSocket } from "../../src/edge/room-socket";
 
 export const SECRET = "a secret of thirty-two bytes or more";
 export const OTHER_SECRET = "another secret, and just as long as that";
@@ -16,13 +18,17 @@ export function readTestConfig(env: Record<string, string> = {}): Config {
   return read.config;
 }
 
-export function openTestEdge(
-  env: Record<string, string> = {},
-  kinds: readonly string[] = ["main"],
-): RequestChecks {
-  return createRequestChecks(
-    createEdgeContext(readTestConfig(env), { kinds: new Set(kinds), clientIpOf: () => undefined }),
-  );
+/** The checks of one edge, whose clients have no address. */
+export function openTestEdge(env: Record<string, string> = {}, kinds: readonly string[] = ["main"]) {
+  const context = createEdgeContext(readTestConfig(env), {
+    kinds: new Set(kinds),
+    clientIpOf: () => undefined,
+  });
+  return {
+    authorizeSocket: (request: Request, now: number) => authorizeSocket(request, context, now),
+    authorizeCall: (request: Request, now: number) => authorizeCall(request, context, now),
+    answerGuest: (request: Request, now: number) => answerGuest(request, context, now),
+  };
 }
 
 /** A token made by hand, for what no honest library would sign. `claims` may be a text, to be sent as it is. */

@@ -6,7 +6,7 @@ import { IpLimiter, type IpLimits, type IpLimitsCall } from "../../src/edge/ip-l
 import { exhaust, type IpLimitRequest, IpWindows } from "../../src/edge/ip-limits/ip-windows";
 import { IpWindowsStore } from "../../src/edge/ip-limits/ip-windows-store";
 import { normalizeIp } from "../../src/edge/ip-limits/normalize-ip";
-import type { ObjectStorage } from "../../src/platforms/storage";
+import type { Storage } from "../../src/room/ports";
 import { freshSeed, randomFrom } from "../platforms/random";
 import { MemoryRuntime } from "../support/memory-runtime";
 import { SECRET } from "../support/test-edge";
@@ -94,7 +94,7 @@ function openIpObject(maxStamps?: number) {
   let object: IpWindowsStore;
   const reopen = () => {
     world.crash(Number.POSITIVE_INFINITY);
-    const storage: ObjectStorage = world.ports.storage;
+    const storage: Storage = world.ports.storage;
     object = new IpWindowsStore(storage, (work) => work(), maxStamps);
   };
   reopen();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Gateway } from "../../src/edge/gateway";
+import { answerOps } from "../../src/worker/ops";
 import { KeyServer, signIssuerToken } from "../support/key-server";
 import { openTestEdge } from "../support/test-edge";
 
@@ -48,11 +49,11 @@ describe("a server that has an issuer's keys and no AUTH_SECRET", () => {
 
   it("tells so in its health, unless it has no guests either", async () => {
     const health = async (env: Record<string, string>) => {
-      const door = new Gateway(
+      const gateway = new Gateway(
         { ...issuer.env, ...env },
         { kinds: new Set(["main"]), clientIpOf: () => undefined },
       );
-      return (await door.answer(new Request("http://127.0.0.1/health"))).json();
+      return (await answerOps(new Request("http://127.0.0.1/health"), gateway))?.json();
     };
     expect(await health({ GUESTS: "on" })).toMatchObject({
       ok: false,

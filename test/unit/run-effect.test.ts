@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type EffectHandlers, runEffect } from "../../src/platforms/run-effect";
+import type { EffectHandlers } from "../../src/lib/effect-handler";
+import { runEffect } from "../../src/platforms/run-effect";
 
 const room = { kind: "main", id: "hall" };
 const effect = { call: "1", name: "debt/pay", request: { owed: 3 } };

@@ -1,16 +1,13 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { Gateway } from "../../src/edge/gateway";
-import { createGuestBlocker } from "../../src/edge/ip-limits/block-guests";
-import { createIpLimitsCall } from "../../src/edge/ip-limits/cloudflare-ip";
 import { readSignedBody } from "../../src/edge/signed-calls/signed-body";
 import { SIGNATURE_HEADER, signCall } from "../../src/edge/signed-calls/signed-call";
 import type { TokenClaims } from "../../src/identity/token";
 import { main } from "../../src/kinds/main";
-import type { CloudflareEnv } from "../../src/platforms/cloudflare";
-import { openBanService } from "../../src/services/bans/open-ban-service";
 import { shardOf } from "../../src/services/directory/contract";
+import type { CloudflareEnv } from "../../src/worker/env";
+import { openBans } from "../../src/worker/open-bans";
 import { serve } from "../../src/worker/serve";
 import { makeRoomName, mintToken, objectOf, readStored, SocketClient } from "./socket-client";
 
@@ -35,11 +32,6 @@ async function joinRoom(
   claims: Partial<TokenClaims> = {},
 ): Promise<SocketClient> {
   return SocketClient.join(room, { _pk: crypto.randomUUID(), token: await mintToken({ user, ...claims }) });
-}
-
-function openBans(bindings: CloudflareEnv) {
-  const { guest } = Gateway.readConfig(bindings).limits;
-  return openBanService(bindings, createGuestBlocker(guest, createIpLimitsCall(bindings.ADDRESSES)));
 }
 
 function objectOfUser(user: string) {

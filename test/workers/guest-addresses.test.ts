@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { main } from "../../src/kinds/main";
-import type { CloudflareEnv } from "../../src/platforms/cloudflare";
+import type { CloudflareEnv } from "../../src/worker/env";
 import { serve } from "../../src/worker/serve";
 import { makeRoomName, mintToken, SocketClient } from "./socket-client";
 

@@ -1,4 +1,5 @@
-import { type CallSecrets, signCall, verifyCall } from "../signed-calls/signed-call";
+import type { CallSecrets } from "../../config/config";
+import { signCall, verifyCall } from "../signed-calls/signed-call";
 
 const CLIENT_IP_HEADER = "Tallyroom-Client";
 const CLIENT_IP_SIGNATURE_HEADER = "Tallyroom-Client-Signature";

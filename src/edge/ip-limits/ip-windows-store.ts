@@ -1,4 +1,4 @@
-import type { ObjectStorage } from "../../platforms/storage";
+import type { Storage } from "../../room/ports";
 import { type IpLimitRequest, type IpLimitResult, IpWindows, type Stamp } from "./ip-windows";
 
 /**
@@ -35,7 +35,7 @@ export class IpWindowsStore {
   #sweepAt = 0;
 
   constructor(
-    private readonly storage: ObjectStorage,
+    private readonly storage: Storage,
     /** Delivers nothing to this object until the work is done. */
     private readonly block: <T>(work: () => Promise<T>) => Promise<T>,
     private readonly maxStamps = MAX_STAMPS,

@@ -1,6 +1,6 @@
 import type { Config } from "../../config/config";
 import { MAX_BATCH_BYTES } from "../../protocol/limits";
-import { retryStream } from "../../services/boards/live/live-stream";
+import { retryStream } from "../http/event-stream";
 import { readBytes } from "../http/http-body";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../http/http-rejection";
 import { signForwardedIp } from "../ip-limits/forwarded-ip";

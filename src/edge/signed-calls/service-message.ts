@@ -1,9 +1,10 @@
+import type { CallSecrets } from "../../config/config";
 import type { Json } from "../../protocol/messages";
 import type { HttpRejection } from "../http/http-rejection";
 import { rejectHttp } from "../http/http-rejection";
 import { parseRoomUrl } from "../room-url";
 import { readSignedBody } from "./signed-body";
-import { type CallSecrets, SIGNATURE_HEADER } from "./signed-call";
+import { SIGNATURE_HEADER } from "./signed-call";
 
 /** A word of one of our platforms for a room of another, rather than anybody's request. */
 export function isServiceMessage(request: Request): boolean {

@@ -1,6 +1,7 @@
+import type { CallSecrets } from "../../config/config";
 import { readBytes } from "../http/http-body";
 import { type HttpRejection, rejectHttp } from "../http/http-rejection";
-import { type CallSecrets, parseSignature, SIGNATURE_HEADER, verifySignature } from "./signed-call";
+import { parseSignature, SIGNATURE_HEADER, verifySignature } from "./signed-call";
 
 /** A word, or an errand of some forty users: far more than any of them needs. */
 const MAX_CALL_BYTES = 256 * 1024;

@@ -1,3 +1,4 @@
+import type { CallSecrets } from "../../config/config";
 import { importSecretKey } from "../../lib/secret-key";
 
 /** `t=<ms>,k=<key id>,v1=<hex>`. */
@@ -11,12 +12,6 @@ export interface SignedCall {
   /** Path and query, as they stand in the address. */
   path: string;
   body: string | Uint8Array;
-}
-
-/** The present secret, and the one before it while both sides change over. */
-export interface CallSecrets {
-  current: string;
-  previous?: string;
 }
 
 export type SignatureRejection = { ok: false; reason: string };

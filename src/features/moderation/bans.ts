@@ -3,11 +3,11 @@ import type { Disconnect, Emit, FeatureContext, Outcome } from "../../room/api/f
 import {
   type BanNotice,
   banNotice,
+  bannedClose,
   banWritesAnswer,
   type PresenceAnswer,
   presenceAnswer,
 } from "../../services/bans/contract";
-import { bannedClose } from "./close-reasons";
 import type { Ban, PrivateState, UnsentBan } from "./private-state";
 import type { moderationSchema } from "./schema";
 import type { ModerationState } from "./state";

@@ -6,14 +6,3 @@ export function kickedClose(forMs: number): Close {
   const reason = `You were removed from this room. You may come back in ${Math.ceil(forMs / 1000)} s.`;
   return { closeCode: closeCodes.notAllowed, reason };
 }
-
-export function bannedClose(
-  scope: "room" | "everywhere",
-  { reason }: { reason?: string | undefined },
-): Close {
-  const from = scope === "room" ? "You are banned from this room" : "You are banned";
-  return {
-    closeCode: closeCodes.notAllowed,
-    reason: reason === undefined ? `${from}.` : `${from}: ${reason}`,
-  };
-}

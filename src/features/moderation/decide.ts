@@ -6,6 +6,7 @@ import {
   type Refusal,
   refuse,
 } from "../../room/api/feature";
+import { bannedClose } from "../../services/bans/contract";
 import {
   isInForce,
   isToBeTold,
@@ -15,7 +16,7 @@ import {
   requestBanWrites,
   requestPresence,
 } from "./bans";
-import { bannedClose, kickedClose } from "./close-reasons";
+import { kickedClose } from "./close-reasons";
 import { createHold, exemptGuest, findMutingHold, liftHold, rejectHeldGuest } from "./ip-holds";
 import { initialPrivate, type PrivateState, reducePrivate } from "./private-state";
 import { moderationSchema } from "./schema";

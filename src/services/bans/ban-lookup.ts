@@ -1,7 +1,9 @@
 import { withDeadline } from "../../lib/deadline";
 import { LruMap } from "../../lib/lru";
 import type { Role } from "../../protocol/codes";
+import type { Close } from "../../room/api/feature";
 import { shardOf } from "../directory/contract";
+import { bannedClose } from "./contract";
 
 /** Fetches the bans in force of a user in a room from the ban service. */
 export type BansCall = (user: string, room: string, signal: AbortSignal) => Promise<BansInForce>;
@@ -44,6 +46,17 @@ export class BanLookup {
     private readonly fetchBans: BansCall,
     private readonly deadlineMs = DEADLINE_MS,
   ) {}
+
+  /** For the edge: how to close the connection of a banned user. */
+  async check(
+    user: string,
+    room: string,
+    now: number,
+    role: Role,
+  ): Promise<{ close?: Close; checkedAt?: number }> {
+    const { ban, ...checked } = await this.find(user, room, now, role);
+    return ban ? { ...checked, close: bannedClose(ban.scope, ban) } : checked;
+  }
 
   /** A ban from a room does not apply to an admin: a host may have set it before the role was known. */
   async find(user: string, room: string, now: number, role: Role = "player"): Promise<BanCheck> {

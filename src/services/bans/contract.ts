@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { roles } from "../../protocol/codes";
+import { closeCodes, roles } from "../../protocol/codes";
+import type { Close } from "../../room/api/feature";
 
 const banInForce = z.object({
   scope: z.enum(["room", "everywhere"]),
@@ -81,3 +82,15 @@ export const EXPORT_BANS_OF_USER =
   "select scope, reason, at, until_ms as untilMs from bans where user = ?1 order by at";
 /** For the export of a user, ?1: the bans they set, without whom they banned. */
 export const EXPORT_BANS_BY_USER = "select scope, at from bans where by = ?1 order by at";
+
+/** How the connection of a banned user is closed, and what the user is told. */
+export function bannedClose(
+  scope: "room" | "everywhere",
+  { reason }: { reason?: string | undefined },
+): Close {
+  const from = scope === "room" ? "You are banned from this room" : "You are banned";
+  return {
+    closeCode: closeCodes.notAllowed,
+    reason: reason === undefined ? `${from}.` : `${from}: ${reason}`,
+  };
+}

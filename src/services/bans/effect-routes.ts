@@ -1,20 +1,20 @@
 import { Hono } from "hono";
-import { Gateway } from "../../edge/gateway";
+import { callSecretsOf } from "../../config/config";
 import { uncachedJson } from "../../edge/http/admin-route";
 import { rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readSignedBody } from "../../edge/signed-calls/signed-body";
 import { parseJson } from "../../lib/parse-json";
-import type { CloudflareEnv } from "../../platforms/cloudflare";
+import type { BansEnv } from "./env";
 import { NO_BAN_SERVICE, type OpenBans } from "./routes";
 import { bansCall, effectCall } from "./worker-calls";
 
 /** The signed calls of rooms on PartyKit and of their edge. Rooms in this worker call the ban service directly. */
 export function banEffectRoutes(openBans: OpenBans) {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+  const app = new Hono<{ Bindings: BansEnv }>();
   app.post("/moderation/:what", async ({ req, env }) => {
-    const read = await readSignedBody(req.raw, Gateway.readSecrets(env), Date.now());
+    const read = await readSignedBody(req.raw, callSecretsOf(env), Date.now());
     if (!read.ok) return rejectionResponse(read);
-    const bans = openBans(env);
+    const bans = openBans();
     if (!bans) return rejectionResponse(rejectHttp(503, "unavailable", NO_BAN_SERVICE));
     const body = parseJson(read.text);
     const operation = req.param("what");

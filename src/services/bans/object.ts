@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Environment } from "../../config/config";
 import { type Role, roles } from "../../protocol/codes";
 import {
   type Directory,
@@ -28,11 +29,8 @@ export interface BanWriteResult {
   addresses: string[];
 }
 
-export interface UsersEnv {
-  DB: D1Database;
-  ROOMS: DurableObjectNamespace;
-  [variable: string]: unknown;
-}
+/** The bindings of the users' objects, those of a directory included. */
+export type UsersEnv = Environment & { DB: D1Database; ROOMS: DurableObjectNamespace };
 export type OpenDirectory = (storage: DurableObjectStorage, env: UsersEnv, host: DirectoryHost) => Directory;
 
 /**

@@ -1,10 +1,8 @@
 import { Hono } from "hono";
-import type { Gateway } from "../../edge/gateway";
-import { uncachedJson } from "../../edge/http/admin-route";
+import { type AuthorizeAdmin, uncachedJson } from "../../edge/http/admin-route";
 import { noQuery, userParams } from "../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readJson, readParams, readQuery, rejectData } from "../../edge/http/validate";
-import type { CloudflareEnv } from "../../platforms/cloudflare";
 import { banBody, bansQuery } from "./api";
 import type { BanService } from "./ban-service";
 import type { Ban } from "./store";
@@ -12,23 +10,21 @@ import type { Ban } from "./store";
 const AWAY_RETRY_MS = 5_000;
 
 export const NO_BAN_SERVICE = "This worker has no ban service, because it has no DB or USERS binding.";
-type Context = { Bindings: CloudflareEnv };
 /** `undefined` in a worker without a ban service. */
-export type OpenBans = (env: CloudflareEnv) => BanService | undefined;
+export type OpenBans = () => BanService | undefined;
 
 /** Bans everywhere, for admins. Hosts manage the bans of a room by actions in that room. */
-export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway, openBans: OpenBans) {
-  const app = new Hono<Context>();
+export function banRoutes(authorizeAdmin: AuthorizeAdmin, openBans: OpenBans) {
+  const app = new Hono();
 
   async function withBans(
     request: Request,
-    env: CloudflareEnv,
     work: (bans: BanService, by: string, now: number) => Promise<Response>,
   ): Promise<Response> {
     const now = Date.now();
-    const admin = await gatewayOf(env).authorizeAdmin(request);
+    const admin = await authorizeAdmin(request);
     if (!admin.ok) return rejectionResponse(admin);
-    const bans = openBans(env);
+    const bans = openBans();
     if (!bans) return rejectionResponse(rejectHttp(503, "unavailable", NO_BAN_SERVICE));
     try {
       return await work(bans, admin.user, now);
@@ -43,8 +39,8 @@ export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway, openBans: 
     }
   }
 
-  app.get("/", ({ req, env }) =>
-    withBans(req.raw, env, async (bans, _, now) => {
+  app.get("/", ({ req }) =>
+    withBans(req.raw, async (bans, _, now) => {
       const query = readQuery(req.raw, bansQuery);
       if (!query.ok) return rejectionResponse(query);
       const { limit, cursor = "", user } = query.value;
@@ -58,8 +54,8 @@ export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway, openBans: 
       return uncachedJson({ bans: page.map(toJson), ...(last ? { cursor: last.user } : {}) });
     }),
   );
-  app.get("/:user", ({ req, env }) =>
-    withBans(req.raw, env, async (bans, _, now) => {
+  app.get("/:user", ({ req }) =>
+    withBans(req.raw, async (bans, _, now) => {
       const parsed = readBannedUser(req.raw);
       if (!parsed.ok) return rejectionResponse(parsed);
       const ban = await bans.findBan(parsed.user, now);
@@ -67,8 +63,8 @@ export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway, openBans: 
     }),
   );
   // A URL path cannot contain `.` or `..` as a name, so a user can also be named by a query parameter.
-  app.on("PUT", ["/", "/:user"], ({ req, env }) =>
-    withBans(req.raw, env, async (bans, by, now) => {
+  app.on("PUT", ["/", "/:user"], ({ req }) =>
+    withBans(req.raw, async (bans, by, now) => {
       const parsed = readBannedUser(req.raw);
       if (!parsed.ok) return rejectionResponse(parsed);
       const body = await readJson(req.raw, banBody);
@@ -85,8 +81,8 @@ export function banRoutes(gatewayOf: (env: CloudflareEnv) => Gateway, openBans: 
       return uncachedJson(toJson(ban));
     }),
   );
-  app.on("DELETE", ["/", "/:user"], ({ req, env }) =>
-    withBans(req.raw, env, async (bans, by, now) => {
+  app.on("DELETE", ["/", "/:user"], ({ req }) =>
+    withBans(req.raw, async (bans, by, now) => {
       const parsed = readBannedUser(req.raw);
       if (!parsed.ok) return rejectionResponse(parsed);
       return (await bans.liftBan(parsed.user, by, now)) ? uncachedJson({ lifted: true }) : banNotFound();

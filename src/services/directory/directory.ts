@@ -1,6 +1,7 @@
-import { Gateway } from "../../edge/gateway";
+import { configOf } from "../../config/config";
 import { type Role, roles } from "../../protocol/codes";
 import type { Directory, DirectoryHost, PresenceChange, RoomLocation, ServiceNotice } from "./contract";
+import type { DirectoryEnv } from "./env";
 import { isRoomLocation, NOTIFY_DEADLINE_MS, notifyRoom } from "./notify-room";
 
 const FIRST_RETRY_MS = 1_000;
@@ -36,11 +37,6 @@ interface Notification {
 
 const NOTIFICATION_PREFIX = "t/";
 
-export interface DirectoryEnv {
-  ROOMS: DurableObjectNamespace;
-  [variable: string]: unknown;
-}
-
 /** Opens the directory that is kept in this storage. */
 export function openDirectory(
   storage: DurableObjectStorage,
@@ -48,7 +44,7 @@ export function openDirectory(
   host: DirectoryHost,
 ): Directory {
   return new StoredDirectory(storage, host, (location, notice) =>
-    notifyRoom(location, notice, env.ROOMS, Gateway.readConfig(env)),
+    notifyRoom(location, notice, env.ROOMS, configOf(env)),
   );
 }
 

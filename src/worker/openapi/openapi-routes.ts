@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { noQuery } from "../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readQuery } from "../../edge/http/validate";
-import type { CloudflareEnv } from "../../platforms/cloudflare";
+import type { CloudflareEnv } from "../env";
 import { docsPage } from "./docs-page";
 import { openApiDocument } from "./openapi";
 

@@ -1,4 +1,4 @@
-import { partyOf } from "../../../src/platforms/partykit";
+import { partyOf } from "../../../src/worker/party";
 import { nextEffects, nextMain } from "./kind";
 
 export default partyOf(nextMain, { effects: nextEffects });

@@ -1,5 +1,5 @@
+import { eventStreamHeaders } from "../../../src/edge/http/event-stream";
 import { LiveBoard } from "../../../src/services/boards/live/live-board";
-import { liveHeaders } from "../../../src/services/boards/live/live-stream";
 import { Boards as RealBoards } from "../../../src/worker/index";
 
 export { Addresses, default, Rooms, Users } from "../../../src/worker/index";
@@ -29,7 +29,7 @@ export class Boards extends RealBoards {
 
   override async fetch(): Promise<Response> {
     return new Response(this.#board.subscribe(undefined, Date.now() + HOUR_MS) ?? null, {
-      headers: liveHeaders,
+      headers: eventStreamHeaders,
     });
   }
 }

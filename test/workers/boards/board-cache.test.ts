@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
-import { BoardCache, type CacheQuery, FetchRejected } from "../../../src/services/boards/cache/board-cache";
+import { rejectHttp } from "../../../src/edge/http/http-rejection";
+import { RejectionError } from "../../../src/edge/http/rejection-error";
+import { BoardCache, type CacheQuery } from "../../../src/services/boards/cache/board-cache";
 import { type CacheKind, standingKind } from "../../../src/services/boards/cache/cache-kinds";
 import { CircuitBreaker } from "../../../src/services/boards/cache/circuit-breaker";
 import { Invalidations } from "../../../src/services/boards/cache/invalidations";
@@ -203,7 +205,7 @@ describe("who may not have the database asked", () => {
   it("is refused; whoever waited for them is not, and the database is not thought to be away", async () => {
     const one = openProcess();
     const refuse = async () => {
-      throw new FetchRejected("too many");
+      throw new RejectionError(rejectHttp(429, "rate_limited", "too many"));
     };
     const both = await Promise.allSettled([one.ask({ admit: refuse }), one.ask()]);
     expect(both.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);

@@ -28,7 +28,7 @@ function openBoardApp() {
   const left = { read: Number.POSITIVE_INFINITY, readMiss: Number.POSITIVE_INFINITY, live: 0 };
   const app = new Hono().route(
     "/v1/boards",
-    boardRoutes(book, async (_, __, rule) => {
+    boardRoutes(book, async (_, rule) => {
       left[rule] -= 1;
       return left[rule] < 0 ? rejectHttp(429, "rate_limited", `Too many (${rule}).`) : undefined;
     }),

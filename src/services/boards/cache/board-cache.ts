@@ -1,3 +1,4 @@
+import { RejectionError } from "../../../edge/http/rejection-error";
 import { withDeadline } from "../../../lib/deadline";
 import { boardCounters } from "../counters";
 import type { CacheKind, Lifetime } from "./cache-kinds";
@@ -23,12 +24,9 @@ export interface CacheQuery<T> {
   fetch(): Promise<T>;
   /** Is handed what goes on after the answer. */
   keepAlive(work: Promise<unknown>): void;
-  /** Before the database is asked in somebody's name: rejects with `NotAdmitted`. What is fetched ahead of time is nobody's. */
+  /** Before the database is asked in somebody's name: rejects with a `RejectionError`. What is fetched ahead of time is nobody's. */
   admit?(): Promise<void>;
 }
-
-/** Who asks may not have the database asked. That says nothing of the database, nor of anybody else who waits. */
-export class FetchRejected extends Error {}
 
 /** What caches of several kinds of answer have in common. */
 export interface CacheParts {
@@ -110,7 +108,7 @@ export class BoardCache<T> {
         if (loaded.isStale) return this.#respond(loaded, "stale");
         return this.#respond(loaded, loaded.from === "platform" ? "hit" : inFlight ? "coalesced" : "miss");
       } catch (error) {
-        if (error instanceof FetchRejected) {
+        if (error instanceof RejectionError) {
           if (!inFlight || round >= MAX_ROUNDS) throw error;
           continue;
         }
@@ -178,7 +176,7 @@ export class BoardCache<T> {
       return this.#save(key, loaded);
     } catch (error) {
       // From another process of this place, and older than it should be: better than nothing.
-      if (error instanceof FetchRejected) throw error;
+      if (error instanceof RejectionError) throw error;
       if (stored && !this.#store.get(key))
         return this.#save(key, { ...stored, generation: 0, isStale: true });
       boardCounters.cacheFetches.add({ from: "nowhere" });

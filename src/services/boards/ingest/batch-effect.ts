@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { EffectHandler } from "../../../platforms/run-effect";
+import type { EffectHandler, EffectHandlers } from "../../../lib/effect-handler";
 import type { Json } from "../../../protocol/messages";
 import { batchSchema, readBatch } from "../../../protocol/schema/batch";
 import type { ReceivedBatch } from "../store/apply-batch";
@@ -9,6 +9,11 @@ export function parseBatch(request: Json): ReceivedBatch {
   const parsed = batchSchema.safeParse(request);
   if (!parsed.success) throw new Error(`that is no batch: ${z.prettifyError(parsed.error)}`);
   return readBatch(parsed.data);
+}
+
+/** The effect of `features/scores`, which hands its batches to a sink. */
+export function createBatchHandlers(sink: EffectHandler): EffectHandlers {
+  return { "scores/batch": logAnomalies(sink) };
 }
 
 /**

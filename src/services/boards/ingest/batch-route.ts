@@ -1,6 +1,6 @@
+import type { CallSecrets } from "../../../config/config";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readSignedBody } from "../../../edge/signed-calls/signed-body";
-import type { CallSecrets } from "../../../edge/signed-calls/signed-call";
 import { withDeadline } from "../../../lib/deadline";
 import { parseJson } from "../../../lib/parse-json";
 import type { BatchAnswer } from "../../../protocol/batch";

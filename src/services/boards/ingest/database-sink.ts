@@ -1,4 +1,4 @@
-import type { EffectHandler } from "../../../platforms/run-effect";
+import type { EffectHandler } from "../../../lib/effect-handler";
 import type { BatchAnswer } from "../../../protocol/batch";
 import { boardsFed } from "../../../protocol/board-names";
 import { boardCaches, firstPageKeys } from "../cache/caches";

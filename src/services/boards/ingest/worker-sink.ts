@@ -1,5 +1,5 @@
 import { SIGNATURE_HEADER, signCall } from "../../../edge/signed-calls/signed-call";
-import type { EffectHandler } from "../../../platforms/run-effect";
+import type { EffectHandler } from "../../../lib/effect-handler";
 import type { BatchAnswer } from "../../../protocol/batch";
 import { batchAnswerSchema } from "../../../protocol/schema/batch";
 import { parseBatch } from "./batch-effect";

@@ -1,8 +1,10 @@
+import { formatEvent, toBytes } from "../../../edge/http/event-stream";
 import { withDeadline } from "../../../lib/deadline";
+import { LruMap } from "../../../lib/lru";
 import type { LiveTop } from "../../../protocol/live";
 import { boardCounters } from "../counters";
 import { diffBoards, liveEventId } from "./diff";
-import { formatEvent, LiveStream, toBytes } from "./live-stream";
+import { LiveStream } from "./live-stream";
 import { liveStreams } from "./live-streams";
 
 /** Where the board is read, and what it is called. */
@@ -46,7 +48,7 @@ const databaseAwayHeartbeat = toBytes(": database-away\n\n");
  */
 export class LiveBoard {
   readonly #streams = new Set<LiveStream>();
-  readonly #history = new Map<string, LiveTop>();
+  readonly #history = new LruMap<string, LiveTop>(HISTORY_SIZE);
   #current: { id: string; top: LiveTop; readAt: number } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isPolling = false;
@@ -116,10 +118,7 @@ export class LiveBoard {
     boardCounters.database.add({ for: "live", outcome: "ok" });
     const id = liveEventId(top);
     if (current && current.id !== id) {
-      this.#history.delete(current.id);
       this.#history.set(current.id, current.top);
-      const [oldest] = this.#history.keys();
-      if (oldest !== undefined && this.#history.size > HISTORY_SIZE) this.#history.delete(oldest);
     }
     this.#current = { id, top, readAt: startedAt };
   }
@@ -152,7 +151,7 @@ export class LiveBoard {
   }
 
   #render(lastEventId: string | undefined, { id, top }: { id: string; top: LiveTop }) {
-    const before = lastEventId === undefined ? undefined : this.#history.get(lastEventId);
+    const before = lastEventId === undefined ? undefined : this.#history.peek(lastEventId);
     const { board, period } = this.source;
     const change = before && diffBoards(before, top);
     return change && change.changed.length + change.gone.length <= MAX_CHANGES

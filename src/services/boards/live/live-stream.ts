@@ -1,29 +1,6 @@
 /** Bytes that wait for a reader: past this nothing more is given, and what came meanwhile is told in one. */
 const MAX_QUEUED_BYTES = 16_384;
 
-const encoder = new TextEncoder();
-
-/** One event as server-sent events have it; the data is JSON, which has no line of its own. */
-export function formatEvent(event: string, id: string, data: unknown): string {
-  return `event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
-}
-
-export function toBytes(text: string): Uint8Array {
-  return encoder.encode(text);
-}
-
-export const liveHeaders = {
-  "Content-Type": "text/event-stream; charset=UTF-8",
-  // Nobody on the way may keep it, or hold it back until there is enough of it.
-  "Cache-Control": "no-store, no-transform",
-  "X-Accel-Buffering": "no",
-};
-
-/** A stream that is over at once: an `EventSource` comes back after one, and after an answer of 503 never. */
-export function retryStream(reason: string, retryMs: number): Response {
-  return new Response(`retry: ${retryMs}\n\n: ${reason}\n\n`, { headers: liveHeaders });
-}
-
 /** Somebody who listens: a stream of server-sent events, and what they know. */
 export class LiveStream {
   /** The id of the board that they know. */

@@ -1,15 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
-import { Gateway } from "../../../edge/gateway";
+import { configOf } from "../../../config/config";
+import { eventStreamHeaders } from "../../../edge/http/event-stream";
 import { rejectionResponse } from "../../../edge/http/http-rejection";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
 import type { LiveTop } from "../../../protocol/live";
 import { lifetimeOf } from "../cache/cache-kinds";
 import { boardCounters } from "../counters";
+import type { BoardsEnv } from "../env";
 import { readVersion } from "../store/board-version";
 import { type Ranking, readPage } from "../store/read-board";
 import { LiveBoard } from "./live-board";
-import { liveHeaders } from "./live-stream";
 
 /** A page of the most that is ever told. */
 const MAX_ENTRIES = 100;
@@ -38,14 +38,14 @@ export function createLiveRequest(request: z.infer<typeof liveRequestSchema>): R
  * One ranking that is told live: an object for each (board, period). It stores nothing: what it is about comes with whoever
  * listens, and with nobody left there is nothing that would wake it.
  */
-export class LiveBoardObject extends DurableObject<CloudflareEnv> {
+export class LiveBoardObject extends DurableObject<BoardsEnv> {
   #board: LiveBoard | undefined;
 
   override async fetch(request: Request): Promise<Response> {
     const { ranking, lastEventId, endsAt } = liveRequestSchema.parse(JSON.parse(await request.text()));
     this.#board ??= this.#open(ranking);
     const body = this.#board.subscribe(lastEventId, endsAt);
-    if (body) return new Response(body, { headers: liveHeaders });
+    if (body) return new Response(body, { headers: eventStreamHeaders });
     boardCounters.liveStreams.add({ was: "refused" });
     const message = "Too many listen to this board already.";
     return rejectionResponse({
@@ -57,7 +57,7 @@ export class LiveBoardObject extends DurableObject<CloudflareEnv> {
 
   #open(ranking: Ranking): LiveBoard {
     const { DB } = this.env;
-    const config = Gateway.readConfig(this.env);
+    const config = configOf(this.env);
     if (config.debugRooms) console.log(`restored board ${ranking.board} ${ranking.period}`);
     const top = async (): Promise<LiveTop> => {
       const { version, updatedAt, entries } = await readPage(DB, ranking, { limit: MAX_ENTRIES }, Date.now());

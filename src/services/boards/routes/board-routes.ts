@@ -1,13 +1,14 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { Gateway } from "../../../edge/gateway";
+import { configOf } from "../../../config/config";
 import { noQuery, user as userField } from "../../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
+import { RejectionError } from "../../../edge/http/rejection-error";
 import { readQuery, rejectData } from "../../../edge/http/validate";
 import { base64urlToText, textToBase64url } from "../../../lib/base64url";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
 import { lifetimeOf, standingKey, topKey } from "../cache/cache-kinds";
 import { boardCaches } from "../cache/caches";
+import type { BoardsEnv } from "../env";
 import type { BoardRegistry, BoardRules } from "../store/board-registry";
 import type { RankKey } from "../store/rank-order";
 import { readPage, readStanding } from "../store/read-board";
@@ -29,7 +30,7 @@ import {
   type usersResponse,
 } from "./api/boards";
 import { boardResponse, boardsUnavailable, renderOnce } from "./board-responses";
-import { type CheckReadLimit, ReadLimitReached } from "./read-limit";
+import type { CheckReadLimit } from "./read-limit";
 import {
   type BoardRequest,
   checkReadMiss,
@@ -43,10 +44,10 @@ const cursorSchema = z.tuple([z.int(), z.int(), z.int(), z.int(), z.string().min
 
 /** What everybody reads: boards, through the cache. */
 export function boardRoutes(registry: BoardRegistry, checkReadLimit: CheckReadLimit) {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+  const app = new Hono<{ Bindings: BoardsEnv }>();
 
-  app.use(async ({ req, env }, next) => {
-    const rejection = await checkReadLimit(env, req.raw, "read");
+  app.use(async ({ req }, next) => {
+    const rejection = await checkReadLimit(req.raw, "read");
     return rejection ? rejectionResponse(rejection) : next();
   });
 
@@ -59,7 +60,7 @@ export function boardRoutes(registry: BoardRegistry, checkReadLimit: CheckReadLi
       const cachedValue = hasSeasons
         ? await readCachedSeasons(c, undefined, now, () => checkReadMiss(c, checkReadLimit))
         : { value: [], readAt: now, status: "hit" as const };
-      const { maxMs } = lifetimeOf("seasons", Gateway.readConfig(c.env));
+      const { maxMs } = lifetimeOf("seasons", configOf(c.env));
       return boardResponse(
         c,
         cachedValue,
@@ -68,7 +69,7 @@ export function boardRoutes(registry: BoardRegistry, checkReadLimit: CheckReadLi
         maxMs,
       );
     } catch (error) {
-      if (error instanceof ReadLimitReached) return rejectionResponse(error.rejection);
+      if (error instanceof RejectionError) return rejectionResponse(error.rejection);
       console.error("The seasons could not be read:", error);
       return boardsUnavailable();
     }

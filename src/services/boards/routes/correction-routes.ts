@@ -1,11 +1,11 @@
 import { Hono } from "hono";
 import type { z } from "zod";
-import { databaseAway, type GatewayOf, uncachedJson, withAdmin } from "../../../edge/http/admin-route";
+import { type AuthorizeAdmin, databaseAway, uncachedJson, withAdmin } from "../../../edge/http/admin-route";
 import { noQuery } from "../../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readQuery, rejectData } from "../../../edge/http/validate";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
 import { checksum } from "../../../protocol/checksum";
+import type { BoardsEnv } from "../env";
 import type { BoardRegistry } from "../store/board-registry";
 import {
   applyCorrection,
@@ -21,11 +21,11 @@ import { invalidateBoards } from "./invalidate";
 import { boardNotFound } from "./with-board";
 
 /** Points changed by hand, and the log of it. */
-export function correctionRoutes(gatewayOf: GatewayOf, registry: BoardRegistry) {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+export function correctionRoutes(authorizeAdmin: AuthorizeAdmin, registry: BoardRegistry) {
+  const app = new Hono<{ Bindings: BoardsEnv }>();
 
   app.get("/", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async () => {
+    withAdmin(authorizeAdmin, req.raw, async () => {
       const query = readQuery(req.raw, correctionsQuery);
       if (!query.ok) return rejectionResponse(query);
       const { limit, cursor, user, board } = query.value;
@@ -41,7 +41,7 @@ export function correctionRoutes(gatewayOf: GatewayOf, registry: BoardRegistry) 
     }),
   );
   app.post("/", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async (by, now) => {
+    withAdmin(authorizeAdmin, req.raw, async (by, now) => {
       const query = readQuery(req.raw, noQuery);
       if (!query.ok) return rejectionResponse(query);
       const body = await readJson(req.raw, correctionBody);

@@ -1,9 +1,9 @@
 import { Hono } from "hono";
-import { type GatewayOf, uncachedJson, withAdmin } from "../../../edge/http/admin-route";
+import { type AuthorizeAdmin, uncachedJson, withAdmin } from "../../../edge/http/admin-route";
 import { noQuery } from "../../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readParams, readQuery } from "../../../edge/http/validate";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
+import type { BoardsEnv } from "../env";
 import type { BoardRegistry } from "../store/board-registry";
 import {
   type AreBanned,
@@ -20,14 +20,14 @@ const codeOf = { unknown: "not_found", applied: "duplicate", refused: "bad_data"
 
 /** Dead letters, for admins: `npm run dead-letters` calls these routes. */
 export function deadLetterRoutes(
-  gatewayOf: GatewayOf,
+  authorizeAdmin: AuthorizeAdmin,
   registry: BoardRegistry,
   areBannedIn: (db: D1Database) => AreBanned,
 ) {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+  const app = new Hono<{ Bindings: BoardsEnv }>();
 
   app.get("/", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async () => {
+    withAdmin(authorizeAdmin, req.raw, async () => {
       const query = readQuery(req.raw, deadLetterQuery);
       if (!query.ok) return rejectionResponse(query);
       const { cursor = "0", applied } = query.value;
@@ -38,7 +38,7 @@ export function deadLetterRoutes(
     }),
   );
   app.get("/:number", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async () => {
+    withAdmin(authorizeAdmin, req.raw, async () => {
       const parsed = readDeadLetterId(req.raw, req.param());
       if (!parsed.ok) return rejectionResponse(parsed);
       const found = await findDeadLetter(env.DB, parsed.number);
@@ -48,7 +48,7 @@ export function deadLetterRoutes(
     }),
   );
   app.post("/:number", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async (_, now) => {
+    withAdmin(authorizeAdmin, req.raw, async (_, now) => {
       const parsed = readDeadLetterId(req.raw, req.param());
       if (!parsed.ok) return rejectionResponse(parsed);
       const body = await readJson(req.raw, deadLetterBody);

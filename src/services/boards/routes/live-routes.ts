@@ -1,16 +1,17 @@
 import { Hono } from "hono";
+import { retryStream } from "../../../edge/http/event-stream";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
+import { RejectionError } from "../../../edge/http/rejection-error";
 import { rejectData } from "../../../edge/http/validate";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
 import { topKey } from "../cache/cache-kinds";
 import { boardCaches } from "../cache/caches";
-import { retryStream } from "../live/live-stream";
+import type { BoardsEnv } from "../env";
 import { createLiveRequest } from "../live/object";
 import type { BoardRegistry, BoardRules } from "../store/board-registry";
 import { readPage } from "../store/read-board";
 import { nextResetAt } from "../store/resolve";
 import { boardParams, liveQuery, PAGE } from "./api/boards";
-import { type CheckReadLimit, ReadLimitReached } from "./read-limit";
+import type { CheckReadLimit } from "./read-limit";
 import { type BoardRequest, type RouteContext, readThrough, withBoard } from "./with-board";
 
 /** A stream ends by itself after an hour, less up to a tenth of it by chance, so that those who came together do not come back together. */
@@ -22,7 +23,7 @@ const RESET_SPREAD_MS = 5_000;
 
 /** `GET /v1/boards/<board>/live`: a ranking's top as it changes, as server-sent events. */
 export function liveRoutes(registry: BoardRegistry, checkReadLimit: CheckReadLimit) {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+  const app = new Hono<{ Bindings: BoardsEnv }>();
 
   const schemas = { params: boardParams, query: liveQuery };
   app.get("/:board/live", (c) =>
@@ -48,7 +49,7 @@ async function followBoard(
   if (!env.BOARDS) return rejectionResponse(rejectHttp(503, "unavailable", NO_LIVE_BOARDS));
   const { resolved, ranking, isClosed } = boardRequest;
   if (isClosed) return rejectionResponse(rejectData("That period has ended: it is told no more."));
-  const rejection = await checkReadLimit(env, req.raw, "live");
+  const rejection = await checkReadLimit(req.raw, "live");
   if (rejection) return rejectionResponse(rejection);
   // A kind's own board is there by declaration: nobody can make up another.
   const isDeclared = resolved.room === undefined && !ranking.period.startsWith("season");
@@ -91,7 +92,7 @@ async function checkHasScores(
     if (value.updatedAt !== null) return undefined;
     return rejectionResponse(rejectHttp(404, "not_found", "Nobody has scored on that board yet."));
   } catch (error) {
-    if (error instanceof ReadLimitReached) return rejectionResponse(error.rejection);
+    if (error instanceof RejectionError) return rejectionResponse(error.rejection);
     console.error(`The board ${board} could not be read:`, error);
     return retryLater();
   }

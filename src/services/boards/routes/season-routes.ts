@@ -1,9 +1,14 @@
 import { Hono } from "hono";
-import { type GatewayOf, uncachedJson, withAdmin, withDatabaseErrors } from "../../../edge/http/admin-route";
+import {
+  type AuthorizeAdmin,
+  uncachedJson,
+  withAdmin,
+  withDatabaseErrors,
+} from "../../../edge/http/admin-route";
 import { noQuery } from "../../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readParams, readQuery, rejectData } from "../../../edge/http/validate";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
+import type { BoardsEnv } from "../env";
 import type { BoardRegistry, BoardRules } from "../store/board-registry";
 import { endSeason, putSeason, type Season, type SeasonResult } from "../store/seasons";
 import { seasonBody, seasonParams, seasonsParams } from "./api/seasons";
@@ -12,12 +17,16 @@ import type { CheckReadLimit } from "./read-limit";
 import { boardNotFound, checkReadMiss, readCachedSeasons } from "./with-board";
 
 /** Spans that an admin opens and closes on a board; everybody may know of them. */
-export function seasonRoutes(gatewayOf: GatewayOf, registry: BoardRegistry, checkReadLimit: CheckReadLimit) {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+export function seasonRoutes(
+  authorizeAdmin: AuthorizeAdmin,
+  registry: BoardRegistry,
+  checkReadLimit: CheckReadLimit,
+) {
+  const app = new Hono<{ Bindings: BoardsEnv }>();
 
   app.get("/:board/seasons", async (c) => {
-    const { req, env } = c;
-    const rejection = await checkReadLimit(env, req.raw, "read");
+    const { req } = c;
+    const rejection = await checkReadLimit(req.raw, "read");
     if (rejection) return rejectionResponse(rejection);
     const found = findSeasonBoard(
       readParams(req.param(), seasonsParams),
@@ -33,7 +42,7 @@ export function seasonRoutes(gatewayOf: GatewayOf, registry: BoardRegistry, chec
     });
   });
   app.put("/:board/seasons/:season", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async (_, now) => {
+    withAdmin(authorizeAdmin, req.raw, async (_, now) => {
       const params = readParams(req.param(), seasonParams);
       const found = findSeasonBoard(params, readQuery(req.raw, noQuery), registry);
       if (!found.ok) return rejectionResponse(found);
@@ -45,7 +54,7 @@ export function seasonRoutes(gatewayOf: GatewayOf, registry: BoardRegistry, chec
     }),
   );
   app.delete("/:board/seasons/:season", ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async (_, now) => {
+    withAdmin(authorizeAdmin, req.raw, async (_, now) => {
       const params = readParams(req.param(), seasonParams);
       const found = findSeasonBoard(params, readQuery(req.raw, noQuery), registry);
       if (!found.ok) return rejectionResponse(found);

@@ -1,9 +1,15 @@
 import { Hono } from "hono";
-import { type GatewayOf, uncachedJson, withAdmin, withDatabaseErrors } from "../../../edge/http/admin-route";
+import {
+  type AuthorizeAdmin,
+  type AuthorizeSelf,
+  uncachedJson,
+  withAdmin,
+  withDatabaseErrors,
+} from "../../../edge/http/admin-route";
 import { noQuery, userParams } from "../../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readParams, readQuery } from "../../../edge/http/validate";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
+import type { BoardsEnv } from "../env";
 import type { BoardRegistry } from "../store/board-registry";
 import { eraseUser } from "../store/erasure";
 import { exportUser } from "../store/user-export";
@@ -14,15 +20,16 @@ import { invalidateBoards } from "./invalidate";
  * changes tables of other services too.
  */
 export function userRoutes(
-  gatewayOf: GatewayOf,
+  authorizeAdmin: AuthorizeAdmin,
+  authorizeSelf: AuthorizeSelf,
   registry: BoardRegistry,
-  onErased: (env: CloudflareEnv, user: string) => Promise<void>,
+  onErased: (user: string) => Promise<void>,
 ) {
-  const app = new Hono<{ Bindings: CloudflareEnv }>();
+  const app = new Hono<{ Bindings: BoardsEnv }>();
 
   app.on("GET", ["/", "/:user"], async ({ req, env }) => {
     const params = readUser(req.raw, req.param("user"));
-    const caller = await gatewayOf(env).authorizeSelf(req.raw, params.ok ? params.value.user : "");
+    const caller = await authorizeSelf(req.raw, params.ok ? params.value.user : "");
     if (!caller.ok) return rejectionResponse(caller);
     if (!params.ok) return rejectionResponse(params);
     return withDatabaseErrors(async () => {
@@ -33,11 +40,11 @@ export function userRoutes(
     });
   });
   app.on("DELETE", ["/", "/:user"], ({ req, env }) =>
-    withAdmin(gatewayOf, env, req.raw, async (_, now) => {
+    withAdmin(authorizeAdmin, req.raw, async (_, now) => {
       const params = readUser(req.raw, req.param("user"));
       if (!params.ok) return rejectionResponse(params);
       const { boards, ...erased } = await eraseUser(env.DB, params.value.user, now);
-      await onErased(env, params.value.user);
+      await onErased(params.value.user);
       await invalidateBoards(registry, boards, now);
       return uncachedJson({ erased: true, ...erased });
     }),

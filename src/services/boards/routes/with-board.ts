@@ -1,21 +1,22 @@
 import type { Context } from "hono";
 import type { z } from "zod";
-import { Gateway } from "../../../edge/gateway";
+import { configOf } from "../../../config/config";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
+import { RejectionError } from "../../../edge/http/rejection-error";
 import { readParams, readQuery, rejectData } from "../../../edge/http/validate";
-import type { CloudflareEnv } from "../../../platforms/cloudflare";
 import type { BoardCache, CachedValue, CacheQuery } from "../cache/board-cache";
 import { type Lifetime, lifetimeOf, SEASONS_KEY } from "../cache/cache-kinds";
 import { boardCaches } from "../cache/caches";
+import type { BoardsEnv } from "../env";
 import type { BoardRegistry, BoardRules } from "../store/board-registry";
 import { sortSign } from "../store/rank-order";
 import type { Ranking } from "../store/read-board";
 import { type ResolvedBoard, resolveBoard, resolvePeriod } from "../store/resolve";
 import { listSeasons, type Season } from "../store/seasons";
 import { boardsUnavailable } from "./board-responses";
-import { type CheckReadLimit, ReadLimitReached } from "./read-limit";
+import type { CheckReadLimit } from "./read-limit";
 
-export type RouteContext = Context<{ Bindings: CloudflareEnv }>;
+export type RouteContext = Context<{ Bindings: BoardsEnv }>;
 
 export interface BoardRequest {
   resolved: ResolvedBoard;
@@ -60,7 +61,7 @@ export async function withBoard<P extends z.ZodObject, Q extends z.ZodObject>(
       ? await work(boardRequest, params.value, query.value, now)
       : rejectionResponse(boardRequest);
   } catch (error) {
-    if (error instanceof ReadLimitReached) return rejectionResponse(error.rejection);
+    if (error instanceof RejectionError) return rejectionResponse(error.rejection);
     console.error(`The board ${resolved.board} could not be read:`, error);
     return away();
   }
@@ -91,14 +92,14 @@ export async function resolveRanking(
     ...(room === undefined ? {} : { room }),
   };
   const { isClosed } = resolvedPeriod;
-  const lifetime = lifetimeOf(isClosed ? "closed" : "open", Gateway.readConfig(c.env));
+  const lifetime = lifetimeOf(isClosed ? "closed" : "open", configOf(c.env));
   return { ok: true, resolved, ranking, isClosed, lifetime, admit };
 }
 
 /** Rejects where whoever asks would have the database asked once too often. */
 export async function checkReadMiss(c: RouteContext, checkReadLimit: CheckReadLimit): Promise<void> {
-  const rejection = await checkReadLimit(c.env, c.req.raw, "readMiss");
-  if (rejection) throw new ReadLimitReached(rejection);
+  const rejection = await checkReadLimit(c.req.raw, "readMiss");
+  if (rejection) throw new RejectionError(rejection);
 }
 
 /** Those of a board, or of all, from one answer that is held for all. */
@@ -108,7 +109,7 @@ export async function readCachedSeasons(
   now: number,
   admit: () => Promise<void>,
 ): Promise<CachedValue<Season[]>> {
-  const lifetime = lifetimeOf("seasons", Gateway.readConfig(c.env));
+  const lifetime = lifetimeOf("seasons", configOf(c.env));
   const query = { board: SEASONS_KEY, key: SEASONS_KEY, lifetime, admit };
   const cachedSeasons = await readThrough(c, boardCaches.seasons, query, now, () => listSeasons(c.env.DB));
   return rules

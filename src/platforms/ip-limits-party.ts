@@ -1,21 +1,21 @@
 import type * as Party from "partykit/server";
-import { closeCodes } from "../../protocol/codes";
-import { withHeaders } from "../cors";
-import { rejectHttp, rejectionResponse } from "../http/http-rejection";
-import { rejectSocket } from "../socket-rejection";
-import { objectName } from "./ip-hash";
-import type { IpLimitsCall } from "./ip-limiter";
-import type { IpLimitRequest, IpLimitResult } from "./ip-windows";
-import { IpWindowsStore } from "./ip-windows-store";
+import { withHeaders } from "../edge/cors";
+import { rejectHttp, rejectionResponse } from "../edge/http/http-rejection";
+import { objectName } from "../edge/ip-limits/ip-hash";
+import type { IpLimitsCall } from "../edge/ip-limits/ip-limiter";
+import type { IpLimitRequest, IpLimitResult } from "../edge/ip-limits/ip-windows";
+import { IpWindowsStore } from "../edge/ip-limits/ip-windows-store";
+import { rejectSocket } from "../edge/socket-rejection";
+import { closeCodes } from "../protocol/codes";
 
-/** What partykit.json calls this party. */
+/** The name of this party in partykit.json. */
 export const IP_LIMITS_PARTY = "address";
 
 const NOT_HERE = "There is nothing at this address.";
 
 /**
- * A few objects, each with the windows of many addresses, as a party: PartyKit gives objects in no other way. What comes from outside
- * is turned away before it reaches one; what our own edge asks goes to the object itself, past that.
+ * A few objects, each with the windows of many addresses. They are a party because PartyKit has objects in no other form. Requests
+ * from outside are rejected before they reach an object; our own edge calls the objects directly.
  */
 export function ipLimitsParty(): Party.Worker {
   return class AddressRoom implements Party.Server {
@@ -45,7 +45,7 @@ export function ipLimitsParty(): Party.Worker {
   };
 }
 
-/** `undefined` in a project that has no such party. */
+/** `undefined` if the project has no such party. */
 export function createIpLimitsCall(parties: Party.Context["parties"]): IpLimitsCall | undefined {
   const party = parties[IP_LIMITS_PARTY];
   if (!party) return undefined;
@@ -53,7 +53,7 @@ export function createIpLimitsCall(parties: Party.Context["parties"]): IpLimitsC
     const answer = await party
       .get(objectName(ipHash))
       .fetch({ method: "POST", body: JSON.stringify(request) });
-    if (answer.status !== 200) throw new Error(`An address answered ${answer.status}.`);
+    if (answer.status !== 200) throw new Error(`The object of an address answered ${answer.status}.`);
     return (await answer.json()) as IpLimitResult;
   };
 }
