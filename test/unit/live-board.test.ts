@@ -200,7 +200,7 @@ describe("a board that is told live", () => {
       await vi.advanceTimersByTimeAsync(1_000);
     }
     expect(board.isAwake, "it was sent away").toBe(false);
-    await expect(body.getReader().read()).rejects.toThrow("Nobody reads this stream.");
+    await expect(body.getReader().read()).rejects.toThrow("The reader of this stream has stalled.");
   });
 
   it("[V4] ends a stream after 4 MiB, whoever reads it, with a time to come back and nothing lost", async () => {

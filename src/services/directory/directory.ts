@@ -1,4 +1,5 @@
 import { configOf } from "../../config/config";
+import { backoffMs } from "../../lib/backoff";
 import { type Role, roles } from "../../protocol/codes";
 import type { Directory, DirectoryHost, PresenceChange, RoomLocation, ServiceNotice } from "./contract";
 import type { DirectoryEnv } from "./env";
@@ -164,7 +165,7 @@ class StoredDirectory implements Directory {
       if (missed.length > 0) console.warn(`${missed.length} rooms could not be notified of a ban.`);
       await storage.delete(notificationKey(user));
     } else {
-      const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** (tries - 1), MAX_RETRY_MS);
+      const pauseMs = backoffMs(tries, FIRST_RETRY_MS, MAX_RETRY_MS);
       const nextAt = Date.now() + pauseMs * (0.5 + Math.random() / 2);
       await storage.put<Notification>(notificationKey(user), {
         ...notification,
