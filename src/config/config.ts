@@ -23,7 +23,7 @@ export interface CallSecrets {
 export interface Config {
   authSecret?: string;
   batchSecret?: string;
-  /** Still believed while both sides change over to `batchSecret`. */
+  /** Still accepted while both sides change over to `batchSecret`. */
   batchSecretOld?: string;
   jwks?: { url: string; issuer: string; audience: string };
   guests: boolean;
@@ -34,39 +34,39 @@ export interface Config {
   boardTtlMs: number;
   boardKeepMs: BoardRetention;
   maxRooms: number;
-  /** Prints when an instance of a room comes to life. */
+  /** Logs each restore of a room. */
   debugRooms: boolean;
-  /** By address; `null` is off. */
+  /** Per client address; `null` is off. */
   limits: Record<AddressRuleName, Rate | null>;
-  /** Of the /48 that an IPv6 address is in; `null` is off. */
+  /** Per /48 of an IPv6 address; `null` is off. */
   networkLimits: Record<AddressRuleName, Rate | null>;
 }
 
-/** `problems`: each a sentence that names its variable and what is expected, never the value, which may be a secret. */
+/** `problems`: each a sentence that names its variable and what is expected, and never the value, which may be a secret. */
 export type ConfigResult = { ok: true; config: Config } | { ok: false; problems: string[] };
 
-/** HS256 asks for a key as long as its hash (RFC 7518, 3.2). */
+/** HS256 requires a key as long as its hash (RFC 7518, 3.2). */
 const AUTH_SECRET_BYTES = 32;
-/** 128 bits: what nobody can try out. */
+/** 128 bits: too many to try out. */
 const BATCH_SECRET_BYTES = 16;
-/** Past it `setTimeout` wraps round and fires at once. */
+/** Above this `setTimeout` overflows and fires at once. */
 const MAX_MS = 2 ** 31 - 1;
-/** A window keeps one stamp for each use of it, and keeps them for as long as it is wide. */
+/** A window keeps one stamp per use, for its whole width. */
 const MAX_RATE_COUNT = 100_000;
 const MAX_RATE_SECONDS = 7 * 86_400;
-/** The sockets that one Durable Object can hold. */
+/** The most sockets that one Durable Object can hold. */
 const MAX_USERS = 32_768;
 const MAX_ROOMS = 1_000_000;
 const addressRules = Object.keys(addressRates) as AddressRuleName[];
 
 const fullUrl = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/i;
 const keyUrl = /^(https:\/\/[^\s/?#@]+|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(\/\S*)?$/i;
-/** Each by its name: no page's origin has a `*` in it. */
+/** No wildcards: no page's origin contains a `*`. */
 const originUrl = /^https?:\/\/[^\s/?#@,*]+\/?$/i;
 
 /**
- * Every variable that a server reads. Pure, so that the commands that start servers judge them by the same rules; ports
- * and the place of local state are those commands' own.
+ * Reads every variable of a server. Pure, so that the commands that start servers check variables by the same rules. Ports and the
+ * folder of local state are read by those commands alone.
  */
 export function readConfig(env: Environment): ConfigResult {
   const { problems, text, choice, whole, rate, url, secret } = createReader(env);
@@ -87,7 +87,7 @@ export function readConfig(env: Environment): ConfigResult {
     guest: rate("GUEST_LIMIT", addressRates.guest),
     failedToken: rate("FAILED_TOKEN_LIMIT", addressRates.failedToken),
     read,
-    // One variable for both: a read that reaches the database counts ten times.
+    // One variable for both: reads that reach the database have a tenth of the limit.
     readMiss: read && { count: Math.max(1, Math.floor(read.count / 10)), perMs: read.perMs },
     live: rate("LIVE_LIMIT", addressRates.live),
   };
@@ -107,7 +107,7 @@ export function readConfig(env: Environment): ConfigResult {
       maxUsers: whole("MAX_USERS", 1_000, 1, MAX_USERS, "users"),
       flushMs: whole("FLUSH_MS", 5_000, 0, MAX_MS, "milliseconds"),
       actionRate: rate("ACTION_LIMIT", connectionRates.connection),
-      // Only what is set overrides: the default stands with the feature.
+      // Only what is set overrides the default, which is in the feature.
       rules: { ...(chat === undefined ? {} : { "chat.say": chat }), ...readRules() },
     },
     boardTtlMs: whole("BOARD_TTL_MS", 60_000, 0, MAX_MS, "milliseconds"),
@@ -134,13 +134,13 @@ export function readConfig(env: Environment): ConfigResult {
       return undefined;
     }
     if (!keyUrl.test(jwksUrl) || !parseUrl(jwksUrl)) {
-      problems.push("AUTH_JWKS_URL must be an https address (http only for this machine's own).");
+      problems.push("AUTH_JWKS_URL must be an https address (http only on the local machine).");
       return undefined;
     }
     return { url: jwksUrl, issuer, audience };
   }
 
-  /** `presence.set=5/10, quiz:chat.say=0`: any rule of a feature, everywhere or in one kind of room. */
+  /** `presence.set=5/10, quiz:chat.say=0`: any rule of a feature, in all kinds of room or in one. */
   function readRules(): Record<string, Rate | null> {
     const rules: Record<string, Rate | null> = {};
     for (const part of (text("RULE_LIMITS") ?? "").split(",").map((one) => one.trim())) {
@@ -149,7 +149,7 @@ export function readConfig(env: Environment): ConfigResult {
         /^((?:[a-z][a-z0-9-]*:)?[a-z][a-zA-Z0-9-]*\.[a-zA-Z0-9-]+)=(.*)$/.exec(part) ?? [];
       const read = parseRate(value);
       if (rule !== undefined && isUnknownRule(rule)) {
-        problems.push("RULE_LIMITS must name rules that there are: docs/operations.md lists them.");
+        problems.push("RULE_LIMITS must name existing rules: docs/operations.md lists them.");
         return {};
       }
       if (rule !== undefined && read !== undefined) rules[rule] = read;
@@ -163,7 +163,7 @@ export function readConfig(env: Environment): ConfigResult {
     return rules;
   }
 
-  /** `newRoom=30/900, guest=0`: what is not named follows what one address may. */
+  /** `newRoom=30/900, guest=0`: a rule that is not named follows from the limit of one address. */
   function readNetworkLimits(): Config["networkLimits"] {
     const networkLimits = { ...limits };
     for (const rule of addressRules) {
@@ -195,7 +195,7 @@ export function readConfig(env: Environment): ConfigResult {
 
   function readOrigins(): string[] {
     const origins = (text("ALLOWED_ORIGINS") ?? "").split(/[\s,]+/).filter((origin) => origin !== "");
-    // As a browser writes it: in small letters, without the scheme's own port, other alphabets encoded.
+    // As a browser writes it: lower case, without the scheme's default port, other alphabets encoded.
     const plain = origins.map((origin) => (originUrl.test(origin) ? parseUrl(origin)?.origin : undefined));
     const known = plain.filter((origin) => origin !== undefined);
     if (known.length < plain.length) {
@@ -227,14 +227,14 @@ export function callSecretsOf(env: Environment): CallSecrets | undefined {
   return current === undefined ? undefined : { current, ...(previous === undefined ? {} : { previous }) };
 }
 
-/** Of the features that are ours, a rule is one that they have. Somebody else's feature has rules that nobody knows here. */
+/** Whether one of our own features lacks this rule. The rules of other features are not known here. */
 function isUnknownRule(rule: string): boolean {
   const plain = rule.slice(rule.indexOf(":") + 1);
   const isOurs = Object.keys(userRates).some((known) => known.split(".")[0] === plain.split(".")[0]);
   return isOurs && !Object.hasOwn(userRates, plain);
 }
 
-/** `undefined` for what is no rate; `null` is off. */
+/** `undefined` if the text is no rate; `null` is off. */
 function parseRate(value: string): Rate | null | undefined {
   if (value === "0") return null;
   const [, count, seconds] = /^(\d{1,9})\/(\d{1,9}(?:\.\d{1,3})?)$/.exec(value) ?? [];
@@ -247,11 +247,11 @@ function parseRate(value: string): Rate | null | undefined {
   return isRate ? read : undefined;
 }
 
-/** One variable at a time; what is wrong with it goes into `problems`, and a stand-in comes back. */
+/** Reads one variable at a time. An invalid one adds to `problems`, and its fallback is returned. */
 function createReader(env: Environment) {
   const problems: string[] = [];
 
-  /** An empty variable is one that is not set: that is how `.env` files leave one out. */
+  /** An empty variable counts as not set, because `.env` files leave one out that way. */
   function raw(name: string): string | undefined {
     const value = env[name];
     if (value === undefined || value === null || value === "") return undefined;
@@ -265,7 +265,7 @@ function createReader(env: Environment) {
     return raw(name)?.trim() || undefined;
   }
 
-  /** Not trimmed: whoever else holds the secret has every byte of it. */
+  /** Not trimmed, because the other holder of the secret uses every byte. */
   function secret(name: string, bytes: number): string | undefined {
     const value = raw(name);
     if (value === undefined || byteLength(value) >= bytes) return value;
@@ -301,7 +301,7 @@ function createReader(env: Environment) {
     return fallback;
   }
 
-  /** Comes back without a slash at its end, so that a path can follow. */
+  /** Returned without a slash at its end, so that a path can follow. */
   function url(name: string): string | undefined {
     const value = text(name);
     if (value === undefined) return undefined;

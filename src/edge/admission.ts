@@ -4,23 +4,23 @@ import type { EdgeContext } from "./edge-context";
 import { type EdgeRejection, rejectAccess, rejectToken } from "./edge-rejection";
 import { GUESTS_ARE_OFF, TOKEN_NOT_FOR_ROOM } from "./messages";
 
-/** Somebody who is known, about to go into a room: by a socket, or by a request in its name. */
+/** An identified user who wants to join a room, or to act in it by HTTP. */
 export interface AdmissionRequest {
   who: UserIdentity;
   kind: string;
   id: string;
-  /** The keyed hash of the address, where the platform tells one. */
+  /** The keyed hash of the client's address, if the platform knows it. */
   ipHash?: string;
   now: number;
 }
 
-/** `undefined`: nothing against it. A judgement of the outside world has a deadline of its own. */
+/** Returns the rejection, or `undefined` if the request passes. A check that calls another service has its own deadline. */
 export type AdmissionCheck = (
   request: AdmissionRequest,
-  gate: EdgeContext,
+  context: EdgeContext,
 ) => EdgeRejection | undefined | Promise<EdgeRejection | undefined>;
 
-/** In this order; the first that denies is the answer. Each holds for sockets and requests alike. */
+/** Applied in this order, to sockets and HTTP requests alike. The first rejection is the answer. */
 const admissionChecks: readonly AdmissionCheck[] = [checkGuestsAllowed, checkTokenRooms];
 
 export async function checkAdmission(

@@ -1,20 +1,20 @@
 import type { Config } from "../config/config";
 import { isAllowedOrigin } from "./origin";
 
-/** A browser may keep a preflight's answer this long; some keep no longer than ten minutes. */
+/** How long a browser may cache a preflight response. Some cache it for ten minutes at most. */
 const PREFLIGHT_SECONDS = 600;
 
-/** On whatever we answer ourselves; pages bring their own in `web/_headers`. */
+/** For every response but pages, whose headers are in `web/_headers`. */
 const securityHeaders: Readonly<Record<string, string>> = {
   "X-Content-Type-Options": "nosniff",
-  // A socket's address holds a token: it is told to nobody.
+  // A socket's URL contains a token, so no other site may see it.
   "Referrer-Policy": "no-referrer",
-  // What we answer is data: opened as a page it may do nothing, nor be framed.
+  // Responses are data. Opened as a page, one may load nothing and not be framed.
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
   "X-Frame-Options": "DENY",
 };
 
-/** For whom an answer is: the page that asked, if it may read it, and whether over TLS. */
+/** Who may read a response: the origin of the page that asked, if it is allowed. `isSecure`: the request came over TLS. */
 export interface CorsContext {
   origin?: string;
   isSecure: boolean;
@@ -27,7 +27,7 @@ export function corsContextOf(request: Request, config: Config | undefined): Cor
   return isAllowed ? { origin, isSecure } : { isSecure };
 }
 
-/** The answer with what a browser has to know of it. A socket's answer stays what it is. */
+/** Adds CORS and security headers, except to the response of a socket. */
 export function withHeaders(response: Response, { origin, isSecure }: CorsContext): Response {
   if (response.status === 101) return response;
   const mutable = toMutable(response);
@@ -35,7 +35,7 @@ export function withHeaders(response: Response, { origin, isSecure }: CorsContex
   for (const [name, value] of Object.entries(securityHeaders))
     if (!headers.has(name)) headers.set(name, value);
   if (isSecure) headers.set("Strict-Transport-Security", "max-age=31536000");
-  // Whether allowed or not: a cache in between must not hand one origin's answer to another.
+  // Also for origins that are not allowed: a cache must not give one origin's response to another.
   if (!/(^|[\s,])(origin|\*)($|[\s,])/i.test(headers.get("Vary") ?? "")) headers.append("Vary", "Origin");
   if (origin === undefined) return mutable;
   headers.set("Access-Control-Allow-Origin", origin);
@@ -43,7 +43,7 @@ export function withHeaders(response: Response, { origin, isSecure }: CorsContex
   return mutable;
 }
 
-/** What came from elsewhere may not be changed; copying what is our own would cost as much as making it. */
+/** The headers of a fetched response are immutable, so it is copied. Copying our own would cost as much as making it. */
 function toMutable(response: Response): Response {
   try {
     response.headers.set("X-Content-Type-Options", "nosniff");
@@ -53,7 +53,7 @@ function toMutable(response: Response): Response {
   }
 }
 
-/** `undefined` where the browser does not ask beforehand. */
+/** `undefined` if the request is no preflight. */
 export function answerPreflight(request: Request, config: Config | undefined): Response | undefined {
   const { method, headers } = request;
   if (method !== "OPTIONS" || !headers.has("Origin") || !headers.has("Access-Control-Request-Method")) {

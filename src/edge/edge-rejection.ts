@@ -3,18 +3,18 @@ import type { Rate } from "../protocol/rates";
 import type { HttpRejection } from "./http/http-rejection";
 import { rejectSocket, type SocketRejection } from "./socket-rejection";
 
-/** Why somebody is not let in, before it matters whether a socket or a request asked. */
+/** Why a client is not let in, in a form for both sockets and HTTP. */
 export interface EdgeRejection {
   closeCode: CloseCode;
   status: number;
   code: ErrorCode;
   message: string;
-  /** Where coming back as one is helps. */
+  /** Present if it helps to try again unchanged. */
   retryAfterMs?: number;
   info?: { rule: string; limit: Rate };
 }
 
-/** The token is missing or bad: another one would help. */
+/** The token is missing or invalid. Another token would help. */
 export function rejectToken(message: string): EdgeRejection {
   return { closeCode: closeCodes.badToken, status: 401, code: "not_allowed", message };
 }
@@ -23,7 +23,7 @@ export function rejectAccess(message: string): EdgeRejection {
   return { closeCode: closeCodes.notAllowed, status: 403, code: "not_allowed", message };
 }
 
-/** Not the client's fault and not for ever, so not 4401, after which nobody comes back. */
+/** A temporary failure of the server. Not 4401, because clients do not reconnect after that. */
 export function rejectForNow(message: string, retryAfterMs: number): EdgeRejection {
   return { closeCode: closeCodes.draining, status: 503, code: "unavailable", message, retryAfterMs };
 }

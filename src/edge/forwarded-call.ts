@@ -7,7 +7,7 @@ import { UNKNOWN_IP } from "./ip-limits/ip-hash";
 import { NEW_ROOM_HEADER } from "./new-room";
 import type { ListAsk, RoomCall } from "./room-call";
 
-/** What reaches a room of a request that the edge let through. */
+/** An admitted HTTP request, as the room reads it. */
 export type ForwardedCall =
   | { method: "GET"; list?: ListAsk }
   | { method: "DELETE"; caller: Caller }
@@ -15,12 +15,12 @@ export type ForwardedCall =
   | { method: "POST"; caller: Caller; action: Action }
   | { method: "PUT"; feature: string; message: Json };
 
-/** The page that may read the answer, where the answer does not come by the edge again (PartyKit). */
+/** The origin that may read the response, for PartyKit, where the response does not pass the edge again. */
 const CORS_HEADER = "x-tallyroom-reader";
-/** Who is shown a room's members. A look has no body, and a name is more than a header's ASCII. */
+/** Who asks for a room's members. A GET has no body, and a name may have characters that no header can. */
 const LIST_HEADER = "x-tallyroom-list";
 
-/** A request of our own making: what the edge has checked, and nothing else of the client's. */
+/** Makes the request that the room receives: what the edge has checked, and nothing else of the client's. */
 export function forwardCall(call: RoomCall, corsOrigin: string | undefined): Request {
   const url = `http://room/parties/${call.kind}/${call.id}`;
   const headers: Record<string, string> = corsOrigin === undefined ? {} : { [CORS_HEADER]: corsOrigin };
@@ -29,7 +29,7 @@ export function forwardCall(call: RoomCall, corsOrigin: string | undefined): Req
     return new Request(url, { headers });
   }
   const { caller } = call;
-  // No method of HTTP says it.
+  // HTTP has no such method.
   if (call.method === "DRAIN") {
     return new Request(url, { method: "POST", headers, body: JSON.stringify({ caller, method: "DRAIN" }) });
   }
@@ -44,7 +44,7 @@ export function readForwardedCors({ headers }: Request): CorsContext {
   return origin === null ? { isSecure: false } : { origin, isSecure: false };
 }
 
-/** Only `forwardCall` and `createServiceMessage` write what this reads: no request from outside gets past the edge. */
+/** Trusts the request: only `forwardCall` and `createServiceMessage` make one, and none from outside passes the edge. */
 export async function readForwardedCall(request: Request): Promise<ForwardedCall> {
   const { method } = request;
   if (method === "PUT") return { method, ...((await request.json()) as { feature: string; message: Json }) };

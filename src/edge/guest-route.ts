@@ -9,13 +9,13 @@ import { type HttpRejection, rejectHttp, rejectionResponse } from "./http/http-r
 import { GUESTS_ARE_OFF, NO_SECRET, NO_SECRET_RETRY_MS } from "./messages";
 import { checkOrigin } from "./origin";
 
-/** `POST /auth/guest` `{name}`: a guest, or with a guest's old token the same guest again for another week. */
+/** `POST /auth/guest` `{name}`: a token for a new guest. With a guest's old `token`, a new token for the same guest. */
 export async function answerGuest(request: Request, context: EdgeContext, now: number): Promise<Response> {
   const grant = await authorizeGuest(request, context, now);
   if (!grant.ok) return rejectionResponse(grant);
   const { secret, openedAt } = grant;
   const { token, user, name, expiresAt } = await issueGuest(grant.user, grant.name, secret, now, openedAt);
-  // What opens a door is for one reader.
+  // A token is a secret: no cache may store it.
   return Response.json({ token, user, name, expiresAt }, { headers: { "Cache-Control": "no-store" } });
 }
 
@@ -27,7 +27,7 @@ async function authorizeGuest(
   now: number,
 ): Promise<GuestGrant | HttpRejection> {
   if (request.method !== "POST") {
-    return rejectHttp(405, "bad_action", "Guests are opened by POST.", { Allow: "POST" });
+    return rejectHttp(405, "bad_action", "Method not allowed. Use POST.", { Allow: "POST" });
   }
   const { config } = context;
   const rejected = checkOrigin(request, config);
@@ -40,7 +40,7 @@ async function authorizeGuest(
   const { name = "", token = readBearerToken(request) } = read.body;
   const requestedName = typeof name === "string" ? cleanName(name) : undefined;
   if (requestedName === undefined || (requestedName !== "" && !isDisplayName(requestedName))) {
-    return rejectHttp(400, "bad_data", `A name is a text of 1 to ${MAX_NAME_CHARS} characters.`);
+    return rejectHttp(400, "bad_data", `name must be text of 1 to ${MAX_NAME_CHARS} characters.`);
   }
   const ipHash = await context.ipHashOf(request);
   if (token === undefined) {
@@ -54,8 +54,8 @@ async function authorizeGuest(
       openedAt: undefined,
     };
   }
-  if (typeof token !== "string") return rejectHttp(400, "bad_data", "A token is a text.");
-  // Who comes back is no new guest, and costs a signature all the same.
+  if (typeof token !== "string") return rejectHttp(400, "bad_data", "token must be text.");
+  // A returning guest counts as a read, because issuing the token costs a signature.
   const limited = await context.ipLimiter.consume(ipHash, [{ rule: "read" }], ["failedToken"]);
   if (limited) return toHttpRejection(limited);
   const old = await verifyOldGuest(token, secret, now);

@@ -2,15 +2,15 @@ import { base64urlToText, textToBase64url } from "../lib/base64url";
 import { roles } from "../protocol/codes";
 import type { JoinTicket } from "../room/inbound/join-ticket";
 
-/** Carries who is speaking from the edge into the room. Only the edge writes it: see `forward.ts`. */
+/** Carries the join ticket from the edge to the room. Only the edge writes it (`forward.ts`). */
 export const TICKET_HEADER = "x-tallyroom-hello";
 
-/** JSON in base64url: a header is ASCII, and a name need not be. */
+/** JSON in base64url, because a header is ASCII and a name need not be. */
 export function encodeTicket(ticket: JoinTicket): string {
   return textToBase64url(JSON.stringify(ticket));
 }
 
-/** `undefined` for anything that the edge has not written. */
+/** `undefined` unless the edge wrote it. */
 export function decodeTicket(header: string | null): JoinTicket | undefined {
   const text = header ? base64urlToText(header) : undefined;
   if (text === undefined) return undefined;

@@ -2,10 +2,10 @@ import type { EdgeRejection } from "./edge-rejection";
 import { decodeTicket, TICKET_HEADER } from "./handshake";
 import type { IpLimiter } from "./ip-limits/ip-limiter";
 
-/** Whom a request of ours names whose room may have to begin: absent for admins, who may as they like. */
+/** The address hash that a new room would count against. Absent for admins, who have no limit. */
 export const NEW_ROOM_HEADER = "x-tallyroom-begins";
 
-/** Of a request that the edge let on, to a room that does not exist yet. What it wakes is an object with nothing in it. */
+/** Applies the limit on new rooms to an admitted request whose room does not exist yet. */
 export async function checkNewRoom(
   forwarded: Request,
   ipLimiter: IpLimiter,

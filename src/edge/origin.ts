@@ -1,11 +1,11 @@
 import type { Config } from "../config/config";
 import { type EdgeRejection, rejectAccess } from "./edge-rejection";
 
-const ORIGIN_NOT_ALLOWED = "Pages of this origin may not come in here: ALLOWED_ORIGINS does not name it.";
+const ORIGIN_NOT_ALLOWED = "Pages of this origin are not allowed. ALLOWED_ORIGINS does not list it.";
 
 /**
- * A browser tells which page asks; what is no browser tells nothing, and could tell anything. So this protects the people
- * in front of browsers, and nobody else: a page of a stranger's may not act or listen in their name.
+ * Protects users of browsers: a page of another site may not act or listen in their name. A client that is no browser can send any
+ * `Origin`, or none, so this check does not restrict it.
  */
 export function checkOrigin(request: Request, config: Config): EdgeRejection | undefined {
   const origin = request.headers.get("Origin");
@@ -14,14 +14,14 @@ export function checkOrigin(request: Request, config: Config): EdgeRejection | u
     : rejectAccess(ORIGIN_NOT_ALLOWED);
 }
 
-/** Only what carries somebody's name or changes something: whoever asks for a public page is told, wherever from. */
+/** Checks requests that carry a token or change something. A public page may be read from any origin. */
 export function checkRequestOrigin(request: Request, config: Config): EdgeRejection | undefined {
   const { headers, method } = request;
   const isPublic = (method === "GET" || method === "HEAD") && !headers.has("Authorization");
   return isPublic ? undefined : checkOrigin(request, config);
 }
 
-/** Our own pages, those of ALLOWED_ORIGINS, and on somebody's own machine every page of that machine. */
+/** Our own pages and those of ALLOWED_ORIGINS; on a local server, also every page of the same machine. */
 export function isAllowedOrigin(origin: string, url: string, { allowedOrigins, roomsUrl }: Config): boolean {
   const requested = origin.toLowerCase();
   const self = new URL(url);
@@ -39,7 +39,7 @@ function isLocalOrigin(origin: string): boolean {
   }
 }
 
-/** Nobody but this machine is reached under these names (RFC 6761, RFC 5735). */
+/** These names always mean the local machine (RFC 6761, RFC 5735). */
 function isLocalHost(hostname: string): boolean {
   return /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }

@@ -13,13 +13,13 @@ import { checkRequestOrigin } from "./origin";
 import { parseDrainUrl, parseRoomUrl } from "./room-url";
 import { checkToken } from "./token-check";
 
-/** Somebody who leads the room and is shown its members, after the one at a cursor. */
+/** A host's request for the room's members, after the one at a cursor. */
 export interface ListAsk {
   caller: Caller;
   after: number;
 }
 
-/** A request to a room that may go on to it. */
+/** A request that may be forwarded to its room. */
 export type RoomCall =
   | { ok: true; kind: string; id: string; method: "GET"; list?: ListAsk }
   | { ok: true; kind: string; id: string; method: "DELETE"; caller: Caller }
@@ -48,12 +48,12 @@ export async function authorizeCall(
   if (method === "GET") {
     const rejection = await context.ipLimiter.consume(ipHash, [{ rule: "read" }]);
     if (rejection) return toHttpRejection(rejection);
-    const list = await judgeList(request, url, room, ipHash, context, now);
+    const list = await authorizeList(request, url, room, ipHash, context, now);
     if (list && "status" in list) return list;
     return { ok: true, ...room, method, ...(list ? { list } : {}) };
   }
   if (method !== "POST" && method !== "DELETE") {
-    return rejectHttp(405, "bad_action", "A room answers GET, POST and DELETE.", {
+    return rejectHttp(405, "bad_action", "Method not allowed. Use GET, POST or DELETE.", {
       Allow: "GET, POST, DELETE",
     });
   }
@@ -73,26 +73,26 @@ export async function authorizeCall(
   };
 }
 
-/** Anybody may look at a room, whatever token they bring: one that leads it shows more, and no other shows less. */
-async function judgeList(
+/** Anyone may look at a room. A host's token also shows its members; any other token changes nothing. */
+async function authorizeList(
   request: Request,
   { searchParams }: URL,
-  address: RoomRef,
-  from: string | undefined,
-  gate: EdgeContext,
+  room: RoomRef,
+  ipHash: string | undefined,
+  context: EdgeContext,
   now: number,
 ): Promise<ListAsk | HttpRejection | undefined> {
   if (readBearerToken(request) === undefined) return undefined;
-  const leader = await authorizeHost(request, address, from, gate, now);
-  if (!leader.ok) return undefined;
+  const host = await authorizeHost(request, room, ipHash, context, now);
+  if (!host.ok) return undefined;
   const cursor = searchParams.get("cursor") ?? "0";
   if (!/^\d{1,15}$/.test(cursor)) {
-    return rejectHttp(400, "bad_data", "A cursor is what an answer before gave as `cursor`.");
+    return rejectHttp(400, "bad_data", "cursor must be the `cursor` of an earlier response.");
   }
-  return { caller: leader.caller, after: Number(cursor) };
+  return { caller: host.caller, after: Number(cursor) };
 }
 
-/** It says nothing, so its body is not read. */
+/** A drain has no body. */
 async function authorizeDrain(
   request: Request,
   room: RoomRef,
@@ -101,7 +101,7 @@ async function authorizeDrain(
   now: number,
 ): Promise<RoomCall | HttpRejection> {
   if (request.method !== "POST") {
-    return rejectHttp(405, "bad_action", "A room is drained with POST.", { Allow: "POST" });
+    return rejectHttp(405, "bad_action", "Method not allowed. Use POST.", { Allow: "POST" });
   }
   const host = await authorizeHost(request, room, ipHash, context, now);
   if (!host.ok) return toHttpRejection(host.rejection);
@@ -110,7 +110,7 @@ async function authorizeDrain(
   return { ok: true, ...room, method: "DRAIN", caller };
 }
 
-/** Before the body is read: nobody has us read for a stranger. */
+/** Runs before the body is read, so that an unauthorized client cannot make us read one. */
 async function authorizeHost(
   request: Request,
   room: RoomRef,
@@ -133,13 +133,13 @@ async function authorizeHost(
 
 const ONLY_HOSTS = "Only a host of this room or an admin may do that.";
 
-/** By the same rules as on a socket, and by the same code. */
+/** Decodes the action by the same code as on a socket. */
 async function readAction(request: Request): Promise<{ ok: true; action: Do } | HttpRejection> {
   const read = await readJsonBody(request);
   if (!read.ok) return read;
   const decoded = decode(JSON.stringify({ ...read.body, t: "do" }));
   if (decoded.ok && decoded.message.t === "do") return { ok: true, action: decoded.message };
-  if (decoded.ok) throw new Error("an action was read as another message");
+  if (decoded.ok) throw new Error("An action was decoded as another message.");
   return decoded.tooLarge
     ? rejectHttp(413, "too_large", decoded.problem)
     : rejectHttp(400, "bad_message", decoded.problem);

@@ -1,4 +1,5 @@
 import { callSecretsOf, type Environment } from "../config/config";
+import { formatRoomRef } from "../lib/room-ref";
 import { closeCodes, type Role } from "../protocol/codes";
 import { corsContextOf } from "./cors";
 import type { CheckBans, EdgeContext } from "./edge-context";
@@ -34,7 +35,7 @@ export class RoomGateway {
       const admitted = await authorizeSocket(request, this.context, Date.now());
       if (!admitted.ok) return rejectSocket(admitted.closeCode, admitted.reason, admitted.retryAfterMs);
       const { kind, id, ticket } = admitted;
-      const { close, checkedAt } = await this.#checkBans(ticket, `${kind}/${id}`);
+      const { close, checkedAt } = await this.#checkBans(ticket, formatRoomRef(admitted));
       if (close) return rejectSocket(close.closeCode, close.reason);
       return forwardSocket(
         kind,
@@ -69,7 +70,7 @@ export class RoomGateway {
       const { caller } = admitted;
       // No ban is looked up for an admin of the deployment (see `Gateway.authorizeAdmin`).
       if (admitted.method === "DRAIN" && caller.allRooms) return forwardCall(admitted, origin);
-      const { close, checkedAt } = await this.#checkBans(caller, `${admitted.kind}/${admitted.id}`);
+      const { close, checkedAt } = await this.#checkBans(caller, formatRoomRef(admitted));
       if (close) return rejectionResponse(rejectHttp(403, "not_allowed", close.reason));
       return forwardCall(
         { ...admitted, caller: checkedAt === undefined ? caller : { ...caller, bansCheckedAt: checkedAt } },
@@ -105,7 +106,7 @@ export class RoomGateway {
   async #withoutBannedList(call: Extract<RoomCall, { method: "GET" }>): Promise<RoomCall> {
     const { list, ...plain } = call;
     if (!list) return plain;
-    const { close, checkedAt } = await this.#checkBans(list.caller, `${call.kind}/${call.id}`);
+    const { close, checkedAt } = await this.#checkBans(list.caller, formatRoomRef(call));
     if (close) return plain;
     const caller = checkedAt === undefined ? list.caller : { ...list.caller, bansCheckedAt: checkedAt };
     return { ...plain, list: { ...list, caller } };

@@ -14,12 +14,12 @@ import { parseRoomUrl, parseSocketQuery, type SocketQuery } from "./room-url";
 import type { SocketRejection } from "./socket-rejection";
 import { checkSigningKeys, verifyBearerToken } from "./token-check";
 
-/** `token`: made for a bare guest, to be told in the welcome. */
+/** `token`: made for a guest who came without one, and sent in the welcome. */
 type SocketIdentity =
   | { ok: true; who: UserIdentity; token?: string }
   | { ok: false; rejection: EdgeRejection };
 
-/** Address, origin, limits, token, and then what `judgements.ts` lists: the cheap and certain first. */
+/** Checks URL, origin, IP limits and token, then admission: the cheap checks first. */
 export async function authorizeSocket(
   request: Request,
   context: EdgeContext,
@@ -61,7 +61,7 @@ export async function authorizeSocket(
   return { ok: true, ...parsed.room, ticket };
 }
 
-/** The address is asked about once, for all that this socket needs. */
+/** Checks all limits of the address in one call. */
 async function identifySocket(
   query: SocketQuery,
   ipHash: string | undefined,
@@ -77,10 +77,10 @@ async function identifySocket(
   return rejection ? { ok: false, rejection } : verifyBearerToken(token, ipHash, context, now);
 }
 
-/** Every attempt is one, whatever becomes of it. */
+/** Every attempt counts, also a rejected one. */
 const connectRule = { rule: "connect", always: true } as const;
 
-/** A socket without a `token` parameter: whoever comes with the same tab is the same guest, and is told the token. */
+/** For a socket without a `token` parameter. The same tab is the same guest, and receives the token in the welcome. */
 async function identifyGuest(
   { tabKey, name = "" }: SocketQuery,
   ipHash: string | undefined,

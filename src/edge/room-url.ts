@@ -5,8 +5,8 @@ import { protocolVersions } from "../protocol/version";
 export type RoomUrlResult = { ok: true; room: RoomRef } | { ok: false; tooLong: boolean; reason: string };
 
 /**
- * `/parties/<kind>/<room>` and nothing else, as it stands in the address: a room id needs no escapes, so whatever carries
- * one (`%2e%2e`, `%00`) is not the id of a room, and two spellings never name one room.
+ * Parses `/parties/<kind>/<room>`, without decoding. A room id needs no escapes, so an id with one (`%2e%2e`, `%00`) is invalid, and
+ * no room has two spellings.
  */
 export function parseRoomUrl(url: URL, kinds: ReadonlySet<string>): RoomUrlResult {
   if (url.href.length > MAX_ADDRESS_CHARS) {
@@ -25,16 +25,16 @@ export function parseRoomUrl(url: URL, kinds: ReadonlySet<string>): RoomUrlResul
   return { ok: true, room: { kind, id } };
 }
 
-/** `/parties/<kind>/<room>/drain`: the room's address, where it is that. */
+/** The room's URL in `/parties/<kind>/<room>/drain`; `undefined` for another path. */
 export function parseDrainUrl(url: URL): URL | undefined {
   const [, room] = /^(\/parties\/[^/]+\/[^/]+)\/drain$/.exec(url.pathname) ?? [];
   return room === undefined ? undefined : new URL(room, url);
 }
 
-/** What a socket's query says. `token` and `name` are as they came. */
+/** The parameters of a socket's URL. `token` and `name` are unchecked. */
 export interface SocketQuery {
   tabKey?: string;
-  /** An empty token is a bad one; no token is a guest. */
+  /** An empty token is invalid; no token is a guest. */
   token?: string;
   name?: string;
   epoch?: string;
@@ -42,7 +42,7 @@ export interface SocketQuery {
 }
 export type SocketQueryResult = { ok: true; query: SocketQuery } | { ok: false; reason: string };
 
-/** What an app adds to the query for itself is not ours to judge; of ours, each may be there once. */
+/** Each of these may be given once. An app may add parameters of its own. */
 const ownParameters = ["_pk", "token", "v", "name", "epoch", "since"] as const;
 
 export function parseSocketQuery({ searchParams }: URL): SocketQueryResult {
@@ -57,8 +57,8 @@ export function parseSocketQuery({ searchParams }: URL): SocketQueryResult {
       reason: `This server speaks version ${protocolVersions.join(" and ")} of its protocol.`,
     };
   }
-  // A place to resume from that cannot be one is a broken client's, and it is told. One that is merely unknown here
-  // (another epoch, a number still to come) is the room's to answer, with a snapshot.
+  // A malformed position is an error of the client. An unknown one (another epoch, a number still to come) is answered by the room,
+  // with a snapshot.
   if (since && !(/^\d{1,16}$/.test(since) && Number.isSafeInteger(Number(since)))) {
     return { ok: false, reason: "In the address, since must be a whole number." };
   }
@@ -71,7 +71,7 @@ export function parseSocketQuery({ searchParams }: URL): SocketQueryResult {
       ...(tabKey ? { tabKey } : {}),
       ...(token === null ? {} : { token }),
       ...(name ? { name } : {}),
-      // One without the other is no place.
+      // A position needs both.
       ...(epoch && since ? { epoch, since: Number(since) } : {}),
     },
   };

@@ -9,12 +9,12 @@ export interface SocketRejection {
   retryAfterMs?: number;
 }
 
-/** RFC 6455, 5.5: a control frame carries 125 bytes, two of which are the code. More throws. */
+/** RFC 6455, 5.5: a control frame carries 125 bytes, two of which are the code. A longer reason throws. */
 const CLOSE_REASON_BYTES = 123;
 
 /**
- * Accepts a socket in order to refuse it: a browser may read why only from a socket that was open. No room is touched,
- * and the same answer works in a worker's `fetch` and in PartyKit's `onBeforeConnect`.
+ * Accepts a socket, sends the reason and closes it, because a browser shows a reason only for a socket that was open. The response
+ * works in a worker's `fetch` and in PartyKit's `onBeforeConnect`.
  */
 export function rejectSocket(closeCode: CloseCode, reason: string, retryAfterMs?: number): Response {
   const { 0: client, 1: server } = new WebSocketPair();
@@ -29,7 +29,7 @@ export function formatBye(code: CloseCode, reason: string, retryAfterMs?: number
   return JSON.stringify(bye);
 }
 
-/** As much of a reason as a close can carry, cut between characters. */
+/** Cuts a reason between characters to what a close frame can carry. */
 export function truncateCloseReason(reason: string): string {
   if (byteLength(reason) <= CLOSE_REASON_BYTES) return reason;
   let truncated = "";

@@ -1,4 +1,4 @@
-/** By RFC 6455 only a GET does: what else claims to is a request like any other, and a 101 would be no answer to it. */
+/** By RFC 6455 only a GET opens a socket. Any other method with an Upgrade header is an ordinary request. */
 export function isSocketRequest({
   method,
   headers,

@@ -7,7 +7,7 @@ export type TokenResult = { ok: true; who: UserIdentity } | { ok: false; rejecti
 
 const NO_TOKEN = "This needs a token: Authorization: Bearer <token>.";
 
-/** Who brought this token, or none. `from`: an address that has brought too many bad ones is not listened to. */
+/** Identifies the user of a token. An address that sent too many invalid tokens is rejected. */
 export async function checkToken(
   token: string | undefined,
   ipHash: string | undefined,
@@ -16,7 +16,7 @@ export async function checkToken(
 ): Promise<TokenResult> {
   const rejected = checkSigningKeys(context) ?? (token === undefined ? rejectToken(NO_TOKEN) : undefined);
   if (rejected || token === undefined) return { ok: false, rejection: rejected ?? rejectToken(NO_TOKEN) };
-  // Who is known to be good is not guessing, whoever else does at the same address.
+  // A token that was verified before is no guess, even if another client at this address is guessing.
   if (!(await context.verifier.hasVerified(token, now))) {
     const rejection = await context.ipLimiter.consume(ipHash, [], ["failedToken"]);
     if (rejection) return { ok: false, rejection };
@@ -24,7 +24,7 @@ export async function checkToken(
   return verifyBearerToken(token, ipHash, context, now);
 }
 
-/** The same, where the address has been asked about already. */
+/** The same, after the limits of the address were checked. */
 export async function verifyBearerToken(
   token: string,
   ipHash: string | undefined,
@@ -39,7 +39,7 @@ export async function verifyBearerToken(
   return { ok: false, rejection: rejectToken(verified.reason) };
 }
 
-/** Nobody can be told from anybody else. */
+/** Rejects if there is no key to verify a token with. */
 export function checkSigningKeys({ config }: EdgeContext): EdgeRejection | undefined {
   const hasKeys = config.authSecret !== undefined || config.jwks !== undefined;
   return hasKeys ? undefined : rejectForNow(NO_SECRET, NO_SECRET_RETRY_MS);

@@ -1,9 +1,8 @@
-/** The values that each label may have. */
+/** The possible values of each label. */
 export type Labels = Readonly<Record<string, readonly string[]>>;
 
 /**
- * Counts by labels whose values are all known beforehand: nobody outside can make a new one, and each is there from the
- * beginning, as 0.
+ * Counts by labels whose values are all known beforehand, so that no client can create a new one. Each starts at 0.
  */
 export class Counter<const L extends Labels = Record<never, never>> {
   readonly #counts = new Map<string, number>();
@@ -23,12 +22,12 @@ export class Counter<const L extends Labels = Record<never, never>> {
     this.#counts.set(text, count + by);
   }
 
-  /** As it is told: by label text, `{kind="top"}`, or nothing where there are none. */
+  /** By label text, `{kind="top"}`, or the empty text without labels. */
   get counts(): ReadonlyMap<string, number> {
     return this.#counts;
   }
 
-  /** Of all labels. */
+  /** The sum over all labels. */
   get total(): number {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }
@@ -42,7 +41,7 @@ function combinations(labels: Labels): string[] {
   return rows.map(labelText);
 }
 
-/** Sorted, so that the order in which they are named does not matter. */
+/** Sorted, so that the order of the labels does not matter. */
 function labelText(pairs: readonly [string, string][]): string {
   if (pairs.length === 0) return "";
   const sorted = [...pairs].sort(([a], [b]) => (a < b ? -1 : 1));

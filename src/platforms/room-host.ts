@@ -1,7 +1,7 @@
 import type { ForwardedCall } from "../edge/forwarded-call";
 import { rejectHttp, rejectionResponse } from "../edge/http/http-rejection";
 import type { EffectHandlers } from "../lib/effect-handler";
-import type { RoomRef } from "../lib/room-ref";
+import { formatRoomRef, type RoomRef } from "../lib/room-ref";
 import type { Kind } from "../room/api/kind";
 import { closeWithRetry } from "../room/delivery/close-with-retry";
 import type { JoinTicket } from "../room/inbound/join-ticket";
@@ -111,7 +111,7 @@ export class RoomHost {
     }
     const isOurs = this.#room === room;
     this.#drop();
-    // The alarms it set before it failed may be undone, so set one for whatever the room still owes.
+    // The alarms it set before it failed may be undone, so set one for what the room still owes.
     await storage.setAlarm(Date.now() + AFTER_FAILURE_MS);
     await this.options.sync();
     if (isOurs) this.options.abandon();
@@ -134,7 +134,7 @@ export class RoomHost {
       return await this.#restore();
     } catch (error) {
       const name = this.options.roomName();
-      const which = name ? ` (${name.kind}/${name.id})` : "";
+      const which = name ? ` (${formatRoomRef(name)})` : "";
       console.error(`A room could not be restored${which}:`, error);
       return undefined;
     }
@@ -156,7 +156,7 @@ export class RoomHost {
     const name = head ? { kind: head.kind, id: head.id } : this.options.roomName();
     const kind = name && this.kindOf(name.kind);
     if (!name || !kind) {
-      if (name) console.error(`${name.kind}/${name.id}: unknown room kind in this build.`);
+      if (name) console.error(`${formatRoomRef(name)}: unknown room kind in this build.`);
       return undefined;
     }
     const ports: HostPorts = {
@@ -166,7 +166,7 @@ export class RoomHost {
       wake: (afterMs: number) => this.#setTimer(afterMs),
       runEffect: (call: EffectCall) => void this.#runEffect(name, call, () => room),
       report: (problem: string, error: unknown) =>
-        console.error(`${name.kind}/${name.id}: ${problem}:`, error),
+        console.error(`${formatRoomRef(name)}: ${problem}:`, error),
       broken: () => this.#abandon(),
       ...(this.options.filter ? { filter: this.options.filter } : {}),
     };
@@ -178,7 +178,7 @@ export class RoomHost {
       this.options.sockets(),
       Date.now(),
     );
-    if (this.options.isDebugging) console.log(`restored ${name.kind}/${name.id}`);
+    if (this.options.isDebugging) console.log(`restored ${formatRoomRef(name)}`);
     this.#room = room;
     return room;
   }

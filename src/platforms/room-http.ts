@@ -67,7 +67,7 @@ export function roomNotFound(): Response {
   const rejection: HttpRejection = rejectHttp(
     404,
     "not_found",
-    "There is no such room. It begins when somebody joins it.",
+    "There is no such room. A room is created when a user joins it.",
   );
   return rejectionResponse(rejection);
 }

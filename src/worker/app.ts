@@ -46,7 +46,7 @@ export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
     return opened;
   };
   /** For routes: the first middleware has opened it. */
-  const already = () => {
+  const getOpened = () => {
     if (!opened) throw new Error("A route ran before the gateway was opened.");
     return opened;
   };
@@ -64,30 +64,30 @@ export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
   });
   app.all("/parties/:kind/:room/:what{drain}?", async ({ req, env }) => {
     const isSocket = isSocketRequest(req.raw);
-    const { rooms } = already().gateway;
+    const { rooms } = getOpened().gateway;
     const admitted = await (isSocket ? rooms.admitSocket(req.raw) : rooms.admitCall(req.raw));
     if (admitted instanceof Response) return admitted;
     const [, , kind, id] = new URL(admitted.url).pathname.split("/");
     return callRoom(env.ROOMS.getByName(`${kind}/${id}`), admitted, isSocket);
   });
-  const authorizeAdmin: AuthorizeAdmin = (request) => already().gateway.authorizeAdmin(request);
-  const authorizeSelf: AuthorizeSelf = (request, user) => already().gateway.authorizeSelf(request, user);
-  const checkReadLimit: CheckReadLimit = (request, rule) => already().gateway.checkReadLimit(request, rule);
+  const authorizeAdmin: AuthorizeAdmin = (request) => getOpened().gateway.authorizeAdmin(request);
+  const authorizeSelf: AuthorizeSelf = (request, user) => getOpened().gateway.authorizeSelf(request, user);
+  const checkReadLimit: CheckReadLimit = (request, rule) => getOpened().gateway.checkReadLimit(request, rule);
   app.route(
     "/v1/bans",
-    banRoutes(authorizeAdmin, () => already().bans),
+    banRoutes(authorizeAdmin, () => getOpened().bans),
   );
   app.route("/v1/aside", deadLetterRoutes(authorizeAdmin, registry, areBannedIn));
   app.route("/v1/corrections", correctionRoutes(authorizeAdmin, registry));
   // An erasure removes the reasons of bans, which the users' objects have copied.
-  const rereadBans = async (user: string) => already().bans?.reread(user);
+  const rereadBans = async (user: string) => getOpened().bans?.reread(user);
   app.route("/v1/users", userRoutes(authorizeAdmin, authorizeSelf, registry, rereadBans));
   app.route("/v1/boards", seasonRoutes(authorizeAdmin, registry, checkReadLimit));
   app.route("/v1/boards", liveRoutes(registry, checkReadLimit));
   app.route("/v1/boards", boardRoutes(registry, checkReadLimit));
   app.route(
     "/v1/errands",
-    banEffectRoutes(() => already().bans),
+    banEffectRoutes(() => getOpened().bans),
   );
   app.route("/", openApiRoutes());
   app.all("/v1/batches", ({ req, env, executionCtx }) => {

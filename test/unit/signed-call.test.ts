@@ -28,7 +28,7 @@ describe("a signed call", () => {
     const header = await signCall(call, secret, now);
     expect(await verifyCall({ ...call, ...change }, header, { current: secret }, now)).toEqual({
       ok: false,
-      reason: "The signature does not fit the call.",
+      reason: "The signature does not match the call.",
     });
   });
 
@@ -86,7 +86,7 @@ describe("a signed call", () => {
     expect(await verifyCall(call, header, { current: present, previous: secret }, now)).toEqual({ ok: true });
     expect(await verifyCall(call, header, { current: present }, now)).toEqual({
       ok: false,
-      reason: "The call is signed with a key that is not known here.",
+      reason: "The call is signed with an unknown key.",
     });
   });
 

@@ -28,7 +28,7 @@ export async function withDatabaseErrors(work: () => Promise<Response>): Promise
   } catch (error) {
     if (error instanceof RejectionError) return rejectionResponse(error.rejection);
     console.error("The database could not be reached:", error);
-    return databaseAway("What was asked may have been done, or a part of it, or nothing.");
+    return databaseAway("The request may have been carried out in full, in part, or not at all.");
   }
 }
 

@@ -4,7 +4,7 @@ import { type HttpRejection, rejectHttp } from "./http-rejection";
 
 export type BodyResult = { ok: true; body: Readonly<Record<string, unknown>> } | HttpRejection;
 
-/** One JSON object, no larger than a message on a socket. An absent body is the empty object. */
+/** Reads one JSON object, no larger than a message on a socket. An absent body is the empty object. */
 export async function readJsonBody(request: Request): Promise<BodyResult> {
   const bytes = await readBytes(request, MAX_MESSAGE_BYTES);
   if (bytes === undefined) {
@@ -25,7 +25,7 @@ export async function readJsonBody(request: Request): Promise<BodyResult> {
   return problem ? rejectHttp(400, "bad_message", problem) : { ok: true, body };
 }
 
-/** Stops reading at the cap, whatever `Content-Length` claimed. `undefined`: there was more. */
+/** `undefined` if the body is larger. Stops reading at the limit, even if `Content-Length` promised less. */
 export async function readBytes(
   { body, headers }: Request,
   maxBytes: number,

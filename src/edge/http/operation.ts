@@ -10,7 +10,7 @@ export const tags = {
   Platforms: "What one of our servers asks of another, signed.",
 } as const;
 
-/** Who may ask: `self` is the person that it is about, or an admin; `platform` signs its call. */
+/** Who may call: `self` is the user it is about, or an admin; `platform` signs its call. */
 export type Audience = "anyone" | "guest" | "self" | "host" | "admin" | "platform";
 
 export interface ResponseSpec {
@@ -20,11 +20,11 @@ export interface ResponseSpec {
   type?: string;
 }
 
-/** One route as data: its schemas are those that judge what is asked, and the document is made of them. */
+/** One route as data. Its schemas validate requests, and the OpenAPI document is made from them. */
 export interface Operation {
   id: string;
   method: "get" | "post" | "put" | "delete";
-  /** As OpenAPI has it: `/v1/boards/{board}`. */
+  /** In OpenAPI's form: `/v1/boards/{board}`. */
   path: string;
   tag: keyof typeof tags;
   summary: string;

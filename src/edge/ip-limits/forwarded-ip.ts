@@ -4,7 +4,7 @@ import { signCall, verifyCall } from "../signed-calls/signed-call";
 const CLIENT_IP_HEADER = "Tallyroom-Client";
 const CLIENT_IP_SIGNATURE_HEADER = "Tallyroom-Client-Signature";
 
-/** What an origin of ours that passes a request on says of where it came from; nothing where its platform tells nothing. */
+/** The headers with which one of our servers forwards a client's address. Empty if it does not know the address. */
 export async function signForwardedIp(
   request: { method: string; path: string },
   ip: string | undefined,
@@ -18,7 +18,7 @@ export async function signForwardedIp(
   };
 }
 
-/** The address that one of our origins tells. What anybody else writes there is nothing. */
+/** The client's address as one of our servers forwarded it. Without a valid signature the header is ignored. */
 export async function verifyForwardedIp(
   { method, url, headers }: Request,
   secrets: CallSecrets | undefined,
@@ -31,7 +31,7 @@ export async function verifyForwardedIp(
   return (await verifyCall(call, headers.get(CLIENT_IP_SIGNATURE_HEADER), secrets, now)).ok ? ip : undefined;
 }
 
-/** So that no signature of another call's body is one of an address. */
+/** The prefix keeps the signature of another call from being valid for an address. */
 function signedBody(ip: string): string {
   return `from ${ip}`;
 }

@@ -1,13 +1,13 @@
 /**
- * An address as we know it: a keyed hash, which tells nobody where that is. That of an IPv6 begins with the hash of its
- * network: `<network>.<address>`.
+ * The keyed hash of a client's address, from which the address cannot be found. The hash of an IPv6 begins with that of its network:
+ * `<network>.<address>`.
  */
 export type IpHash = string;
 
-/** Clients whose address the platform does not tell: all of them are one. */
+/** Stands for all clients whose address the platform does not know. */
 export const UNKNOWN_IP: IpHash = "nowhere";
 
-/** Each is a file and its descriptors on one's own machine, and takes a few hundred questions a second (docs/decisions/0012). */
+/** Each is a file on a local machine, and answers a few hundred calls a second (docs/decisions/0012). */
 const OBJECTS = 64;
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -15,13 +15,13 @@ export function joinHashes(network: string, address: string): IpHash {
   return `${network}.${address}`;
 }
 
-/** The part that an address shares with its whole network; an IPv4 has none. */
+/** The hash of the address's network; an IPv4 has none. */
 export function networkHash(address: IpHash): string | undefined {
   const end = address.indexOf(".");
   return end < 0 ? undefined : address.slice(0, end);
 }
 
-/** The object that keeps the windows of an address, and those of its network: one question reaches both. */
+/** The object with the windows of an address and of its network: one call checks both. */
 export function objectName(address: IpHash): string {
   return `windows-${Math.max(0, DIGITS.indexOf(address.charAt(0))) % OBJECTS}`;
 }

@@ -18,31 +18,31 @@ import { networkOf } from "./normalize-ip";
 
 export type IpLimits = Readonly<Record<AddressRuleName, Rate | null>>;
 
-/** Asks the object that keeps the windows of an address; rejects where it cannot be reached. */
+/** Calls the object with the windows of an address. Rejects if it cannot be reached. */
 export type IpLimitsCall = (ipHash: IpHash, request: IpLimitRequest) => Promise<IpLimitResult>;
 
-/** The longest that anybody waits for the answer. */
+/** The longest that a request waits for that object. */
 const DEADLINE_MS = 1_000;
-/** After a failure nobody asks that object for so long: it costs each process one wait, not each socket. */
+/** After a failure the object is not called for this long, so that each process waits once and not each socket. */
 const REST_MS = 2_000;
-/** So many objects resting at once are an outage, and no object is asked. */
+/** This many failing objects are an outage, and then no object is called. */
 const OUTAGE_AT = 4;
-/** Refusals remembered in this process, a hundred bytes each: the oldest goes first. */
+/** Rejections that this process remembers, a hundred bytes each. The oldest is dropped first. */
 const MAX_REJECTIONS = 10_000;
-/** Addresses and networks of which this process keeps windows of its own, a few KiB each. */
+/** Addresses and networks that this process keeps windows for, a few KiB each. */
 const MAX_LOCAL_WINDOWS = 1_000;
 
 export interface IpLimiterState {
   asked: number;
   refused: number;
-  /** Judged by what this process alone has seen, because no answer came in time. */
+  /** Decided by this process alone, because the object did not answer in time. */
   unanswered: number;
 }
 
 /**
- * Where the edge asks whether an address may. An object that is away must not keep everybody out: then what this process has
- * seen of the address decides (docs/decisions/0012-limits-of-an-address.md). Who was refused is not asked about again before
- * the wait is over: a flood is refused from memory, and wakes no object.
+ * Applies the limits per client address. If an object does not answer, the windows of this process decide, so that an outage keeps
+ * no one out (docs/decisions/0012-limits-of-an-address.md). A rejection is remembered until its wait is over: a flood is rejected
+ * from memory, and wakes no object.
  */
 export class IpLimiter {
   readonly #rejections = new LruMap<string, number>(MAX_REJECTIONS);
@@ -57,7 +57,7 @@ export class IpLimiter {
     private readonly clock: () => number = Date.now,
   ) {}
 
-  /** Without a secret there is no hash that nobody could undo, and so no address is kept. */
+  /** `undefined` without a secret: an unkeyed hash could be reversed by trying all addresses. */
   async hashIp(ip: string | undefined): Promise<IpHash | undefined> {
     if (ip === undefined || this.secret === undefined) return undefined;
     const own = await keyedId(`address:${ip}`, this.secret);
@@ -65,7 +65,7 @@ export class IpLimiter {
     return network === undefined ? own : joinHashes(await keyedId(`network:${network}`, this.secret), own);
   }
 
-  /** Counts against all of these rules, or denies. `look`: only whether they would. */
+  /** Counts one use against all of these rules, or returns the rejection. `peek`: rules that are checked and not counted. */
   async consume(
     ipHash: IpHash | undefined,
     rules: readonly { rule: AddressRuleName; once?: string; always?: true }[],
@@ -85,7 +85,7 @@ export class IpLimiter {
       ? undefined
       : await this.#callObject(this.callObject, name, request);
     if (!shared) this.state.unanswered++;
-    // What the object has counted is counted here too, for the time when it cannot be asked.
+    // Counted here as well, for the time when the object does not answer.
     const counted: IpLimitRequest =
       shared && !shared.ok ? { consume: request.consume.filter(({ always }) => always), peek: [] } : request;
     const local = this.#localWindows.check(counted, this.clock()).answer;
@@ -95,7 +95,7 @@ export class IpLimiter {
     return this.#judge(name, all, answer);
   }
 
-  /** Counts by what this process alone sees of the address, and asks nobody: for what costs less than asking. */
+  /** Counts in this process alone. For requests that cost less than a call of the object. */
   consumeLocally(ipHash: IpHash | undefined, rule: AddressRuleName): EdgeRejection | undefined {
     const name = ipHash ?? UNKNOWN_IP;
     const consume = this.callObject ? this.#activeRules(name, rule) : [];
@@ -119,7 +119,7 @@ export class IpLimiter {
 
   #recallRejection(name: IpHash, rules: readonly IpLimitRule[], now: number): EdgeRejection | undefined {
     for (const { rule, windows, once } of rules) {
-      // Whom a rule has counted already it does not count again: only the object knows.
+      // Only the object knows whether this use was counted before, and so is allowed.
       if (once !== undefined) continue;
       for (const window of windows) {
         const waitMs = (this.#rejections.peek(refusalKey(window.of, rule)) ?? 0) - now;
@@ -151,7 +151,7 @@ export class IpLimiter {
       return answer;
     } catch (error) {
       this.#rest.recordFailure(object, this.clock());
-      console.error("An address could not be asked about:", error);
+      console.error("The object of an address could not be reached:", error);
       return undefined;
     }
   }

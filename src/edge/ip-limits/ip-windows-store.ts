@@ -2,30 +2,29 @@ import type { Storage } from "../../room/ports";
 import { type IpLimitRequest, type IpLimitResult, IpWindows, type Stamp } from "./ip-windows";
 
 /**
- * Stamps a record. A record is rewritten as it fills, so it is small; and it goes as a whole once its newest stamp has aged.
+ * Stamps per record. A record is rewritten as it fills, so it is small. It is deleted as a whole once its newest stamp has aged.
  */
 const STAMPS_PER_RECORD = 100;
-/** 60 MB of an object's 128 where each is of another address: past it the question fails, and each process judges by what it has seen itself. */
+/** 60 MB of an object's 128, if each stamp is of another address. Past it calls fail, and each process decides by itself. */
 const MAX_STAMPS = 100_000;
-/** How often memory lets go of what has aged. */
+/** How often aged stamps are dropped from memory. */
 const SWEEP_MS = 60_000;
 const RECORD_PREFIX = "w/";
 const padded = (n: number) => String(n).padStart(12, "0");
 const recordKey = (widthMs: number, n: number) => `${RECORD_PREFIX}${padded(widthMs)}/${padded(n)}`;
-/** A platform deletes so many at once. */
+/** A platform's limit for one delete. */
 const MAX_KEYS_PER_CALL = 100;
 
-/** What was counted in windows of one width, oldest first: so a record is not kept for one stamp that lasts longer than its others. */
+/** The stamps of windows of one width, oldest first. One log per width, so that no record is kept for a single stamp that lasts longer. */
 interface Log {
   records: { n: number; until: number; size: number }[];
-  /** The stamps of the last record, which fills. */
+  /** The stamps of the last record, which is being filled. */
   open: Stamp[];
 }
 
 /**
- * Windows of many addresses, in one of a few objects, since neither a process nor a machine sees all that comes from an
- * address. Every stamp is stored before the answer that follows from it leaves, all of an ask in one record; an alarm
- * removes what has aged, to the last.
+ * The windows of many addresses, in one of a few objects, because no single process sees all requests of an address. Every stamp is
+ * stored before the response that follows from it leaves. An alarm deletes what has aged.
  */
 export class IpWindowsStore {
   #windows: IpWindows | undefined;
@@ -36,7 +35,7 @@ export class IpWindowsStore {
 
   constructor(
     private readonly storage: Storage,
-    /** Delivers nothing to this object until the work is done. */
+    /** The platform delivers nothing to this object until the work is done. */
     private readonly block: <T>(work: () => Promise<T>) => Promise<T>,
     private readonly maxStamps = MAX_STAMPS,
   ) {}
@@ -44,9 +43,9 @@ export class IpWindowsStore {
   async check(request: IpLimitRequest, now: number): Promise<IpLimitResult> {
     const windows = this.#windows ?? (await this.block(() => this.#restore()));
     this.#deleteExpired(now);
-    if (this.#stampCount >= this.maxStamps) throw new Error("This object keeps as many windows as it may.");
+    if (this.#stampCount >= this.maxStamps) throw new Error("This object has as many windows as it may.");
     const { answer, stamps } = windows.check(request, now);
-    // Nothing is awaited: the platform holds the answer back until these are durable.
+    // Not awaited: the platform holds the response back until these writes are durable.
     this.#store(stamps);
     if (now >= this.#sweepAt) {
       windows.sweep();
@@ -91,7 +90,7 @@ export class IpWindowsStore {
     return windows;
   }
 
-  /** Each record that they touch is written once: a window that is filled has as many stamps as it is wide. */
+  /** Writes each record that the stamps touch once, because one call can fill a whole window. */
   #store(stamps: readonly Stamp[]): void {
     if (stamps.length === 0) return;
     const widthMs = Math.max(...stamps.map(([, , , perMs]) => perMs));
@@ -103,7 +102,7 @@ export class IpWindowsStore {
     if (this.#alarmAt === null || until < this.#alarmAt) this.#watchWrite(this.#setAlarm(until));
   }
 
-  /** Answers the number of its record. */
+  /** Returns the number of its record. */
   #add(log: Log, stamp: Stamp): number {
     const [, , at, perMs] = stamp;
     let record = log.records.at(-1);
@@ -125,7 +124,7 @@ export class IpWindowsStore {
     return log;
   }
 
-  /** Records that hold nothing of use any more. `all`: also those that fill. */
+  /** Deletes records whose stamps have all aged. `all`: also those that are being filled. */
   #deleteExpired(now: number, all = false): void {
     const expired: string[] = [];
     for (const [widthMs, { records }] of this.#logs) {
@@ -142,7 +141,7 @@ export class IpWindowsStore {
     }
   }
 
-  /** What was not stored is not to be known either: the next ask begins from storage. */
+  /** After a failed write memory is ahead of storage, so the next call restores from storage. */
   #watchWrite(write: Promise<unknown>): void {
     write.catch((error) => {
       console.error("Windows of addresses could not be stored:", error);

@@ -2,21 +2,21 @@ import { MonotonicClock } from "../../lib/monotonic-clock";
 import { SlidingWindow } from "../../lib/sliding-window";
 import type { Rate } from "../../protocol/rates";
 
-/** What is asked of an address before somebody from there is let on. */
+/** The rules that one request of an address is checked against. */
 export interface IpLimitRequest {
-  /** Counted if all rules allow it. */
+  /** Counted if every rule allows it. */
   consume: readonly IpLimitRule[];
-  /** Only looked at. */
+  /** Checked and not counted. */
   peek: readonly IpLimitRule[];
 }
 
 export interface IpLimitRule {
   rule: string;
-  /** The address's own, and that of its network: it counts in each of them or in none. */
+  /** The windows of the address and of its network. A use counts in both or in neither. */
   windows: readonly AddressWindow[];
-  /** Counts once for as long as the window is wide: the same guest who comes back is no other guest. */
+  /** Uses under the same key count once per width of the window: a guest who returns is not another guest. */
   once?: string;
-  /** Counts although another rule refuses: who was refused entry has knocked all the same. */
+  /** Counts even if another rule rejects: a rejected attempt to connect is still an attempt. */
   always?: true;
 }
 
@@ -27,41 +27,41 @@ export interface AddressWindow extends Rate {
 
 export type IpLimitResult = { ok: true } | { ok: false; rule: string; of: string; retryAfterMs: number };
 
-/** What has to be stored of one ask: a stamp a window. */
+/** What is stored of one use: a stamp per window. */
 export type Stamp = [of: string, rule: string, at: number, perMs: number, once?: string];
 
 /**
- * Leaves no room in a window for as long as it is wide. Twice the count is allowed for that once: a window that was full already,
- * and whose oldest are about to age, would refuse it all and soon be open.
+ * Fills a window, so that it rejects for its whole width. It allows twice the count, because a window that is full of stamps about to
+ * age would otherwise reject these uses and soon be open.
  */
 export function exhaust(rule: string, { of, count, perMs }: AddressWindow): IpLimitRequest {
   const one: IpLimitRule = { rule, windows: [{ of, count: count * 2, perMs }] };
   return { consume: Array.from({ length: count }, () => one), peek: [] };
 }
 
-/** What one address or network did lately. */
+/** The recent uses of one address or network. */
 interface Counted {
   windows: SlidingWindow;
-  /** Whom a rule has counted, and until when that holds; one for each stamp in the window at most. */
+  /** The keys (`once`) that a rule has counted, and until when. At most one for each stamp in the window. */
   once: Map<string, number>;
 }
 
-/** The windows of many addresses: the same sliding window as a room's, for all that an address may do. */
+/** The sliding windows of many addresses. */
 export class IpWindows {
   readonly #counted = new Map<string, Counted>();
-  /** By rule, as last asked: how long a stamp of it is kept. */
+  /** By rule: how long its stamps are kept. */
   readonly #rates = new Map<string, Rate>();
   readonly #clock: MonotonicClock;
 
   constructor(
     newestAt = 0,
-    /** Addresses and networks at most: past it, what was asked about longest ago is forgotten. */
+    /** The most addresses and networks. Past it, the one unused for longest is dropped. */
     private readonly most = Number.POSITIVE_INFINITY,
   ) {
     this.#clock = new MonotonicClock(newestAt);
   }
 
-  /** A rule does not count what it refuses: asking again does not lengthen its wait. */
+  /** A rule does not count what it rejects, so trying again does not lengthen the wait. */
   check({ consume, peek }: IpLimitRequest, machineNow: number): { answer: IpLimitResult; stamps: Stamp[] } {
     this.#clock.read(machineNow);
     const { now } = this.#clock;
@@ -70,7 +70,7 @@ export class IpWindows {
       windows: limit.windows.filter(({ of }) => !this.#isCounted(of, limit, now)),
     }));
     const refusing = new Set<IpLimitRule>();
-    // The longest of them, so that nobody is told to come back only to be refused by another rule.
+    // The longest wait, so that a client who waits is not then rejected by another rule.
     let longest: { rule: string; of: string; retryAfterMs: number } | undefined;
     for (const { asked: limit, windows } of [
       ...uncounted,
@@ -96,7 +96,7 @@ export class IpWindows {
     return { answer: { ok: false, ...longest, retryAfterMs }, stamps };
   }
 
-  /** Also what was stored: the same step brings a window to life and back to it. */
+  /** Adds a stamp: a new one, or one from storage. */
   restore([of, rule, at, perMs, once]: Stamp): void {
     const counted = this.#of(of);
     counted.windows.stamp(rule, "", at);
@@ -107,7 +107,7 @@ export class IpWindows {
     counted.once.set(key, at + perMs);
   }
 
-  /** Forgets what has aged: memory follows those who were here lately. */
+  /** Drops what has aged, so that memory follows recent use. */
   sweep(): void {
     const { now } = this.#clock;
     for (const [of, { windows, once }] of this.#counted) {
@@ -117,7 +117,7 @@ export class IpWindows {
     }
   }
 
-  /** For tests: what it holds. */
+  /** For tests: the number of stamps and keys. */
   get size(): number {
     let size = 0;
     for (const { windows, once } of this.#counted.values()) size += windows.stampCount + once.size;
@@ -138,7 +138,7 @@ export class IpWindows {
     return counted;
   }
 
-  /** The widest that was seen: an address's window may be narrower than its network's. */
+  /** Keeps the widest window of a rule: an address's may be narrower than its network's. */
   #keep(rule: string, perMs: number): void {
     if (perMs > (this.#rates.get(rule)?.perMs ?? 0)) this.#rates.set(rule, { count: 0, perMs });
   }
@@ -151,7 +151,7 @@ export class IpWindows {
   }
 }
 
-/** In the order in which they end. */
+/** The entries are in the order in which they end. */
 function dropEnded(once: Map<string, number>, now: number): void {
   for (const [key, until] of once) {
     if (until > now) return;

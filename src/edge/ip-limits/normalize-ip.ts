@@ -1,6 +1,6 @@
 /**
- * One form for each address that a person may come from: an IPv4, or the /64 of an IPv6, since a whole one is what a
- * household is given. Answers `undefined` for what is no address.
+ * The normal form of an address: an IPv4, or the /64 of an IPv6, because a household is given a whole /64. `undefined` if the text is
+ * no address.
  */
 export function normalizeIp(text: string): string | undefined {
   const plain = text.trim();
@@ -27,15 +27,15 @@ function normalizeV6(text: string): string | undefined {
 }
 
 /**
- * The network of an address in its normal form: the /48 of an IPv6, which is what a site or a rented server is given, and has
- * 65,536 addresses of ours. An IPv4 has none: its neighbours are other people.
+ * The network of an address in normal form: the /48 of an IPv6, which a site or a rented server is given, and which contains 65,536
+ * normal forms. An IPv4 has none, because its neighbours are other people.
  */
 export function networkOf(normal: string): string | undefined {
   const [, network] = /^((?:[0-9a-f]+:){3})[0-9a-f]+::\/64$/.exec(normal) ?? [];
   return network === undefined ? undefined : `${network}:/48`;
 }
 
-/** One IPv4 under another name: whoever has it must not have two windows. */
+/** The IPv4 inside an IPv6. Both must have the same normal form, or one client would have two windows. */
 function wrappedV4(groups: number[]): number[] | undefined {
   const [a, b, c, d, e, f, high = 0, low = 0] = groups;
   const isZero = (...some: (number | undefined)[]) => some.every((group) => group === 0);
@@ -58,7 +58,7 @@ function bytes(high: number, low: number): number[] {
 function parseV6(text: string): number[] | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  // An IPv4 may stand at the very end, and nowhere else.
+  // An IPv4 is allowed only at the end.
   const [head, tail] = halves.map((half, at) => parseGroups(half, at === halves.length - 1));
   if (!head || (halves.length === 2 && !tail)) return undefined;
   if (!tail) return head.length === 8 ? head : undefined;

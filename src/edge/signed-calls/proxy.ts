@@ -6,12 +6,12 @@ import { readBytes } from "../http/http-body";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../http/http-rejection";
 import { signForwardedIp } from "../ip-limits/forwarded-ip";
 
-/** So long the worker may take to begin its answer. */
+/** How long the worker may take to begin its response. */
 const DEADLINE_MS = 10_000;
 const AWAY_RETRY_MS = 2_000;
 const UNSET_RETRY_MS = 30_000;
 
-/** What the worker reads of a request, and nothing more: no cookie, no header that could pose as the platform's. */
+/** The headers that the worker reads. No others are forwarded: no cookie, and none that could pose as the platform's. */
 const FORWARDED_HEADERS = [
   "Accept",
   "Authorization",
@@ -21,15 +21,15 @@ const FORWARDED_HEADERS = [
   "Origin",
   "Tallyroom-Signature",
 ];
-/** Says that the request has been here: an address that leads back to us would go round for ever. */
+/** Marks a forwarded request, because a SCOREBOARD_URL that leads back here would forward it for ever. */
 const LOOP_HEADER = "Tallyroom-Passed-On";
 
-/** What is the worker's, wherever it is asked. */
+/** Whether the worker answers this path. */
 export function isWorkerPath(pathname: string): boolean {
   return pathname.startsWith("/v1/") || pathname === "/docs";
 }
 
-/** A rooms' origin that has no boards of its own asks the worker at SCOREBOARD_URL, and answers with what it says. */
+/** Forwards a request to the worker at SCOREBOARD_URL, for a server of rooms that has no boards of its own. */
 export async function proxyToWorker(
   request: Request,
   { scoreboardUrl, batchSecret }: Config,
@@ -64,13 +64,13 @@ export async function proxyToWorker(
     return withoutCorsHeaders(await withDeadline(work, DEADLINE_MS, "The worker did not answer"));
   } catch (error) {
     console.warn("The worker at SCOREBOARD_URL could not be reached:", error);
-    // After a refusal an `EventSource` never comes back.
+    // An `EventSource` does not reconnect after an error response.
     if (pathname.endsWith("/live")) return retryStream("scoreboard-away", AWAY_RETRY_MS);
     return rejectionResponse(unavailable(502, WORKER_UNREACHABLE, AWAY_RETRY_MS));
   }
 }
 
-/** Who may read it is said anew, by this origin. */
+/** This server sets its own CORS headers. */
 function withoutCorsHeaders(response: Response): Response {
   const mutable = new Response(response.body, response);
   for (const name of [...mutable.headers.keys()]) {
@@ -83,6 +83,6 @@ function unavailable(status: number, message: string, retryAfterMs: number): Htt
   return { ok: false, status, body: { code: "unavailable", message, retryAfterMs } };
 }
 
-const WORKER_URL_MISSING = "This server was not told where the scoreboards are: SCOREBOARD_URL is not set.";
-const WORKER_URL_LOOPS = "SCOREBOARD_URL leads back to the rooms: it has to be the worker's address.";
+const WORKER_URL_MISSING = "SCOREBOARD_URL is not set, so this server cannot reach the scoreboards.";
+const WORKER_URL_LOOPS = "SCOREBOARD_URL leads back to the rooms. It must be the worker's address.";
 const WORKER_UNREACHABLE = "The scoreboards cannot be reached right now. Please try again soon.";

@@ -6,12 +6,12 @@ import { parseRoomUrl } from "../room-url";
 import { readSignedBody } from "./signed-body";
 import { SIGNATURE_HEADER } from "./signed-call";
 
-/** A word of one of our platforms for a room of another, rather than anybody's request. */
+/** Whether this is a message of a service on another platform, rather than a client's request. */
 export function isServiceMessage(request: Request): boolean {
   return request.method === "PUT" && request.headers.has(SIGNATURE_HEADER);
 }
 
-/** A message of our own platforms to a feature of a room. */
+/** A message of a service for a feature of a room. */
 export function createServiceMessage(kind: string, id: string, feature: string, message: Json): Request {
   return new Request(`http://room/parties/${kind}/${id}`, {
     method: "PUT",
@@ -19,7 +19,7 @@ export function createServiceMessage(kind: string, id: string, feature: string, 
   });
 }
 
-/** To be handed to the room as it came, without what it came with. */
+/** Verifies the signature, and makes the request that the room receives: the same body and nothing else. */
 export async function authorizeServiceMessage(
   request: Request,
   secrets: CallSecrets | undefined,

@@ -3,10 +3,10 @@ import { readBytes } from "../http/http-body";
 import { type HttpRejection, rejectHttp } from "../http/http-rejection";
 import { parseSignature, SIGNATURE_HEADER, verifySignature } from "./signed-call";
 
-/** A word, or an errand of some forty users: far more than any of them needs. */
+/** A service message, or an effect for some forty users, is far smaller. */
 const MAX_CALL_BYTES = 256 * 1024;
 
-/** The body of a call between our own platforms, once its signature holds. It is over the bytes, and judged before they are believed. */
+/** Reads the body of a signed call between our own servers. The signature is over the bytes, and verified before they are decoded. */
 export async function readSignedBody(
   request: Request,
   secrets: CallSecrets | undefined,
@@ -14,12 +14,13 @@ export async function readSignedBody(
   maxBytes = MAX_CALL_BYTES,
 ): Promise<{ ok: true; text: string } | HttpRejection> {
   if (!secrets) {
-    return rejectHttp(503, "unavailable", "This server has no BATCH_SECRET, so it takes no signed calls.");
+    return rejectHttp(503, "unavailable", "This server has no BATCH_SECRET, so it accepts no signed calls.");
   }
   const header = await parseSignature(request.headers.get(SIGNATURE_HEADER), secrets, now);
   if (!header.ok) return rejectHttp(401, "not_allowed", header.reason);
   const body = await readBytes(request, maxBytes);
-  if (body === undefined) return rejectHttp(413, "too_large", `Such a call has ${maxBytes} bytes at most.`);
+  if (body === undefined)
+    return rejectHttp(413, "too_large", `A signed call may have ${maxBytes} bytes at most.`);
   const { pathname, search } = new URL(request.url);
   const verified = await verifySignature({ method: request.method, path: pathname + search, body }, header);
   if (!verified.ok) return rejectHttp(401, "not_allowed", verified.reason);

@@ -3,13 +3,13 @@ import { importSecretKey } from "../../lib/secret-key";
 
 /** `t=<ms>,k=<key id>,v1=<hex>`. */
 export const SIGNATURE_HEADER = "Tallyroom-Signature";
-/** How far apart the two clocks may be, with the time under way. A call that is repeated is signed anew. */
+/** How old a signature may be, including the difference of the two clocks. A repeated call gets a new signature. */
 export const SIGNATURE_TOLERANCE_MS = 60_000;
 
-/** What a signature covers: whoever holds one can do this once more within the minute, and nothing else with it. */
+/** What a signature covers. A leaked signature can repeat this call within a minute, and do nothing else. */
 export interface SignedCall {
   method: string;
-  /** Path and query, as they stand in the address. */
+  /** Path and query, as in the URL. */
   path: string;
   body: string | Uint8Array;
 }
@@ -18,8 +18,8 @@ export type SignatureRejection = { ok: false; reason: string };
 export type SignatureResult = { ok: true } | SignatureRejection;
 
 /**
- * The header's value. Calls between our own platforms are signed so; each must bear being made twice, since an answer can be
- * lost, and so a replay within the tolerance changes nothing.
+ * The signature header of a call between our own servers. Each such call is safe to make twice, because a response can be lost, so a
+ * replay within the tolerance changes nothing.
  */
 export async function signCall(call: SignedCall, secret: string, now: number): Promise<string> {
   const id = await keyId(secret);
@@ -28,13 +28,13 @@ export async function signCall(call: SignedCall, secret: string, now: number): P
   return `t=${now},k=${id},v1=${toHex(mac)}`;
 }
 
-/** What a header says of a call that has not been read yet. */
+/** The parts of a signature header. */
 export type SignatureHeader = { ok: true; at: number; id: string; hex: string; secret: string };
 
 /** One signature has one spelling: no leading zeros, no spaces, lower-case hex, this order, each part once. */
 const SPELLING = /^t=(0|[1-9]\d{0,14}),k=([0-9a-f]{16}),v1=([0-9a-f]{64})$/;
 
-/** Before the body is read: whoever does not know how we sign has us read nothing. */
+/** Checks all but the signature itself. Runs before the body is read, so that a caller without our key cannot make us read one. */
 export async function parseSignature(
   header: string | null,
   secrets: CallSecrets,
@@ -50,7 +50,7 @@ export async function parseSignature(
     return reject("The signature is too old, or the clocks are more than a minute apart.");
   }
   const secret = await findSecret(id, secrets);
-  if (secret === undefined) return reject("The call is signed with a key that is not known here.");
+  if (secret === undefined) return reject("The call is signed with an unknown key.");
   return { ok: true, at, id, hex, secret };
 }
 
@@ -69,12 +69,12 @@ export async function verifySignature(
   { at, id, hex, secret }: SignatureHeader,
 ): Promise<SignatureResult> {
   const key = await importSecretKey(secret);
-  // By the runtime, which compares in constant time.
+  // The runtime compares in constant time.
   const isValid = await crypto.subtle.verify("HMAC", key, fromHex(hex), await signedPayload(call, at, id));
-  return isValid ? { ok: true } : reject("The signature does not fit the call.");
+  return isValid ? { ok: true } : reject("The signature does not match the call.");
 }
 
-/** Names a secret without telling it. */
+/** Names a secret without revealing it. */
 async function keyId(secret: string): Promise<string> {
   const mac = await crypto.subtle.sign("HMAC", await importSecretKey(secret), encode("tallyroom key id"));
   return toHex(mac).slice(0, 16);
@@ -85,7 +85,7 @@ async function findSecret(id: string, { current, previous }: CallSecrets): Promi
   return previous !== undefined && id === (await keyId(previous)) ? previous : undefined;
 }
 
-/** One line a part; none of them can hold a line's end but the body, which stands as its digest. */
+/** One part per line. Only the body could contain a line break, so its digest stands for it. */
 async function signedPayload({ method, path, body }: SignedCall, at: number, id: string) {
   const digest = await crypto.subtle.digest(
     "SHA-256",

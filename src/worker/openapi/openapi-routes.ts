@@ -6,10 +6,10 @@ import type { CloudflareEnv } from "../env";
 import { docsPage } from "./docs-page";
 import { openApiDocument } from "./openapi";
 
-/** An hour: it changes with a release alone. */
+/** An hour: the document changes only with a release. */
 const CACHE_CONTROL = "public, max-age=3600";
 
-/** What there is to ask, for programs and for people. */
+/** The OpenAPI document, and a page made from it. */
 export function openApiRoutes() {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
   app.get("/v1/openapi.json", ({ req }) => {
@@ -24,7 +24,7 @@ export function openApiRoutes() {
       headers: {
         "Content-Type": "text/html; charset=UTF-8",
         "Cache-Control": CACHE_CONTROL,
-        // Styles and a picture of our own, and nothing that runs.
+        // Our own styles and icon, and no scripts.
         "Content-Security-Policy":
           "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
       },
@@ -33,7 +33,9 @@ export function openApiRoutes() {
   app.get("/docs", () => new Response(null, { status: 308, headers: { Location: "/v1/docs" } }));
   for (const path of ["/v1/openapi.json", "/v1/docs", "/docs"]) {
     app.all(path, () =>
-      rejectionResponse(rejectHttp(405, "bad_action", "Here is answered: GET.", { Allow: "GET, HEAD" })),
+      rejectionResponse(
+        rejectHttp(405, "bad_action", "Method not allowed. Use GET.", { Allow: "GET, HEAD" }),
+      ),
     );
   }
   return app;

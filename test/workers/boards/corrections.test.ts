@@ -381,7 +381,7 @@ describe("corrections over HTTP", () => {
     [{ ...good, user: "" }, 400, /user: must be a user id/],
     [{ ...good, user: "nobody" }, 404, /scored/],
     [{ ...good, tie: 1, set: undefined, remove: true }, 400, /tie: goes with set/],
-    [{ ...good, more: 1 }, 400, /more is not asked/],
+    [{ ...good, more: 1 }, 400, /Unknown field `more`/],
   ])("POST %j is %i", async (body, status, message) => {
     expect(await callApi("/v1/corrections", { method: "POST", body })).toMatchObject({
       status,
