@@ -115,7 +115,7 @@ describe("a book of boards", () => {
       'The board "main" belongs to "main" and to "quiz".',
     );
     expect(() => createBoardRegistry([{ name: "quiz", boards: { main: sum } }, { name: "main" }])).toThrow(
-      "bears the name of another kind",
+      "has the name of another kind",
     );
   });
 

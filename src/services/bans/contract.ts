@@ -58,16 +58,20 @@ export type BanNotice = z.infer<typeof banNotice>;
 
 /** A condition: the user is banned everywhere or from this room. Two look-ups by the whole key; a miss reads no row. */
 export function bannedSql(user: string, room: string, now: string): string {
-  const inForce = `user = ${user} and (until_ms is null or until_ms > ${now})`;
+  const inForce = `user = ${user} and ${inForceSql(now)}`;
   return `(exists (select 1 from bans where scope = 'everywhere' and ${inForce})
     or exists (select 1 from bans where scope = ${room} and ${inForce}))`;
 }
 
 /** A query for the users who are banned everywhere or from this room. */
 export function bannedUsersSql(room: string, now: string): string {
-  return `select user from bans where scope = 'everywhere' and (until_ms is null or until_ms > ${now})
+  return `select user from bans where scope = 'everywhere' and ${inForceSql(now)}
     union
-    select user from bans where scope = ${room} and (until_ms is null or until_ms > ${now})`;
+    select user from bans where scope = ${room} and ${inForceSql(now)}`;
+}
+
+function inForceSql(now: string): string {
+  return `(until_ms is null or until_ms > ${now})`;
 }
 
 /** Erases a user, ?1, from the bans: the reasons of their own, and their name on those they set. No user id is empty. */

@@ -9,20 +9,20 @@ import { batchSchema, readBatch } from "../../../protocol/schema/batch";
 import type { BoardRegistry } from "../store/board-registry";
 import { writeBatch } from "./database-sink";
 
-/** A room waits ten seconds for its answer: later than this nobody hears it. */
+/** Shorter than the ten seconds that a room waits for the answer. */
 const DEADLINE_MS = 9_000;
 const RETRY_MS = 2_000;
 
-/** Where a batch is taken. */
+/** What the route needs. */
 export interface BatchRouteOptions {
   secrets: CallSecrets | undefined;
   db: D1Database;
   registry: BoardRegistry;
-  /** Lets work go on once the answer has left. */
+  /** Lets work continue after the response is sent. */
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** `POST /v1/batches`: judged in full before the database is touched. */
+/** `POST /v1/batches`. The envelope is validated before the database is called. */
 export async function answerBatch(
   request: Request,
   { secrets, db, registry, waitUntil }: BatchRouteOptions,
@@ -41,7 +41,7 @@ export async function answerBatch(
     return rejectionResponse(rejectHttp(400, "bad_data", `That is no batch: ${where}: ${issue?.message}.`));
   }
   const applied = writeBatch(db, registry, readBatch(batch.data), now);
-  // What is nearly done is done, and found so when it comes again: a large batch with a bad entry in it takes a while.
+  // A large batch with a bad entry takes a while. It is finished after the deadline, and the retry finds it applied.
   let isAnswered = false;
   const logFailure = (error: unknown) =>
     console.error(`Batch ${batch.data.n} of ${batch.data.room} was not applied:`, error);

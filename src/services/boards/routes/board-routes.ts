@@ -42,7 +42,7 @@ import {
 
 const cursorSchema = z.tuple([z.int(), z.int(), z.int(), z.int(), z.string().min(1).max(128)]);
 
-/** What everybody reads: boards, through the cache. */
+/** The public reads of boards, through the cache. */
 export function boardRoutes(registry: BoardRegistry, checkReadLimit: CheckReadLimit) {
   const app = new Hono<{ Bindings: BoardsEnv }>();
 
@@ -184,7 +184,7 @@ function readCachedStanding(
 ) {
   const { board } = resolved;
   const query = { board, key: standingKey(board, ranking.period, user), lifetime, admit };
-  // Absent players are kept as well: null.
+  // The absence of a player is cached too, as null.
   return readThrough(c, boardCaches.standing, query, now, async () => {
     return (await readStanding(c.env.DB, ranking, user, MAX_AROUND, now)) ?? null;
   });
@@ -226,7 +226,7 @@ function listBoards(
   });
 }
 
-/** When the present one of a sort ends, where there is one that does. */
+/** When the current period of a kind ends. `undefined` if it does not end, or none is open. */
 function periodEndsAt(
   periodKind: BoardRules["periods"][number],
   { timeZone }: BoardRules,
