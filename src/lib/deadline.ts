@@ -1,12 +1,9 @@
 /** The work did not finish in time. It may still finish later, and its result is then ignored. */
 export class TimeoutError extends Error {}
 
-/**
- * Waits for the work for at most `ms`, then rejects with a `TimeoutError`. Work that is given as a function gets a signal,
- * which aborts at the deadline.
- */
+/** Waits for the work for at most `ms`, then rejects with a `TimeoutError` and aborts the signal. */
 export async function withDeadline<T>(
-  work: Promise<T> | ((signal: AbortSignal) => Promise<T>),
+  work: (signal: AbortSignal) => Promise<T>,
   ms: number,
   what: string,
 ): Promise<T> {
@@ -19,7 +16,7 @@ export async function withDeadline<T>(
     }, ms);
   });
   try {
-    return await Promise.race([typeof work === "function" ? work(controller.signal) : work, timeout]);
+    return await Promise.race([work(controller.signal), timeout]);
   } finally {
     clearTimeout(timer);
   }

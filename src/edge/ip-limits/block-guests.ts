@@ -19,7 +19,7 @@ export function createGuestBlocker(
     if (!limit || !callIpLimits) return;
     try {
       await withDeadline(
-        callIpLimits(ipHash, exhaust("guest", { of: ipHash, ...limit })),
+        () => callIpLimits(ipHash, exhaust("guest", { of: ipHash, ...limit })),
         DEADLINE_MS,
         "The object of an address did not answer",
       );

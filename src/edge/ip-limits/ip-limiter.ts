@@ -145,7 +145,7 @@ export class IpLimiter {
     this.state.asked++;
     const object = objectName(name);
     try {
-      const work = callObject(name, request);
+      const work = () => callObject(name, request);
       const answer = await withDeadline(work, DEADLINE_MS, "The object of an address did not answer");
       this.#rest.recordSuccess(object);
       return answer;

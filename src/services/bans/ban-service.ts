@@ -53,7 +53,7 @@ export class BanService {
           left: leftByShard.get(shard) ?? [],
         };
         return withDeadline(
-          this.users.getByName(shard).updatePresence(location, change),
+          () => this.users.getByName(shard).updatePresence(location, change),
           DEADLINE_MS,
           NO_ANSWER,
         );
@@ -134,7 +134,7 @@ export class BanService {
 
   /** Calls the object that keeps a user, with a deadline. */
   #call<T>(user: string, ask: (object: DurableObjectStub<UsersObject>) => Promise<T>): Promise<T> {
-    return withDeadline(ask(this.users.getByName(shardOf(user))), DEADLINE_MS, NO_ANSWER);
+    return withDeadline(() => ask(this.users.getByName(shardOf(user))), DEADLINE_MS, NO_ANSWER);
   }
 }
 

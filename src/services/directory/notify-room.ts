@@ -23,7 +23,11 @@ export async function notifyRoom(
   const call = createServiceMessage(kind, id, feature, message);
   const response =
     platform === "cloudflare"
-      ? await withDeadline(rooms.getByName(name).fetch(call), NOTIFY_DEADLINE_MS, "The room did not answer")
+      ? await withDeadline(
+          () => rooms.getByName(name).fetch(call),
+          NOTIFY_DEADLINE_MS,
+          "The room did not answer",
+        )
       : await fetch(await signRequest(kind, id, await call.text(), config), {
           signal: AbortSignal.timeout(NOTIFY_DEADLINE_MS),
         });

@@ -101,7 +101,7 @@ export class BoardCache<T> {
       try {
         const flight = this.#startFlight(query, now, true);
         const loaded = await withDeadline(
-          flight,
+          () => flight,
           cached ? STALE_WAIT_MS : FLIGHT_TIMEOUT_MS,
           "The database gave no answer",
         );
@@ -191,7 +191,7 @@ export class BoardCache<T> {
   ): Promise<FetchResult<T>> {
     const { breaker, platformCache } = this.parts;
     try {
-      const value = await withDeadline(fetch(), FETCH_TIMEOUT_MS, "The database gave no answer");
+      const value = await withDeadline(() => fetch(), FETCH_TIMEOUT_MS, "The database gave no answer");
       this.#count("ok");
       boardCounters.cacheFetches.add({ from: "database" });
       const json = JSON.stringify(value);

@@ -65,7 +65,7 @@ export class PlatformCache {
       const cache = this.#secret === undefined ? undefined : this.open();
       if (!cache || !(await this.#probe(cache))) return undefined;
       const work = this.#urlOf(key).then((url) => step(cache, url));
-      return await withDeadline(work, DEADLINE_MS, "The platform's cache gave no answer");
+      return await withDeadline(() => work, DEADLINE_MS, "The platform's cache gave no answer");
     } catch (error) {
       // The cache is optional: the caller reads the database instead.
       console.warn("The platform's cache could not be used:", error instanceof Error ? error.message : error);
@@ -91,7 +91,7 @@ export class PlatformCache {
         await cache.put(`${ORIGIN}/probe`, toResponse("null", 0));
         return (await cache.match(`${ORIGIN}/probe`)) !== undefined;
       };
-      this.#works = await withDeadline(probe(), DEADLINE_MS, "The platform's cache gave no answer");
+      this.#works = await withDeadline(probe, DEADLINE_MS, "The platform's cache gave no answer");
     } catch {
       this.#works = false;
     }

@@ -47,7 +47,7 @@ export async function answerBatch(
     console.error(`Batch ${batch.data.n} of ${batch.data.room} was not applied:`, error);
   waitUntil(applied.catch((error) => isAnswered && logFailure(error)));
   try {
-    return batchResponse(await withDeadline(applied, deadlineMs, "The database gave no answer"));
+    return batchResponse(await withDeadline(() => applied, deadlineMs, "The database gave no answer"));
   } catch (error) {
     logFailure(error);
     return rejectionResponse(unavailable());

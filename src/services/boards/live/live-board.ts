@@ -108,14 +108,14 @@ export class LiveBoard {
     const current = this.#current;
     if (current && startedAt - current.readAt < this.refreshMs) {
       const version = await withDeadline(
-        this.source.version(),
+        () => this.source.version(),
         READ_TIMEOUT_MS,
         "The database gave no answer",
       );
       boardCounters.database.add({ for: "live", outcome: "ok" });
       if (version === current.top.version) return;
     }
-    const top = await withDeadline(this.source.top(), READ_TIMEOUT_MS, "The database gave no answer");
+    const top = await withDeadline(() => this.source.top(), READ_TIMEOUT_MS, "The database gave no answer");
     boardCounters.database.add({ for: "live", outcome: "ok" });
     const id = liveEventId(top);
     if (current && current.id !== id) {
