@@ -64,7 +64,7 @@ it("[D9] a join and its leaving ask the database nothing, and write 8 rows at mo
   watch(Object.getPrototypeOf(env.DB) as object, ["prepare"], () => queries++);
   for (const [who, object, methods] of [
     ["room", objectOf(room), ["fetch", "webSocketClose", "alarm"]],
-    ["user", users, ["ask", "moved", "alarm"]],
+    ["user", users, ["ask", "updatePresence", "alarm"]],
   ] as const) {
     await runInDurableObject(object as DurableObjectStub, (instance, { storage }) => {
       watch(storage, storageMethods, (name, given) => {
@@ -88,7 +88,7 @@ it("[D9] a join and its leaving ask the database nothing, and write 8 rows at mo
   await SocketClient.join(room, { _pk: crypto.randomUUID(), token: await mintToken({ user: "next" }) });
   await vi.waitFor(async () => expect(await places()).toEqual([]));
   expect(invocations.slice(0, called)).toEqual([
-    ...["user.ask", "room.fetch", "user.moved"],
+    ...["user.ask", "room.fetch", "user.updatePresence"],
     ...["room.webSocketClose", "room.alarm"],
   ]);
   const gone = rows.slice(counted).filter((row) => row === "user.delete");
