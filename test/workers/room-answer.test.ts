@@ -21,7 +21,7 @@ describe("a room that gives no answer", () => {
     expect(answer.headers.get("Retry-After")).toBe("5");
     expect(await answer.json()).toMatchObject({
       code: "unavailable",
-      message: expect.stringContaining("send it again as it was"),
+      message: expect.stringContaining("Send it again unchanged"),
       retryAfterMs: 5_000,
     });
     expect(room.asked[0]?.signal.aborted).toBe(true);
