@@ -1,4 +1,4 @@
-// `npm run db:generate`: the migration that takes the database from the last one to src/services/boards/store/schema.ts.
+// `npm run db:generate`: the migration that takes the database from the last one to the tables in drizzle.config.ts.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

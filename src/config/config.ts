@@ -5,9 +5,10 @@ import {
   addressRates,
   connectionRates,
   networkRateOf,
+  type Rate,
   userRates,
 } from "../protocol/rates";
-import type { Rate, RoomSettings } from "../room/settings";
+import type { RoomSettings } from "../room/settings";
 import { type BoardRetention, defaultRetention, parseRetention, RETENTION_PROBLEM } from "./board-retention";
 
 /** The variables and bindings of a deployment, as its platform gives them. */

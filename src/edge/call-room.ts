@@ -25,7 +25,7 @@ export async function callRoom(
   const ending = new AbortController();
   const response = room.fetch(new Request(forwarded, { signal: ending.signal }));
   try {
-    return await withDeadline(response, deadlineMs, "The room did not answer");
+    return await withDeadline(() => response, deadlineMs, "The room did not answer");
   } catch (error) {
     if (!(error instanceof TimeoutError)) throw error;
     console.error(`${forwarded.method} ${new URL(forwarded.url).pathname} timed out:`, error.message);

@@ -1,6 +1,7 @@
 import type { Config } from "../config/config";
 import { Verifier, type VerifierState } from "../identity/verifier";
 import { randomId } from "../lib/ids";
+import { LruMap } from "../lib/lru";
 import type { Role } from "../protocol/codes";
 import type { Close } from "../room/api/feature";
 import { IpLimiter, type IpLimiterState, type IpLimitsCall } from "./ip-limits/ip-limiter";
@@ -55,7 +56,7 @@ export function createEdgeContext(
   // Without a secret (keys of AUTH_JWKS_URL alone) this process makes one of its own. With no hash all clients would share one
   // address, and a stranger could use up its limits for everyone.
   const ipLimiter = new IpLimiter(config, callIpLimits, secret ?? batchSecret ?? randomId());
-  const hashes = new Map<string, string>();
+  const hashes = new LruMap<string, string>(MAX_HASHES);
   return {
     config,
     kinds,
@@ -68,7 +69,6 @@ export function createEdgeContext(
       const cached = hashes.get(clientIp);
       if (cached !== undefined) return cached;
       const hash = await ipLimiter.hashIp(clientIp);
-      if (hashes.size >= MAX_HASHES) hashes.clear();
       // The value and not its promise: the promise of a request that is cut off never settles.
       if (hash !== undefined) hashes.set(clientIp, hash);
       return hash;

@@ -1,5 +1,5 @@
 import { type CloseCode, closeCodes, type ErrorCode } from "../protocol/codes";
-import type { Rate } from "../room/settings";
+import type { Rate } from "../protocol/rates";
 import type { HttpRejection } from "./http/http-rejection";
 import { rejectSocket, type SocketRejection } from "./socket-rejection";
 

@@ -44,14 +44,6 @@ export function readForwardedCors({ headers }: Request): CorsContext {
   return origin === null ? { isSecure: false } : { origin, isSecure: false };
 }
 
-/** A message of a service for a feature of a room. */
-export function createServiceMessage(kind: string, id: string, feature: string, message: object): Request {
-  return new Request(`http://room/parties/${kind}/${id}`, {
-    method: "PUT",
-    body: JSON.stringify({ feature, message }),
-  });
-}
-
 /** Trusts the request: only `forwardCall` and `createServiceMessage` make one, and none from outside passes the edge. */
 export async function readForwardedCall(request: Request): Promise<ForwardedCall> {
   const { method } = request;

@@ -1,3 +1,4 @@
+import { LruMap } from "../lib/lru";
 import type { UserIdentity } from "./user-identity";
 
 /** How long a verified token is trusted without another check; never past its own expiry. */
@@ -15,8 +16,9 @@ interface CachedToken {
  * in any more.
  */
 export class TokenCache {
-  /** In the order of last use. */
-  readonly #tokens = new Map<string, CachedToken>();
+  readonly #tokens = new LruMap<string, CachedToken>(MAX_TOKENS, (digest, { who }) =>
+    this.#forget(digest, who.user),
+  );
   readonly #byUser = new Map<string, Set<string>>();
   hits = 0;
   misses = 0;
@@ -25,8 +27,6 @@ export class TokenCache {
     const cached = this.#tokens.get(digest);
     if (cached && cached.until > now) {
       this.hits++;
-      this.#tokens.delete(digest);
-      this.#tokens.set(digest, cached);
       return cached.who;
     }
     this.misses++;
@@ -35,20 +35,16 @@ export class TokenCache {
   }
 
   has(digest: string, now: number): boolean {
-    return (this.#tokens.get(digest)?.until ?? now) > now;
+    return (this.#tokens.peek(digest)?.until ?? now) > now;
   }
 
   set(digest: string, who: UserIdentity, now: number): void {
-    const before = this.#tokens.get(digest);
+    const before = this.#tokens.peek(digest);
     if (before) this.#remove(digest, before);
     this.#tokens.set(digest, { who, until: Math.min(now + CACHE_MS, who.expiresAt) });
     const digests = this.#byUser.get(who.user);
     if (digests) digests.add(digest);
     else this.#byUser.set(who.user, new Set([digest]));
-    for (const [oldest, cached] of this.#tokens) {
-      if (this.#tokens.size <= MAX_TOKENS) return;
-      this.#remove(oldest, cached);
-    }
   }
 
   /** Evicts every token of a user. */
@@ -68,8 +64,12 @@ export class TokenCache {
 
   #remove(digest: string, { who }: CachedToken): void {
     this.#tokens.delete(digest);
-    const digests = this.#byUser.get(who.user);
+    this.#forget(digest, who.user);
+  }
+
+  #forget(digest: string, user: string): void {
+    const digests = this.#byUser.get(user);
     digests?.delete(digest);
-    if (digests?.size === 0) this.#byUser.delete(who.user);
+    if (digests?.size === 0) this.#byUser.delete(user);
   }
 }

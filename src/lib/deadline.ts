@@ -1,14 +1,22 @@
-/** What was waited for did not come in time. It may still come, and nobody hears it. */
+/** The work did not finish in time. It may still finish later, and its result is then ignored. */
 export class TimeoutError extends Error {}
 
-/** The same promise, for so long. */
-export async function withDeadline<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
+/** Waits for the work for at most `ms`, then rejects with a `TimeoutError` and aborts the signal. */
+export async function withDeadline<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  ms: number,
+  what: string,
+): Promise<T> {
+  const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | null = null;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TimeoutError(`${what} within ${ms} ms.`)), ms);
+    timer = setTimeout(() => {
+      reject(new TimeoutError(`${what} within ${ms} ms.`));
+      controller.abort();
+    }, ms);
   });
   try {
-    return await Promise.race([work, timeout]);
+    return await Promise.race([work(controller.signal), timeout]);
   } finally {
     clearTimeout(timer);
   }

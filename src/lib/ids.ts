@@ -1,11 +1,11 @@
-import { base64url } from "jose";
+import { encodeBase64url } from "./base64url";
 import { importSecretKey } from "./secret-key";
 
 /** 96 bits in 16 characters: unguessable, without collisions, and short enough for an event. */
 const ID_BYTES = 12;
 
 export function randomId(): string {
-  return base64url.encode(crypto.getRandomValues(new Uint8Array(ID_BYTES)));
+  return encodeBase64url(crypto.getRandomValues(new Uint8Array(ID_BYTES)));
 }
 
 /** A digest: the same text gives the same id, and the id does not reveal the text. */
@@ -21,5 +21,5 @@ export async function keyedId(text: string, secret: string): Promise<string> {
 }
 
 function toShortId(digest: ArrayBuffer): string {
-  return base64url.encode(new Uint8Array(digest, 0, ID_BYTES));
+  return encodeBase64url(new Uint8Array(digest, 0, ID_BYTES));
 }

@@ -1,13 +1,13 @@
 /**
- * Leaves alone for a while what has just failed, by key: one slow object is nobody else's outage. Where several fail at
- * once all of them rest, so that an outage does not cost a wait for each.
+ * Stops calls to a target for a while after it has failed, by key: one slow object causes no outage of the others. If
+ * several targets have failed at once it opens for all of them, so that an outage does not cost a wait for each target.
  */
 export class KeyedCircuitBreaker {
   readonly #until = new Map<string, number>();
 
   constructor(
     private readonly openMs: number,
-    /** So many resting at once are an outage. */
+    /** This many open keys at once are an outage. */
     private readonly outageAt: number,
   ) {}
 

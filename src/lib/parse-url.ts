@@ -1,7 +1,7 @@
-/** The one part of the web that the configuration needs: every runtime has it, and the pure folders know no runtime. */
+/** Declared here because the pure folders compile without the types of a runtime. Every runtime has `URL`. */
 declare const URL: new (text: string) => { readonly origin: string };
 
-/** `undefined` for what no runtime takes for an address, whatever it looks like: a port past 65535, half a bracket. */
+/** `undefined` for text that no runtime accepts as a URL, such as one with a port past 65535 or an unclosed bracket. */
 export function parseUrl(text: string): { readonly origin: string } | undefined {
   try {
     return new URL(text);

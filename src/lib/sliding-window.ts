@@ -1,18 +1,18 @@
-import type { Rate } from "../room/settings";
+import type { Rate } from "../protocol/rates";
 
 /**
- * A log of the times at which each user's accepted actions fell, by rule.
+ * The times of each user's accepted actions, by rule.
  *
  *     perMs ────────────────────────┐
  *     ──×────┼──×──────×───────×────┤ now        count = 3: full until the first × inside leaves
- *            └──────────────────────┘            at ×₁ + perMs, and that is the wait that is told
+ *            └──────────────────────┘            at ×₁ + perMs, which is the wait that `wait` returns
  *
- * A refused action leaves no mark, so that asking again does not lengthen the wait.
+ * A rejected action is not recorded, so trying again does not lengthen the wait.
  */
 export class SlidingWindow {
   readonly #rules = new Map<string, Map<string, number[]>>();
 
-  /** How long until one more may come; 0 is now. */
+  /** Milliseconds until the next action is allowed; 0 if it is allowed now. */
   wait(rule: string, user: string, rate: Rate, now: number): number {
     const users = this.#rules.get(rule);
     const stamps = users?.get(user);
@@ -31,7 +31,7 @@ export class SlidingWindow {
     else this.#rules.set(rule, new Map([[user, [at]]]));
   }
 
-  /** The times that are kept and lie after an edge, oldest first. */
+  /** The recorded times after `edge`, oldest first. */
   since(rule: string, user: string, edge: number): readonly number[] {
     return (
       this.#rules
@@ -45,7 +45,7 @@ export class SlidingWindow {
     this.#rules.get(rule)?.delete(user);
   }
 
-  /** Forgets what has aged out: memory follows those who were here lately, not all who ever were. */
+  /** Removes times that have aged out, so that memory grows with recent users only. */
   sweep(rates: ReadonlyMap<string, Rate>, now: number): void {
     for (const [rule, users] of this.#rules) {
       const perMs = rates.get(rule)?.perMs ?? 0;
@@ -64,14 +64,14 @@ export class SlidingWindow {
     );
   }
 
-  /** How many times it keeps. */
+  /** The number of recorded times. */
   get stampCount(): number {
     let count = 0;
     for (const users of this.#rules.values()) for (const stamps of users.values()) count += stamps.length;
     return count;
   }
 
-  /** Of how many (rule, user) it keeps any. */
+  /** The number of (rule, user) pairs with a recorded time. */
   get size(): number {
     let size = 0;
     for (const users of this.#rules.values()) size += users.size;

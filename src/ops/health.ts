@@ -53,14 +53,15 @@ export class DatabaseProbe {
   check(): Promise<DatabaseHealth> {
     const now = this.clock();
     if (!this.#last || now - this.#last.at >= CACHE_MS) this.#last = { at: now, health: this.#query(now) };
+    const last = this.#last.health;
     // A second deadline: the request that began the query may be gone, and then its timer never fires.
-    return withDeadline(this.#last.health, DEADLINE_MS + 500, "D1 gave no answer").catch(toUnavailable);
+    return withDeadline(() => last, DEADLINE_MS + 500, "D1 gave no answer").catch(toUnavailable);
   }
 
   async #query(startedAt: number): Promise<DatabaseHealth> {
     try {
       const aside = await withDeadline(
-        this.countDeadLetters(MAX_DEAD_LETTERS),
+        () => this.countDeadLetters(MAX_DEAD_LETTERS),
         DEADLINE_MS,
         "D1 gave no answer",
       );

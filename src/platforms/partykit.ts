@@ -207,7 +207,7 @@ function warnOfUnusedLimits(env: Environment): void {
 /** For the edge alone: a room that was woken by its alarm has no access to parties. */
 async function roomExists({ id, parties }: Party.Lobby, kind: Kind): Promise<boolean> {
   const asked = parties[kind.name]?.get(id).fetch();
-  const answer = await (asked && withDeadline(asked, EXISTS_DEADLINE_MS, "The room gave no answer"));
+  const answer = await (asked && withDeadline(() => asked, EXISTS_DEADLINE_MS, "The room gave no answer"));
   return answer?.status === 200;
 }
 

@@ -1,3 +1,4 @@
+import { withDeadline } from "../lib/deadline";
 import type { EffectHandlers } from "../lib/effect-handler";
 import { formatRoomRef, type RoomRef } from "../lib/room-ref";
 import type { EffectResult } from "../room/commit/effects";
@@ -13,21 +14,14 @@ export async function runEffect(
   { name, request }: EffectCall,
   deadlineMs = DEADLINE_MS,
 ): Promise<EffectResult> {
-  const controller = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | null = null;
   try {
     const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
     if (!handler) throw new Error(`no handler registered for effect ${name}`);
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
-    });
-    return { ok: true, answer: await Promise.race([handler(room, request, controller.signal), timeout]) };
+    const work = (signal: AbortSignal) => handler(room, request, signal);
+    return { ok: true, answer: await withDeadline(work, deadlineMs, "no answer") };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     console.warn(`${formatRoomRef(room)}: ${name} will be tried again: ${problem}`);
     return { ok: false };
-  } finally {
-    clearTimeout(timer);
-    controller.abort();
   }
 }

@@ -4,9 +4,13 @@
  * docs/operations.md lists them; `npm run limits` writes that list, and a test holds it to this one.
  */
 
-export interface Limit {
+/** At most `count` times in any `perMs` milliseconds. */
+export interface Rate {
   count: number;
   perMs: number;
+}
+
+export interface Limit extends Rate {
   /** The variable that changes it; RULE_LIMITS changes any rule of a feature. */
   variable?: string;
   why: string;

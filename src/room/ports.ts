@@ -1,4 +1,5 @@
 import type { Json } from "../protocol/messages";
+import type { WordFilter } from "../text/word-filter";
 
 /** What the room asks of the world. A platform file gives these; so do the simulator and the unit tests. */
 
@@ -58,12 +59,6 @@ export interface SocketNote {
   q?: 1;
   /** It is owed answers that only memory holds: without it, they have to be asked for again. */
   o?: 1;
-}
-
-/** Finds what not everybody wants to read. */
-export interface WordFilter {
-  /** Where it stands in the text, by UTF-16 index, `to` excluded; in order and apart. */
-  find(text: string): readonly { from: number; to: number }[];
 }
 
 /** One attempt at an errand. */

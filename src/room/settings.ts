@@ -1,7 +1,4 @@
-export interface Rate {
-  count: number;
-  perMs: number;
-}
+import type { Rate } from "../protocol/rates";
 
 /** What a deployment may change about its rooms. */
 export interface RoomSettings {

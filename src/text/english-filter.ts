@@ -1,7 +1,7 @@
 import { englishDataset, englishRecommendedTransformers, RegExpMatcher } from "obscenity";
-import type { WordFilter } from "../room/ports";
 import { latinLetter, type NormalLetter, normalizeLetters } from "./normalize";
 import { mayMatch } from "./prefilter";
+import type { WordFilter } from "./word-filter";
 
 const matcher = new RegExpMatcher({ ...englishDataset.build(), ...englishRecommendedTransformers });
 

@@ -11,9 +11,10 @@ import { isSocketRequest } from "../edge/socket-request";
 import { DatabaseProbe } from "../ops/health";
 import { closeCodes } from "../protocol/codes";
 import { BanLookup } from "../services/bans/ban-lookup";
+import type { BanService } from "../services/bans/ban-service";
 import { banEffectRoutes } from "../services/bans/effect-routes";
-import { openBanService } from "../services/bans/open-ban-service";
 import { banRoutes } from "../services/bans/routes";
+import { EVERYWHERE, findBans } from "../services/bans/store";
 import { boardCaches } from "../services/boards/cache/caches";
 import { boardCounters } from "../services/boards/counters";
 import { answerBatch } from "../services/boards/ingest/batch-route";
@@ -26,23 +27,28 @@ import { seasonRoutes } from "../services/boards/routes/season-routes";
 import { userRoutes } from "../services/boards/routes/user-routes";
 import type { BoardRegistry } from "../services/boards/store/board-registry";
 import { countDeadLetters } from "../services/boards/store/count-dead-letters";
+import type { AreBanned } from "../services/boards/store/dead-letters";
 import type { CloudflareEnv } from "./env";
+import { openBans } from "./open-bans";
 import { openApiRoutes } from "./openapi/openapi-routes";
 import { answerOps } from "./ops";
 
 /** The worker's routes: rooms behind the gateway, the services, health and metrics. */
 export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
   const app = new Hono<{ Bindings: CloudflareEnv }>();
-  let opened: { gateway: Gateway; database: DatabaseProbe | undefined } | undefined;
+  let opened: Opened | undefined;
   /** One gateway for the life of the process, made of the bindings of its first request. */
   const open = (env: CloudflareEnv) => {
-    opened ??= { gateway: openGateway(env, kinds), database: env.DB && openDatabaseProbe(env.DB) };
+    if (opened) return opened;
+    const bans = openBans(env);
+    const database = env.DB && openDatabaseProbe(env.DB);
+    opened = { bans, database, gateway: openGateway(env, kinds, bans) };
     return opened;
   };
   /** For routes: the first middleware has opened it. */
-  const openedGateway = () => {
+  const getOpened = () => {
     if (!opened) throw new Error("A route ran before the gateway was opened.");
-    return opened.gateway;
+    return opened;
   };
 
   app.use("*", async (context, next) => {
@@ -58,23 +64,31 @@ export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
   });
   app.all("/parties/:kind/:room/:what{drain}?", async ({ req, env }) => {
     const isSocket = isSocketRequest(req.raw);
-    const { rooms } = openedGateway();
+    const { rooms } = getOpened().gateway;
     const admitted = await (isSocket ? rooms.admitSocket(req.raw) : rooms.admitCall(req.raw));
     if (admitted instanceof Response) return admitted;
     const [, , kind, id] = new URL(admitted.url).pathname.split("/");
     return callRoom(env.ROOMS.getByName(`${kind}/${id}`), admitted, isSocket);
   });
-  const authorizeAdmin: AuthorizeAdmin = (request) => openedGateway().authorizeAdmin(request);
-  const authorizeSelf: AuthorizeSelf = (request, user) => openedGateway().authorizeSelf(request, user);
-  const checkReadLimit: CheckReadLimit = (request, rule) => openedGateway().checkReadLimit(request, rule);
-  app.route("/v1/bans", banRoutes(authorizeAdmin));
-  app.route("/v1/aside", deadLetterRoutes(authorizeAdmin, registry));
+  const authorizeAdmin: AuthorizeAdmin = (request) => getOpened().gateway.authorizeAdmin(request);
+  const authorizeSelf: AuthorizeSelf = (request, user) => getOpened().gateway.authorizeSelf(request, user);
+  const checkReadLimit: CheckReadLimit = (request, rule) => getOpened().gateway.checkReadLimit(request, rule);
+  app.route(
+    "/v1/bans",
+    banRoutes(authorizeAdmin, () => getOpened().bans),
+  );
+  app.route("/v1/aside", deadLetterRoutes(authorizeAdmin, registry, areBannedIn));
   app.route("/v1/corrections", correctionRoutes(authorizeAdmin, registry));
-  app.route("/v1/users", userRoutes(authorizeAdmin, authorizeSelf, registry));
+  // An erasure removes the reasons of bans, which the users' objects have copied.
+  const rereadBans = async (user: string) => getOpened().bans?.reread(user);
+  app.route("/v1/users", userRoutes(authorizeAdmin, authorizeSelf, registry, rereadBans));
   app.route("/v1/boards", seasonRoutes(authorizeAdmin, registry, checkReadLimit));
   app.route("/v1/boards", liveRoutes(registry, checkReadLimit));
   app.route("/v1/boards", boardRoutes(registry, checkReadLimit));
-  app.route("/v1/errands", banEffectRoutes());
+  app.route(
+    "/v1/errands",
+    banEffectRoutes(() => getOpened().bans),
+  );
   app.route("/", openApiRoutes());
   app.all("/v1/batches", ({ req, env, executionCtx }) => {
     const later = (work: Promise<unknown>) => executionCtx.waitUntil(work);
@@ -97,9 +111,19 @@ export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
   return app;
 }
 
-function openGateway(env: CloudflareEnv, kinds: ReadonlySet<string>): Gateway {
+/** What a process keeps between requests. */
+interface Opened {
+  gateway: Gateway;
+  bans: BanService | undefined;
+  database: DatabaseProbe | undefined;
+}
+
+function areBannedIn(db: D1Database): AreBanned {
+  return async (users, room, now) => (await findBans(db, users, [EVERYWHERE, room], now)).length > 0;
+}
+
+function openGateway(env: CloudflareEnv, kinds: ReadonlySet<string>, bans: BanService | undefined): Gateway {
   boardCaches.platformCache.configure(configOf(env));
-  const bans = openBanService(env);
   const lookup = bans && new BanLookup((user, room) => bans.fetchBans(user, room));
   return new Gateway(env, {
     kinds,

@@ -1,9 +1,10 @@
 import { createRoomsClass } from "../platforms/cloudflare";
 import { IpLimitsObject } from "../platforms/ip-limits-object";
 import type { Kind } from "../room/api/kind";
+import { createUsersClass } from "../services/bans/object";
 import { LiveBoardObject } from "../services/boards/live/object";
 import { createBoardRegistry } from "../services/boards/store/board-registry";
-import { DirectoryObject } from "../services/directory/object";
+import { openDirectory } from "../services/directory/directory";
 import { createApp } from "./app";
 import { runCron } from "./cron";
 import type { CustomEffects } from "./custom-effects";
@@ -27,7 +28,7 @@ export function serve({
   const { fetch } = createApp(new Set(byName.keys()), registry);
   return {
     Rooms: createRoomsClass(byName, wireRooms(registry, effects)),
-    Users: DirectoryObject,
+    Users: createUsersClass(openDirectory),
     Addresses: IpLimitsObject,
     Boards: LiveBoardObject,
     worker: { fetch, scheduled: runCron },

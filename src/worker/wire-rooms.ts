@@ -1,7 +1,6 @@
 import { configOf } from "../config/config";
 import type { RoomWiring } from "../platforms/room-host";
 import { createBanHandlers } from "../services/bans/effects";
-import { openBanService } from "../services/bans/open-ban-service";
 import { standaloneBanHandlers } from "../services/bans/standalone";
 import { boardCaches } from "../services/boards/cache/caches";
 import { createBatchHandlers } from "../services/boards/ingest/batch-effect";
@@ -10,6 +9,7 @@ import type { BoardRegistry } from "../services/boards/store/board-registry";
 import { englishFilter } from "../text/english-filter";
 import { type CustomEffects, openCustomHandlers } from "./custom-effects";
 import type { CloudflareEnv } from "./env";
+import { openBans } from "./open-bans";
 
 /** Connects rooms on Cloudflare to the services, which run beside them. */
 export function wireRooms(
@@ -18,7 +18,7 @@ export function wireRooms(
 ): (env: CloudflareEnv) => RoomWiring {
   return (env) => {
     boardCaches.platformCache.configure(configOf(env));
-    const bans = openBanService(env);
+    const bans = openBans(env);
     return {
       effectHandlers: {
         ...openCustomHandlers(customEffects, env),

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { MonotonicClock } from "../../src/lib/monotonic-clock";
 import { SlidingWindow } from "../../src/lib/sliding-window";
-import type { Rate } from "../../src/room/settings";
+import type { Rate } from "../../src/protocol/rates";
 import { AlarmScheduler } from "../../src/room/time/alarm";
-import { RoomClock } from "../../src/room/time/clock";
 import { FUZZ_TIMEOUT_MS, fuzzRuns } from "./fuzz-runs";
 
 describe("the room's clock", () => {
@@ -13,7 +13,7 @@ describe("the room's clock", () => {
       const moves = fc.array(fc.integer({ min: -100_000, max: 100_000 }), { minLength: 1, maxLength: 60 });
       fc.assert(
         fc.property(fc.nat(1_000_000), moves, (start, steps) => {
-          const clock = new RoomClock(start);
+          const clock = new MonotonicClock(start);
           let machine = start;
           let before = clock.now;
           for (const step of steps) {
@@ -63,7 +63,7 @@ describe("the alarm scheduler", () => {
               stored = at;
             },
           };
-          const clock = new RoomClock(machine);
+          const clock = new MonotonicClock(machine);
           const scheduler = new AlarmScheduler(
             storage,
             clock,

@@ -1,7 +1,7 @@
-import type { DirectoryNamespace } from "../../src/services/bans/ban-service";
+import type { UsersNamespace } from "../../src/services/bans/ban-service";
+import type { BanWrite } from "../../src/services/bans/object";
 import { EVERYWHERE, liftBan, putBan } from "../../src/services/bans/store";
 import { type StoredBan, UserBans } from "../../src/services/bans/user-bans";
-import type { BanWrite } from "../../src/services/directory/object";
 import type { Deployment } from "./deployment";
 import { type Response as Answer, runIn } from "./platform-globals";
 import type { SimulatedServices } from "./simulated-services";
@@ -36,13 +36,13 @@ export class SimulatedUsers {
     this.#bans = this.#begin();
   }
 
-  get namespace(): DirectoryNamespace {
+  get namespace(): UsersNamespace {
     const object = {
       updatePresence: (location: string, change: PresenceChange) => this.#updatePresence(location, change),
       write: (write: BanWrite) => this.#write(write),
       notifyRooms: async (user: string) => this.#notifyRooms(user),
     };
-    return { getByName: () => object } as unknown as DirectoryNamespace;
+    return { getByName: () => object } as unknown as UsersNamespace;
   }
 
   /** What an instance that begins now, and the one that is there, answer: what the database holds. */

@@ -1,5 +1,6 @@
 import { deserialize, serialize } from "node:v8";
-import type { EffectCall, HostPorts, Peer, SocketNote, Storage, WordFilter } from "../../src/room/ports";
+import type { EffectCall, HostPorts, Peer, SocketNote, Storage } from "../../src/room/ports";
+import type { WordFilter } from "../../src/text/word-filter";
 import { randomFrom } from "../platforms/random";
 
 /** The limits of PartyKit's objects: more in a value, a key or a call is refused, and a refused write kills the room. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { MonotonicClock } from "../../src/lib/monotonic-clock";
 import { AlarmScheduler } from "../../src/room/time/alarm";
-import { RoomClock } from "../../src/room/time/clock";
 
 function openScheduler(armedAt: number | null, works = true) {
   const set: number[] = [];
   const failures: unknown[] = [];
-  const clock = new RoomClock(0);
+  const clock = new MonotonicClock(0);
   const storage = {
     setAlarm: (at: number) => {
       set.push(at);
@@ -54,7 +54,7 @@ describe("the alarm scheduler", () => {
         throw new Error("refused");
       },
     };
-    const it = new AlarmScheduler(refusing, new RoomClock(0), (error) => failures.push(error), null);
+    const it = new AlarmScheduler(refusing, new MonotonicClock(0), (error) => failures.push(error), null);
     expect(() => it.ringBy(50)).not.toThrow();
     expect(failures).toHaveLength(1);
   });

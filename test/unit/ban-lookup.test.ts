@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type BanInForce, BanLookup, type BansCall } from "../../src/services/bans/ban-lookup";
-import { shardOf } from "../../src/services/directory/shard";
+import { shardOf } from "../../src/services/directory/contract";
 
 const BANNED: BanInForce = { scope: "everywhere", reason: "spam" };
 const NOW = 1_790_000_000_000;

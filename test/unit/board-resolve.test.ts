@@ -118,7 +118,7 @@ describe("a board registry", () => {
       'The board "main" belongs to "main" and to "quiz".',
     );
     expect(() => createBoardRegistry([{ name: "quiz", boards: { main: sum } }, { name: "main" }])).toThrow(
-      "bears the name of another kind",
+      "has the name of another kind",
     );
   });
 

@@ -200,7 +200,7 @@ describe("a live board", () => {
       await vi.advanceTimersByTimeAsync(1_000);
     }
     expect(board.isAwake, "the reader was closed").toBe(false);
-    await expect(body.getReader().read()).rejects.toThrow("Nobody reads this stream.");
+    await expect(body.getReader().read()).rejects.toThrow("The reader of this stream has stalled.");
   });
 
   it("[V4] the stream ends after 4 MiB for every reader, with a time to come back and nothing lost", async () => {

@@ -11,7 +11,7 @@ import { initialPrivate } from "../../src/features/scores/private-state";
 import { initial } from "../../src/features/scores/state";
 import { type AnyFeature, defineFeature } from "../../src/room/api/feature";
 import { defineKind } from "../../src/room/api/kind";
-import type { WordFilter } from "../../src/room/ports";
+import type { WordFilter } from "../../src/text/word-filter";
 import { labFeature } from "../support/room-features";
 import { RoomStage } from "../support/room-stage";
 import { BOARDS } from "../support/score-stage";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SlidingWindow } from "../../src/lib/sliding-window";
-import type { Rate } from "../../src/room/settings";
+import type { Rate } from "../../src/protocol/rates";
 import { freshSeed, randomFrom } from "../platforms/random";
 
 const rate: Rate = { count: 3, perMs: 1_000 };

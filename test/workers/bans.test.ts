@@ -5,9 +5,9 @@ import { readSignedBody } from "../../src/edge/signed-calls/signed-body";
 import { SIGNATURE_HEADER, signCall } from "../../src/edge/signed-calls/signed-call";
 import type { TokenClaims } from "../../src/identity/token";
 import { main } from "../../src/kinds/main";
-import { openBanService } from "../../src/services/bans/open-ban-service";
-import { shardOf } from "../../src/services/directory/shard";
+import { shardOf } from "../../src/services/directory/contract";
 import type { CloudflareEnv } from "../../src/worker/env";
+import { openBans } from "../../src/worker/open-bans";
 import { serve } from "../../src/worker/serve";
 import { makeRoomName, mintToken, objectOf, readStored, SocketClient } from "./socket-client";
 
@@ -227,7 +227,7 @@ describe("a ban in a room", () => {
     const room = makeRoomName();
     // Past the edge, as one would come whose answer was older than the ban.
     const write = { n: 1, scope: "room", user: "eve", by: "hanna", at: 1, isLifted: false };
-    await openBanService(env as unknown as CloudflareEnv)?.applyWrites(
+    await openBans(env as unknown as CloudflareEnv)?.applyWrites(
       { kind: "main", id: room },
       { writes: [write] },
     );
@@ -254,10 +254,7 @@ describe("a ban that was lifted", () => {
     const set = { n: 1, scope, user: "lena", by: "hanna", at: 10, isLifted: false };
     const lift = { ...set, n: 2, at: 20, isLifted: true };
     const write = (one: typeof set) =>
-      openBanService(env as unknown as CloudflareEnv)?.applyWrites(
-        { kind: "main", id: room },
-        { writes: [one] },
-      );
+      openBans(env as unknown as CloudflareEnv)?.applyWrites({ kind: "main", id: room }, { writes: [one] });
     for (const one of [set, lift, set]) await write(one);
     expect(await (await joinRoom(room, "lena")).waitForWelcome()).toMatchObject({ t: "welcome" });
     // Nor where the end arrived first.
@@ -375,7 +372,7 @@ describe("the address of a banned guest", () => {
       } else {
         const [from] = await objectOfUser(user).listIpHashes(user);
         const write = { n: 1, scope, user, by: "hanna", at: Date.now(), isLifted: false, from };
-        await openBanService(limited)?.applyWrites({ kind: "main", id: room }, { writes: [write] });
+        await openBans(limited)?.applyWrites({ kind: "main", id: room }, { writes: [write] });
       }
       const refused = await opened(address);
       expect(refused).toMatchObject({ status: 429, body: { code: "rate_limited" } });
@@ -397,7 +394,7 @@ describe("the address of a banned guest", () => {
     await guest.waitForWelcome();
     await waitUntilKnown(user, room);
     const write = { n: 1, scope: "everywhere", user, by: "ada", at: Date.now(), isLifted: false };
-    await openBanService(limited)?.applyWrites({ kind: "main", id: makeRoomName() }, { writes: [write] });
+    await openBans(limited)?.applyWrites({ kind: "main", id: makeRoomName() }, { writes: [write] });
     expect(await opened(address)).toMatchObject({ status: 429, body: { code: "rate_limited" } });
   });
 
@@ -491,10 +488,7 @@ describe("calls between platforms", () => {
         });
     };
     const isBanned = async () => {
-      const answer = await openBanService(env as unknown as CloudflareEnv)?.fetchBans(
-        "rita",
-        "main/replayed",
-      );
+      const answer = await openBans(env as unknown as CloudflareEnv)?.fetchBans("rita", "main/replayed");
       return answer?.bans.length === 1;
     };
     const now = Date.now();

@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, expect, it, vi } from "vitest";
-import { shardOf } from "../../src/services/directory/shard";
+import { shardOf } from "../../src/services/directory/contract";
 import { makeRoomName, mintToken, objectOf, SocketClient } from "./socket-client";
 
 /** What a join and its leaving may write: docs/decisions/0011. The address's window is apart: it is off here. */

@@ -48,6 +48,11 @@ export const user = z
   .refine(isUserId, { error: USER })
   .meta({ minLength: 1, maxLength: MAX_USER_CHARS, description: "A user id; percent-encoded in an address" });
 
+/** Path or query parameters that name one user. */
+export const userParams = z.strictObject({ user });
+/** No query parameter is allowed. */
+export const noQuery = z.strictObject({});
+
 const NUMBER = "must be a number of up to 15 digits";
 export const number = z.string({ error: NUMBER }).regex(/^\d{1,15}$/, { error: NUMBER });
 

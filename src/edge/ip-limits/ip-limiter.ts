@@ -1,8 +1,10 @@
+import { withDeadline } from "../../lib/deadline";
 import { keyedId } from "../../lib/ids";
 import { KeyedCircuitBreaker } from "../../lib/keyed-circuit-breaker";
+import { LruMap } from "../../lib/lru";
 import { closeCodes } from "../../protocol/codes";
+import type { Rate } from "../../protocol/rates";
 import { type AddressRuleName, addressRates } from "../../protocol/rates";
-import type { Rate } from "../../room/settings";
 import type { EdgeRejection } from "../edge-rejection";
 import { type IpHash, joinHashes, networkHash, objectName, UNKNOWN_IP } from "./ip-hash";
 import {
@@ -43,7 +45,7 @@ export interface IpLimiterState {
  * from memory, and wakes no object.
  */
 export class IpLimiter {
-  readonly #rejections = new Map<string, number>();
+  readonly #rejections = new LruMap<string, number>(MAX_REJECTIONS);
   readonly #localWindows = new IpWindows(0, MAX_LOCAL_WINDOWS);
   readonly #rest = new KeyedCircuitBreaker(REST_MS, OUTAGE_AT);
   readonly state: IpLimiterState = { asked: 0, refused: 0, unanswered: 0 };
@@ -88,7 +90,8 @@ export class IpLimiter {
       shared && !shared.ok ? { consume: request.consume.filter(({ always }) => always), peek: [] } : request;
     const local = this.#localWindows.check(counted, this.clock()).answer;
     const answer = shared ?? local;
-    if (!answer.ok) this.#remember(refusalKey(answer.of, answer.rule), this.clock() + answer.retryAfterMs);
+    if (!answer.ok)
+      this.#rejections.set(refusalKey(answer.of, answer.rule), this.clock() + answer.retryAfterMs);
     return this.#judge(name, all, answer);
   }
 
@@ -119,7 +122,7 @@ export class IpLimiter {
       // Only the object knows whether this use was counted before, and so is allowed.
       if (once !== undefined) continue;
       for (const window of windows) {
-        const waitMs = (this.#rejections.get(refusalKey(window.of, rule)) ?? 0) - now;
+        const waitMs = (this.#rejections.peek(refusalKey(window.of, rule)) ?? 0) - now;
         if (waitMs > 0) return this.#reject(name, rule, window, waitMs);
       }
     }
@@ -140,30 +143,16 @@ export class IpLimiter {
     request: IpLimitRequest,
   ): Promise<IpLimitResult | undefined> {
     this.state.asked++;
-    let timer: ReturnType<typeof setTimeout> | null = null;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS);
-    });
     const object = objectName(name);
     try {
-      const answer = await Promise.race([callObject(name, request), timeout]);
+      const work = () => callObject(name, request);
+      const answer = await withDeadline(work, DEADLINE_MS, "The object of an address did not answer");
       this.#rest.recordSuccess(object);
       return answer;
     } catch (error) {
       this.#rest.recordFailure(object, this.clock());
       console.error("The object of an address could not be reached:", error);
       return undefined;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #remember(key: string, until: number): void {
-    this.#rejections.delete(key);
-    this.#rejections.set(key, until);
-    for (const oldest of this.#rejections.keys()) {
-      if (this.#rejections.size <= MAX_REJECTIONS) return;
-      this.#rejections.delete(oldest);
     }
   }
 

@@ -1,6 +1,6 @@
+import { MonotonicClock } from "../../lib/monotonic-clock";
 import { SlidingWindow } from "../../lib/sliding-window";
-import type { Rate } from "../../room/settings";
-import { RoomClock } from "../../room/time/clock";
+import type { Rate } from "../../protocol/rates";
 
 /** The rules that one request of an address is checked against. */
 export interface IpLimitRequest {
@@ -51,14 +51,14 @@ export class IpWindows {
   readonly #counted = new Map<string, Counted>();
   /** By rule: how long its stamps are kept. */
   readonly #rates = new Map<string, Rate>();
-  readonly #clock: RoomClock;
+  readonly #clock: MonotonicClock;
 
   constructor(
     newestAt = 0,
     /** The most addresses and networks. Past it, the one unused for longest is dropped. */
     private readonly most = Number.POSITIVE_INFINITY,
   ) {
-    this.#clock = new RoomClock(newestAt);
+    this.#clock = new MonotonicClock(newestAt);
   }
 
   /** A rule does not count what it rejects, so trying again does not lengthen the wait. */

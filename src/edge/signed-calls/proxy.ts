@@ -1,4 +1,5 @@
 import type { Config } from "../../config/config";
+import { withDeadline } from "../../lib/deadline";
 import { MAX_BATCH_BYTES } from "../../protocol/limits";
 import { retryStream } from "../http/event-stream";
 import { readBytes } from "../http/http-body";
@@ -55,21 +56,17 @@ export async function proxyToWorker(
     const value = request.headers.get(name);
     if (value !== null) headers.set(name, value);
   }
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), DEADLINE_MS);
   try {
     const { method } = request;
-    const init = { method, headers, redirect: "manual" as const, signal: controller.signal };
-    return withoutCorsHeaders(
-      await fetch(url, body.length === 0 ? init : { ...init, body: new Uint8Array(body) }),
-    );
+    const init = { method, headers, redirect: "manual" as const };
+    const withBody = body.length === 0 ? init : { ...init, body: new Uint8Array(body) };
+    const work = (signal: AbortSignal) => fetch(url, { ...withBody, signal });
+    return withoutCorsHeaders(await withDeadline(work, DEADLINE_MS, "The worker did not answer"));
   } catch (error) {
     console.warn("The worker at SCOREBOARD_URL could not be reached:", error);
     // An `EventSource` does not reconnect after an error response.
     if (pathname.endsWith("/live")) return retryStream("scoreboard-away", AWAY_RETRY_MS);
     return rejectionResponse(unavailable(502, WORKER_UNREACHABLE, AWAY_RETRY_MS));
-  } finally {
-    clearTimeout(timer);
   }
 }
 

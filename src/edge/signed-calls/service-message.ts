@@ -1,4 +1,5 @@
 import type { CallSecrets } from "../../config/config";
+import type { Json } from "../../protocol/messages";
 import type { HttpRejection } from "../http/http-rejection";
 import { rejectHttp } from "../http/http-rejection";
 import { parseRoomUrl } from "../room-url";
@@ -8,6 +9,14 @@ import { SIGNATURE_HEADER } from "./signed-call";
 /** Whether this is a message of a service on another platform, rather than a client's request. */
 export function isServiceMessage(request: Request): boolean {
   return request.method === "PUT" && request.headers.has(SIGNATURE_HEADER);
+}
+
+/** A message of a service for a feature of a room. */
+export function createServiceMessage(kind: string, id: string, feature: string, message: Json): Request {
+  return new Request(`http://room/parties/${kind}/${id}`, {
+    method: "PUT",
+    body: JSON.stringify({ feature, message }),
+  });
 }
 
 /** Verifies the signature, and makes the request that the room receives: the same body and nothing else. */

@@ -1,7 +1,7 @@
 import type { CloseCode, ErrorCode, Role } from "../../protocol/codes";
 import type { Json, NumberedEvent } from "../../protocol/messages";
+import type { Rate } from "../../protocol/rates";
 import type { JoinTicket } from "../inbound/join-ticket";
-import type { Rate } from "../settings";
 import type { Member } from "../state/members";
 import type { Boards } from "./board";
 

@@ -1,5 +1,5 @@
+import type { Rate } from "../../protocol/rates";
 import type { ProfanityPolicy } from "../inbound/text-filter";
-import type { Rate } from "../settings";
 import { type Boards, checkBoard } from "./board";
 import type { AnyFeature } from "./feature";
 

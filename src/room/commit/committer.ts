@@ -1,3 +1,4 @@
+import type { MonotonicClock } from "../../lib/monotonic-clock";
 import { boardsFed } from "../../protocol/board-names";
 import { byteLength } from "../../protocol/codec";
 import type { Role } from "../../protocol/codes";
@@ -30,7 +31,6 @@ import type { MemberChange } from "../state/members";
 import type { RoomState } from "../state/room-state";
 import type { Journal } from "../storage/journal";
 import type { AlarmScheduler } from "../time/alarm";
-import type { RoomClock } from "../time/clock";
 import { Effects } from "./effects";
 import { FramePace } from "./frame-pace";
 import { LiveActionContext, LiveFeatureContext } from "./live-context";
@@ -47,7 +47,7 @@ export interface RoomContext {
   log: EventLog;
   journal: Journal;
   alarm: AlarmScheduler;
-  clock: RoomClock;
+  clock: MonotonicClock;
   /** Other code wrote what was restored: sockets of its day hold a state that is not this code's. */
   isRenewed: boolean;
 }

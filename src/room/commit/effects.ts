@@ -1,3 +1,4 @@
+import { backoffMs } from "../../lib/backoff";
 import type { Json } from "../../protocol/messages";
 import type { AnyFeature } from "../api/feature";
 import type { Committer } from "./committer";
@@ -148,7 +149,7 @@ export class Effects {
   #failed(name: string, before = this.kernel.state.effects.get(name)?.failures): void {
     const { kernel } = this;
     const failures = (before ?? 0) + 1;
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
+    const pauseMs = backoffMs(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
     const at = kernel.now + Math.ceil(pauseMs * (0.5 + kernel.context.host.random() / 2));
     this.#inFlight.delete(name);
     this.#store(name, { failures, at });

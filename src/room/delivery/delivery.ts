@@ -1,3 +1,4 @@
+import type { MonotonicClock } from "../../lib/monotonic-clock";
 import { byteLength } from "../../protocol/codec";
 import { type CloseCode, closeCodes, isFinal } from "../../protocol/codes";
 import {
@@ -10,7 +11,6 @@ import {
 } from "../../protocol/limits";
 import type { Bye, Frame, Seen } from "../../protocol/messages";
 import { tailOf } from "../storage/record";
-import type { RoomClock } from "../time/clock";
 import type { Connection } from "./connection";
 import type { EventLog } from "./event-log";
 import type { RetrySpread } from "./retry-spread";
@@ -224,7 +224,7 @@ export class Delivery {
   }
 
   /** When the next of them may be due. */
-  nextIdleCheckAt(clock: RoomClock): number {
+  nextIdleCheckAt(clock: MonotonicClock): number {
     let endsAt = Number.POSITIVE_INFINITY;
     let next = Number.POSITIVE_INFINITY;
     for (const { expiresAt, cursor, pausedAt } of this.#connections.values()) {

@@ -1,6 +1,7 @@
+import type { Rate } from "../../protocol/rates";
 import type { ActionRule, AnyFeature, Bounds, Schema, Schemas } from "../api/feature";
 import { boundsOf, type Kind } from "../api/kind";
-import type { Rate, RoomSettings } from "../settings";
+import type { RoomSettings } from "../settings";
 
 /** Something that may be asked: an action, or a signal. */
 export interface Rule<B extends Bounds = Bounds> {

@@ -1,8 +1,8 @@
 import { SlidingWindow } from "../../lib/sliding-window";
 import { MAX_REJECTIONS, REJECTIONS_MS } from "../../protocol/limits";
+import type { Rate } from "../../protocol/rates";
 import { connectionRates, guestsOf, perUserRate } from "../../protocol/rates";
 import type { Connection } from "../delivery/connection";
-import type { Rate } from "../settings";
 import { addressKey } from "./penalties";
 import { type Rejection, rateLimited } from "./rejections";
 

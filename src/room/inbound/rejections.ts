@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../../protocol/codes";
 import { MAX_ISSUES } from "../../protocol/limits";
 import type { Issue, Nack } from "../../protocol/messages";
+import type { Rate } from "../../protocol/rates";
 import type { Refusal } from "../api/feature";
-import type { Rate } from "../settings";
 
 /** Everything of a `nack` but the id it answers. */
 export type Rejection = Omit<Nack, "t" | "id">;

@@ -1,4 +1,4 @@
-import type { WordFilter } from "../ports";
+import type { WordFilter } from "../../text/word-filter";
 
 /** What a kind of room does with words that not everybody wants to read. */
 export type ProfanityPolicy = "allow" | "mask" | "reject";

@@ -1,3 +1,4 @@
+import { MonotonicClock } from "../../lib/monotonic-clock";
 import { byteLength } from "../../protocol/codec";
 import { OVERDUE_MS, RESTART_GRACE_MS } from "../../protocol/limits";
 import type { Kind } from "../api/kind";
@@ -8,7 +9,6 @@ import type { RoomSettings } from "../settings";
 import type { Member } from "../state/members";
 import { RoomState, type Snapshot } from "../state/room-state";
 import { AlarmScheduler } from "../time/alarm";
-import { RoomClock } from "../time/clock";
 import { chunkKey, HEAD, type Head, isOfRoom, Journal, keyName, keyNumber, RECORDS } from "./journal";
 import { KeyPool } from "./key-pool";
 import {
@@ -49,7 +49,7 @@ export async function restore(
     const epoch = host.freshId();
     const fresh: Head = { ...name, epoch, createdAt: now, operations: [], floor: 0, first: 1, versions };
     const state = new RoomState(kind, fresh.epoch, now);
-    const clock = new RoomClock(now);
+    const clock = new MonotonicClock(now);
     const alarm = new AlarmScheduler(host.storage, clock, failed, null);
     return {
       host,
@@ -104,7 +104,7 @@ export async function restore(
   if (next <= folded) checkGap(host, next, folded + 1);
   while (next <= folded) next = skip(keys, next);
   journal.countRestored(found.frames, found.chars);
-  const clock = new RoomClock(state.at);
+  const clock = new MonotonicClock(state.at);
   clock.read(now);
   state.idempotency.startAt(clock.now);
   log.trim(clock.now);

@@ -1,5 +1,5 @@
+import type { MonotonicClock } from "../../lib/monotonic-clock";
 import type { Storage } from "../ports";
-import type { RoomClock } from "./clock";
 
 /** A runtime takes no time that is too far away, and a token may end in the year 9999: it rings before, and is set again. */
 const FARTHEST_MS = 366 * 86_400_000;
@@ -11,7 +11,7 @@ const FARTHEST_MS = 366 * 86_400_000;
 export class AlarmScheduler {
   constructor(
     private readonly storage: Pick<Storage, "setAlarm">,
-    private readonly clock: RoomClock,
+    private readonly clock: MonotonicClock,
     private readonly failed: (error: unknown) => void,
     /** What storage says is armed, by the machine's clock; `null` is nothing. */
     public armedAt: number | null,

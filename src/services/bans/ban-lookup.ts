@@ -1,13 +1,15 @@
+import { withDeadline } from "../../lib/deadline";
+import { LruMap } from "../../lib/lru";
 import type { Role } from "../../protocol/codes";
 import type { Close } from "../../room/api/feature";
-import { shardOf } from "../directory/shard";
+import { shardOf } from "../directory/contract";
 import { bannedClose } from "./contract";
 
-/** What the edge asks of whoever keeps the bans: those that hold for a user in a room. */
+/** Fetches the bans in force of a user in a room from the ban service. */
 export type BansCall = (user: string, room: string, signal: AbortSignal) => Promise<BansInForce>;
 export interface BansInForce {
   bans: readonly BanInForce[];
-  /** By the clock of whoever answers. */
+  /** By the clock of the ban service. */
   askedAt: number;
 }
 export interface BanInForce {
@@ -17,27 +19,27 @@ export interface BanInForce {
 }
 export interface BanCheck {
   ban?: BanInForce;
-  /** When that was known; nothing where nobody could be asked. */
+  /** When the bans were read. Absent if the ban service could not be reached. */
   checkedAt?: number;
 }
 
-/** A socket waits no longer than this to be let in: the room hears of a ban by itself. */
+/** A socket waits no longer than this. The room learns of a ban by itself. */
 const DEADLINE_MS = 2_000;
-/** While the object of a share does not answer, its users join without a question for so long. */
+/** If the object of a shard does not answer, its users join without a lookup for this long. */
 const RETRY_AFTER_MS = 5_000;
-/** So many failures in a row are an outage; a single one is not. */
+/** This many failures in a row are an outage. A single one is not. */
 const FAILURES = 3;
 const scopes = ["everywhere", "room"] as const;
-/** The banned, as last known: a few MB, and who is dropped is found again at the next question. */
-const MAX_BANNED = 10_000;
+/** The most bans remembered, a few MB. A ban that was evicted is found again at the next lookup. */
+const MAX_BANS = 10_000;
 
 /**
- * Asks at every join, whatever else is remembered of a token, so that a ban cuts in at once and so does its end. What was last
- * known holds only while nobody can be asked; of whom nothing is known, nothing is held against them.
+ * Looks up bans at every join, even if the token is cached, so that a ban and its end take effect at once. If the ban
+ * service is unreachable, the last known answer applies. Users without one are let in.
  */
 export class BanLookup {
-  readonly #lastKnown = new Map<string, readonly BanInForce[]>();
-  /** Of each share of the users, those whose last question failed. */
+  readonly #lastKnown = new LruMap<string, readonly BanInForce[]>(MAX_BANS);
+  /** The shards whose last lookup failed. */
   readonly #away = new Map<string, { failures: number; until: number }>();
 
   constructor(
@@ -56,20 +58,21 @@ export class BanLookup {
     return ban ? { ...checked, close: bannedClose(ban.scope, ban) } : checked;
   }
 
-  /** A room's hosts keep no admin out, whom they may have banned before anybody knew the role. */
+  /** A ban from a room does not apply to an admin: a host may have set it before the role was known. */
   async find(user: string, room: string, now: number, role: Role = "player"): Promise<BanCheck> {
-    const share = shardOf(user);
-    const isAway = now < (this.#away.get(share)?.until ?? 0);
-    const answer = isAway ? undefined : await this.#fetch(share, user, room, now);
-    // Apart, so that a ban everywhere is known in rooms that its user has not tried yet.
+    const shard = shardOf(user);
+    const isAway = now < (this.#away.get(shard)?.until ?? 0);
+    const answer = isAway ? undefined : await this.#fetch(shard, user, room, now);
+    // Stored separately, so that a ban everywhere also applies to rooms that the user has not tried yet.
     const keys = { room: `${room}\0${user}`, everywhere: `\0${user}` };
     if (answer) {
       for (const scope of scopes) {
-        const theirs = answer.bans.filter((ban) => ban.scope === scope);
-        this.#remember(keys[scope], theirs);
+        const bans = answer.bans.filter((ban) => ban.scope === scope);
+        if (bans.length > 0) this.#lastKnown.set(keys[scope], bans);
+        else this.#lastKnown.delete(keys[scope]);
       }
     }
-    const inForce = answer?.bans ?? scopes.flatMap((scope) => this.#lastKnown.get(keys[scope]) ?? []);
+    const inForce = answer?.bans ?? scopes.flatMap((scope) => this.#lastKnown.peek(keys[scope]) ?? []);
     const ban = inForce.find(
       ({ scope, untilMs }) =>
         (untilMs === undefined || untilMs > now) && !(scope === "room" && role === "admin"),
@@ -81,42 +84,20 @@ export class BanLookup {
     return this.#lastKnown.size;
   }
 
-  async #fetch(share: string, user: string, room: string, now: number): Promise<BansInForce | undefined> {
+  async #fetch(shard: string, user: string, room: string, now: number): Promise<BansInForce | undefined> {
     const startedAt = Date.now();
     try {
-      const answer = await withAbortDeadline(this.deadlineMs, (signal) => this.fetchBans(user, room, signal));
-      this.#away.delete(share);
+      const ask = (signal: AbortSignal) => this.fetchBans(user, room, signal);
+      const answer = await withDeadline(ask, this.deadlineMs, "The ban service did not answer");
+      this.#away.delete(shard);
       return answer;
     } catch (error) {
-      const failures = (this.#away.get(share)?.failures ?? 0) + 1;
+      const failures = (this.#away.get(shard)?.failures ?? 0) + 1;
       const until = failures < FAILURES ? 0 : now + (Date.now() - startedAt) + RETRY_AFTER_MS;
-      this.#away.set(share, { failures, until });
-      console.warn("Nobody could be asked for bans; the last known ones hold:", messageOf(error));
+      this.#away.set(shard, { failures, until });
+      console.warn("The ban service is unreachable, so the last known bans apply:", messageOf(error));
       return undefined;
     }
-  }
-
-  #remember(key: string, bans: readonly BanInForce[]): void {
-    this.#lastKnown.delete(key);
-    if (bans.length === 0) return;
-    this.#lastKnown.set(key, bans);
-    const [oldest] = this.#lastKnown.keys();
-    if (this.#lastKnown.size > MAX_BANNED && oldest !== undefined) this.#lastKnown.delete(oldest);
-  }
-}
-
-/** D1 takes no signal: what it says later is not waited for. */
-async function withAbortDeadline<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work(controller.signal), timeout]);
-  } finally {
-    clearTimeout(timer);
-    controller.abort();
   }
 }
 

@@ -1,35 +1,34 @@
 import { withDeadline } from "../../lib/deadline";
 import type { Json } from "../../protocol/messages";
-import type { BanWrite, DirectoryObject, PresenceChange } from "../directory/object";
-import { type Platform, toRoomLocation } from "../directory/room-location";
-import { groupByShard, shardOf } from "../directory/shard";
+import { groupByShard, type Platform, shardOf, toRoomLocation } from "../directory/contract";
 import type { BansInForce } from "./ban-lookup";
 import { banWrites, presenceReport } from "./contract";
+import type { BanWrite, UsersObject } from "./object";
 import { type Ban, EVERYWHERE, findBans, listBans } from "./store";
 import type { StoredBan } from "./user-bans";
 
-/** What the storage of one object takes in one call, should all of them belong to one. */
+/** What the storage of one object takes in one call, in case all users belong to one object. */
 const MAX_USERS_PER_CALL = 100;
-/** Before the deadline of an errand (10 s), which is then tried again. */
+/** Shorter than the deadline of an effect (10 s), which is then tried again. */
 const DEADLINE_MS = 8_000;
 
-export type DirectoryNamespace = DurableObjectNamespace<DirectoryObject>;
+export type UsersNamespace = DurableObjectNamespace<UsersObject>;
 interface RoomRef {
   kind: string;
   id: string;
 }
 
-/** Lets nobody new in as a guest from an address for a while. */
-export type BlockNewGuests = (from: string) => Promise<void>;
+/** Blocks new guests from an address (a keyed hash) for a while. */
+export type BlockNewGuests = (ipHash: string) => Promise<void>;
 
 /**
- * Where edges, rooms and operators ask about bans. Users' objects know where users are and who of them is banned; the database, from
- * which they are rebuilt, is read here only for an operator's lists.
+ * Answers edges, rooms and operators about bans. The users' objects know where users are and who is banned. The database,
+ * from which those objects are rebuilt, is read here only for an operator's lists.
  */
 export class BanService {
   constructor(
     private readonly db: D1Database,
-    private readonly directory: DirectoryNamespace,
+    private readonly users: UsersNamespace,
     private readonly blockNewGuests: BlockNewGuests,
   ) {}
 
@@ -45,22 +44,22 @@ export class BanService {
     const left = gone.slice(0, MAX_USERS_PER_CALL - joined.length);
     const joinedByShard = groupByShard(joined, ({ user }) => user);
     const leftByShard = groupByShard(left, (user) => user);
-    const shares = [...new Set([...joinedByShard.keys(), ...leftByShard.keys()])];
+    const shards = [...new Set([...joinedByShard.keys(), ...leftByShard.keys()])];
     const answers = await Promise.all(
-      shares.map((shard) => {
-        const change: PresenceChange = {
+      shards.map((shard) => {
+        const change = {
           at,
           joined: joinedByShard.get(shard) ?? [],
           left: leftByShard.get(shard) ?? [],
         };
         return withDeadline(
-          this.directory.getByName(shard).updatePresence(location, change),
+          () => this.users.getByName(shard).updatePresence(location, change),
           DEADLINE_MS,
           NO_ANSWER,
         );
       }),
     );
-    // Of several the oldest: a room takes what it was told later for newer.
+    // The oldest of several: a room treats a later time as newer.
     const askedAt = Math.min(...answers.map((answer) => answer.askedAt));
     const bans = answers.flatMap((answer) =>
       answer.bans.map((ban) => ({ ...toWireBan(ban), user: ban.user })),
@@ -68,7 +67,7 @@ export class BanService {
     return { askedAt, came: joined.map(({ user }) => user), gone: left, bans };
   }
 
-  /** In order: a ban and its end may follow each other. A ban everywhere of somebody who is an admin elsewhere is refused. */
+  /** In order, because a ban and its end may follow each other. A ban everywhere of a user who is an admin elsewhere is rejected. */
   async applyWrites(room: RoomRef, request: unknown): Promise<Json> {
     const { writes } = banWrites.parse(request);
     const refused: number[] = [];
@@ -81,7 +80,7 @@ export class BanService {
           ...write,
           reason: reason ?? null,
           untilMs: untilMs ?? null,
-          // Only an admin bans everywhere: of other bans the room has judged.
+          // Only an admin may ban everywhere. Other bans were authorised by the room.
           ...(isEverywhere && !isLifted ? { role: "admin" } : {}),
         },
         isLifted || ipHash === undefined ? [] : [ipHash],
@@ -92,19 +91,19 @@ export class BanService {
     return { askedAt: askedAt || Date.now(), done: writes.map(({ n }) => n), refused };
   }
 
-  /** Sets an admin's ban, unless its user is an admin too. Answers whether it was set. */
+  /** Sets a ban everywhere, unless the user is an admin. Returns whether it was set. */
   async setBan(ban: Omit<Ban, "scope">): Promise<boolean> {
     const write = { ...ban, scope: EVERYWHERE, isLifted: false, role: "admin" } as const;
     return (await this.#write(write, [])) !== undefined;
   }
 
-  /** Answers whether there was one. */
+  /** Returns whether there was a ban to lift. */
   async liftBan(user: string, by: string, at: number): Promise<boolean> {
     const end = { scope: EVERYWHERE, user, by, at, reason: null, untilMs: null, isLifted: true };
     return (await this.#write(end, []))?.isLifted ?? false;
   }
 
-  /** The database holds something else of a user's bans than before. */
+  /** Call this after a user's bans were changed in the database by other means. */
   async reread(user: string): Promise<void> {
     await this.#call(user, (object) => object.reread(user));
   }
@@ -118,30 +117,30 @@ export class BanService {
     return listBans(this.db, EVERYWHERE, { after, limit }, now);
   }
 
-  /** `undefined`: refused for the user's role. */
+  /** `undefined`: rejected because of the user's role. */
   async #write(
     write: BanWrite,
-    from: readonly string[],
+    ipHashes: readonly string[],
   ): Promise<{ askedAt: number; isLifted: boolean } | undefined> {
     const { user, scope } = write;
     const written = await this.#call(user, (object) => object.write(write));
     if (written.isRefused) return undefined;
-    // Before the rooms are told: a user who was sent away has no known address. One who is banned everywhere may have several.
-    const addresses = new Set([...from, ...written.addresses]);
-    await Promise.all([...addresses].map((address) => this.blockNewGuests(address)));
+    // Before the rooms are notified: a user who was disconnected has no known address. A user may have several.
+    const blocked = new Set([...ipHashes, ...written.addresses]);
+    await Promise.all([...blocked].map((ipHash) => this.blockNewGuests(ipHash)));
     if (scope === EVERYWHERE) await this.#call(user, (object) => object.notifyRooms(user));
     return written;
   }
 
-  /** Calls the object of a user, with a deadline. */
-  #call<T>(user: string, ask: (object: DurableObjectStub<DirectoryObject>) => Promise<T>): Promise<T> {
-    return withDeadline(ask(this.directory.getByName(shardOf(user))), DEADLINE_MS, NO_ANSWER);
+  /** Calls the object that keeps a user, with a deadline. */
+  #call<T>(user: string, ask: (object: DurableObjectStub<UsersObject>) => Promise<T>): Promise<T> {
+    return withDeadline(() => ask(this.users.getByName(shardOf(user))), DEADLINE_MS, NO_ANSWER);
   }
 }
 
 const NO_ANSWER = "The object of a user did not answer";
 
-/** As it goes over the wire: what is absent is not there. */
+/** A ban as it goes over the wire: absent fields instead of null. */
 type BanOnWire = { scope: "room" | "everywhere"; reason?: string; untilMs?: number };
 
 function toWireBan({ scope, reason, untilMs }: StoredBan): BanOnWire {

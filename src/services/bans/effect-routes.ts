@@ -1,19 +1,20 @@
 import { Hono } from "hono";
 import { callSecretsOf } from "../../config/config";
+import { uncachedJson } from "../../edge/http/admin-route";
 import { rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readSignedBody } from "../../edge/signed-calls/signed-body";
+import { parseJson } from "../../lib/parse-json";
 import type { BansEnv } from "./env";
-import { openBanService } from "./open-ban-service";
-import { NO_BAN_SERVICE } from "./routes";
+import { NO_BAN_SERVICE, type OpenBans } from "./routes";
 import { bansCall, effectCall } from "./worker-calls";
 
-/** What PartyKit's rooms and their edge ask, signed: the same that rooms here ask in process. */
-export function banEffectRoutes() {
+/** The signed calls of rooms on PartyKit and of their edge. Rooms in this worker call the ban service directly. */
+export function banEffectRoutes(openBans: OpenBans) {
   const app = new Hono<{ Bindings: BansEnv }>();
   app.post("/moderation/:what", async ({ req, env }) => {
     const read = await readSignedBody(req.raw, callSecretsOf(env), Date.now());
     if (!read.ok) return rejectionResponse(read);
-    const bans = openBanService(env);
+    const bans = openBans();
     if (!bans) return rejectionResponse(rejectHttp(503, "unavailable", NO_BAN_SERVICE));
     const body = parseJson(read.text);
     const operation = req.param("what");
@@ -29,16 +30,4 @@ export function banEffectRoutes() {
     return rejectionResponse(rejectHttp(400, "bad_data", "Unknown effect."));
   });
   return app;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function uncachedJson(body: unknown): Response {
-  return Response.json(body, { headers: { "Cache-Control": "no-store" } });
 }

@@ -1,5 +1,5 @@
 import type { EffectHandlers } from "../../lib/effect-handler";
-import type { Platform } from "../directory/room-location";
+import type { Platform } from "../directory/contract";
 import type { BanService } from "./ban-service";
 
 /** Moderation's effects, for rooms that run beside the ban service. */

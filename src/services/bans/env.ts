@@ -1,10 +1,5 @@
 import type { Environment } from "../../config/config";
-import type { IpLimitsNamespace } from "../../edge/ip-limits/cloudflare-ip";
-import type { DirectoryNamespace } from "./ban-service";
+import type { UsersNamespace } from "./ban-service";
 
-/** The bindings that the ban service uses. There is no ban service without the first two. */
-export type BansEnv = Environment & {
-  DB?: D1Database;
-  USERS?: DirectoryNamespace;
-  ADDRESSES?: IpLimitsNamespace;
-};
+/** The bindings that the ban service uses. A worker without one of them has no ban service. */
+export type BansEnv = Environment & { DB?: D1Database; USERS?: UsersNamespace };

@@ -1,50 +1,46 @@
 import { Hono } from "hono";
 import { type AuthorizeAdmin, uncachedJson } from "../../edge/http/admin-route";
+import { noQuery, userParams } from "../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readJson, readParams, readQuery, rejectData } from "../../edge/http/validate";
-import { banBody, bansQuery } from "../../worker/openapi/upkeep";
-import { noQuery } from "../boards/routes/api/boards";
-import { userParams } from "../boards/routes/api/corrections";
+import { banBody, bansQuery } from "./api";
 import type { BanService } from "./ban-service";
-import type { BansEnv } from "./env";
-import { openBanService } from "./open-ban-service";
 import type { Ban } from "./store";
 
 const AWAY_RETRY_MS = 5_000;
 
-/** For whoever deploys: what is missing. */
-export const NO_BAN_SERVICE = "This worker keeps no bans: it has no DB and USERS bindings.";
-type Context = { Bindings: BansEnv };
+export const NO_BAN_SERVICE = "This worker has no ban service, because it has no DB or USERS binding.";
+/** `undefined` in a worker without a ban service. */
+export type OpenBans = () => BanService | undefined;
 
-/** Bans everywhere, for admins. A room's own are its hosts' business, by actions. */
-export function banRoutes(authorizeAdmin: AuthorizeAdmin) {
-  const app = new Hono<Context>();
+/** Bans everywhere, for admins. Hosts manage the bans of a room by actions in that room. */
+export function banRoutes(authorizeAdmin: AuthorizeAdmin, openBans: OpenBans) {
+  const app = new Hono();
 
   async function withBans(
     request: Request,
-    env: BansEnv,
     work: (bans: BanService, by: string, now: number) => Promise<Response>,
   ): Promise<Response> {
     const now = Date.now();
     const admin = await authorizeAdmin(request);
     if (!admin.ok) return rejectionResponse(admin);
-    const bans = openBanService(env);
+    const bans = openBans();
     if (!bans) return rejectionResponse(rejectHttp(503, "unavailable", NO_BAN_SERVICE));
     try {
       return await work(bans, admin.user, now);
     } catch (error) {
-      console.error("Bans could not be reached:", error);
+      console.error("The ban service could not be reached:", error);
       const body = {
         code: "unavailable" as const,
-        message: "Bans cannot be reached right now. Nothing may have been changed.",
+        message: "The ban service did not answer. The change may have been made, or not.",
         retryAfterMs: AWAY_RETRY_MS,
       };
       return rejectionResponse({ ok: false, status: 503, body });
     }
   }
 
-  app.get("/", ({ req, env }) =>
-    withBans(req.raw, env, async (bans, _, now) => {
+  app.get("/", ({ req }) =>
+    withBans(req.raw, async (bans, _, now) => {
       const query = readQuery(req.raw, bansQuery);
       if (!query.ok) return rejectionResponse(query);
       const { limit, cursor = "", user } = query.value;
@@ -58,17 +54,17 @@ export function banRoutes(authorizeAdmin: AuthorizeAdmin) {
       return uncachedJson({ bans: page.map(toJson), ...(last ? { cursor: last.user } : {}) });
     }),
   );
-  app.get("/:user", ({ req, env }) =>
-    withBans(req.raw, env, async (bans, _, now) => {
+  app.get("/:user", ({ req }) =>
+    withBans(req.raw, async (bans, _, now) => {
       const parsed = readBannedUser(req.raw);
       if (!parsed.ok) return rejectionResponse(parsed);
       const ban = await bans.findBan(parsed.user, now);
       return ban ? uncachedJson(toJson(ban)) : banNotFound();
     }),
   );
-  // `.` and `..` are no names in an address: such a user, and any other, is named by a parameter as well.
-  app.on("PUT", ["/", "/:user"], ({ req, env }) =>
-    withBans(req.raw, env, async (bans, by, now) => {
+  // A URL path cannot contain `.` or `..` as a name, so a user can also be named by a query parameter.
+  app.on("PUT", ["/", "/:user"], ({ req }) =>
+    withBans(req.raw, async (bans, by, now) => {
       const parsed = readBannedUser(req.raw);
       if (!parsed.ok) return rejectionResponse(parsed);
       const body = await readJson(req.raw, banBody);
@@ -85,8 +81,8 @@ export function banRoutes(authorizeAdmin: AuthorizeAdmin) {
       return uncachedJson(toJson(ban));
     }),
   );
-  app.on("DELETE", ["/", "/:user"], ({ req, env }) =>
-    withBans(req.raw, env, async (bans, by, now) => {
+  app.on("DELETE", ["/", "/:user"], ({ req }) =>
+    withBans(req.raw, async (bans, by, now) => {
       const parsed = readBannedUser(req.raw);
       if (!parsed.ok) return rejectionResponse(parsed);
       return (await bans.liftBan(parsed.user, by, now)) ? uncachedJson({ lifted: true }) : banNotFound();
@@ -109,7 +105,7 @@ function toJson({ user, reason, by, at, untilMs }: Omit<Ban, "scope">) {
   };
 }
 
-/** From the address or the parameter, percent-decoded; what cannot be is nobody's id. */
+/** The user in the path or in the query parameter. A path that cannot be percent-decoded names no user. */
 function readBannedUser(request: Request): { ok: true; user: string } | HttpRejection {
   let user = "";
   try {
@@ -119,7 +115,7 @@ function readBannedUser(request: Request): { ok: true; user: string } | HttpReje
       return query.ok ? { ok: true, user: query.value.user } : query;
     }
   } catch {
-    // As it is: empty.
+    // The id stays empty, which is invalid.
   }
   const params = readParams({ user }, userParams);
   if (!params.ok) return params;

@@ -1,14 +1,14 @@
 import { and, asc, eq, gt, inArray, isNull, lt, lte, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { bans } from "../boards/store/schema";
+import { bans } from "./schema";
 
-/** Who is kept out, of what, until when: a row of the table. */
+/** A row of the table. */
 export type Ban = typeof bans.$inferSelect;
 
 /** The scope of a ban that holds in every room; any other is a room's `kind/id`. */
 export const EVERYWHERE = "everywhere";
 
-/** The bans in force of some users in some scopes: one statement, however many they are. */
+/** The bans in force of some users in some scopes. One statement for any number of users. */
 export function findBans(
   db: D1Database,
   users: readonly string[],
@@ -22,7 +22,7 @@ export function findBans(
     .where(and(inArray(bans.scope, [...scopes]), ofUsers, inForce(now)));
 }
 
-/** Of a scope, by user id, from behind one on. */
+/** The bans in force of a scope, by user id, after one user. */
 export function listBans(
   db: D1Database,
   scope: string,
@@ -37,7 +37,7 @@ export function listBans(
     .limit(limit);
 }
 
-/** Bans of all scopes, from behind one on: a copy of the table is read this way. */
+/** The bans in force of all scopes, after one. A copy of the table is read this way. */
 export function pageOfBans(
   db: D1Database,
   after: Pick<Ban, "scope" | "user">,
@@ -52,7 +52,7 @@ export function pageOfBans(
     .limit(limit);
 }
 
-/** Sets or changes a ban. A word that is older than what stands changes nothing: calls may overtake each other. */
+/** Sets or changes a ban. A ban older than the stored one changes nothing, because calls may overtake each other. */
 export async function putBan(db: D1Database, ban: Ban): Promise<void> {
   const { reason, by, at, untilMs } = ban;
   await drizzle(db)
@@ -66,8 +66,8 @@ export async function putBan(db: D1Database, ban: Ban): Promise<void> {
 }
 
 /**
- * Answers whether there was one. A ban that is newer than `at` stands. What was lifted is kept for a while as a ban that is over,
- * so that a call which was overtaken, or is made again, does not set it anew.
+ * Returns whether a ban was in force. A ban that is newer than `at` stays. A lifted ban is kept for a while as a ban that has
+ * ended, so that a call which was overtaken, or is retried, does not set it again.
  */
 export async function liftBan(
   db: D1Database,
@@ -91,9 +91,9 @@ export async function liftBan(
   return found.length > 0;
 }
 
-/** Of a ban that was lifted: it ended before anything began. */
+/** The end of a lifted ban: a time before every other. */
 const LIFTED = 0;
-/** Nothing is under way for so long. */
+/** No call is in flight for longer than this. */
 const KEEP_LIFTED_MS = 86_400_000;
 
 function inForce(now: number) {

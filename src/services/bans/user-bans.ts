@@ -1,18 +1,18 @@
 import { type Ban, EVERYWHERE, findBans, pageOfBans } from "./store";
 
-/** What is stored has another shape, or may have missed something: everything is read from the database again. */
+/** Raise it if the stored shape changes: everything is then read from the database again. */
 const VERSION = 1;
-/** How old the copy may become: a change by hand, or a restored database, holds after this at the latest. */
+/** The most age of the copy. A change by hand, or a restored database, takes effect after this at the latest. */
 const RELOAD_MS = 3_600_000;
-/** A load that failed is not tried again by everybody who asks. */
+/** After a failed load, the next one waits this long. */
 const LOAD_PAUSE_MS = 5_000;
-/** A statement of D1 runs for 30 s at most: one that was begun before this has ended. */
+/** A statement of D1 runs for 30 s at most, so one that started before this has ended. */
 const IN_DOUBT_MS = 30_000;
-/** A read that failed, of a write in doubt, is tried again after this. */
+/** A write in doubt is read back at this interval. */
 const DOUBT_PAUSE_MS = 5_000;
 /** Rows of the database read in one statement. */
 const PAGE = 1_000;
-/** Reads that are remembered to order those that overlap: a hundred bytes each. */
+/** Remembered reads, to order those that overlap: a hundred bytes each. */
 const MAX_READS = 10_000;
 
 const MARKER = "bans";
@@ -27,7 +27,7 @@ export interface ShareStorage {
   delete(keys: string[]): Promise<unknown>;
 }
 
-/** A ban as it is kept here: who set it and when is the database's business. */
+/** A ban as it is copied here. Who set it, and when, is stored in the database only. */
 export type StoredBan = Pick<Ban, "scope" | "user" | "reason" | "untilMs">;
 export interface BansFound {
   /** By the clock of this object. */
@@ -41,12 +41,13 @@ interface Doubt {
 }
 
 /**
- * The bans of a share of the users, a copy of the database's beside the users' places: what everybody who joins is judged by, so that
- * no join asks the database. The database is the truth, and the copy follows it:
+ * A copy of the bans of one shard of the users, so that no join reads the database. The database is the truth, and the copy
+ * follows it:
  *
- *     write ─► noted as in doubt ─► database ─► read back ─► kept here ─► no longer in doubt
+ *     write ─► noted as in doubt ─► database ─► read back ─► stored here ─► no longer in doubt
  *
- * A change takes effect when it is kept here. If the object ends before that, its next instance finds the note and reads the row again.
+ * A change takes effect when it is stored here. If the object ends before that, its next instance finds the note and reads the
+ * row again.
  */
 export class UserBans {
   /** By user, by scope. */
@@ -56,23 +57,23 @@ export class UserBans {
   #opening: Promise<void> | undefined;
   #loading: Promise<void> | undefined;
   #notBefore = 0;
-  /** Of each key, the number of the newest read that was kept: of two that overlap the later one holds. */
+  /** The number of the newest read of each key that was stored: of two overlapping reads the later one wins. */
   readonly #changed = new Map<string, number>();
   #reads = 0;
 
   constructor(
     private readonly storage: ShareStorage,
     private readonly db: D1Database,
-    /** Whether a user is of this share. */
+    /** Whether a user belongs to this shard. */
     private readonly isOurs: (user: string) => boolean,
   ) {}
 
-  /** The bans in force of these users in these scopes. Asks the database only until it was read once. */
+  /** The bans in force of these users in these scopes. Reads the database only until the first load has finished. */
   async find(users: readonly string[], scopes: readonly string[]): Promise<BansFound> {
     await this.#opened();
     const askedAt = Date.now();
     if (this.#loadedAt === undefined || askedAt - this.#loadedAt >= RELOAD_MS) void this.#load();
-    // Not yet, or for the first time: these alone are quicker read than everything.
+    // Before the first load has finished, these alone are quicker to read than everything.
     if (this.#loadedAt === undefined)
       return { askedAt, bans: await findBans(this.db, users, scopes, askedAt) };
     const bans = users.flatMap((user) => {
@@ -82,7 +83,7 @@ export class UserBans {
     return { askedAt, bans: bans.filter(({ untilMs }) => untilMs === null || untilMs > askedAt) };
   }
 
-  /** Changes the database by `change`, and what is kept here after it. Rejects where that is not known to have happened. */
+  /** Changes the database by `change`, then this copy. Rejects if the change is not known to have happened. */
   async write<T>(scope: string, user: string, change: () => Promise<T>): Promise<T> {
     await this.#opened();
     const doubt = { scope, user, at: Date.now() };
@@ -94,14 +95,14 @@ export class UserBans {
     return changed;
   }
 
-  /** Reads all bans of a user again that are kept here, as something about them has changed. */
+  /** Reads all stored bans of a user again, because they have changed in the database. */
   async reread(user: string): Promise<void> {
     await this.#opened();
     const scopes = [...(this.#bans.get(user)?.keys() ?? [])];
     for (const scope of scopes) await this.#readBack(scope, user);
   }
 
-  /** Reads back what became of writes in doubt. Answers the users whose bans everywhere may have changed. */
+  /** Reads back the outcome of writes in doubt. Returns the users whose bans everywhere may have changed. */
   async resolve(): Promise<string[]> {
     await this.#opened();
     const now = Date.now();
@@ -115,7 +116,7 @@ export class UserBans {
     return [...users];
   }
 
-  /** When `resolve` is wanted next. */
+  /** When `resolve` must be called next. */
   async resolveAt(): Promise<number> {
     await this.#opened();
     return this.#doubts.size > 0 ? Date.now() + DOUBT_PAUSE_MS : Number.POSITIVE_INFINITY;
@@ -133,13 +134,13 @@ export class UserBans {
 
   async #open(): Promise<void> {
     const marker = (await this.storage.get(MARKER)) as { version: number; loadedAt: number } | undefined;
-    for (const ban of (await this.storage.list({ prefix: BANS })).values()) this.#hold(ban as StoredBan);
+    for (const ban of (await this.storage.list({ prefix: BANS })).values()) this.#remember(ban as StoredBan);
     for (const [key, doubt] of await this.storage.list({ prefix: DOUBTS }))
       this.#doubts.set(key.slice(DOUBTS.length), doubt as Doubt);
     if (marker?.version === VERSION) this.#loadedAt = marker.loadedAt;
   }
 
-  /** Reads the whole table, one load at a time. A change that is read back meanwhile is newer, and stays. */
+  /** Reads the whole table, one load at a time. A change that is read back meanwhile is newer and stays. */
   #load(): Promise<void> | undefined {
     if (this.#loading || Date.now() < this.#notBefore) return this.#loading;
     const work = async () => {
@@ -147,7 +148,7 @@ export class UserBans {
         await this.#loadAll();
       } catch (error) {
         this.#notBefore = Date.now() + LOAD_PAUSE_MS;
-        console.warn("The bans could not be read from the database, and will be again:", error);
+        console.warn("The bans could not be read from the database and will be read again:", error);
       } finally {
         this.#loading = undefined;
       }
@@ -171,14 +172,14 @@ export class UserBans {
       after = last;
     }
     const writes: Promise<unknown>[] = [];
-    const held = [...this.#bans.values()].flatMap((bans) => [...bans.values()]);
-    const keys = new Set([...held.map(({ scope, user }) => keyOf(scope, user)), ...found.keys()]);
-    const known = new Map(held.map((ban) => [keyOf(ban.scope, ban.user), ban]));
+    const stored = [...this.#bans.values()].flatMap((bans) => [...bans.values()]);
+    const keys = new Set([...stored.map(({ scope, user }) => keyOf(scope, user)), ...found.keys()]);
+    const known = new Map(stored.map((ban) => [keyOf(ban.scope, ban.user), ban]));
     for (const key of keys) {
       if ((this.#changed.get(key) ?? 0) > since) continue;
       const [before, now] = [known.get(key), found.get(key)];
       if (now) {
-        if (JSON.stringify(now) !== JSON.stringify(before)) writes.push(this.#keep(now));
+        if (JSON.stringify(now) !== JSON.stringify(before)) writes.push(this.#store(now));
       } else if (before) writes.push(this.#drop(before));
     }
     await Promise.all(writes);
@@ -193,11 +194,11 @@ export class UserBans {
     if ((this.#changed.get(key) ?? 0) > read) return;
     if (this.#changed.size >= MAX_READS) this.#changed.clear();
     this.#changed.set(key, read);
-    if (ban) await this.#keep({ scope, user, reason: ban.reason, untilMs: ban.untilMs });
+    if (ban) await this.#store({ scope, user, reason: ban.reason, untilMs: ban.untilMs });
     else await this.#drop({ scope, user });
   }
 
-  /** Unless another write to the same has begun since. */
+  /** Removes the note, unless another write to the same ban has started since. */
   async #settle(doubt: Doubt): Promise<void> {
     const key = keyOf(doubt.scope, doubt.user);
     if (this.#doubts.get(key) !== doubt) return;
@@ -205,8 +206,8 @@ export class UserBans {
     await this.storage.delete([DOUBTS + key]);
   }
 
-  #keep(ban: StoredBan): Promise<void> {
-    this.#hold(ban);
+  #store(ban: StoredBan): Promise<void> {
+    this.#remember(ban);
     return this.storage.put(BANS + keyOf(ban.scope, ban.user), ban);
   }
 
@@ -217,13 +218,13 @@ export class UserBans {
     await this.storage.delete([BANS + keyOf(scope, user)]);
   }
 
-  #hold(ban: StoredBan): void {
+  #remember(ban: StoredBan): void {
     const theirs = this.#bans.get(ban.user) ?? new Map<string, StoredBan>();
     this.#bans.set(ban.user, theirs.set(ban.scope, ban));
   }
 }
 
-/** User ids are any text; encoded, no two make one key. */
+/** User ids are any text. Once encoded, no two pairs have the same key. */
 function keyOf(scope: string, user: string): string {
   return `${encodeURIComponent(user)}/${encodeURIComponent(scope)}`;
 }

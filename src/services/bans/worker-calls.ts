@@ -2,7 +2,7 @@ import { z } from "zod";
 
 const roomRef = z.object({ kind: z.string().min(1), id: z.string().min(1) });
 
-/** What PartyKit's edge and rooms ask of the worker, beside what rooms ask anywhere (features/moderation/outside.ts). */
+/** The bodies of the signed calls that edges and rooms on PartyKit send to the worker. */
 export const bansCall = z.object({ user: z.string().min(1), room: z.string().min(1) });
 export const effectCall = z.object({ room: roomRef, ask: z.json() });
 

@@ -1,7 +1,4 @@
 import type { Environment } from "../../config/config";
 
 /** The bindings that the directory uses. */
-export type DirectoryEnv = Environment & {
-  DB: D1Database;
-  ROOMS: DurableObjectNamespace;
-};
+export type DirectoryEnv = Environment & { ROOMS: DurableObjectNamespace };

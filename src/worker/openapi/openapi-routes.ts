@@ -1,7 +1,7 @@
 import { Hono } from "hono";
+import { noQuery } from "../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../edge/http/http-rejection";
 import { readQuery } from "../../edge/http/validate";
-import { noQuery } from "../../services/boards/routes/api/boards";
 import type { CloudflareEnv } from "../env";
 import { docsPage } from "./docs-page";
 import { openApiDocument } from "./openapi";

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { rejectionSchema } from "../../edge/http/fields";
 import { type Audience, type Operation, type ResponseSpec, tags } from "../../edge/http/operation";
+import { banOperations } from "../../services/bans/api";
 import { boardOperations } from "../../services/boards/routes/api/boards";
 import { correctionOperations } from "../../services/boards/routes/api/corrections";
+import { deadLetterOperations } from "../../services/boards/routes/api/dead-letters";
 import { seasonOperations } from "../../services/boards/routes/api/seasons";
 import { roomOperations } from "./rooms";
 import { batchEntry, serverOperations } from "./servers";
-import { upkeepOperations } from "./upkeep";
 
 type Json = Record<string, unknown>;
 
@@ -15,7 +16,8 @@ export const operations: readonly Operation[] = [
   ...boardOperations,
   ...seasonOperations,
   ...correctionOperations,
-  ...upkeepOperations,
+  ...banOperations,
+  ...deadLetterOperations,
   ...roomOperations,
   ...serverOperations,
 ];

@@ -1,6 +1,6 @@
 import type { NumberedEvent } from "../../../src/protocol/messages";
 import type { FrameRecord } from "../../../src/room/storage/record";
-import { bannedSql } from "../../../src/services/boards/store/change-sql";
+import { bannedSql } from "../../../src/services/bans/contract";
 import type { Random } from "../../platforms/random";
 import { ADMIN_EVERYWHERE, type Client } from "../client";
 import type { Deployment } from "../deployment";

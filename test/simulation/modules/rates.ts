@@ -1,6 +1,6 @@
+import type { Rate } from "../../../src/protocol/rates";
 import { boundsOf } from "../../../src/room/api/kind";
 import { PENALTY, PENALTY_RATE } from "../../../src/room/inbound/penalties";
-import type { Rate } from "../../../src/room/settings";
 import type { Deployment } from "../deployment";
 import type { SimulationModule } from "../simulation-module";
 

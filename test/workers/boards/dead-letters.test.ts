@@ -1,8 +1,9 @@
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { MAX_POINTS } from "../../../src/protocol/limits";
+import { EVERYWHERE, findBans } from "../../../src/services/bans/store";
 import { createBoardRegistry } from "../../../src/services/boards/store/board-registry";
-import { applyDeadLetter } from "../../../src/services/boards/store/dead-letters";
+import { type AreBanned, applyDeadLetter } from "../../../src/services/boards/store/dead-letters";
 import { mintToken } from "../socket-client";
 import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
@@ -16,6 +17,9 @@ const readDeadLetters = async (room: string) =>
       .bind(room)
       .all<DeadLetterRow>()
   ).results;
+
+const areBanned: AreBanned = async (users, room, now) =>
+  (await findBans(env.DB, users, [EVERYWHERE, room], now)).length > 0;
 
 const many = (board: string, count: number) =>
   Array.from({ length: count }, (_, at) =>
@@ -34,14 +38,14 @@ describe("[B7] a dead letter", () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("mended", "ann", 1), { ...entry("mended", "bob", 1), points: 2.5 }]);
     const id = await idOf(room.room);
-    const asItIs = await applyDeadLetter(env.DB, registry, id, undefined, AT);
+    const asItIs = await applyDeadLetter(env.DB, registry, id, undefined, AT, areBanned);
     expect(asItIs).toMatchObject({ ok: false, why: "refused", message: expect.stringContaining("points") });
     const corrected = entry("mended", "bob", 2);
     const results = await Promise.all(
-      [1, 2, 3].map(() => applyDeadLetter(env.DB, registry, id, corrected, AT)),
+      [1, 2, 3].map(() => applyDeadLetter(env.DB, registry, id, corrected, AT, areBanned)),
     );
     expect(results.filter(({ ok }) => ok)).toHaveLength(1);
-    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT, areBanned)).toMatchObject({
       ok: false,
       why: "applied",
     });
@@ -53,20 +57,20 @@ describe("[B7] a dead letter", () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("other", "eve", 5)]);
     const id = await idOf(room.room);
-    expect(await applyDeadLetter(env.DB, registry, id, undefined, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, registry, id, undefined, AT, areBanned)).toMatchObject({
       ok: false,
       why: "refused",
     });
     await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null)").run();
     const corrected = entry("mended", "eve", 5);
-    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT, areBanned)).toMatchObject({
       ok: false,
       why: "refused",
     });
     await env.DB.prepare("delete from bans where user = 'eve'").run();
-    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT)).toMatchObject({ ok: true });
+    expect(await applyDeadLetter(env.DB, registry, id, corrected, AT, areBanned)).toMatchObject({ ok: true });
     expect(await points()).toMatchObject({ eve: 5 });
-    expect(await applyDeadLetter(env.DB, registry, 999_999, undefined, AT)).toMatchObject({
+    expect(await applyDeadLetter(env.DB, registry, 999_999, undefined, AT, areBanned)).toMatchObject({
       ok: false,
       why: "unknown",
     });

@@ -1,14 +1,15 @@
 import { createScheduledController } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { BoardRetention } from "../../../src/config/board-retention";
 import type { Boards } from "../../../src/room/api/board";
-import { type Retention, sweepBoards } from "../../../src/services/boards/store/retention";
+import { sweepBoards } from "../../../src/services/boards/store/retention";
 import { putSeason } from "../../../src/services/boards/store/seasons";
 import worker from "../../../src/worker/index";
 import { AT, CountedDatabase, entry, findWrongSpans, readRanking, ScoringRoom } from "./database";
 
 const DAY = 86_400_000;
-const keep: Retention = { day: 10 * DAY, week: 20 * DAY, season: 30 * DAY, room: 15 * DAY };
+const keep: BoardRetention = { day: 10 * DAY, week: 20 * DAY, season: 30 * DAY, room: 15 * DAY };
 const boards: Boards = { kept: { combine: "sum", periods: ["all", "day", "week", "season"] } };
 const names = async () =>
   (
@@ -54,7 +55,7 @@ describe("[Z7] retention", () => {
     await room.apply([entry("kept", "ann", 5)]);
     const before = await names();
     const counted = new CountedDatabase();
-    const never: Retention = { day: null, week: null, season: null, room: null };
+    const never: BoardRetention = { day: null, week: null, season: null, room: null };
     await sweepBoards(counted.db, never, AT + 10_000 * DAY, 20);
     await sweepBoards(counted.db, keep, AT, 20);
     expect(counted.rowsWritten).toBe(0);

@@ -15,20 +15,20 @@ export interface CachedValue<T> {
 }
 
 export interface CacheQuery<T> {
-  /** Whose news makes the answer old. */
+  /** An invalidation of this board makes the value stale. */
   board: string;
-  /** Of validated values alone. */
+  /** Made of validated parts only. */
   key: string;
   lifetime: Lifetime;
-  /** Asks the database. */
+  /** Reads the database. */
   fetch(): Promise<T>;
-  /** Is handed what goes on after the answer. */
+  /** Keeps work alive after the response is sent. */
   keepAlive(work: Promise<unknown>): void;
-  /** Before the database is asked in somebody's name: rejects with a `RejectionError`. What is fetched ahead of time is nobody's. */
+  /** Called before the database is read for a request; rejects with a `RejectionError`. Not called for a fetch ahead of time. */
   admit?(): Promise<void>;
 }
 
-/** What caches of several kinds of answer have in common. */
+/** What the caches of all kinds share. */
 export interface CacheParts {
   invalidations: Invalidations;
   breaker: CircuitBreaker;
@@ -45,24 +45,24 @@ interface Flight<T> {
   result: Promise<FetchResult<T>>;
 }
 
-/** A call of the database that takes longer has failed. */
+/** A call of the database that takes longer counts as failed. */
 const FETCH_TIMEOUT_MS = 5_000;
-/** Nobody waits longer for another's flight: whoever began it may have gone, and the flight with them. */
+/** The longest wait for another request's flight, which ends if that request is gone. */
 const FLIGHT_TIMEOUT_MS = 6_000;
-/** Who can be given something older does not wait that long. */
+/** The longest wait if a stale value is cached. */
 const STALE_WAIT_MS = 1_500;
-/** Whoever waited for somebody who was not admitted asks anew, so often. */
+/** A request that waited for a flight which was not admitted tries again, this many times. */
 const MAX_ROUNDS = 3;
 
 /**
- * Answers of one kind by key: memory, then the platform's cache, then the database, one flight at a time for each key. An
- * age is an answer's own, wherever it has been kept. Time is the caller's.
+ * Values of one kind by key: from memory, then the platform's cache, then the database, with one flight at a time for each key.
+ * A value keeps its age wherever it is stored. The caller passes the time.
  *
  * ```
- *                    ┌ young enough, no news ─► hit (past half of its life one request fetches it ahead of time)
- *  question ─► held? ┤
- *                    └ flight ─► platform's cache ─► database ─► kept in both
- *                                                       └ away ─► what is held, however old: stale
+ *                     ┌ fresh, not invalidated ─► hit (past half of its lifetime one request fetches it ahead of time)
+ *  request ─► cached? ┤
+ *                     └ flight ─► platform's cache ─► database ─► stored in both
+ *                                                        └ fails ─► the cached value, however old: stale
  * ```
  */
 export class BoardCache<T> {
@@ -77,7 +77,7 @@ export class BoardCache<T> {
     this.#store = new CacheStore(bounds);
   }
 
-  /** Rejects where nothing is held and fetching failed. */
+  /** Rejects if nothing is cached and the fetch fails. */
   async get(query: CacheQuery<T>, now: number): Promise<CachedValue<T>> {
     const { key, lifetime } = query;
     for (let round = 1; ; round += 1) {
@@ -89,7 +89,7 @@ export class BoardCache<T> {
         cached.generation >= this.parts.invalidations.generationOf(query.board) &&
         ageMs < lifetime.maxMs
       ) {
-        // A promise that another request waits for is not touched: what hangs on it here would end with this one.
+        // Another request's promise is not used here: what is chained to it would end with this request.
         const isDue = ageMs >= lifetime.refreshMs && !isOpen && !this.#inFlight(query, now);
         if (isDue) this.#startFlight(query, now, false).catch(() => undefined);
         return this.#respond(cached, "hit");
@@ -101,7 +101,7 @@ export class BoardCache<T> {
       try {
         const flight = this.#startFlight(query, now, true);
         const loaded = await withDeadline(
-          flight,
+          () => flight,
           cached ? STALE_WAIT_MS : FLIGHT_TIMEOUT_MS,
           "The database gave no answer",
         );
@@ -122,7 +122,7 @@ export class BoardCache<T> {
     return this.#store.size;
   }
 
-  /** One that news has overtaken, or that began so long ago that it will not land, is nothing to wait for. */
+  /** Ignores a flight that was invalidated, or that started too long ago to finish. */
   #inFlight({ key, board }: CacheQuery<T>, now: number): Flight<T> | undefined {
     const flight = this.#flights.get(key);
     if (!flight || flight.generation < this.parts.invalidations.generationOf(board)) return undefined;
@@ -161,7 +161,7 @@ export class BoardCache<T> {
       chars: JSON.stringify(found.value).length,
       from: "platform" as const,
     };
-    // Ahead of time nothing is gained by an answer that is due itself.
+    // A fetch ahead of time gains nothing from a value that is due for a refresh itself.
     const maxAgeMs = isRequested ? lifetime.maxMs : lifetime.refreshMs;
     if (stored && stored.readAt > invalidations.invalidatedAt(board) && now - stored.readAt < maxAgeMs) {
       boardCounters.cacheFetches.add({ from: "platform" });
@@ -169,13 +169,13 @@ export class BoardCache<T> {
     }
     try {
       if (breaker.isOpen(key, now))
-        throw new Error("The database has just failed, and is left alone for a moment.");
+        throw new Error("The database has just failed, so it is not called for a moment.");
       if (isRequested) await query.admit?.();
       const loaded = await this.#fetch(query, generation, now);
       breaker.recordSuccess(key);
       return this.#save(key, loaded);
     } catch (error) {
-      // From another process of this place, and older than it should be: better than nothing.
+      // An expired value of another process in this data centre is better than none.
       if (error instanceof RejectionError) throw error;
       if (stored && !this.#store.get(key))
         return this.#save(key, { ...stored, generation: 0, isStale: true });
@@ -191,7 +191,7 @@ export class BoardCache<T> {
   ): Promise<FetchResult<T>> {
     const { breaker, platformCache } = this.parts;
     try {
-      const value = await withDeadline(fetch(), FETCH_TIMEOUT_MS, "The database gave no answer");
+      const value = await withDeadline(() => fetch(), FETCH_TIMEOUT_MS, "The database gave no answer");
       this.#count("ok");
       boardCounters.cacheFetches.add({ from: "database" });
       const json = JSON.stringify(value);
@@ -209,7 +209,7 @@ export class BoardCache<T> {
   }
 
   #save(key: string, loaded: FetchResult<T>): FetchResult<T> {
-    // One that began later may have landed before it.
+    // A flight that started later may have finished first.
     if ((this.#store.get(key)?.generation ?? -1) <= loaded.generation) this.#store.set(key, loaded);
     return loaded;
   }

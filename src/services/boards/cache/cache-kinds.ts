@@ -4,15 +4,15 @@ import type { RankKey } from "../store/rank-order";
 import type { BoardPage, PlayerStanding, RankedPlayer } from "../store/read-board";
 import type { Season } from "../store/seasons";
 
-/** How long an answer is good. */
+/** How long a cached value may be served. */
 export interface Lifetime {
-  /** From this age on one request fetches it anew, while the others are still given it … */
+  /** From this age one request fetches it again, while the others still get it … */
   refreshMs: number;
-  /** … and past this nobody is given it, but while it cannot be fetched. */
+  /** … and past this age it is served only while it cannot be fetched. */
   maxMs: number;
 }
 
-/** A kind of answer: what it is called, and what it has to look like where it comes from outside this process. */
+/** A kind of cached value: its name, and its schema for values that come from outside this process. */
 export interface CacheKind<T> {
   readonly name: CacheKindName;
   readonly shape: z.ZodType<T>;
@@ -24,7 +24,7 @@ export type CacheKindName = (typeof cacheKindNames)[number];
 const rankedSchema = z.object({ rank: z.int(), user: z.string(), name: z.string(), points: z.number() });
 const rankKeySchema: z.ZodType<RankKey> = z.tuple([z.int(), z.int(), z.int(), z.int(), z.string()]);
 
-/** The first page of a ranking or a later one, as long as a page may be: shorter ones are cut from it. */
+/** The first page of a ranking or a later one, at the maximum length. Shorter pages are cut from it. */
 export const topKind: CacheKind<BoardPage> = {
   name: "top",
   shape: z.object({
@@ -37,7 +37,7 @@ export const topKind: CacheKind<BoardPage> = {
   }),
 };
 
-/** One player's place. Those who have none are answers, too: null. */
+/** One player's standing. `null`: the player has none. */
 export const standingKind: CacheKind<PlayerStanding | null> = {
   name: "standing",
   shape: z
@@ -51,25 +51,25 @@ export const standingKind: CacheKind<PlayerStanding | null> = {
     .nullable(),
 };
 
-/** Which seasons there are, of every board at once: the list of boards is made of them, and what a season's name means. */
+/** The seasons of all boards in one value. The list of boards and the names of seasons are resolved from it. */
 export const seasonsKind: CacheKind<Season[]> = {
   name: "seasons",
   shape: z.array(z.object({ board: z.string(), season: z.string(), opensAt: z.int(), closesAt: z.int() })),
 };
-/** No board is called so. */
+/** No board can have this name. */
 export const SEASONS_KEY = "\nseasons";
 
-/** How long an answer is good, by what it is of. Everything that is cached has its lifetime here. */
+/** The lifetime of everything that is cached. */
 const lifetimesMs = {
-  /** A period that still takes points: BOARD_TTL_MS. */
+  /** A period that still receives points: BOARD_TTL_MS. */
   open: ({ boardTtlMs }: Pick<Config, "boardTtlMs">) => boardTtlMs,
-  /** One that has ended takes no more but those that were still on their way. */
+  /** A period that has ended receives only points that were in flight. */
   closed: () => 86_400_000,
-  /** Opened hours ahead, and rarely. */
+  /** Seasons are opened rarely, and hours ahead. */
   seasons: () => 300_000,
 } as const;
 
-/** From half of its life on an answer is fetched anew ahead of time, so that who reads it often never waits. */
+/** From half of its lifetime a value is fetched ahead of time, so that frequent readers never wait. */
 const REFRESH_AT = 0.5;
 
 export function lifetimeOf(of: keyof typeof lifetimesMs, config: Pick<Config, "boardTtlMs">): Lifetime {
@@ -77,7 +77,7 @@ export function lifetimeOf(of: keyof typeof lifetimesMs, config: Pick<Config, "b
   return { refreshMs: maxMs * REFRESH_AT, maxMs };
 }
 
-/** Keys are made of what was judged before: a board that is declared, a period it has, a place that a page ended with. */
+/** Keys are made of validated parts only: a declared board, one of its periods, and the key of a page's last entry. */
 export function topKey(board: string, period: string, after?: RankKey): string {
   return `${board}\n${period}\ntop\n${after === undefined ? "" : JSON.stringify(after)}`;
 }

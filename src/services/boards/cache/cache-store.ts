@@ -1,53 +1,47 @@
+import { LruMap } from "../../../lib/lru";
+
 export interface CacheEntry<T> {
   value: T;
   readAt: number;
-  /** Which of two was asked later, and which came before news. */
+  /** Orders fetches and invalidations. */
   generation: number;
-  /** Of its JSON. */
+  /** The length of its JSON. */
   chars: number;
 }
 
-/** How much is kept. In memory a character of JSON is some four bytes, with the objects that it stands for. */
+/** The most that is stored. In memory, a character of JSON takes about four bytes, objects included. */
 export interface CacheBounds {
   entries: number;
   chars: number;
 }
 
-/** Answers in memory; the one that nobody has asked for longest goes first. */
+/** Values in memory. The least recently used is evicted first. */
 export class CacheStore<T> {
-  readonly #entries = new Map<string, CacheEntry<T>>();
+  readonly #entries: LruMap<string, CacheEntry<T>>;
   #chars = 0;
 
-  constructor(private readonly bounds: CacheBounds) {}
+  constructor(private readonly bounds: CacheBounds) {
+    this.#entries = new LruMap(bounds.entries, (key, entry) => this.#uncount(key, entry));
+  }
 
-  /** Asked for: it goes last. */
+  /** Marks the entry as used. */
   get(key: string): CacheEntry<T> | undefined {
-    const entry = this.#entries.get(key);
-    if (!entry) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    return entry;
+    return this.#entries.get(key);
   }
 
   set(key: string, entry: CacheEntry<T>): void {
-    this.#remove(key);
-    this.#entries.set(key, entry);
+    const before = this.#entries.peek(key);
+    if (before) this.#uncount(key, before);
     this.#chars += entry.chars + key.length;
-    // A map goes through its keys in the order in which they were set.
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.bounds.entries && this.#chars <= this.bounds.chars) return;
-      this.#remove(oldest);
-    }
+    this.#entries.set(key, entry);
+    while (this.#chars > this.bounds.chars) this.#entries.evictOldest();
   }
 
   get size(): CacheBounds {
     return { entries: this.#entries.size, chars: this.#chars };
   }
 
-  #remove(key: string): void {
-    const entry = this.#entries.get(key);
-    if (!entry) return;
-    this.#entries.delete(key);
-    this.#chars -= entry.chars + key.length;
+  #uncount(key: string, { chars }: CacheEntry<T>): void {
+    this.#chars -= chars + key.length;
   }
 }

@@ -6,7 +6,7 @@ import { CircuitBreaker } from "./circuit-breaker";
 import { Invalidations } from "./invalidations";
 import { PlatformCache } from "./platform-cache";
 
-/** Absent where there is no Cache API, and reached for when first needed: not before there is a request. */
+/** Absent without a Cache API. Opened on first use, because the runtime allows it only within a request. */
 const platformCache = new PlatformCache(() => (typeof caches === "undefined" ? undefined : caches.default));
 const parts: CacheParts = {
   invalidations: new Invalidations(),
@@ -15,8 +15,8 @@ const parts: CacheParts = {
 };
 
 /**
- * What this process knows of boards. A page of a hundred is some 9,000 characters, a player's place with fifty around 3,500: at the
- * most all of it comes to some thirty megabytes of the 128 that a process has.
+ * The caches of this process. A page of a hundred entries is about 9,000 characters, a standing with fifty neighbours 3,500. All
+ * of it takes at most about thirty of the 128 megabytes of a process.
  */
 export const boardCaches = {
   top: new BoardCache(topKind, { entries: 1_000, chars: 4_000_000 }, parts),
@@ -25,8 +25,8 @@ export const boardCaches = {
   platformCache,
 
   /**
-   * What is held of a board is no longer the newest: whoever asks here from now on waits for what is. The platform's cache can
-   * delete what has a known key and no more, so the first pages go, and everything else there is known to be old here.
+   * Marks everything cached of a board as stale, so that the next request waits for a fresh read. The platform's cache can only
+   * delete known keys, so its first pages are deleted, and this process ignores its other entries.
    */
   invalidate(board: string, pageKeys: readonly string[], now: number): Promise<unknown> {
     parts.invalidations.invalidate(board, now);
@@ -34,7 +34,7 @@ export const boardCaches = {
   },
 } as const;
 
-/** Of a board's present periods: what the platform's cache can be told to forget. */
+/** The keys of the first pages of a board's current periods, which the platform's cache can delete. */
 export function firstPageKeys({ periods, timeZone }: BoardRules, board: string, now: number): string[] {
   return periods
     .filter((periodKind) => periodKind !== "season")

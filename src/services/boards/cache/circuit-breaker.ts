@@ -1,15 +1,15 @@
 import { TimeoutError } from "../../../lib/deadline";
 
-/** After a failure the same question is not asked for so long: what there is is given at once. */
+/** After a failure the same key is not fetched for this long. What is cached is served at once. */
 const OPEN_MS = 1_000;
 const MAX_KEYS = 5_000;
 
-/** While the database fails it is asked little. Where it gives no answer at all, every question would wait as long. */
+/** Limits the calls to a failing database. After a timeout it opens for all keys, because every fetch would wait as long. */
 export class CircuitBreaker {
   readonly #failedAt = new Map<string, number>();
   #openUntil = Number.NEGATIVE_INFINITY;
 
-  /** `now`: when that was asked. */
+  /** `now`: when the fetch started. */
   recordFailure(key: string, error: unknown, now: number, tookMs: number): void {
     if (this.#failedAt.size >= MAX_KEYS) this.#failedAt.clear();
     this.#failedAt.set(key, now);

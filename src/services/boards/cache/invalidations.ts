@@ -1,45 +1,42 @@
+import { LruMap } from "../../../lib/lru";
+
 interface Invalidation {
   generation: number;
   at: number;
 }
 
-/** Boards of which it is remembered when they changed, a hundred bytes each. */
+/** Boards whose last change is remembered, a hundred bytes each. */
 const MAX_BOARDS = 10_000;
 
 /**
- * When this process last heard that a board has changed. Whatever was asked of the database before then is old, whether it has
- * been answered or is still under way; turns tell before from after where a clock stands still.
+ * When this process last learned that a board has changed. Anything that was fetched before then is stale, whether it has been
+ * answered or is in flight. Generations order what happens in the same millisecond.
  */
 export class Invalidations {
-  readonly #byBoard = new Map<string, Invalidation>();
   #generation = 0;
-  /** Of boards that are no longer remembered: whatever is older than this counts as old. */
+  /** For boards that are no longer remembered: anything older than this counts as stale. */
   #floor: Invalidation = { generation: 0, at: Number.NEGATIVE_INFINITY };
+  readonly #byBoard = new LruMap<string, Invalidation>(MAX_BOARDS, (_, { generation, at }) => {
+    this.#floor = { generation, at: Math.max(at, this.#floor.at) };
+  });
 
   invalidate(board: string, now: number): void {
-    this.#generation += 1;
-    this.#byBoard.delete(board);
-    this.#byBoard.set(board, { generation: this.#generation, at: now });
-    const [oldest] = this.#byBoard;
-    if (!oldest || this.#byBoard.size <= MAX_BOARDS) return;
-    const [name, invalidation] = oldest;
-    this.#byBoard.delete(name);
-    this.#floor = { generation: invalidation.generation, at: Math.max(invalidation.at, this.#floor.at) };
+    this.#byBoard.set(board, { generation: this.nextGeneration(), at: now });
   }
 
-  /** The turn of a question that is asked now. */
+  /** The generation of a fetch that starts now. */
   nextGeneration(): number {
     this.#generation += 1;
     return this.#generation;
   }
 
-  /** Older turns are old. */
+  /** Fetches of an older generation are stale. */
   generationOf(board: string): number {
-    return (this.#byBoard.get(board) ?? this.#floor).generation;
+    return (this.#byBoard.peek(board) ?? this.#floor).generation;
   }
 
-  /** For what was read elsewhere and knows no turn. */
+  /** For values that were read elsewhere and have no generation. */
   invalidatedAt(board: string): number {
-    return (this.#byBoard.get(board) ?? this.#floor).at;
+    return (this.#byBoard.peek(board) ?? this.#floor).at;
   }
 }

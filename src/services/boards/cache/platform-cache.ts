@@ -4,21 +4,21 @@ import { withDeadline } from "../../../lib/deadline";
 import { digestId, keyedId } from "../../../lib/ids";
 import type { CacheKind } from "./cache-kinds";
 
-/** Slower than this, it is no shortcut. */
+/** A slower answer would not be worth waiting for. */
 const DEADLINE_MS = 250;
-/** Far longer than anybody is given it as new: while the database is away it is told, marked. */
+/** Longer than any lifetime: while the database is away, an expired value is served as stale. */
 const KEEP_SECONDS = 3_600;
-/** Where it was found to keep nothing, it is tried again after so long. */
+/** A cache that was found to store nothing is probed again after this long. */
 const RETRY_AFTER_MS = 600_000;
 
 const storedEntry = z.object({ readAt: z.number(), value: z.unknown() });
 
-/** The part of the Cache API that is used. */
+/** The part of the Cache API that is used here. */
 export type CacheApi = Pick<Cache, "match" | "put" | "delete">;
 
 /**
- * The platform's cache, which processes of one data centre share. Some hosts have none, on some it takes everything and keeps
- * nothing: there it is left out. What it gives back is judged like anything from outside, and carries when it was read from the database.
+ * The platform's cache, which the processes of one data centre share. Some hosts have none, and on some it accepts everything
+ * and stores nothing: there it is not used. Its values are validated like other input, and carry the time of their read.
  */
 export class PlatformCache {
   #secret: string | undefined;
@@ -31,7 +31,7 @@ export class PlatformCache {
     private readonly clock: () => number = Date.now,
   ) {}
 
-  /** Until it is known whose answers these are it is not used: a zone's deployments share one cache. */
+  /** Not used before this call: the deployments of a zone share one cache, and the secret separates their keys. */
   configure({ authSecret, batchSecret }: Pick<Config, "authSecret" | "batchSecret">): void {
     this.#secret ??= batchSecret ?? authSecret;
   }
@@ -41,7 +41,7 @@ export class PlatformCache {
       const response = await cache.match(url);
       if (!response) return undefined;
       const entry = storedEntry.safeParse(await response.json());
-      // Clocks of two machines differ: what claims to be of a time to come would never grow old.
+      // The clocks of two machines differ. A value from the future would never expire.
       if (!entry.success || entry.data.readAt > this.clock()) return undefined;
       const value = kind.shape.safeParse(entry.data.value);
       return value.success ? { value: value.data, readAt: entry.data.readAt } : undefined;
@@ -52,7 +52,7 @@ export class PlatformCache {
     await this.#tryCache((cache, url) => cache.put(url, toResponse(json, readAt)), key);
   }
 
-  /** Here alone: other data centres have theirs, until it is too old. */
+  /** In this data centre only. The others serve their copy until it expires. */
   async remove(key: string): Promise<void> {
     await this.#tryCache((cache, url) => cache.delete(url), key);
   }
@@ -65,9 +65,9 @@ export class PlatformCache {
       const cache = this.#secret === undefined ? undefined : this.open();
       if (!cache || !(await this.#probe(cache))) return undefined;
       const work = this.#urlOf(key).then((url) => step(cache, url));
-      return await withDeadline(work, DEADLINE_MS, "The platform's cache gave no answer");
+      return await withDeadline(() => work, DEADLINE_MS, "The platform's cache gave no answer");
     } catch (error) {
-      // A shortcut that is closed: the way round it is always open.
+      // The cache is optional: the caller reads the database instead.
       console.warn("The platform's cache could not be used:", error instanceof Error ? error.message : error);
       return undefined;
     }
@@ -79,8 +79,8 @@ export class PlatformCache {
   }
 
   /**
-   * Whether what is put there can be had again: tried once a process, and now and then where it was not so. Whoever comes
-   * meanwhile goes without: what is under way is another request's, and may end with it.
+   * Whether the cache returns what it stores. Probed once per process, and again later if it did not. Requests that come during
+   * the probe do not wait for it: it belongs to another request, and may end with that.
    */
   async #probe(cache: CacheApi): Promise<boolean> {
     const now = this.clock();
@@ -91,7 +91,7 @@ export class PlatformCache {
         await cache.put(`${ORIGIN}/probe`, toResponse("null", 0));
         return (await cache.match(`${ORIGIN}/probe`)) !== undefined;
       };
-      this.#works = await withDeadline(probe(), DEADLINE_MS, "The platform's cache gave no answer");
+      this.#works = await withDeadline(probe, DEADLINE_MS, "The platform's cache gave no answer");
     } catch {
       this.#works = false;
     }
@@ -99,7 +99,7 @@ export class PlatformCache {
   }
 }
 
-/** Nobody's: what is kept under it is reached by this code alone. */
+/** A made-up origin: no request from outside reaches these entries. */
 const ORIGIN = "https://answers.tallyroom.internal";
 
 function toResponse(json: string, readAt: number): Response {

@@ -1,13 +1,10 @@
 import { z } from "zod";
 import type { EffectHandler, EffectHandlers } from "../../../lib/effect-handler";
-import type { Batch } from "../../../protocol/batch";
 import type { Json } from "../../../protocol/messages";
 import { batchSchema, readBatch } from "../../../protocol/schema/batch";
+import type { ReceivedBatch } from "../store/apply-batch";
 
-/** A batch whose envelope was judged; its entries are judged one by one, where they are written. */
-export type ReceivedBatch = Omit<Batch, "entries"> & { entries: readonly unknown[] };
-
-/** What the errand `scores/batch` asks. */
+/** Parses the request of the effect `scores/batch`. */
 export function parseBatch(request: Json): ReceivedBatch {
   const parsed = batchSchema.safeParse(request);
   if (!parsed.success) throw new Error(`that is no batch: ${z.prettifyError(parsed.error)}`);
@@ -20,8 +17,8 @@ export function createBatchHandlers(sink: EffectHandler): EffectHandlers {
 }
 
 /**
- * A gap heals by itself, and is the sign of something that does not: receipts that were lost, or a room that was set back.
- * A duplicate is no fault: it had been applied, and the answer was lost.
+ * Logs gaps and duplicates. A gap closes by itself, but is a sign of lost receipts or of a room that was restored to an earlier
+ * state. A duplicate is no fault: the batch had been applied, and the answer was lost.
  */
 export function logAnomalies(sink: EffectHandler): EffectHandler {
   return async (room, request, signal) => {

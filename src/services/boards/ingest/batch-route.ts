@@ -2,26 +2,27 @@ import type { CallSecrets } from "../../../config/config";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readSignedBody } from "../../../edge/signed-calls/signed-body";
 import { withDeadline } from "../../../lib/deadline";
+import { parseJson } from "../../../lib/parse-json";
 import type { BatchAnswer } from "../../../protocol/batch";
 import { MAX_BATCH_BYTES } from "../../../protocol/limits";
 import { batchSchema, readBatch } from "../../../protocol/schema/batch";
 import type { BoardRegistry } from "../store/board-registry";
 import { writeBatch } from "./database-sink";
 
-/** A room waits ten seconds for its answer: later than this nobody hears it. */
+/** Shorter than the ten seconds that a room waits for the answer. */
 const DEADLINE_MS = 9_000;
 const RETRY_MS = 2_000;
 
-/** Where a batch is taken. */
+/** What the route needs. */
 export interface BatchRouteOptions {
   secrets: CallSecrets | undefined;
   db: D1Database;
   registry: BoardRegistry;
-  /** Lets work go on once the answer has left. */
+  /** Lets work continue after the response is sent. */
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** `POST /v1/batches`: judged in full before the database is touched. */
+/** `POST /v1/batches`. The envelope is validated before the database is called. */
 export async function answerBatch(
   request: Request,
   { secrets, db, registry, waitUntil }: BatchRouteOptions,
@@ -40,27 +41,18 @@ export async function answerBatch(
     return rejectionResponse(rejectHttp(400, "bad_data", `That is no batch: ${where}: ${issue?.message}.`));
   }
   const applied = writeBatch(db, registry, readBatch(batch.data), now);
-  // What is nearly done is done, and found so when it comes again: a large batch with a bad entry in it takes a while.
+  // A large batch with a bad entry takes a while. It is finished after the deadline, and the retry finds it applied.
   let isAnswered = false;
   const logFailure = (error: unknown) =>
     console.error(`Batch ${batch.data.n} of ${batch.data.room} was not applied:`, error);
   waitUntil(applied.catch((error) => isAnswered && logFailure(error)));
   try {
-    return batchResponse(await withDeadline(applied, deadlineMs, "The database gave no answer"));
+    return batchResponse(await withDeadline(() => applied, deadlineMs, "The database gave no answer"));
   } catch (error) {
     logFailure(error);
     return rejectionResponse(unavailable());
   } finally {
     isAnswered = true;
-  }
-}
-
-/** What is no JSON is no batch either. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -3,16 +3,16 @@ import type { BatchAnswer } from "../../../protocol/batch";
 import { boardsFed } from "../../../protocol/board-names";
 import { boardCaches, firstPageKeys } from "../cache/caches";
 import { boardCounters } from "../counters";
-import { applyBatch } from "../store/apply-batch";
+import { applyBatch, type ReceivedBatch } from "../store/apply-batch";
 import type { BoardRegistry } from "../store/board-registry";
-import { parseBatch, type ReceivedBatch } from "./batch-effect";
+import { parseBatch } from "./batch-effect";
 
-/** Where a room's batches go on Cloudflare: into D1, in process. */
+/** Writes the batches of rooms on Cloudflare to D1, in process. */
 export function createDatabaseSink(db: D1Database, registry: BoardRegistry): EffectHandler {
   return async (_, request) => writeBatch(db, registry, parseBatch(request), Date.now());
 }
 
-/** Applies a batch here, counts what became of it, and lets nobody be told here what its boards were before. */
+/** Applies a batch, counts the outcome, and invalidates what this process has cached of its boards. */
 export async function writeBatch(
   db: D1Database,
   registry: BoardRegistry,
@@ -33,7 +33,7 @@ export async function writeBatch(
   }
 }
 
-/** Where a batch was applied, its boards are read anew at once; elsewhere when they have been held long enough. */
+/** The process that applied a batch reads its boards again at once. Other processes do so when their copy expires. */
 export async function invalidateFedBoards(
   registry: BoardRegistry,
   { room, ownOnly }: Pick<ReceivedBatch, "room" | "ownOnly">,

@@ -4,7 +4,7 @@ import type { BatchAnswer } from "../../../protocol/batch";
 import { batchAnswerSchema } from "../../../protocol/schema/batch";
 import { parseBatch } from "./batch-effect";
 
-/** Where a room's batches go on a platform without a database: to the worker at this address, signed. */
+/** Sends the batches of rooms on a platform without a database to the worker at this URL, signed. */
 export function createWorkerSink(url: string, secret: string): EffectHandler {
   return async (_, request, signal) => {
     const body = JSON.stringify(parseBatch(request));
@@ -18,7 +18,7 @@ export function createWorkerSink(url: string, secret: string): EffectHandler {
       },
       body,
       signal,
-      // A batch goes where it was sent to and nowhere else.
+      // A redirect could send the signed batch to another server.
       redirect: "manual",
     });
     const text = await response.text();

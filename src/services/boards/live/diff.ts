@@ -2,14 +2,14 @@ import { canonical, crc32 } from "../../../protocol/checksum";
 import type { LiveChange, LiveEntry, LiveTop } from "../../../protocol/live";
 
 /**
- * A board's `Last-Event-ID`: its version, and a sum over what is told. The version alone would not do: a ban hides players and
- * raises none, and a database that was set back counts anew.
+ * A board's `Last-Event-ID`: its version, and a checksum of its entries. The version alone is not enough: a ban hides players
+ * without raising it, and a restored database repeats versions.
  */
 export function liveEventId({ version, entries }: LiveTop): string {
   return `${version}-${crc32(canonical(entries)).toString(16).padStart(8, "0")}`;
 }
 
-/** What whoever knows the one has to be told to know the other. */
+/** The change that turns the first board into the second. */
 export function diffBoards(before: LiveTop, { version, updatedAt, entries }: LiveTop): LiveChange {
   const known = new Map(before.entries.map((entry, at) => [entry.user, { entry, at }]));
   const present = new Set(entries.map(({ user }) => user));
@@ -17,7 +17,7 @@ export function diffBoards(before: LiveTop, { version, updatedAt, entries }: Liv
     const entry = known.get(user)?.entry;
     return entry !== undefined && entry.name === name && entry.points === points;
   };
-  // Of those who did not score some may have been told apart anew, where they share their points.
+  // Players who did not score may still have moved among others with the same points.
   const unchanged = entries.filter(isSame);
   const inOrder = longestIncreasingSubsequence(unchanged.map(({ user }) => known.get(user)?.at ?? 0));
   const unmoved = new Set(unchanged.filter((_, at) => inOrder.has(at)).map(({ user }) => user));
@@ -29,7 +29,7 @@ export function diffBoards(before: LiveTop, { version, updatedAt, entries }: Liv
   };
 }
 
-/** The places of a longest part of these numbers that rises: of a hundred of them, so the plain way will do. */
+/** The indices of a longest increasing subsequence. Quadratic, for a hundred numbers. */
 function longestIncreasingSubsequence(numbers: readonly number[]): Set<number> {
   const length: number[] = [];
   const previous: number[] = [];

@@ -1,53 +1,55 @@
 import { formatEvent, toBytes } from "../../../edge/http/event-stream";
+import { backoffMs } from "../../../lib/backoff";
 import { withDeadline } from "../../../lib/deadline";
+import { LruMap } from "../../../lib/lru";
 import type { LiveTop } from "../../../protocol/live";
 import { boardCounters } from "../counters";
 import { diffBoards, liveEventId } from "./diff";
 import { LiveStream } from "./live-stream";
 import { liveStreams } from "./live-streams";
 
-/** Where the board is read, and what it is called. */
+/** Reads one ranking. */
 export interface LiveSource {
   board: string;
   period: string;
-  /** One row: whether anything has changed. */
+  /** Reads one row. It changes with the board. */
   version(): Promise<number>;
   top(): Promise<LiveTop>;
 }
 
-/** While somebody listens the version is looked up so often: changes within it are told as one … */
+/** The interval of version checks while there are streams. Changes within it are sent as one event … */
 const POLL_MS = 1_000;
-/** … and while the database is away less and less often, down to this. */
+/** … and the longest interval while the database is away. */
 const MAX_POLL_MS = 15_000;
 const READ_TIMEOUT_MS = 5_000;
-/** Between two words of any kind, so that nobody on the way takes the line for dead. */
+/** The longest silence, so that no proxy closes the connection as idle. */
 const HEARTBEAT_MS = 15_000;
-/** Who reads nothing for so long is sent away … */
+/** A stream whose reader takes nothing for this long is cut. */
 const STALLED_READER_MS = 60_000;
 /**
- * … and everybody after so much, to come back with what they know: buffers on the way take as much and more (12 MB on one's own
- * machine) for somebody who reads nothing. The busiest board tells it in a quarter of an hour, others in hours.
+ * Every stream ends after this much, and the client resumes it. Buffers of proxies can hold as much and more for a reader that
+ * takes nothing (12 MB on one machine). The busiest board sends it in a quarter of an hour, others in hours.
  */
 const MOST_BYTES = 4 * 1024 * 1024;
-/** Boards that somebody may still know when they come back: half a minute's, where it changes all the time. */
+/** Earlier states that a resuming client may know: half a minute's if the board changes all the time. */
 const HISTORY_SIZE = 32;
-/** A stream holds a kilobyte or two, and one object has a core. */
+/** A stream takes a kilobyte or two, and one object has one core. */
 const MAX_STREAMS = 5_000;
-/** Where half of a full board is another, the whole is not much longer. */
+/** If half of a full board has changed, the whole board is not much longer. */
 const MAX_CHANGES = 50;
-/** When to come back is told by chance, so that not all come at once. */
+/** The reconnection time is random, so that clients do not all come back at once. */
 const RETRY_MS = { min: 1_000, max: 5_000 };
 
 const heartbeat = toBytes(":\n\n");
 const databaseAwayHeartbeat = toBytes(": database-away\n\n");
 
 /**
- * One ranking, told live to all who listen. It asks the database only while somebody does, and then by itself: so whoever writes
- * points, wherever, has nobody to tell (docs/decisions/0017). With nobody left it has no timer, and sleeps.
+ * Sends one ranking live to all its streams. It polls the database while there are streams, so writers of points need not
+ * notify it (docs/decisions/0017). With no streams it has no timer, and the object can hibernate.
  */
 export class LiveBoard {
   readonly #streams = new Set<LiveStream>();
-  readonly #history = new Map<string, LiveTop>();
+  readonly #history = new LruMap<string, LiveTop>(HISTORY_SIZE);
   #current: { id: string; top: LiveTop; readAt: number } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isPolling = false;
@@ -55,13 +57,13 @@ export class LiveBoard {
 
   constructor(
     private readonly source: LiveSource,
-    /** Some changes raise no version: bans that are set, lifted, or end. After so long the board is read in any case. */
+    /** Bans that are set, lifted or expire do not raise the version. After this long the board is read in any case. */
     private readonly refreshMs: number,
     private readonly clock: () => number = Date.now,
     private readonly random: () => number = Math.random,
   ) {}
 
-  /** Nothing where too many listen already. */
+  /** `undefined` if there are too many streams already. */
   subscribe(lastEventId: string | undefined, endsAt: number): ReadableStream<Uint8Array> | undefined {
     if (this.#streams.size >= MAX_STREAMS) return undefined;
     const now = this.clock();
@@ -70,13 +72,13 @@ export class LiveBoard {
     liveStreams.open += 1;
     boardCounters.liveStreams.add({ was: lastEventId === undefined ? "opened" : "resumed" });
     stream.send(toBytes(this.#retryText()), now);
-    // What is held may be old where nobody listened meanwhile: then there is no timer, and it is read first.
+    // Without a timer nobody listened for a while, and what is in memory may be old, so the board is read first.
     if (this.#timer !== undefined) this.#broadcast([stream], now);
     else if (!this.#isPolling) void this.#poll();
     return stream.body;
   }
 
-  /** Whether anything here keeps its object awake. */
+  /** Whether this board keeps its object awake. */
   get isAwake(): boolean {
     return this.#streams.size > 0 || this.#timer !== undefined || this.#isPolling;
   }
@@ -90,14 +92,14 @@ export class LiveBoard {
     } catch (error) {
       this.#failures += 1;
       boardCounters.database.add({ for: "live", outcome: "failed" });
-      console.warn(`The board ${this.source.board} could not be read for who listens:`, String(error));
+      console.warn(`The board ${this.source.board} could not be read for its live streams:`, String(error));
     }
     this.#isPolling = false;
     const now = this.clock();
     this.#prune(now);
     this.#broadcast([...this.#streams], now);
     if (this.#streams.size === 0) return;
-    const waitMs = Math.min(POLL_MS * 2 ** Math.min(this.#failures, 10), MAX_POLL_MS);
+    const waitMs = backoffMs(this.#failures + 1, POLL_MS, MAX_POLL_MS);
     this.#timer = setTimeout(() => void this.#poll(), waitMs);
   }
 
@@ -106,26 +108,23 @@ export class LiveBoard {
     const current = this.#current;
     if (current && startedAt - current.readAt < this.refreshMs) {
       const version = await withDeadline(
-        this.source.version(),
+        () => this.source.version(),
         READ_TIMEOUT_MS,
         "The database gave no answer",
       );
       boardCounters.database.add({ for: "live", outcome: "ok" });
       if (version === current.top.version) return;
     }
-    const top = await withDeadline(this.source.top(), READ_TIMEOUT_MS, "The database gave no answer");
+    const top = await withDeadline(() => this.source.top(), READ_TIMEOUT_MS, "The database gave no answer");
     boardCounters.database.add({ for: "live", outcome: "ok" });
     const id = liveEventId(top);
     if (current && current.id !== id) {
-      this.#history.delete(current.id);
       this.#history.set(current.id, current.top);
-      const [oldest] = this.#history.keys();
-      if (oldest !== undefined && this.#history.size > HISTORY_SIZE) this.#history.delete(oldest);
     }
     this.#current = { id, top, readAt: startedAt };
   }
 
-  /** Whose time is over, and who does not read. */
+  /** Ends streams that are over or whose reader has stalled, and keeps the others alive. */
   #prune(now: number): void {
     for (const stream of [...this.#streams]) {
       if (!stream.isReading && now - stream.lastSentAt >= STALLED_READER_MS) stream.cut();
@@ -137,7 +136,7 @@ export class LiveBoard {
     }
   }
 
-  /** Everybody who does not know it; most of them know the same, so it is written once. */
+  /** Sends the board to the streams that do not have it. Most have the same earlier state, so each event is rendered once. */
   #broadcast(streams: readonly LiveStream[], now: number): void {
     const current = this.#current;
     if (!current) return;
@@ -153,7 +152,7 @@ export class LiveBoard {
   }
 
   #render(lastEventId: string | undefined, { id, top }: { id: string; top: LiveTop }) {
-    const before = lastEventId === undefined ? undefined : this.#history.get(lastEventId);
+    const before = lastEventId === undefined ? undefined : this.#history.peek(lastEventId);
     const { board, period } = this.source;
     const change = before && diffBoards(before, top);
     return change && change.changed.length + change.gone.length <= MAX_CHANGES

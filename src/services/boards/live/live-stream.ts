@@ -1,13 +1,13 @@
-/** Bytes that wait for a reader: past this nothing more is given, and what came meanwhile is told in one. */
+/** Bytes queued for a reader. Past this nothing more is queued, and later changes are sent as one. */
 const MAX_QUEUED_BYTES = 16_384;
 
-/** Somebody who listens: a stream of server-sent events, and what they know. */
+/** One client's stream of server-sent events, and the state that the client has. */
 export class LiveStream {
-  /** The id of the board that they know. */
+  /** The id of the state that the client has. */
   lastEventId: string | undefined;
-  /** When something was last given to them. */
+  /** When something was last sent. */
   lastSentAt: number;
-  /** So many bytes so far. Whether a reader has taken them is known only once everybody on the way is full. */
+  /** Bytes sent so far. Whether the reader took them is known only once every buffer on the way is full. */
   givenBytes = 0;
   readonly body: ReadableStream<Uint8Array>;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -31,7 +31,7 @@ export class LiveStream {
     );
   }
 
-  /** Whether they read what they are given. */
+  /** Whether the reader keeps up. */
   get isReading(): boolean {
     return (this.#controller?.desiredSize ?? 0) > 0;
   }
@@ -42,7 +42,7 @@ export class LiveStream {
       this.lastSentAt = now;
       this.givenBytes += bytes.byteLength;
     } catch {
-      // It was closed from the other side, and nobody has said so yet.
+      // The client has closed it, and `cancel` was not called yet.
       this.#closed();
     }
   }
@@ -57,9 +57,9 @@ export class LiveStream {
     this.#closed();
   }
 
-  /** Ends without what still waits: a stream that is closed is kept until its reader has taken all of it. */
+  /** Drops what is queued. `close` would keep the stream until its reader has taken all of it. */
   cut(): void {
-    this.#controller?.error(new Error("Nobody reads this stream."));
+    this.#controller?.error(new Error("The reader of this stream has stalled."));
     this.#closed();
   }
 

@@ -1,2 +1,2 @@
-/** Live streams that are open in this process, of all boards. */
+/** The open live streams of all boards in this process. */
 export const liveStreams = { open: 0 };

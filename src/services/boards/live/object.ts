@@ -11,13 +11,13 @@ import { readVersion } from "../store/board-version";
 import { type Ranking, readPage } from "../store/read-board";
 import { LiveBoard } from "./live-board";
 
-/** A page of the most that is ever told. */
+/** The most entries of a live board. */
 const MAX_ENTRIES = 100;
 const FULL_RETRY_MS = 30_000;
-/** A database that is read for nobody else's sake is read as often as this at the least. */
+/** The shortest interval between unconditional reads. */
 const MIN_REFRESH_MS = 1_000;
 
-/** What the worker asks, which has judged it. Only a binding reaches an object: nothing from outside does. */
+/** A request of the worker, which has validated it. Only a binding reaches an object. */
 const liveRequestSchema = z.object({
   ranking: z.object({
     board: z.string(),
@@ -29,15 +29,12 @@ const liveRequestSchema = z.object({
   endsAt: z.number(),
 });
 
-/** A request and not a call: whoever listens goes away, and only a request's body tells so. */
+/** A request and not an RPC call, because only the body of a response shows that the client has gone. */
 export function createLiveRequest(request: z.infer<typeof liveRequestSchema>): Request {
   return new Request("http://board/live", { method: "POST", body: JSON.stringify(request) });
 }
 
-/**
- * One ranking that is told live: an object for each (board, period). It stores nothing: what it is about comes with whoever
- * listens, and with nobody left there is nothing that would wake it.
- */
+/** One live ranking: an object for each (board, period). It stores nothing, because each request names the ranking. */
 export class LiveBoardObject extends DurableObject<BoardsEnv> {
   #board: LiveBoard | undefined;
 
@@ -47,7 +44,7 @@ export class LiveBoardObject extends DurableObject<BoardsEnv> {
     const body = this.#board.subscribe(lastEventId, endsAt);
     if (body) return new Response(body, { headers: eventStreamHeaders });
     boardCounters.liveStreams.add({ was: "refused" });
-    const message = "Too many listen to this board already.";
+    const message = "This board has too many live streams. Please try again later.";
     return rejectionResponse({
       ok: false,
       status: 503,

@@ -7,10 +7,10 @@ const AWAY_RETRY_MS = 2_000;
 
 const encoder = new TextEncoder();
 
-/** A body as it is sent, with what tells it from others. */
+/** A body as it is sent, with its ETag. */
 export class RenderedBody {
   readonly tag: string;
-  /** As it goes out: for each reader anew it would be encoded anew. */
+  /** Encoded once for all readers. */
   readonly bytes: Uint8Array;
 
   constructor(text: string) {
@@ -21,7 +21,7 @@ export class RenderedBody {
 
 const lastRendered = new WeakMap<object, { shape: string; body: RenderedBody }>();
 
-/** Made once for all who ask for the same part of what is held: that is most of the work of an answer. */
+/** Renders a cached value once for all requests of the same shape: rendering is most of the work of a response. */
 export function renderOnce(value: object, shape: string, make: () => unknown): RenderedBody {
   const known = lastRendered.get(value);
   if (known?.shape === shape) return known.body;
@@ -30,7 +30,7 @@ export function renderOnce(value: object, shape: string, make: () => unknown): R
   return body;
 }
 
-/** A board's answer with what tells how fresh it is; 304 where that is what the reader has. */
+/** A board's response with headers about its age, or 304 if the client has it already. */
 export function boardResponse(
   { req }: Context,
   { readAt, status }: CachedValue<unknown>,
@@ -45,7 +45,7 @@ export function boardResponse(
     ETag: tag,
     Age: String(Math.floor(ageMs / 1000)),
     "Cache-Status": cacheStatusHeader(status, Math.ceil((maxMs - ageMs) / 1000)),
-    // It is changed at once where a batch is applied: whoever holds it asks, and is mostly told 304.
+    // A batch changes it at once, so clients revalidate. Most get a 304.
     "Cache-Control": "public, max-age=0, must-revalidate",
   };
   const known = req.header("If-None-Match");
@@ -53,7 +53,7 @@ export function boardResponse(
   return new Response(bytes, { headers });
 }
 
-/** The database gives no answer, and nothing is held that could be told instead. */
+/** The database does not answer, and nothing is cached. */
 export function boardsUnavailable(): Response {
   const message = "The scoreboards cannot be read right now. Please try again soon.";
   return rejectionResponse({

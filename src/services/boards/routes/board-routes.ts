@@ -1,10 +1,10 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { configOf } from "../../../config/config";
+import { noQuery, user as userField } from "../../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { RejectionError } from "../../../edge/http/rejection-error";
 import { readQuery, rejectData } from "../../../edge/http/validate";
-import { isUserId } from "../../../identity/user-id";
 import { base64urlToText, textToBase64url } from "../../../lib/base64url";
 import { lifetimeOf, standingKey, topKey } from "../cache/cache-kinds";
 import { boardCaches } from "../cache/caches";
@@ -20,7 +20,6 @@ import {
   type listResponse,
   MAX_AROUND,
   MAX_USERS,
-  noQuery,
   PAGE,
   readList,
   topQuery,
@@ -43,7 +42,7 @@ import {
 
 const cursorSchema = z.tuple([z.int(), z.int(), z.int(), z.int(), z.string().min(1).max(128)]);
 
-/** What everybody reads: boards, through the cache. */
+/** The public reads of boards, through the cache. */
 export function boardRoutes(registry: BoardRegistry, checkReadLimit: CheckReadLimit) {
   const app = new Hono<{ Bindings: BoardsEnv }>();
 
@@ -122,7 +121,7 @@ export function boardRoutes(registry: BoardRegistry, checkReadLimit: CheckReadLi
           return rejectionResponse(rejectData("One of ids and list must be given."));
         }
         const users = [...new Set(list === undefined ? ids?.split(",") : readList(list))];
-        if (users.length > MAX_USERS || !users.every(isUserId)) {
+        if (users.length > MAX_USERS || !users.every((id) => userField.safeParse(id).success)) {
           return rejectionResponse(rejectData(`ids must be 1 to ${MAX_USERS} user ids with commas between.`));
         }
         const all = await Promise.all(users.map((user) => readCachedStanding(c, boardRequest, user, now)));
@@ -185,7 +184,7 @@ function readCachedStanding(
 ) {
   const { board } = resolved;
   const query = { board, key: standingKey(board, ranking.period, user), lifetime, admit };
-  // Absent players are kept as well: null.
+  // The absence of a player is cached too, as null.
   return readThrough(c, boardCaches.standing, query, now, async () => {
     return (await readStanding(c.env.DB, ranking, user, MAX_AROUND, now)) ?? null;
   });
@@ -227,7 +226,7 @@ function listBoards(
   });
 }
 
-/** When the present one of a sort ends, where there is one that does. */
+/** When the current period of a kind ends. `undefined` if it does not end, or none is open. */
 function periodEndsAt(
   periodKind: BoardRules["periods"][number],
   { timeZone }: BoardRules,

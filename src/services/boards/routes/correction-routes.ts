@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { z } from "zod";
 import { type AuthorizeAdmin, databaseAway, uncachedJson, withAdmin } from "../../../edge/http/admin-route";
+import { noQuery } from "../../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readQuery, rejectData } from "../../../edge/http/validate";
 import { checksum } from "../../../protocol/checksum";
@@ -15,12 +16,11 @@ import {
 } from "../store/corrections";
 import { resolveBoard, resolvePeriod } from "../store/resolve";
 import { listSeasons } from "../store/seasons";
-import { noQuery } from "./api/boards";
 import { correctionBody, correctionsQuery } from "./api/corrections";
 import { invalidateBoards } from "./invalidate";
 import { boardNotFound } from "./with-board";
 
-/** Points changed by hand, and the log of it. */
+/** Corrections of points by an admin, and their log. */
 export function correctionRoutes(authorizeAdmin: AuthorizeAdmin, registry: BoardRegistry) {
   const app = new Hono<{ Bindings: BoardsEnv }>();
 
@@ -89,9 +89,9 @@ function answer(result: CorrectionResult): Response {
   return rejectionResponse(rejectHttp(409, why === "duplicate" ? "duplicate" : "conflict", message));
 }
 
-/** Of all that is asked, in whatever order its fields come. */
-function printOf({ id: _, ...asked }: CorrectionBody): string {
-  return checksum(asked);
+/** A fingerprint of the request, independent of the order of its fields. */
+function printOf({ id: _, ...request }: CorrectionBody): string {
+  return checksum(request);
 }
 
 type CorrectionBody = z.output<typeof correctionBody>;
@@ -119,7 +119,7 @@ function rejectPeriod(why: "wrong" | "unknown", problem: string): HttpRejection 
   return why === "wrong" ? rejectData(`${problem}.`) : rejectHttp(404, "not_found", `${problem}.`);
 }
 
-/** One of the three: the schema has seen to it. */
+/** The schema guarantees exactly one of set, add and remove. */
 function toMove({ set, add, tie }: CorrectionBody): CorrectionMove {
   if (set !== undefined) return { what: "set", points: set, ...(tie === undefined ? {} : { tie }) };
   return add === undefined ? { what: "remove" } : { what: "add", points: add };

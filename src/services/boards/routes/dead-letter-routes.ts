@@ -1,19 +1,29 @@
 import { Hono } from "hono";
 import { type AuthorizeAdmin, uncachedJson, withAdmin } from "../../../edge/http/admin-route";
+import { noQuery } from "../../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readParams, readQuery } from "../../../edge/http/validate";
-import { deadLetterBody, deadLetterParams, deadLetterQuery } from "../../../worker/openapi/upkeep";
 import type { BoardsEnv } from "../env";
 import type { BoardRegistry } from "../store/board-registry";
-import { applyDeadLetter, type DeadLetter, findDeadLetter, listDeadLetters } from "../store/dead-letters";
-import { noQuery } from "./api/boards";
+import {
+  type AreBanned,
+  applyDeadLetter,
+  type DeadLetter,
+  findDeadLetter,
+  listDeadLetters,
+} from "../store/dead-letters";
+import { deadLetterBody, deadLetterParams, deadLetterQuery } from "./api/dead-letters";
 
 const PAGE = 100;
 const statusOf = { unknown: 404, applied: 409, refused: 422 } as const;
 const codeOf = { unknown: "not_found", applied: "duplicate", refused: "bad_data" } as const;
 
-/** Entries that were set aside, for admins: `npm run aside` asks here. */
-export function deadLetterRoutes(authorizeAdmin: AuthorizeAdmin, registry: BoardRegistry) {
+/** Dead letters, for admins: `npm run dead-letters` calls these routes. */
+export function deadLetterRoutes(
+  authorizeAdmin: AuthorizeAdmin,
+  registry: BoardRegistry,
+  areBannedIn: (db: D1Database) => AreBanned,
+) {
   const app = new Hono<{ Bindings: BoardsEnv }>();
 
   app.get("/", ({ req, env }) =>
@@ -43,7 +53,14 @@ export function deadLetterRoutes(authorizeAdmin: AuthorizeAdmin, registry: Board
       if (!parsed.ok) return rejectionResponse(parsed);
       const body = await readJson(req.raw, deadLetterBody);
       if (!body.ok) return rejectionResponse(body);
-      const result = await applyDeadLetter(env.DB, registry, parsed.number, body.value.entry, now);
+      const result = await applyDeadLetter(
+        env.DB,
+        registry,
+        parsed.number,
+        body.value.entry,
+        now,
+        areBannedIn(env.DB),
+      );
       if (result.ok) return uncachedJson(toJson(result.entry));
       return rejectionResponse(rejectHttp(statusOf[result.why], codeOf[result.why], result.message));
     }),

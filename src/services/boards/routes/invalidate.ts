@@ -3,7 +3,7 @@ import { boardCaches, firstPageKeys } from "../cache/caches";
 import type { BoardRegistry } from "../store/board-registry";
 import { resolveBoard } from "../store/resolve";
 
-/** What is held of these boards is no longer the newest: somebody changed them by hand. */
+/** Marks what is cached of these boards as stale, because an admin has changed them. */
 export async function invalidateBoards(
   registry: BoardRegistry,
   boards: Iterable<string>,

@@ -14,11 +14,11 @@ import { boardParams, liveQuery, PAGE } from "./api/boards";
 import type { CheckReadLimit } from "./read-limit";
 import { type BoardRequest, type RouteContext, readThrough, withBoard } from "./with-board";
 
-/** A stream ends by itself after an hour, less up to a tenth of it by chance, so that those who came together do not come back together. */
+/** A stream ends after an hour, minus a random part of a tenth, so that clients that came together do not come back together. */
 const HOUR_MS = 3_600_000;
 const SPREAD = 0.1;
 const AWAY_RETRY_MS = 5_000;
-/** After a reset, within so long. */
+/** After a reset of the period, streams end within this time. */
 const RESET_SPREAD_MS = 5_000;
 
 /** `GET /v1/boards/<board>/live`: a ranking's top as it changes, as server-sent events. */
@@ -51,7 +51,7 @@ async function followBoard(
   if (isClosed) return rejectionResponse(rejectData("That period has ended: it is told no more."));
   const rejection = await checkReadLimit(req.raw, "live");
   if (rejection) return rejectionResponse(rejection);
-  // A kind's own board is there by declaration: nobody can make up another.
+  // A kind's own board exists by declaration, so its name cannot be invented.
   const isDeclared = resolved.room === undefined && !ranking.period.startsWith("season");
   if (!isDeclared) {
     const missing = await checkHasScores(c, boardRequest, now);
@@ -63,12 +63,12 @@ async function followBoard(
   return env.BOARDS.getByName(`${ranking.board}\n${ranking.period}`).fetch(createLiveRequest(liveRequest));
 }
 
-/** Of a board that cannot be read right now: an `EventSource` that is refused does not ask again. */
+/** For a board that cannot be read now: an `EventSource` does not reconnect after an error status. */
 const retryLater = () => retryStream("board-away", AWAY_RETRY_MS);
 
 const NO_LIVE_BOARDS = "This worker tells no boards live: it has no BOARDS binding.";
 
-/** When its period is over a stream is over too: whoever comes back is told the next. */
+/** A stream ends with its period. A client that reconnects gets the next period. */
 function streamEndsAt(period: string, { timeZone }: BoardRules, now: number): number {
   const inAnHour = now + HOUR_MS * (1 - SPREAD * Math.random());
   const [periodKind] = period.split(":");
@@ -76,7 +76,7 @@ function streamEndsAt(period: string, { timeZone }: BoardRules, now: number): nu
   return Math.min(inAnHour, nextResetAt(periodKind, now, timeZone) + RESET_SPREAD_MS * Math.random());
 }
 
-/** A room's own board, or a season, is there when somebody has scored on it: an answer like any other, from the cache. */
+/** A room's own board, or a season, exists once a player has scored on it. Read through the cache like any page. */
 async function checkHasScores(
   c: RouteContext,
   boardRequest: BoardRequest,

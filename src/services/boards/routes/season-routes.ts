@@ -5,18 +5,18 @@ import {
   withAdmin,
   withDatabaseErrors,
 } from "../../../edge/http/admin-route";
+import { noQuery } from "../../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readParams, readQuery, rejectData } from "../../../edge/http/validate";
 import type { BoardsEnv } from "../env";
 import type { BoardRegistry, BoardRules } from "../store/board-registry";
 import { endSeason, putSeason, type Season, type SeasonResult } from "../store/seasons";
-import { noQuery } from "./api/boards";
 import { seasonBody, seasonParams, seasonsParams } from "./api/seasons";
 import { invalidateBoards, invalidateSeasons } from "./invalidate";
 import type { CheckReadLimit } from "./read-limit";
 import { boardNotFound, checkReadMiss, readCachedSeasons } from "./with-board";
 
-/** Spans that an admin opens and closes on a board; everybody may know of them. */
+/** The seasons of a board. Admins open and close them; everyone may read them. */
 export function seasonRoutes(
   authorizeAdmin: AuthorizeAdmin,
   registry: BoardRegistry,
@@ -67,7 +67,7 @@ export function seasonRoutes(
     }),
   );
   const methodNotAllowed = (allow: string) => () =>
-    rejectionResponse(rejectHttp(405, "bad_action", `Here is answered: ${allow}.`, { Allow: allow }));
+    rejectionResponse(rejectHttp(405, "bad_action", `Method not allowed. Use ${allow}.`, { Allow: allow }));
   app.all("/:board/seasons", methodNotAllowed("GET, HEAD"));
   app.all("/:board/seasons/:season", methodNotAllowed("PUT, DELETE"));
   return app;

@@ -6,25 +6,26 @@ import {
   withAdmin,
   withDatabaseErrors,
 } from "../../../edge/http/admin-route";
+import { noQuery, userParams } from "../../../edge/http/fields";
 import { rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readParams, readQuery } from "../../../edge/http/validate";
-import type { BansEnv } from "../../bans/env";
-import { openBanService } from "../../bans/open-ban-service";
 import type { BoardsEnv } from "../env";
 import type { BoardRegistry } from "../store/board-registry";
 import { eraseUser } from "../store/erasure";
 import { exportUser } from "../store/user-export";
-import { noQuery } from "./api/boards";
-import { userParams } from "./api/corrections";
 import { invalidateBoards } from "./invalidate";
 
-/** What rests of a person: told to them or an admin, erased by an admin. */
+/**
+ * All stored data of a user: exported by that user or an admin, erased by an admin. `onErased` runs after an erasure, which
+ * changes tables of other services too.
+ */
 export function userRoutes(
   authorizeAdmin: AuthorizeAdmin,
   authorizeSelf: AuthorizeSelf,
   registry: BoardRegistry,
+  onErased: (user: string) => Promise<void>,
 ) {
-  const app = new Hono<{ Bindings: BoardsEnv & BansEnv }>();
+  const app = new Hono<{ Bindings: BoardsEnv }>();
 
   app.on("GET", ["/", "/:user"], async ({ req, env }) => {
     const params = readUser(req.raw, req.param("user"));
@@ -43,22 +44,21 @@ export function userRoutes(
       const params = readUser(req.raw, req.param("user"));
       if (!params.ok) return rejectionResponse(params);
       const { boards, ...erased } = await eraseUser(env.DB, params.value.user, now);
-      // Of their bans the reason is gone.
-      await openBanService(env)?.reread(params.value.user);
+      await onErased(params.value.user);
       await invalidateBoards(registry, boards, now);
       return uncachedJson({ erased: true, ...erased });
     }),
   );
-  const refuseMethod = () =>
+  const rejectMethod = () =>
     rejectionResponse(
       rejectHttp(405, "bad_action", "A user answers GET and DELETE.", { Allow: "GET, DELETE" }),
     );
-  app.all("/", refuseMethod);
-  app.all("/:user", refuseMethod);
+  app.all("/", rejectMethod);
+  app.all("/:user", rejectMethod);
   return app;
 }
 
-/** From the address, or from the parameter: `.` and `..` are no names in an address. */
+/** The user in the path or in the query parameter: a path cannot contain `.` or `..` as a name. */
 function readUser(request: Request, named: string | undefined) {
   if (named === undefined) return readQuery(request, userParams);
   const params = readParams({ user: named }, userParams);

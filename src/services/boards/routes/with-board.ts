@@ -9,7 +9,7 @@ import { type Lifetime, lifetimeOf, SEASONS_KEY } from "../cache/cache-kinds";
 import { boardCaches } from "../cache/caches";
 import type { BoardsEnv } from "../env";
 import type { BoardRegistry, BoardRules } from "../store/board-registry";
-import { sortSign } from "../store/corrections";
+import { sortSign } from "../store/rank-order";
 import type { Ranking } from "../store/read-board";
 import { type ResolvedBoard, resolveBoard, resolvePeriod } from "../store/resolve";
 import { listSeasons, type Season } from "../store/seasons";
@@ -23,11 +23,11 @@ export interface BoardRequest {
   ranking: Ranking;
   isClosed: boolean;
   lifetime: Lifetime;
-  /** Before the database is asked in the name of whoever asks. */
+  /** Call before the database is read for this request. Rejects if its address has read too much. */
   admit(): Promise<void>;
 }
 
-/** Board, parameters and period are judged before the cache is asked: no key comes of what makes no sense. */
+/** Validates board, parameters and period before the cache is read, so that invalid requests make no cache keys. */
 export async function withBoard<P extends z.ZodObject, Q extends z.ZodObject>(
   c: RouteContext,
   registry: BoardRegistry,
@@ -67,7 +67,7 @@ export async function withBoard<P extends z.ZodObject, Q extends z.ZodObject>(
   }
 }
 
-/** Which of its periods is asked for; rejects where that would ask the database once too often, or it is away. */
+/** Resolves the requested period. Rejects if the database must be read and does not answer, or the read limit is reached. */
 export async function resolveRanking(
   c: RouteContext,
   resolved: ResolvedBoard,
@@ -96,13 +96,13 @@ export async function resolveRanking(
   return { ok: true, resolved, ranking, isClosed, lifetime, admit };
 }
 
-/** Rejects where whoever asks would have the database asked once too often. */
+/** Rejects if the address has caused too many reads of the database. */
 export async function checkReadMiss(c: RouteContext, checkReadLimit: CheckReadLimit): Promise<void> {
   const rejection = await checkReadLimit(c.req.raw, "readMiss");
   if (rejection) throw new RejectionError(rejection);
 }
 
-/** Those of a board, or of all, from one answer that is held for all. */
+/** The seasons of one board, or of all boards, from one cache entry. */
 export async function readCachedSeasons(
   c: RouteContext,
   rules: BoardRules | undefined,

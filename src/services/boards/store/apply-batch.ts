@@ -12,15 +12,15 @@ import type { BoardRegistry } from "./board-registry";
 import { describeContentProblem, isOutOfStep } from "./database-errors";
 import { type PlannedEntry, planBatch, type RejectedEntry } from "./plan-batch";
 
-/** How long the receipt of an epoch that was closed stays: whatever of it is still under way comes to nothing. */
+/** How long the receipt of a closed epoch is kept, so that batches in flight are recognised as duplicates. */
 const CLOSED_RECEIPT_MS = 86_400_000;
 
-/** The envelope as it was judged; its entries are judged one by one. */
+/** A batch whose envelope was validated. Its entries are validated one by one. */
 export type ReceivedBatch = Omit<Batch, "entries"> & { entries: readonly unknown[] };
 
 /**
- * Writes a batch once, as one transaction: receipt, scores, and what had to be set aside. Rejects only when D1 failed
- * (a time-out, overload, a missing table): then nothing was written, and the same batch may come again.
+ * Writes a batch once, in one transaction: receipt, scores and dead letters. Rejects only if D1 failed (a time-out, overload, a
+ * missing table). Then nothing was written, and the same batch may come again.
  */
 export async function applyBatch(
   db: D1Database,
@@ -38,7 +38,7 @@ export async function applyBatch(
   const first = await tryBatch(db, batch, writing(entries), rejected);
   if (first.answer) return first.answer;
 
-  // D1 will never take it as it is. What others write meanwhile may change which entries are to blame: then once more.
+  // D1 will never accept the batch as it is. Other writes may change meanwhile which entries fail, so this may take several rounds.
   const deadLetters = [...rejected];
   let remaining = entries;
   let { problem } = first;
@@ -50,12 +50,12 @@ export async function applyBatch(
     if (again.answer) return again.answer;
     problem = again.problem;
   }
-  throw new Error(`Batch ${batch.n} of ${batch.room} could not be sifted: ${problem}`);
+  throw new Error(`Could not isolate the failing entries of batch ${batch.n} of ${batch.room}: ${problem}`);
 }
 
 const MAX_ROUNDS = 3;
 
-/** An answer, or what D1 says of the content. */
+/** The answer, or D1's error about the content. */
 async function tryBatch(
   db: D1Database,
   batch: ReceivedBatch,
@@ -88,7 +88,7 @@ async function answerFromReceipt(db: D1Database, { room, epoch, n }: ReceivedBat
   return { applied: false, reason: "gap", expected: (receipt?.n ?? 0) + 1 };
 }
 
-/** What D1 says of these entries; nothing is written either way. */
+/** D1's error about these entries, if any. Nothing is written either way. */
 async function tryEntries(db: D1Database, writing: BoardWrite): Promise<string | undefined> {
   try {
     await db.batch([...writeStatements(db, writing), failStatement(db)]);
@@ -98,7 +98,7 @@ async function tryEntries(db: D1Database, writing: BoardWrite): Promise<string |
     if (problem === undefined) throw error;
     return problem;
   }
-  throw new Error("A trial was written: its last statement did not fail.");
+  throw new Error("A trial was committed, because its last statement did not fail.");
 }
 
 function parseRejectedUsers(json: string | undefined): string[] {

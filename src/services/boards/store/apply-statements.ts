@@ -1,8 +1,9 @@
 import { byteLength } from "../../../protocol/codec";
 import { MAX_POINTS } from "../../../protocol/limits";
-import { bannedSql, CHANGES, erasedSql, inSeasonSql, targetCte } from "./change-sql";
+import { bannedSql } from "../../bans/contract";
+import { CHANGES, erasedSql, inSeasonSql, targetCte } from "./change-sql";
 import type { EntryRow, RankingTarget, RejectedEntry } from "./plan-batch";
-import { indexedTuple } from "./rank-order";
+import { indexedTuple, keyColumns, keyColumnsDescending, ORDER } from "./rank-order";
 
 /** What one batch writes, apart from its receipt. */
 export interface BoardWrite {
@@ -12,34 +13,32 @@ export interface BoardWrite {
   now: number;
 }
 
-/** A span is split past this, in the schema's partial index too: a rank counts within one … */
+/** A span with more players is split (the schema's partial index has the same number), because a rank counts within a span … */
 const MAX_SPAN = 1500;
-/** … into stretches of about this many. */
+/** … into spans of about this many. */
 const SPLIT_LENGTH = 750;
-/** One with fewer (in the other partial index) joins the one before it, if both together come to no more than … */
+/** A span with fewer players (the other partial index) is merged with the one before it, if both have no more than … */
 const MIN_SPAN = 200;
-/** … so that it is not split again at once. */
+/** … this many, so that the result is not split again at once. */
 const MAX_MERGED_SPAN = 1000;
 
 /** D1 refuses a parameter of 2 MB. */
 const MAX_DEAD_LETTERS_BYTES = 1_000_000;
-/** Of an entry that is none, so much is enough to see whose it was; escaped over and over it stays within a parameter. */
+/** Enough of an invalid entry to see whose it was. Even escaped several times it fits a parameter. */
 const MAX_DEAD_LETTER_CHARS = 40_000;
 const MAX_REASON_CHARS = 500;
 
-const KEY_COLUMNS = "score, tie, reached_at, reached_seq, user";
-const qualifiedKey = (alias: string) => KEY_COLUMNS.replace(/\w+/g, (column) => `${alias}.${column}`);
-/** Not one of the two that bound a ranking. */
+/** Excludes the two spans that bound a ranking. */
 export const INNER_SPANS = `score between ${-MAX_POINTS} and ${MAX_POINTS}`;
-/** Named, for SQLite would rather go by the key and read every span of a ranking, a thousand at a million players. */
+/** Names the index, because SQLite would use the key and read every span of a ranking, a thousand at a million players. */
 const TOO_FULL = `spans indexed by spans_too_full where players > ${MAX_SPAN}`;
 const TOO_EMPTY = `spans indexed by spans_too_empty where players < ${MIN_SPAN}`;
 const inTargetRankings = (targets: string) =>
   `ranking in (with ${targetCte(targets)} select ranking from place)`;
 
 /**
- * The same statements, whatever the number of players: D1 charges calls and rows, and a transaction holds everybody up.
- * Each takes its rows from one JSON parameter.
+ * The same number of statements for any number of players, because D1 charges by call and row, and a transaction blocks other
+ * writers. Each statement takes its rows from one JSON parameter.
  */
 export function writeStatements(
   db: D1Database,
@@ -52,11 +51,11 @@ export function writeStatements(
     db.prepare(NAME_RANKINGS).bind(targetsJson, now),
     db.prepare(BOUND_RANKINGS).bind(targetsJson),
     db.prepare(NAME_PLAYERS).bind(rowsJson, now, room),
-    // Of what stands before it is changed.
+    // Logs the scores before they change.
     ...(correction?.log ?? []),
     db.prepare(COUNT_SPANS).bind(rowsJson, targetsJson, now, room),
     db.prepare(WRITE_SCORES).bind(rowsJson, targetsJson, now, room),
-    // Only by hand is anybody taken off a ranking: a batch does not pay for it.
+    // Only corrections remove a player from a ranking, so batches do not pay for this statement.
     ...(correction ? [db.prepare(REMOVE_SCORES).bind(rowsJson, targetsJson, now, room)] : []),
     db.prepare(SPLIT).bind(targetsJson),
     db.prepare(SHRINK).bind(targetsJson),
@@ -66,18 +65,18 @@ export function writeStatements(
   ];
 }
 
-/** Moves the receipt from n−1 to n, or fails the transaction: `n` must not be null. Tells the refused. */
+/** Moves the receipt from n−1 to n, or fails the transaction by a null `n`. Returns the rejected users. */
 export function receiptStatement(
   db: D1Database,
   { room, rows, now }: BoardWrite,
   { epoch, n, closing, entries }: { epoch: string; n: number; closing?: true; entries: readonly unknown[] },
 ): D1PreparedStatement {
-  // With points in it, it has to be known for as long as it may be asked about: nobody can say how long that is.
+  // The receipt of a batch with points is kept, because its retry may come at any time.
   const isOver = closing && entries.length === 0;
   return db.prepare(RECEIPT).bind(JSON.stringify(rows), epoch, now, room, n, isOver ? now : null);
 }
 
-/** One, or where it is more than a parameter may hold as many as it takes: a board that a release dropped rejects all at once. */
+/** One statement, or several if one parameter is too small: a release that drops a board rejects all its entries at once. */
 export function deadLetterStatements(
   db: D1Database,
   batch: { room: string; epoch: string; n: number; ownOnly?: true },
@@ -101,7 +100,7 @@ export function deadLetterStatements(
   );
 }
 
-/** JSON escapes what a database would not keep as it is: a lone surrogate, U+0000. */
+/** JSON escapes what a database would not store unchanged: a lone surrogate, U+0000. */
 function deadLetterRow({ entry, reason }: RejectedEntry): string {
   const text = JSON.stringify(entry) ?? "null";
   const whose = ownerOf(entry);
@@ -116,13 +115,13 @@ function deadLetterRow({ entry, reason }: RejectedEntry): string {
   ]);
 }
 
-/** Whom it is about and since when, where that can be told. */
+/** The user of an entry and its first time, if it has them. */
 function ownerOf(entry: unknown): [user: string | null, firstAt: number | null] {
   const { user, firstAt } = (entry ?? {}) as { user?: unknown; firstAt?: unknown };
   return [typeof user === "string" ? user : null, typeof firstAt === "number" ? firstAt : null];
 }
 
-/** SQLite reads JSON that nests a thousand deep and no deeper, and what is set aside is read by its fields. */
+/** SQLite parses JSON up to a depth of 1,000, and dead letters are queried by their fields. */
 const MAX_DEAD_LETTER_DEPTH = 500;
 
 function isDeep(text: string): boolean {
@@ -135,12 +134,12 @@ function isDeep(text: string): boolean {
   return false;
 }
 
-/** Receipts of epochs that ended so long ago that nothing of them can still be under way. */
+/** Deletes the receipts of epochs that closed before this time. */
 export function sweepStatement(db: D1Database, before: number): D1PreparedStatement {
   return db.prepare("delete from receipts where closed_at is not null and closed_at < ?1").bind(before);
 }
 
-/** Fails whatever came before it in its transaction, so that a writing can be tried and not done. */
+/** Fails its transaction, so that a write can be tried without being committed. */
 export function failStatement(db: D1Database): D1PreparedStatement {
   return db.prepare("insert into receipts (room, epoch, n, refused, at) values ('', '', null, '[]', 0)");
 }
@@ -168,7 +167,7 @@ where true
 on conflict (board, period) do nothing`;
 
 const BOUND_RANKINGS = `
-insert into spans (ranking, ${KEY_COLUMNS}, players)
+insert into spans (ranking, ${keyColumns()}, players)
 with ${targetCte("?1")}
 select distinct ranking, ends.value, 0, 0, 0, '', 0
 from place join json_each('[${-MAX_POINTS - 1},${MAX_POINTS + 1}]') as ends
@@ -182,9 +181,9 @@ on conflict (user) do update set name = excluded.name, at = excluded.at
 where excluded.name <> players.name and excluded.at >= players.at
   and excluded.at > coalesce(players.erased_at, -1)`;
 
-/** Before the scores are written: whoever moves leaves one span and comes to another. */
+/** Runs before the scores are written: a player who moves leaves one span and enters another. */
 const COUNT_SPANS = `
-insert into spans (ranking, ${KEY_COLUMNS}, players)
+insert into spans (ranking, ${keyColumns()}, players)
 with ${CHANGES},
 move as (
   select ranking, old_score as score, old_tie as tie, old_at as reached_at, old_seq as reached_seq, user, -1 as players
@@ -192,13 +191,13 @@ move as (
   union all
   select ranking, score, tie, reached_at, reached_seq, user, 1 from change where is_moved and not is_gone
 )
-select span.ranking, ${qualifiedKey("span")}, span.players + sum(move.players)
-from move join spans as span on span.ranking = move.ranking and (${qualifiedKey("span")}) = (
-  select ${qualifiedKey("s")} from spans as s
-  where s.ranking = move.ranking and (${qualifiedKey("s")}) <= (${indexedTuple("move")})
-  order by s.score desc, s.tie desc, s.reached_at desc, s.reached_seq desc, s.user desc limit 1
+select span.ranking, ${keyColumns("span")}, span.players + sum(move.players)
+from move join spans as span on span.ranking = move.ranking and (${keyColumns("span")}) = (
+  select ${keyColumns("s")} from spans as s
+  where s.ranking = move.ranking and (${keyColumns("s")}) <= (${indexedTuple("move")})
+  order by ${keyColumnsDescending("s")} limit 1
 )
-group by span.ranking, ${qualifiedKey("span")}
+group by span.ranking, ${keyColumns("span")}
 having sum(move.players) <> 0
 on conflict do update set players = excluded.players`;
 
@@ -212,51 +211,48 @@ on conflict (ranking, user) do update set name = excluded.name, score = excluded
 const REMOVE_SCORES = `
 delete from scores where (ranking, user) in (with ${CHANGES} select ranking, user from change where is_gone)`;
 
-/** Stretches of even length, whose number is the span's by `SPLIT_TO`. */
+/** The length of the parts that a full span is split into. */
 const LENGTH = `(players + players / ${SPLIT_LENGTH} - 1) / (players / ${SPLIT_LENGTH})`;
 
 const SPLIT = `
-insert into spans (ranking, ${KEY_COLUMNS}, players)
-select ranking, ${KEY_COLUMNS}, min(length, players - nth) from (
-  select s.ranking, ${qualifiedKey("s")}, f.players, f.length,
-    row_number() over (partition by f.ranking, ${qualifiedKey("f")} order by ${qualifiedKey("s")}) - 1 as nth
+insert into spans (ranking, ${keyColumns()}, players)
+select ranking, ${keyColumns()}, min(length, players - nth) from (
+  select s.ranking, ${keyColumns("s")}, f.players, f.length,
+    row_number() over (partition by f.ranking, ${keyColumns("f")} order by ${keyColumns("s")}) - 1 as nth
   from (select *, ${LENGTH} as length from ${TOO_FULL} and ${inTargetRankings("?1")}) as f
-  join scores as s on s.ranking = f.ranking and (${qualifiedKey("s")}) >= (${indexedTuple("f")}) and (${qualifiedKey("s")}) < (
-    select ${qualifiedKey("after")} from spans as after
-    where after.ranking = f.ranking and (${qualifiedKey("after")}) > (${indexedTuple("f")})
-    order by ${qualifiedKey("after")} limit 1
+  join scores as s on s.ranking = f.ranking and (${keyColumns("s")}) >= (${indexedTuple("f")}) and (${keyColumns("s")}) < (
+    select ${keyColumns("after")} from spans as after
+    where after.ranking = f.ranking and (${keyColumns("after")}) > (${indexedTuple("f")})
+    order by ${keyColumns("after")} limit 1
   )
 ) where nth > 0 and nth % length = 0`;
 
 const SHRINK = `
 update spans indexed by spans_too_full set players = ${LENGTH} where players > ${MAX_SPAN} and ${inTargetRankings("?1")}`;
 
-/** Every other of those that can be joined, so that none joins one that is itself going. */
+/** Merges every other candidate, so that none is merged into a span that is itself merged away. */
 const MERGE = `
-insert into spans (ranking, ${KEY_COLUMNS}, players)
+insert into spans (ranking, ${keyColumns()}, players)
 with small as materialized (
   select * from ${TOO_EMPTY} and players > 0 and ${INNER_SPANS} and ${inTargetRankings("?1")}
 ),
 pair as (
-  select small.*, ${qualifiedKey("before")
-    .split(", ")
-    .map((column) => `${column} as to_${column.slice("before.".length)}`)
-    .join(", ")}, before.players as to_players
-  from small join spans as before on before.ranking = small.ranking and (${qualifiedKey("before")}) = (
-    select ${qualifiedKey("b")} from spans as b
-    where b.ranking = small.ranking and (${qualifiedKey("b")}) < (${indexedTuple("small")})
-    order by b.score desc, b.tie desc, b.reached_at desc, b.reached_seq desc, b.user desc limit 1
+  select small.*, ${ORDER.map((column) => `before.${column} as to_${column}`).join(", ")}, before.players as to_players
+  from small join spans as before on before.ranking = small.ranking and (${keyColumns("before")}) = (
+    select ${keyColumns("b")} from spans as b
+    where b.ranking = small.ranking and (${keyColumns("b")}) < (${indexedTuple("small")})
+    order by ${keyColumnsDescending("b")} limit 1
   )
   where small.players + before.players <= ${MAX_MERGED_SPAN}
 ),
 chosen as materialized (
   select * from (
-    select *, row_number() over (partition by ranking order by ${KEY_COLUMNS}) % 2 as is_odd from pair
+    select *, row_number() over (partition by ranking order by ${keyColumns()}) % 2 as is_odd from pair
   ) where is_odd
 )
-select ranking, ${KEY_COLUMNS.replace(/\w+/g, "to_$&")}, to_players + players from chosen
+select ranking, ${ORDER.map((column) => `to_${column}`).join(", ")}, to_players + players from chosen
 union all
-select ranking, ${KEY_COLUMNS}, 0 from chosen
+select ranking, ${keyColumns()}, 0 from chosen
 where true
 on conflict do update set players = excluded.players`;
 
@@ -267,7 +263,7 @@ const RAISE_VERSION = `
 update rankings set version = version + 1, updated_at = ?2
 where id in (with ${targetCte("?1")} select ranking from place)`;
 
-/** Not of the erased, whose names would come back by it. */
+/** Skips entries of erased users, whose names would come back with them. */
 const INSERT_DEAD_LETTERS = `
 insert into set_aside (room, epoch, n, own_only, entry, reason, at)
 select ?2, ?3, ?4, ?5, value ->> 0, value ->> 1, ?6 from json_each(?1)

@@ -1,21 +1,21 @@
-/** An item that was found to blame, and what was said of it. */
+/** An item that fails, and the reason. */
 export interface Culprit<T> {
   item: T;
   reason: string;
 }
 
-/** Past so many trials what is not yet told apart is blamed as a whole: a batch that is all bad must end too. */
+/** After this many trials all unresolved items count as failing, so that a batch of only bad items ends too. */
 const MAX_TRIALS = 400;
-/** Four at a time: one bad item costs trials of 1.3 times the whole, where halves would cost twice. */
+/** With four parts one bad item costs trials of 1.3 times the whole. With two parts it would cost twice the whole. */
 const SEPARATE_PARTS = 4;
-/** Beside all the others each trial is of nearly the whole, and fewer are better. */
+/** In the second pass each trial has nearly all items, so fewer trials are better. */
 const COMBINED_PARTS = 2;
 
 /**
- * Parts items that can be written together from those that cannot, where `problem` is what is wrong with all of them. `trial`
- * answers with what is wrong with some of them, or nothing. Some items are bad only together (two that add up to too
- * much): those are found by adding parts to what is known to be good. Where both sorts are among them, only the first are
- * found: whoever asked tries what is left, and asks again.
+ * Separates items that can be written together from those that cannot. `problem` is the error of all items together; `trial`
+ * returns the error of some of them, or `undefined`. Some items fail only in combination (two that add up to too much). Those
+ * are found by adding parts to the known good items. If both sorts occur, only the first sort is found, and the caller tries the
+ * rest and calls again.
  */
 export async function bisect<T>(
   items: readonly T[],
@@ -36,7 +36,7 @@ export async function bisect<T>(
   });
   return { good, bad };
 
-  /** Answers the good ones among some that are not all good. */
+  /** Returns the good items among some that fail together. */
   async function split(
     some: readonly T[],
     partProblem: string,

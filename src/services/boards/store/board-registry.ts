@@ -13,25 +13,25 @@ export interface BoardRules {
   readonly maxPerDay: number | undefined;
 }
 
-/** The boards of every kind: what may be fed, and by whom. */
+/** The boards of every kind. */
 export interface BoardRegistry {
   /** A board that rooms of this kind feed. */
   find(kind: string, board: string): BoardRules | undefined;
   readonly all: readonly BoardRules[];
 }
 
-/** Throws where one kind's rooms could feed what is another's. */
+/** Throws if rooms of one kind could feed a board of another kind. */
 export function createBoardRegistry(kinds: readonly { name: string; boards?: Boards }[]): BoardRegistry {
   const kindNames = new Set(kinds.map(({ name }) => name));
   const byName = new Map<string, BoardRules>();
   for (const { name: kind, boards = {} } of kinds) {
     for (const [name, board] of Object.entries(boards)) {
       const existing = byName.get(name);
-      // `<board>:<room>` is a room's own: two kinds with one board would share it between their rooms of one id.
+      // `<board>:<room>` is a room's own board. Two kinds with one board name would share it between rooms of the same id.
       if (existing)
         throw new TypeError(`The board "${name}" belongs to "${existing.kind}" and to "${kind}".`);
       if (name !== kind && kindNames.has(name)) {
-        throw new TypeError(`The board "${name}" of "${kind}" bears the name of another kind.`);
+        throw new TypeError(`The board "${name}" of "${kind}" has the name of another kind.`);
       }
       byName.set(name, {
         name,

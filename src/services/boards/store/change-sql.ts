@@ -1,14 +1,16 @@
+import { bannedSql } from "../../bans/contract";
+
 /**
- * The common part of the statements that move players: what the entries of a batch come to, one row a ranking and player
- * whose row is to be written. Both the counts and the scores are written from this one text, so that they agree.
+ * The common part of the statements that move players: the result of a batch's entries, one row for each ranking and player
+ * that changes. Both the spans and the scores are written from this one text, so that they agree.
  *
  * ```
  * entries ─► entry (neither banned nor erased) ─► dealt (to each ranking, no more than the most a day)
  *       places ─► place ──────────────────────────┘  └► ordered (one a ranking and player) ─► change (of what stands)
  * ```
  *
- * Parameters: ?1 entries, ?2 places (both `deal.ts`), ?3 now, ?4 room. What is written by hand (`corrections.ts`) comes the same
- * way: an entry that neither a ban nor an erasure stops, `last` to set a score, `remove` to take it away.
+ * Parameters: ?1 entries, ?2 targets (both `plan-batch.ts`), ?3 now, ?4 room. Corrections (`corrections.ts`) use it too, with an
+ * entry that no ban or erasure stops, `last` to set a score, and `remove` to remove it.
  */
 export const CHANGES = `
 ${targetCte("?2")},
@@ -38,7 +40,7 @@ capped as (
 ),
 dealt as (
   select ranking, combine, user, name, tie_turn * tie as tie, at, seq,
-    -- What went over the most is lost for good, each time that it goes higher: after a loss, points count again.
+    -- Points above the daily cap are lost for good. After a loss of points, new points count again.
     turn * case when day_ranking is null then points
       else points - max(0, had + highest - cap) + max(0, had + coalesce(highest_before, 0) - cap)
     end as score
@@ -77,7 +79,7 @@ settled as (
   select *,
     case when is_new then score when combine = 'sum' then old_score + score when takes then score else old_score end
       as to_score,
-    -- By hand a tie may be left as it is.
+    -- A correction may leave the tie unchanged.
     case when is_new or takes then coalesce(tie, old_tie, 0) else old_tie end as to_tie,
     is_new or takes as is_reached,
     case when is_new or last_at >= old_last_at then name else old_name end as to_name
@@ -94,7 +96,7 @@ change as (
   where is_new or is_reached or to_score <> old_score or to_name <> old_name
 )`;
 
-/** The rankings that the slots of a batch feed, seasons among them. */
+/** The rankings that the slots of a batch feed, including seasons. */
 export function targetCte(targets: string): string {
   const columns = `p.value ->> 0 as slot, r.id as ranking, r.board, p.value ->> 3 as combine, p.value ->> 4 as turn,
     p.value ->> 5 as tie_turn, p.value ->> 6 as most, r.period like 'day:%' as is_day`;
@@ -116,14 +118,7 @@ export function inSeasonSql(target: string): string {
   return `s.board = ${target} ->> 7 and s.opens_at <= ${target} ->> 8 and s.closes_at > ${target} ->> 8`;
 }
 
-/** Two look-ups by the whole key: one that finds nothing reads no row. */
-export function bannedSql(user: string, room: string, now: string): string {
-  const inForce = `user = ${user} and (until_ms is null or until_ms > ${now})`;
-  return `(exists (select 1 from bans where scope = 'everywhere' and ${inForce})
-    or exists (select 1 from bans where scope = ${room} and ${inForce}))`;
-}
-
-/** An entry of somebody who was erased after it had begun. */
+/** A condition: the entry started before its user was erased. */
 export function erasedSql(): string {
   return "exists (select 1 from players where user = value ->> 1 and erased_at >= value ->> 5)";
 }

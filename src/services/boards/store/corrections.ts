@@ -5,13 +5,14 @@ import type { BoardRules } from "./board-registry";
 import { CHANGES } from "./change-sql";
 import { describeContentProblem } from "./database-errors";
 import type { EntryRow, RankingTarget } from "./plan-batch";
+import { sortSign } from "./rank-order";
 import type { ResolvedBoard } from "./resolve";
 import { correctionRequests, corrections } from "./schema";
 
-/** A line of the log: who changed whose points on which ranking, from what to what, and why. */
+/** A row of the log of corrections. */
 export type Correction = typeof corrections.$inferSelect;
 
-/** What is to become of a player's points. `add`: whatever awards come meanwhile count as well. */
+/** The change of a player's points. `add` keeps awards that come meanwhile. */
 export type CorrectionMove =
   | { what: "set"; points: number; tie?: number }
   | { what: "add"; points: number }
@@ -19,7 +20,7 @@ export type CorrectionMove =
 
 export interface CorrectionRequest {
   resolved: ResolvedBoard;
-  /** Stored keys; absent: every one in which the player stands, which only `remove` may ask. */
+  /** Stored period keys. Absent: all periods in which the player has a score, for `remove` only. */
   periods?: readonly string[];
   user: string;
   move: CorrectionMove;
@@ -39,9 +40,9 @@ export type CorrectionResult =
   | { ok: false; why: "unknown" | "refused" | "duplicate"; message: string };
 
 /**
- * Changes points by the statements that batches are written with, and logs each ranking's change in the same transaction:
- * spans, versions and the order stay right, and what the log says is what was changed. Neither a ban nor the most a day
- * stands in its way. Whoever is set to a score reached it now.
+ * Changes points with the statements that write batches, and logs the change of each ranking in the same transaction, so that
+ * spans, versions and order stay correct and the log is exact. Bans and daily caps do not apply. A score that is set counts as
+ * reached now.
  */
 export async function applyCorrection(
   db: D1Database,
@@ -52,7 +53,7 @@ export async function applyCorrection(
   const periods = request.periods ?? (await listRankedPeriods(db, resolved.board, user));
   const name = await findName(db, user);
   if (name === undefined && move.what !== "remove") {
-    return reject("unknown", "Nobody of that id has scored on any board.");
+    return reject("unknown", "No player with that id has scored on any board.");
   }
   const { rules } = resolved;
   const sign = sortSign(rules.order);
@@ -68,7 +69,7 @@ export async function applyCorrection(
     ]);
     return { ok: true, corrections: results.flatMap((result) => result.results) };
   } catch (error) {
-    // The same request came twice at once, and the other one was first.
+    // The same request came twice at the same time, and the other one was first.
     const made = key && /UNIQUE constraint failed: correction_requests/.test(String(error));
     const before = made ? await findMade(db, by, key) : undefined;
     if (before) return before;
@@ -78,7 +79,7 @@ export async function applyCorrection(
   }
 }
 
-/** What a request with an id has already changed; nothing where none of that id was carried out. */
+/** The result of an earlier request with this key, if any. */
 export async function findMade(
   db: D1Database,
   by: string,
@@ -104,7 +105,7 @@ export async function findMade(
   return { ok: true, corrections: lines };
 }
 
-/** The newest first, from before one on. */
+/** Newest first, before one id. */
 export function listCorrections(
   db: D1Database,
   { user, board, before, limit }: { user?: string; board?: string; before?: number; limit: number },
@@ -123,7 +124,7 @@ export function listCorrections(
     .limit(limit);
 }
 
-/** Where a change by hand goes: to this ranking and no other, past the most a day. */
+/** The target of a correction: this ranking only, without the daily cap. */
 export function toTarget(
   { board, rules }: ResolvedBoard,
   period: string,
@@ -134,11 +135,7 @@ export function toTarget(
   return [0, board, period, combine, sortSign(rules.order), tieSign, null, rules.name, 0];
 }
 
-export function sortSign(order: "highest" | "lowest"): 1 | -1 {
-  return order === "highest" ? -1 : 1;
-}
-
-/** Without a tie the one that stands is left as it is. */
+/** Without a tie the stored one stays. */
 function moveColumns(move: CorrectionMove, { tie }: BoardRules): [points: number, tie: number | null] {
   switch (move.what) {
     case "set":
@@ -160,7 +157,7 @@ async function listRankedPeriods(db: D1Database, board: string, user: string): P
   return results.map(({ period }) => period);
 }
 
-/** An erased player has none. */
+/** `undefined` for a player who was erased or has never scored. */
 async function findName(db: D1Database, user: string): Promise<string | undefined> {
   const name = await db.prepare("select name from players where user = ?1").bind(user).first<string>("name");
   return name || undefined;
@@ -170,7 +167,7 @@ function reject(why: "unknown" | "refused" | "duplicate", message: string): Corr
   return { ok: false, why, message };
 }
 
-/** Fails the transaction where the request was carried out before. */
+/** Fails the transaction if the request was carried out before. */
 const BEGIN = `
 insert into correction_requests (by, id, print, at, after, up_to)
 select ?1, ?2, ?3, ?4, newest, newest from (select coalesce(max(id), 0) as newest from corrections)`;
@@ -178,7 +175,7 @@ select ?1, ?2, ?3, ?4, newest, newest from (select coalesce(max(id), 0) as newes
 const END = `
 update correction_requests set up_to = (select coalesce(max(id), 0) from corrections) where by = ?1 and id = ?2`;
 
-/** ?7 turns points back to how they are told; the sum keeps −0 out. */
+/** ?7 is the sign that turns stored scores into points. */
 const LOG_CORRECTION = `
 insert into corrections (at, by, board, period, user, before, after, reason)
 with ${CHANGES}

@@ -1,11 +1,11 @@
-/** The receipt would not have moved from n−1 to n. */
+/** The receipt could not move from n−1 to n. */
 export function isOutOfStep(error: unknown): boolean {
   return /NOT NULL constraint failed: receipts\.n\b/.test(String(error));
 }
 
 /**
- * What D1 will say again however often it is asked; nothing for what may pass (a time-out, overload) or be mended (a table
- * that is missing), and for a count of ours that does not add up: none of that is the fault of an entry.
+ * A description of a permanent error in the content. `undefined` for errors that may pass (a time-out, overload), that an
+ * operator can fix (a missing table), or that are ours (a wrong count): no entry is at fault there.
  */
 export function describeContentProblem(error: unknown): string | undefined {
   const text = String(error);

@@ -1,14 +1,16 @@
 import { and, asc, eq, gt, isNull } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { EVERYWHERE, findBans } from "../../bans/store";
 import { writeStatements } from "./apply-statements";
 import type { BoardRegistry } from "./board-registry";
 import { describeContentProblem } from "./database-errors";
 import { planBatch } from "./plan-batch";
 import { deadLetters } from "./schema";
 
-/** An entry that waits to be mended and applied, or was. */
+/** An entry that waits to be corrected and applied, or was applied. */
 export type DeadLetter = typeof deadLetters.$inferSelect;
+
+/** Whether any of these users is banned from a room (`kind/id`) or everywhere. */
+export type AreBanned = (users: readonly string[], room: string, now: number) => Promise<boolean>;
 
 export type DeadLetterResult =
   | { ok: true; entry: DeadLetter }
@@ -33,8 +35,8 @@ export async function findDeadLetter(db: D1Database, id: number): Promise<DeadLe
 }
 
 /**
- * Writes one entry, as it is kept or as it was mended, and marks it, as one transaction: however often this is asked, and
- * by however many at once, it counts once. An entry that is refused again stays as it was.
+ * Writes one entry, as it is stored or as it was corrected, and marks it as applied, in one transaction. It counts once,
+ * however many requests apply it at the same time. An entry that is rejected again is not changed.
  */
 export async function applyDeadLetter(
   db: D1Database,
@@ -42,6 +44,7 @@ export async function applyDeadLetter(
   id: number,
   corrected: unknown,
   now: number,
+  areBanned: AreBanned,
 ): Promise<DeadLetterResult> {
   const letter = await findDeadLetter(db, id);
   if (!letter) return reject("unknown", `Nothing was set aside under the number ${id}.`);
@@ -55,12 +58,12 @@ export async function applyDeadLetter(
   if (bad) return reject("refused", bad.reason);
   const rows = entries.map(({ row }) => row);
   const users = rows.map(([, user]) => user);
-  if ((await findBans(db, users, [EVERYWHERE, letter.room], now)).length > 0) {
+  if (await areBanned(users, letter.room, now)) {
     return reject("refused", "That player is banned: nothing would be written.");
   }
   try {
     await db.batch([
-      // Left null where somebody else was first, which fails the transaction.
+      // Null if another request was first, which fails the transaction.
       db
         .prepare(
           "update set_aside set at = case when applied_at is null then at end, applied_at = ?2, entry = ?3 where id = ?1",

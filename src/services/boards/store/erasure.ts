@@ -1,27 +1,27 @@
+import { COUNT_BANS_OF_USER, ERASE_FROM_BANS } from "../../bans/contract";
 import { INNER_SPANS, writeStatements } from "./apply-statements";
 import type { EntryRow, RankingTarget } from "./plan-batch";
 import { indexedTuple, keyColumns } from "./rank-order";
 
-/** Rankings that one transaction takes a person off. */
+/** The most rankings that one transaction removes a user from. */
 const RANKINGS_PER_TRANSACTION = 500;
-/** A batch that has been under way for longer than this comes no more. */
+/** No batch is in flight for longer than this. */
 export const ERASED_MS = 90 * 86_400_000;
 
 export interface ErasureResult {
-  /** Rankings that they are no longer on. */
+  /** The number of rankings that the user was removed from. */
   rankings: number;
-  /** Boards that have changed, as they are stored. */
+  /** The stored names of the boards that have changed. */
   boards: string[];
-  /** Entries that were set aside, and are no longer kept. */
+  /** The number of dead letters that were deleted. */
   aside: number;
-  /** Bans that hold on. */
+  /** The number of bans that remain. */
   bans: number;
 }
 
 /**
- * Takes a person out of everything that rests here. First it is noted that and when, so that no batch still on its way
- * brings them back; done again it goes on where it ended. What stays: that note, bans (without the reason), the log of corrections
- * without whom they were about.
+ * Erases a user. The erasure and its time are stored first, so that no batch in flight brings the user back. Repeating it
+ * continues where it stopped. What stays: that note, bans without their reason, and the log of corrections without the user.
  */
 export async function eraseUser(db: D1Database, user: string, now: number): Promise<ErasureResult> {
   const [, aside] = await db.batch([
@@ -32,13 +32,12 @@ export async function eraseUser(db: D1Database, user: string, now: number): Prom
       )
       .bind(user, now),
     db.prepare("delete from set_aside where entry ->> '$.user' = ?1").bind(user),
-    db.prepare("update bans set reason = null where user = ?1 and reason is not null").bind(user),
+    ...ERASE_FROM_BANS.map((sql) => db.prepare(sql).bind(user)),
     // No user id is empty.
-    db.prepare("update bans set by = '' where by = ?1").bind(user),
     db.prepare("update corrections set user = '', reason = '' where user = ?1").bind(user),
     db.prepare("update corrections set by = '' where by = ?1").bind(user),
     db.prepare("delete from correction_requests where by = ?1").bind(user),
-    // Of rankings that are being cleared away: they are counted no more.
+    // Rankings that are being deleted have no counts to maintain.
     db
       .prepare("delete from scores where user = ?1 and ranking in (select id from rankings where board = '')")
       .bind(user),
@@ -57,7 +56,7 @@ export async function eraseUser(db: D1Database, user: string, now: number): Prom
   const [, , bans] = await db.batch<{ n: number }>([
     db.prepare(`delete from spans where user = ?1 and players = 0 and ${INNER_SPANS}`).bind(user),
     db.prepare(MOVE_SPAN_STARTS).bind(user),
-    db.prepare("select count(*) as n from bans where user = ?1").bind(user),
+    db.prepare(COUNT_BANS_OF_USER).bind(user),
   ]);
   return { rankings, boards: [...boards], aside: aside?.meta.changes ?? 0, bans: bans?.results[0]?.n ?? 0 };
 }
@@ -68,7 +67,7 @@ interface NamedRanking {
   period: string;
 }
 
-/** There is no index by user, which each new score would pay for: one look a ranking. */
+/** One look-up per ranking: an index by user would cost every new score. */
 async function listRankings(db: D1Database, user: string, after: number): Promise<NamedRanking[]> {
   const { results } = await db
     .prepare(
@@ -80,7 +79,7 @@ async function listRankings(db: D1Database, user: string, after: number): Promis
   return results;
 }
 
-/** By the statements that batches are written with, so that counts and versions stay right. */
+/** Uses the statements that write batches, so that counts and versions stay correct. */
 function removalStatements(
   db: D1Database,
   user: string,
@@ -94,7 +93,7 @@ function removalStatements(
   return writeStatements(db, { room: "", rows: [row], targets, now }, { log: [] });
 }
 
-/** A span may begin with somebody who has left it: then it begins with whoever is first in it, which is as many players. */
+/** A span that starts at the erased user starts at its first remaining player instead. Its count does not change. */
 const MOVE_SPAN_STARTS = `
 update spans set (${keyColumns()}) = (
   select ${keyColumns("s")} from scores s where s.ranking = spans.ranking and (${keyColumns("s")}) >= (${indexedTuple("spans")})

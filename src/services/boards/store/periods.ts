@@ -1,6 +1,6 @@
 import type { BoardPeriod } from "../../../room/api/board";
 
-/** The ranking's period in which a moment lies. A season's key is the database's to say: it knows which are open. */
+/** The key of the period that contains a time. The database resolves `season`, because it knows which seasons are open. */
 export function periodKey(period: BoardPeriod, at: number, timeZone: string): string {
   switch (period) {
     case "all":
@@ -13,7 +13,7 @@ export function periodKey(period: BoardPeriod, at: number, timeZone: string): st
   }
 }
 
-/** The day there, as the UTC midnight of the same date: days can be reckoned with, whatever the clocks do there. */
+/** The local date as UTC midnight of that date, so that days can be computed with regardless of daylight saving. */
 export function localDay(at: number, timeZone: string): number {
   const parts = cachedFormatter(timeZone).formatToParts(at);
   const part = (type: string) => Number(parts.find((found) => found.type === type)?.value);
@@ -30,7 +30,7 @@ export function isoDate(day: number): string {
 
 export const DAY_MS = 86_400_000;
 
-/** Making one takes a hundred times as long as using it; there are as many as boards declare zones. */
+/** Creating a formatter takes a hundred times as long as using it. There are as many as declared time zones. */
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 function cachedFormatter(timeZone: string): Intl.DateTimeFormat {

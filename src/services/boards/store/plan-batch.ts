@@ -3,17 +3,18 @@ import { boardsFed } from "../../../protocol/board-names";
 import { batchEntrySchema } from "../../../protocol/schema/batch";
 import type { BoardRegistry, BoardRules } from "./board-registry";
 import { periodKey } from "./periods";
+import { sortSign } from "./rank-order";
 
-/** An entry that cannot be written, as it came, and why. */
+/** An entry that cannot be written, as it came, and the reason. */
 export interface RejectedEntry {
   entry: unknown;
   reason: string;
 }
 
-/** A batch sorted out: what goes where, and what goes nowhere. */
+/** What to write for a batch, and the entries that cannot be written. */
 export interface BatchPlan {
   entries: readonly PlannedEntry[];
-  /** One slot a (board, quarter of an hour), in the order of time: all of its entries go to the same rankings. */
+  /** One slot for each (board, quarter of an hour), in order of time. All entries of a slot go to the same rankings. */
   targets: readonly RankingTarget[];
   rejected: readonly RejectedEntry[];
 }
@@ -24,7 +25,7 @@ export interface PlannedEntry {
   entry: unknown;
 }
 
-/** What SQL reads by number. By hand neither a ban nor an erasure stops it, and without a tie the old one stays. */
+/** A row that SQL reads by index. No ban or erasure stops a row by hand, and a null tie leaves the old one. */
 export type EntryRow = readonly [
   slot: number,
   user: string,
@@ -37,7 +38,7 @@ export type EntryRow = readonly [
   isByHand?: 1,
 ];
 
-/** Slot, ranking's board, its period, combine, turn, tie's turn, most a day or null, declared board, the quarter's beginning. */
+/** A ranking that a slot feeds. SQL reads it by index. */
 export type RankingTarget = readonly [
   slot: number,
   board: string,
@@ -92,8 +93,8 @@ function toTargets(
   from: number,
   boards: readonly string[],
 ): RankingTarget[] {
-  const sign = rules.order === "highest" ? -1 : 1;
-  const tieSign = rules.tie === undefined ? 0 : rules.tie === "highest" ? -1 : 1;
+  const sign = sortSign(rules.order);
+  const tieSign = rules.tie === undefined ? 0 : sortSign(rules.tie);
   return boards.flatMap((board) =>
     rules.periods.map((period): RankingTarget => {
       const key = periodKey(period, from, rules.timeZone);

@@ -1,7 +1,7 @@
-/** The order of every ranking, as columns: `scores_in_order` and the key of `spans` have it alike. */
+/** The order of every ranking, as columns. `scores_in_order` and the key of `spans` use it. */
 export const ORDER = ["score", "tie", "reached_at", "reached_seq", "user"] as const;
 
-/** A place in that order. What stands behind it is found by it, whoever moves meanwhile. */
+/** A position in that order. A page can continue after it, even if players have moved meanwhile. */
 export type RankKey = readonly [
   score: number,
   tie: number,
@@ -10,20 +10,25 @@ export type RankKey = readonly [
   user: string,
 ];
 
-/** The columns, of one table where several are at hand. */
+/** The columns, with a table alias if the statement has several tables. */
 export function keyColumns(alias?: string): string {
   return ORDER.map((column) => (alias === undefined ? column : `${alias}.${column}`)).join(", ");
 }
 
-/** `order by` of the same, backwards. */
+/** For `order by`, in reverse. */
 export function keyColumnsDescending(alias: string): string {
   return ORDER.map((column) => `${alias}.${column} desc`).join(", ");
 }
 
 /**
- * The same as the right side of a comparison. A bare column there has a type of its own, for which SQLite seeks by the score
- * alone and reads everybody who shares it; with the plus it has none, and the whole tuple is sought in the index.
+ * The columns for the right side of a comparison. A bare column has a type affinity, for which SQLite seeks by the score alone
+ * and reads every player with that score. The plus removes the affinity, and SQLite seeks the whole tuple in the index.
  */
 export function indexedTuple(alias: string): string {
   return ORDER.map((column) => `+${alias}.${column}`).join(", ");
+}
+
+/** The factor that turns points so that less is better, and back. */
+export function sortSign(order: "highest" | "lowest"): 1 | -1 {
+  return order === "highest" ? -1 : 1;
 }

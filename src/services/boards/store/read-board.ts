@@ -1,11 +1,11 @@
-import { bannedSql } from "./change-sql";
+import { bannedSql, bannedUsersSql } from "../../bans/contract";
 import { indexedTuple, keyColumns, keyColumnsDescending, type RankKey } from "./rank-order";
 
-/** One ranking as it is asked for, with how its numbers are to be turned back. */
+/** The ranking to read, and the sign that turns stored scores into points. */
 export interface Ranking {
   board: string;
   period: string;
-  /** Whose bans hide players here besides those everywhere: the room whose own board it is. */
+  /** For a room's own board: the room, whose bans hide players in addition to bans everywhere. */
   room?: string;
   sign: 1 | -1;
 }
@@ -19,7 +19,7 @@ export interface RankedPlayer {
 export interface BoardPage {
   version: number;
   updatedAt: number | null;
-  /** Each with its place, behind which a next page may begin. */
+  /** Each with its position, after which the next page can start. */
   entries: (RankedPlayer & { place: RankKey })[];
   hasMore: boolean;
 }
@@ -46,7 +46,7 @@ interface RankCount {
   hidden_before: number;
 }
 
-/** One call, so that what it tells is of one moment. With `after` the ranks before are counted, else they are none. */
+/** One call, so that the result is consistent. With `after`, the ranks before it are counted. */
 export async function readPage(
   db: D1Database,
   ranking: Ranking,
@@ -66,7 +66,7 @@ export async function readPage(
   const first = firstRow<{ version: number; updated_at: number }>(head);
   const found = allRows<ScoreRow>(rows);
   const shown = found.slice(0, limit);
-  // A cursor names the last that was shown: who stands before the next one is those before it, and it.
+  // A cursor is the position of the last shown player, who is counted too.
   const before = after ? countShownBefore(firstRow<RankCount>(count)) : 0;
   return {
     version: first?.version ?? 0,
@@ -79,7 +79,7 @@ export async function readPage(
   };
 }
 
-/** A player's rank, how many there are, and who stands around; nothing for whoever is not ranked, or hidden. */
+/** A player's rank, the number of players, and the neighbours. `undefined` if the player is not ranked, or hidden by a ban. */
 export async function readStanding(
   db: D1Database,
   ranking: Ranking,
@@ -123,7 +123,7 @@ function pageSql(behind: string): string {
     order by ${keyColumns("s")} limit ?5`;
 }
 
-/** Compared with columns, not with a sub-select: only so does SQLite seek in the index instead of reading the ranking. */
+/** Compares with columns and not with a sub-select, because only then does SQLite seek in the index. */
 function neighboursSql(keySql: string, side: "<" | ">", order: string): string {
   return `select s.* from (${keySql}) as at cross join scores s
     where s.ranking = (${RANKING}) and (${keyColumns("s")}) ${side} (${indexedTuple("at")})
@@ -132,8 +132,8 @@ function neighboursSql(keySql: string, side: "<" | ">", order: string): string {
 }
 
 /**
- * How many stand at or before a place, and in all: the spans before its own, and a count within that one. The banned among
- * them are counted by themselves, through the bans in force.
+ * Counts the players at or before a position, and all players: the spans before its own span, and a count within that one. The
+ * banned players are counted separately, through the bans in force.
  */
 function countSql(keySql: string): string {
   return `
@@ -150,9 +150,7 @@ summed as (
 hidden as (
   select count(*) as total, count(*) filter (where (${keyColumns("s")}) <= (select ${keyColumns()} from at)) as before
   from (
-    select user from bans where scope = 'everywhere' and (until_ms is null or until_ms > ?4)
-    union
-    select user from bans where scope = ?3 and (until_ms is null or until_ms > ?4)
+    ${bannedUsersSql("?3", "?4")}
   ) as b cross join scores s on s.ranking = (${RANKING}) and s.user = b.user
 )
 select summed.total, hidden.total as hidden, hidden.before as hidden_before,
@@ -171,7 +169,7 @@ function toRankedPlayer(row: ScoreRow, rank: number, sign: 1 | -1): RankedPlayer
   return { rank, user: row.user, name: row.name, points: toPoints(row, sign) };
 }
 
-/** Without the −0 that turning a 0 makes. */
+/** Avoids −0. */
 function toPoints({ score }: ScoreRow, sign: 1 | -1): number {
   return score === 0 ? 0 : sign * score;
 }

@@ -2,16 +2,16 @@ import type { BoardRegistry, BoardRules } from "./board-registry";
 import { DAY_MS, isoDate, localDay, mondayOf, periodKey } from "./periods";
 import type { Season } from "./seasons";
 
-/** A ranking that exists by declaration, whether or not anybody has scored on it. */
+/** A board that exists by declaration, even without scores. */
 export interface ResolvedBoard {
   rules: BoardRules;
-  /** As it is stored and told: `main`, or a room's own, `main:hall`. */
+  /** The stored name: `main`, or a room's own, `main:hall`. */
   board: string;
-  /** The room whose own board it is. */
+  /** For a room's own board: that room. */
   room?: string;
 }
 
-/** Nothing where no kind declares such a board, or it has no ranking of that sort. */
+/** `undefined` if no kind declares the board, or it has no ranking of that sort. */
 export function resolveBoard(registry: BoardRegistry, board: string): ResolvedBoard | undefined {
   const [name = "", id, ...more] = board.split(":");
   const rules = registry.all.find((declared) => declared.name === name);
@@ -26,8 +26,8 @@ export type ResolvedPeriod =
   | { ok: false; why: "wrong" | "unknown"; problem: string };
 
 /**
- * The stored key of a period that is asked for: `day` is today there, `day:2026-11-20` that day, `season` the one that is
- * open. Answers with a sentence about what is expected where it makes no sense for this board. `seasons`: the board's.
+ * The stored key of a requested period: `day` is the current local day, `day:2026-11-20` that day, `season` the open one. An
+ * invalid period gets a sentence about what is expected. `seasons`: those of the board.
  */
 export function resolvePeriod(
   rules: BoardRules,
@@ -57,10 +57,10 @@ export function resolvePeriod(
   }
 }
 
-/** A period that has ended may still be given points that were under way; for so long it is read as if it had not. */
+/** A period that has ended may still receive points that were in flight. For this long it is read as an open one. */
 const SETTLED_MS = 3_600_000;
 
-/** One that nobody opened is no period: no key comes of its name. */
+/** A season that was never opened is not a period, so its name makes no cache key. */
 function resolveSeason(name: string | undefined, now: number, seasons: readonly Season[]): ResolvedPeriod {
   const found = seasons.find((one) =>
     name === undefined ? one.opensAt <= now && now < one.closesAt : one.season === name,
@@ -73,13 +73,13 @@ function resolveSeason(name: string | undefined, now: number, seasons: readonly 
   return { ok: false, why: "unknown", problem };
 }
 
-/** When the current day or week ends there: the first quarter of an hour that lies in the next. */
+/** When the current local day or week ends: the first quarter of an hour of the next. */
 export function nextResetAt(periodKind: "day" | "week", now: number, timeZone: string): number {
   const QUARTER_MS = 900_000;
   const today = localDay(now, timeZone);
   const days = periodKind === "day" ? 1 : 7 - (today - mondayOf(today)) / DAY_MS;
   const next = today + days * DAY_MS;
-  // No zone is further from UTC than 14 hours, and none changes by more than a day.
+  // No zone is more than 14 hours from UTC, and none changes by more than a day.
   let low = Math.floor((next - 15 * 3_600_000) / QUARTER_MS);
   let high = Math.ceil((next + 15 * 3_600_000) / QUARTER_MS);
   while (low < high) {
@@ -90,7 +90,7 @@ export function nextResetAt(periodKind: "day" | "week", now: number, timeZone: s
   return low * QUARTER_MS;
 }
 
-/** Before there was any room nobody scored: no key comes of it. */
+/** No room existed before this day, so earlier days make no cache key. */
 const FIRST_DAY = Date.UTC(2026, 0, 1);
 
 function listAllowedPeriods({ periods }: BoardRules): string {

@@ -1,26 +1,17 @@
+import type { BoardRetention } from "../../../config/board-retention";
 import { ERASED_MS } from "./erasure";
 import { DAY_MS, isoDate, mondayOf } from "./periods";
 
-/** How long what has ended stays readable, in ms; null: for ever. */
-export interface Retention {
-  /** A day's ranking, after the day; a week's, after the week; a season's, after it closed. */
-  day: number | null;
-  week: number | null;
-  season: number | null;
-  /** Rooms' own boards, after points last came: rooms themselves go sooner. */
-  room: number | null;
-}
-
-/** Scores that one transaction deletes: a batch that comes meanwhile waits no longer than for another batch. */
+/** The most scores that one transaction deletes, so that a batch waits no longer than for another batch. */
 const SCORES_PER_TRANSACTION = 5_000;
 
 /**
- * Clears away what is kept no longer. A ranking first loses its name, as a whole: nobody reads a part of one, and points that
- * come late begin another. Its scores then go in pieces, so many at most; the next sweep goes on. Answers what is left.
+ * Deletes expired data. A ranking first loses its name, so that it is never read in part and late points start a new one. Its
+ * scores are then deleted in up to `maxPieces` transactions, and the next sweep continues. `isDone`: no scores are left to delete.
  */
 export async function sweepBoards(
   db: D1Database,
-  retention: Retention,
+  retention: BoardRetention,
   now: number,
   maxPieces: number,
 ): Promise<{ rankings: number; scores: number; isDone: boolean }> {
@@ -57,7 +48,7 @@ function utcDay(at: number): number {
   return Math.floor(at / DAY_MS) * DAY_MS;
 }
 
-/** The name of what no longer has one: an id, under no board, so that the id is not given to another while scores have it. */
+/** Renames an expired ranking to its id under an empty board. The id is not reused while scores refer to it. */
 const TOMBSTONE = `
 update rankings set board = '', period = id
 where board <> '' and (

@@ -3,18 +3,18 @@ import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } fro
 import { MAX_POINTS } from "../../../protocol/limits";
 
 /**
- * Where points rest. What each table is for, and what was rejected, is in docs/decisions/0008. Times are ms since the epoch.
+ * The tables of points. What each is for, and what was rejected, is in docs/decisions/0008. Times are ms since the epoch.
  * Tables whose key is not one integer are WITHOUT ROWID (scripts/db-generate.mjs): a row is written once, not twice.
  */
 
-/** One board in one period (`all`, `day:2026-11-20`, …). A reset is a new period, so nobody has to be awake for it. */
+/** One board in one period (`all`, `day:2026-11-20`, …). A reset is a new period, so it needs no timer. */
 export const rankings = sqliteTable(
   "rankings",
   {
     id: integer().primaryKey(),
     board: text().notNull(),
     period: text().notNull(),
-    /** Raised by every change of what a reader may see: the board's `ETag`. */
+    /** Raised by every change that a reader may see. */
     version: integer().notNull().default(0),
     updatedAt: integer("updated_at").notNull(),
   },
@@ -22,8 +22,8 @@ export const rankings = sqliteTable(
 );
 
 /**
- * One player's place. `score` and `tie` are turned so that less is better, so that one index in one direction is the order
- * of every board: score, tie, who came first.
+ * One player's score in a ranking. `score` and `tie` are signed so that less is better. One index in one direction then has the
+ * order of every board: score, tie, time.
  */
 export const scores = sqliteTable(
   "scores",
@@ -33,10 +33,10 @@ export const scores = sqliteTable(
     name: text().notNull(),
     score: integer().notNull(),
     tie: integer().notNull(),
-    /** When this score was reached, and as which event of its room: what tells equals apart. */
+    /** When this score was reached, and by which event of its room: orders equal scores. */
     reachedAt: integer("reached_at").notNull(),
     reachedSeq: integer("reached_seq").notNull(),
-    /** The newest entry that was applied, whether or not it moved the player: `last` goes by it, and so does the name. */
+    /** The newest entry that was applied, even if it did not move the player. Decides `last` and the name. */
     lastAt: integer("last_at").notNull(),
   },
   (table) => [
@@ -49,16 +49,16 @@ export const scores = sqliteTable(
       table.reachedSeq,
       table.user,
     ),
-    // Past it a sum would no longer be exact for whoever reads it as a number.
+    // A larger sum would not be exact as a JavaScript number.
     check("scores_exact", sql`abs(${table.score}) <= ${sql.raw(String(MAX_POINTS))}`),
     check("scores_tie_exact", sql`abs(${table.tie}) <= ${sql.raw(String(MAX_POINTS))}`),
   ],
 );
 
 /**
- * How many players stand from here to where the next span begins, in the order of `scores_in_order`. A rank is a sum over
- * spans and a count within one. Spans are split and joined as they fill and empty; the first of a ranking begins below
- * every score, and an empty one behind the last ends it.
+ * The number of players from here to the start of the next span, in the order of `scores_in_order`. A rank is a sum over spans
+ * and a count within one. Spans are split and merged as they fill and empty. The first span of a ranking starts below every
+ * score, and an empty one after the last ends it.
  */
 export const spans = sqliteTable(
   "spans",
@@ -76,25 +76,25 @@ export const spans = sqliteTable(
       columns: [table.ranking, table.score, table.tie, table.reachedAt, table.reachedSeq, table.user],
     }),
     check("spans_counted", sql`${table.players} >= 0`),
-    // Partial, so that a batch finds the few that want work without reading the others.
+    // Partial, so that a batch finds the spans to split or merge without reading the others.
     index("spans_too_full").on(table.ranking).where(sql`${table.players} > 1500`),
     index("spans_too_empty").on(table.ranking).where(sql`${table.players} < 200`),
   ],
 );
 
-/** What was applied of a room's life: the newest batch's number, and whom it refused, so that it is answered the same again. */
+/** The newest applied batch of a room's epoch, and the users it rejected, so that a retry gets the same answer. */
 export const receipts = sqliteTable(
   "receipts",
   {
     /** `kind/id`. */
     room: text().notNull(),
     epoch: text().notNull(),
-    /** Moved from n−1 to n or, left null, failing the whole transaction. */
+    /** Moves from n−1 to n. Null fails the whole transaction. */
     n: integer().notNull(),
     /** JSON: user ids. */
     refused: text().notNull(),
     at: integer().notNull(),
-    /** The epoch is over: nothing follows, and a day later the receipt may go. */
+    /** The epoch is closed. The receipt may be deleted a day later. */
     closedAt: integer("closed_at"),
   },
   (table) => [
@@ -103,11 +103,11 @@ export const receipts = sqliteTable(
   ],
 );
 
-/** A span that an admin opened on a board. Its edges lie between quarters of an hour, as entries do. */
+/** A season that an admin opened on a board. Its edges lie between quarters of an hour, as those of entries do. */
 export const seasons = sqliteTable(
   "seasons",
   {
-    /** As a kind declares it; rooms' own rankings have the season too. */
+    /** A declared board. Rooms' own boards have the season too. */
     board: text().notNull(),
     season: text().notNull(),
     opensAt: integer("opens_at").notNull(),
@@ -117,7 +117,7 @@ export const seasons = sqliteTable(
   (table) => [primaryKey({ columns: [table.board, table.season] })],
 );
 
-/** Entries that could not be written as they were, for an operator to mend and apply, each once. */
+/** Entries that could not be written, for an operator to correct and apply, each once. */
 export const deadLetters = sqliteTable(
   "set_aside",
   {
@@ -131,33 +131,18 @@ export const deadLetters = sqliteTable(
     entry: text().notNull(),
     reason: text().notNull(),
     at: integer().notNull(),
-    /** Null until it was applied; never applied again after. */
+    /** Null until it is applied. It is applied only once. */
     appliedAt: integer("applied_at"),
   },
   (table) => [
-    // How many wait is asked every few seconds, however many were applied.
+    // The waiting ones are counted every few seconds.
     index("set_aside_waiting").on(table.id).where(sql`${table.appliedAt} is null`),
   ],
 );
 
-/** Who is kept out: `everywhere`, or from one room (`kind/id`). */
-export const bans = sqliteTable(
-  "bans",
-  {
-    scope: text().notNull(),
-    user: text().notNull(),
-    reason: text(),
-    by: text().notNull(),
-    at: integer().notNull(),
-    /** Null: until it is lifted. */
-    untilMs: integer("until_ms"),
-  },
-  (table) => [primaryKey({ columns: [table.scope, table.user] })],
-);
-
 /**
- * Whoever scored: the name they bore last. Of whom was erased the moment is kept for a while, under no name, so that points
- * still on their way do not bring them back.
+ * The last name of every player who has scored. An erased player is kept for a while without a name, so that points in flight do
+ * not bring the player back.
  */
 export const players = sqliteTable(
   "players",
@@ -171,15 +156,15 @@ export const players = sqliteTable(
 );
 
 /**
- * Requests for corrections that came with an id of the caller's: each is done once. What it changed is the lines of the log
- * after one number, up to and with another: a transaction writes them next to each other.
+ * Correction requests that came with an idempotency key: each is carried out once. Its changes are the log's rows after one id,
+ * up to and including another, because a transaction writes them next to each other.
  */
 export const correctionRequests = sqliteTable(
   "correction_requests",
   {
     by: text().notNull(),
     id: text().notNull(),
-    /** Tells one request from another of the same id. */
+    /** A fingerprint that distinguishes another request with the same id. */
     print: text().notNull(),
     at: integer().notNull(),
     after: integer().notNull(),
@@ -188,7 +173,7 @@ export const correctionRequests = sqliteTable(
   (table) => [primaryKey({ columns: [table.by, table.id] })],
 );
 
-/** What an admin changed by hand: one row a ranking. Of an erased person the change stays, without whom it was about and why. */
+/** The log of corrections, one row for each ranking. For an erased user the change stays, without the user and the reason. */
 export const corrections = sqliteTable(
   "corrections",
   {
@@ -198,7 +183,7 @@ export const corrections = sqliteTable(
     board: text().notNull(),
     period: text().notNull(),
     user: text().notNull(),
-    /** Points as they are told; null: was not, or is no longer, ranked. */
+    /** Points as clients see them. Null: was not, or is no longer, ranked. */
     before: integer(),
     after: integer(),
     reason: text().notNull(),

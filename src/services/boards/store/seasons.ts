@@ -3,14 +3,14 @@ import { drizzle } from "drizzle-orm/d1";
 import { QUARTER_MS } from "../../../protocol/batch";
 import { seasons } from "./schema";
 
-/** A span that an admin opened on a board: a row of the table. */
+/** A row of the table. */
 export type Season = typeof seasons.$inferSelect;
 
 export type SeasonResult =
   | { ok: true; season: Season; isRemoved: boolean }
   | { ok: false; why: "bad" | "conflict" | "unknown"; message: string };
 
-/** Of one board, or of all; in the order of time. */
+/** The seasons of one board or of all, in order of time. */
 export function listSeasons(db: D1Database, board?: string): Promise<Season[]> {
   return drizzle(db)
     .select()
@@ -19,7 +19,7 @@ export function listSeasons(db: D1Database, board?: string): Promise<Season[]> {
     .orderBy(asc(seasons.board), asc(seasons.opensAt));
 }
 
-/** Opens a season, or moves its edges. One that has passed stands: points on both sides have been counted by it. */
+/** Opens a season, or moves its edges. An edge that has passed cannot move, because points on both sides were counted by it. */
 export async function putSeason(db: D1Database, wanted: Season, now: number): Promise<SeasonResult> {
   const { board, season, opensAt, closesAt } = wanted;
   const others = await listSeasons(db, board);
@@ -41,7 +41,7 @@ export async function putSeason(db: D1Database, wanted: Season, now: number): Pr
   );
 }
 
-/** Closes an open season with this quarter of an hour; takes back one that has not opened. One that is over stays readable. */
+/** Closes an open season at the end of this quarter of an hour, or removes one that has not opened yet. */
 export async function endSeason(
   db: D1Database,
   board: string,
@@ -65,7 +65,7 @@ export async function endSeason(
   return ended ? { ok: true, season: ended, isRemoved } : rejectConflict(CHANGED_MEANWHILE);
 }
 
-/** Where the present quarter of an hour ends: points are counted by quarters, so no edge lies within one. */
+/** The end of the current quarter of an hour. Points are counted by quarters, so no edge lies within one. */
 function nextEdge(now: number): number {
   return Math.ceil(now / QUARTER_MS) * QUARTER_MS;
 }
@@ -98,7 +98,7 @@ function rejectConflict(message: string): SeasonResult {
 const CHANGED_MEANWHILE =
   "Somebody else changed the seasons of this board meanwhile. Please look, and ask again.";
 
-/** Judged once more where it is written: nothing stands in that time, and it is still what was looked at. */
+/** Checks again in the write that no other season overlaps, and that the season is unchanged since it was read. */
 const PUT_SEASON = `
 insert into seasons (board, season, opens_at, closes_at)
 select ?1, ?2, ?3, ?4

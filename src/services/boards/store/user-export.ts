@@ -1,10 +1,11 @@
+import { EXPORT_BANS_BY_USER, EXPORT_BANS_OF_USER } from "../../bans/contract";
 import { type BoardRegistry, findRules } from "./board-registry";
-import { sortSign } from "./corrections";
+import { sortSign } from "./rank-order";
 
-/** All that rests here of a person. */
+/** All stored data of a user. */
 export interface UserExport {
   user: string;
-  /** The name they bore when they last scored. */
+  /** The name when they last scored. */
   name?: string;
   erasedAt?: number;
   scores: { board: string; period: string; name: string; points: number; tie?: number; reachedAt: number }[];
@@ -18,14 +19,14 @@ export interface UserExport {
     after: number | null;
     reason: string;
   }[];
-  /** What they did themselves, without to whom. */
+  /** What the user did to others, without those others. */
   did: {
     bans: { scope: string; at: number }[];
     corrections: { board: string; period: string; at: number }[];
   };
 }
 
-/** One call, so that what it tells is of one moment; `undefined` where nothing is kept. */
+/** One call, so that the result is consistent. `undefined` if nothing is stored. */
 export async function exportUser(
   db: D1Database,
   registry: BoardRegistry,
@@ -70,7 +71,7 @@ interface ScoreRow {
   reachedAt: number;
 }
 
-/** A board that no kind declares any more is told as if the most came first. */
+/** A board that is no longer declared is exported as if the highest score came first. */
 function toExportedScore(
   { score, tie, ...row }: ScoreRow,
   registry: BoardRegistry,
@@ -91,9 +92,9 @@ const STATEMENTS = [
   "select name, erased_at as erasedAt from players where user = ?1",
   `select r.board, r.period, s.name, s.score, s.tie, s.reached_at as reachedAt
    from rankings r cross join scores s on s.ranking = r.id and s.user = ?1 where r.board <> '' order by r.board, r.period`,
-  "select scope, reason, at, until_ms as untilMs from bans where user = ?1 order by at",
+  EXPORT_BANS_OF_USER,
   "select room, at, reason, entry from set_aside where entry ->> '$.user' = ?1 order by id",
   "select at, board, period, before, after, reason from corrections where user = ?1 order by id",
-  "select scope, at from bans where by = ?1 order by at",
+  EXPORT_BANS_BY_USER,
   "select board, period, at from corrections where by = ?1 order by id",
 ];

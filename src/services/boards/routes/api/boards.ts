@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { board, name, period, points, season, time, user, wholeNumber } from "../../../../edge/http/fields";
+import {
+  board,
+  name,
+  noQuery,
+  period,
+  points,
+  season,
+  time,
+  user,
+  wholeNumber,
+} from "../../../../edge/http/fields";
 import type { Operation } from "../../../../edge/http/operation";
 import { MAX_TIME_MS } from "../../../../protocol/limits";
 
@@ -8,7 +18,6 @@ export const PAGE = 100;
 export const MAX_AROUND = 25;
 export const MAX_USERS = 20;
 
-export const noQuery = z.strictObject({});
 export const boardParams = z.strictObject({ board });
 export const boardUserParams = z.strictObject({ board, user });
 

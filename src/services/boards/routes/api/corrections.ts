@@ -1,11 +1,18 @@
 import { z } from "zod";
-import { board, number, period, points, time, user, wholeNumber } from "../../../../edge/http/fields";
+import {
+  board,
+  noQuery,
+  number,
+  period,
+  points,
+  time,
+  user,
+  userParams,
+  wholeNumber,
+} from "../../../../edge/http/fields";
 import type { Operation } from "../../../../edge/http/operation";
 import { MAX_OP_ID_CHARS } from "../../../../protocol/limits";
 import { text } from "../../../../protocol/schema/fields";
-import { noQuery } from "./boards";
-
-export const userParams = z.strictObject({ user });
 
 const ONE_MOVE = "must have one of set, add and remove";
 export const correctionBody = z

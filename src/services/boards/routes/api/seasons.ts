@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { declaredBoard, season, time } from "../../../../edge/http/fields";
+import { declaredBoard, noQuery, season, time } from "../../../../edge/http/fields";
 import type { Operation } from "../../../../edge/http/operation";
-import { noQuery, seasonSchema } from "./boards";
+import { seasonSchema } from "./boards";
 
 export const seasonsParams = z.strictObject({ board: declaredBoard });
 export const seasonParams = z.strictObject({ board: declaredBoard, season });

@@ -1,19 +1,8 @@
 import { z } from "zod";
-import { number, time, user, wholeNumber } from "../../edge/http/fields";
+import { noQuery, time, user, userParams, wholeNumber } from "../../edge/http/fields";
 import type { Operation } from "../../edge/http/operation";
 import { text } from "../../protocol/schema/fields";
-import { noQuery } from "../../services/boards/routes/api/boards";
-import { userParams } from "../../services/boards/routes/api/corrections";
 
-export const deadLetterParams = z.strictObject({ number: number.describe("Its number") });
-const ZERO_OR_ONE = "must be 0 or 1";
-export const deadLetterQuery = z.strictObject({
-  cursor: number.optional().describe("From the page before"),
-  applied: z.enum(["0", "1"], { error: ZERO_OR_ONE }).optional().describe("1: with those that were applied"),
-});
-export const deadLetterBody = z.strictObject({
-  entry: z.unknown().optional().describe("As it was mended; absent: as it is kept"),
-});
 export const bansQuery = z.strictObject({
   limit: wholeNumber(1, 100, 50).describe("How many"),
   cursor: user.optional().describe("From the page before"),
@@ -31,18 +20,8 @@ const banSchema = z.strictObject({
   at: time,
   untilMs: z.int().optional(),
 });
-const deadLetterSchema = z.strictObject({
-  id: z.int(),
-  room: z.string(),
-  epoch: z.string(),
-  n: z.int(),
-  reason: z.string(),
-  at: time,
-  appliedAt: time.optional(),
-  entry: z.unknown(),
-});
-/** Bans everywhere, and what was set aside. */
-export const upkeepOperations: readonly Operation[] = [
+
+export const banOperations: readonly Operation[] = [
   {
     id: "listBans",
     method: "get",
@@ -114,44 +93,5 @@ export const upkeepOperations: readonly Operation[] = [
     who: "admin",
     query: userParams,
     answers: { 200: { about: "It is lifted", schema: z.strictObject({ lifted: z.literal(true) }) } },
-  },
-  {
-    id: "listAside",
-    method: "get",
-    path: "/v1/aside",
-    tag: "By hand",
-    summary: "Entries that the database would not take",
-    who: "admin",
-    query: deadLetterQuery,
-    answers: {
-      200: {
-        about: "A page, the oldest first",
-        schema: z.strictObject({ entries: z.array(deadLetterSchema), cursor: z.string().optional() }),
-      },
-    },
-  },
-  {
-    id: "readAside",
-    method: "get",
-    path: "/v1/aside/{number}",
-    tag: "By hand",
-    summary: "One of them",
-    who: "admin",
-    params: deadLetterParams,
-    query: noQuery,
-    answers: { 200: { about: "The entry", schema: deadLetterSchema } },
-  },
-  {
-    id: "applyAside",
-    method: "post",
-    path: "/v1/aside/{number}",
-    tag: "By hand",
-    summary: "Write one of them, as it is or as it was mended",
-    about: "Once, however often it is asked: 409 after. 422 when it is refused again, with the reason.",
-    who: "admin",
-    params: deadLetterParams,
-    query: noQuery,
-    body: deadLetterBody,
-    answers: { 200: { about: "The entry, applied", schema: deadLetterSchema } },
   },
 ];
