@@ -10,6 +10,9 @@ const RUNTIME_GONE_MS = 5_000;
 /** A rebuild on a busy machine, or a flood, may keep it from answering for a while. */
 const SILENT_MS = 30_000;
 
+/** A laptop that wakes up has had no answer for hours, and has asked once. */
+const MIN_FAILED_ASKS = 3;
+
 const LOOK_EVERY_MS = 500;
 const ASK_EVERY_MS = 2_000;
 const ASK_TIMEOUT_MS = 5_000;
@@ -26,18 +29,17 @@ export async function watchServer({ name, url, pid, stateDir, lock }, stopped, s
   const runtimes = countRuntimes(pid);
   const folders = watchFolders(stateDir, lock);
   const health = askHealth(url, stopped, (problem) => say(`${name} │ /health: ${problem}`));
-  let runtimeGoneAt = Number.POSITIVE_INFINITY;
+  // Looks and not a time: while a machine sleeps, time passes without a look.
+  let looksWithoutRuntime = 0;
   while (!stopped.aborted) {
     if (folders.isGone()) {
       return `The state folder ${stateDir} of the ${name} server was deleted or replaced while it ran: what it would acknowledge from now on would be kept nowhere.`;
     }
-    const now = Date.now();
-    if (countRuntimes(pid) >= runtimes) runtimeGoneAt = Number.POSITIVE_INFINITY;
-    else runtimeGoneAt = Math.min(runtimeGoneAt, now);
-    if (now - runtimeGoneAt > RUNTIME_GONE_MS) {
+    looksWithoutRuntime = countRuntimes(pid) >= runtimes ? 0 : looksWithoutRuntime + 1;
+    if (looksWithoutRuntime * LOOK_EVERY_MS > RUNTIME_GONE_MS) {
       return `The runtime (workerd) of the ${name} server died and was not started again. What it said last stands above.`;
     }
-    if (now - health.answeredAt() > SILENT_MS) {
+    if (health.isSilent()) {
       return `The ${name} server has not answered ${url}/health for ${SILENT_MS / 1_000} s.`;
     }
     await pause(LOOK_EVERY_MS, stopped);
@@ -101,25 +103,29 @@ function foldersIn(path) {
  * @param {(problem: string) => void} onProblem
  */
 function askHealth(url, stopped, onProblem) {
-  let answeredAt = Date.now();
+  let answeredAt = performance.now();
+  let failedAsks = 0;
   let last = "";
   const ask = async () => {
     while (!stopped.aborted) {
       try {
         const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
         const { problems = [] } = /** @type {{ problems?: string[] }} */ (await answer.json());
-        answeredAt = Date.now();
+        answeredAt = performance.now();
+        failedAsks = 0;
         const problem = problems.join(" ");
         if (problem !== last && problem !== "") onProblem(problem);
         last = problem;
       } catch {
-        // Not now: how long it has been so is what counts.
+        failedAsks += 1;
       }
       await pause(ASK_EVERY_MS, stopped);
     }
   };
   void ask();
-  return { answeredAt: () => answeredAt };
+  return {
+    isSilent: () => failedAsks >= MIN_FAILED_ASKS && performance.now() - answeredAt > SILENT_MS,
+  };
 }
 
 /**
