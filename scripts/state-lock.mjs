@@ -81,11 +81,26 @@ function holderOf(path) {
   } catch {
     return undefined; // somebody has taken a higher one since
   }
-  const { pid, startedAt: since } = /** @type {{ pid: number, startedAt: string | undefined }} */ (
-    JSON.parse(text)
-  );
+  const lock = parseLock(text);
+  // After a power cut a lock may be empty, and the process that wrote it has ended.
+  if (lock === undefined) return undefined;
+  const { pid, startedAt: since } = lock;
   // A pid is given out again; with the time of its start it is not.
   return isRunning(pid) && startedAt(pid) === since ? pid : undefined;
+}
+
+/**
+ * @param {string} text
+ * @returns {{ pid: number, startedAt?: string | undefined } | undefined}
+ */
+function parseLock(text) {
+  try {
+    const lock = /** @type {{ pid?: number, startedAt?: string } | null} */ (JSON.parse(text));
+    const pid = lock?.pid;
+    return pid === undefined || !Number.isInteger(pid) || pid <= 0 ? undefined : { ...lock, pid };
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param {number} pid */

@@ -69,3 +69,9 @@ it("one of many processes that find a stale lock at once gets it", async () => {
   for (const { ok, pid } of contenders) if (!ok) expect(pid).toBe(holders[0]?.child.pid);
   expect(locks()).toEqual(["lock.4"]);
 });
+
+it.each(["", "{", "null", "{}", '{"pid":0}'])("a lock whose file holds %j is taken over", (text) => {
+  writeFileSync(join(stateDir, "lock.3"), text);
+  expect(lockState(stateDir)).toEqual({ ok: true, path: join(stateDir, "lock.4") });
+  expect(locks()).toEqual(["lock.4"]);
+});
