@@ -147,13 +147,13 @@ export const addressRates = {
 export const networkRates = {
   connect: { times: 10, why: "a school with a subnet for each of ten classrooms" },
   newRoom: {
-    times: 3,
-    why: "few people of one site open rooms at the same time; one person with a /48 could open 655,360",
+    times: 5,
+    why: "few people of one site or one carrier open rooms at the same time; one person with a /48 could open 655,360",
   },
   guest: { times: 10, why: "a hall whose phones come from one carrier, each with a /64 of its own" },
   failedToken: {
-    times: 3,
-    why: "a few clients that were set up wrongly; guessing gains nothing by changing its /64",
+    times: 10,
+    why: "carriers give each phone a /64 of its own: three clients that were set up wrongly lock out no neighbours",
   },
   read: { times: 10, why: "as connections" },
   readMiss: { times: 10, why: "as connections" },

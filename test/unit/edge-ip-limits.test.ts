@@ -304,7 +304,7 @@ describe("the /48 network of an IPv6 address", () => {
     expect(await limiter.consume(elsewhere, [{ rule: "connect" }])).toBeUndefined();
   });
 
-  it("[L7] forty new rooms from forty /64s of one /48 are limited to thirty, and an IPv4 address has no network", async () => {
+  it("[L7] sixty new rooms from sixty /64s of one /48 are limited to fifty, and an IPv4 address has no network", async () => {
     const read = readConfig({});
     if (!read.ok) throw new Error(read.problems.join(" "));
     const objects = new Map<string, IpWindows>();
@@ -319,15 +319,28 @@ describe("the /48 network of an IPv6 address", () => {
     );
     const opened = async (address: (nth: number) => string) => {
       let count = 0;
-      for (let nth = 0; nth < 40; nth++) {
+      for (let nth = 0; nth < 60; nth++) {
         const from = await limiter.hashIp(normalizeIp(address(nth)));
         if (!(await limiter.consume(from, [{ rule: "newRoom" }]))) count += 1;
       }
       return count;
     };
-    expect(await opened((nth) => `2001:db8:9:${nth}::1`)).toBe(30);
-    expect(await opened((nth) => `203.0.113.${nth}`)).toBe(40);
+    expect(await opened((nth) => `2001:db8:9:${nth}::1`)).toBe(50);
+    expect(await opened((nth) => `203.0.113.${nth}`)).toBe(60);
     expect(objects.size).toBeGreaterThan(15);
+  });
+
+  it("[L7] as configured: three phones of a carrier with bad tokens lock out no others of its /48", async () => {
+    const read = readConfig({});
+    if (!read.ok) throw new Error(read.problems.join(" "));
+    const windows = new IpWindows();
+    const desk = new IpLimiter(read.config, async (_, what) => windows.check(what, 0).answer, SECRET);
+    const phone = (nth: number) => desk.hashIp(normalizeIp(`2001:db8:9:${nth}::1`));
+    for (let nth = 0; nth < 3; nth++) {
+      for (let time = 0; time < 25; time++) await desk.consume(await phone(nth), [{ rule: "failedToken" }]);
+    }
+    expect(await desk.consume(await phone(2), [], ["failedToken"])).toMatchObject({ status: 429 });
+    expect(await desk.consume(await phone(3), [], ["failedToken"])).toBeUndefined();
   });
 
   it("[L5] the number of objects is small for any number of IP addresses", async () => {
