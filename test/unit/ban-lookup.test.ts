@@ -82,6 +82,17 @@ describe("the edge's ban lookup", () => {
     expect(await lookup.find(of("users-1"), "main/hall", NOW)).toEqual({ checkedAt: NOW });
   });
 
+  it("[D5] one stall under many joins at once counts as one failure", async () => {
+    const { state, ask } = fakeBanService();
+    const book = new BanLookup(ask, 10);
+    state.is = "silent";
+    const stalled = [1, 2, 3, 4].map((nth) => book.find("ann", `main/hall${nth}`, NOW));
+    await Promise.all(stalled);
+    state.is = "there";
+    state.bans = { ann: [BANNED] };
+    expect((await book.find("ann", "main/hall", NOW + 11)).ban).toEqual(BANNED);
+  });
+
   it("[D5] a join does not wait for an answer that does not come", async () => {
     const { state, ask } = fakeBanService({ ann: [BANNED] });
     const lookup = new BanLookup(ask, 30);

@@ -27,7 +27,7 @@ export interface BanCheck {
 const DEADLINE_MS = 2_000;
 /** If the object of a shard does not answer, its users join without a lookup for this long. */
 const RETRY_AFTER_MS = 5_000;
-/** This many failures in a row are an outage. A single one is not. */
+/** This many failures in a row are an outage. A single one is not, nor are several lookups that one stall held up together. */
 const FAILURES = 3;
 const scopes = ["everywhere", "room"] as const;
 /** The most bans remembered, a few MB. A ban that was evicted is found again at the next lookup. */
@@ -39,8 +39,9 @@ const MAX_BANS = 10_000;
  */
 export class BanLookup {
   readonly #lastKnown = new LruMap<string, readonly BanInForce[]>(MAX_BANS);
-  /** The shards whose last lookup failed. */
-  readonly #away = new Map<string, { failures: number; until: number }>();
+  /** The shards whose last lookup failed. `lookups`: the number of lookups when that failure was counted. */
+  readonly #away = new Map<string, { failures: number; until: number; lookups: number }>();
+  #lookups = 0;
 
   constructor(
     private readonly fetchBans: BansCall,
@@ -86,15 +87,19 @@ export class BanLookup {
 
   async #fetch(shard: string, user: string, room: string, now: number): Promise<BansInForce | undefined> {
     const startedAt = Date.now();
+    const nth = ++this.#lookups;
     try {
       const ask = (signal: AbortSignal) => this.fetchBans(user, room, signal);
       const answer = await withDeadline(ask, this.deadlineMs, "The ban service did not answer");
       this.#away.delete(shard);
       return answer;
     } catch (error) {
-      const failures = (this.#away.get(shard)?.failures ?? 0) + 1;
-      const until = failures < FAILURES ? 0 : now + (Date.now() - startedAt) + RETRY_AFTER_MS;
-      this.#away.set(shard, { failures, until });
+      const last = this.#away.get(shard);
+      if (!last || nth > last.lookups) {
+        const failures = (last?.failures ?? 0) + 1;
+        const until = failures < FAILURES ? 0 : now + (Date.now() - startedAt) + RETRY_AFTER_MS;
+        this.#away.set(shard, { failures, until, lookups: this.#lookups });
+      }
       console.warn("The ban service is unreachable, so the last known bans apply:", messageOf(error));
       return undefined;
     }
