@@ -111,6 +111,27 @@ describe("reports to the ban service", () => {
     stage.expectNoViolations();
   });
 
+  it("[D4] is told which admins are admins of all rooms, also who becomes one", async () => {
+    const town = await BanStage.open();
+    const { stage } = town;
+    stage.join("ada", { role: "admin" });
+    stage.join("bert", { role: "admin", allRooms: false });
+    stage.advance(1_000);
+    town.answerAll();
+    stage.join("bert", { role: "admin", tab: "other" });
+    stage.advance(1_000);
+    town.answerAll();
+    const came = stage.runtime.startedEffects.flatMap(
+      ({ request: ask }) => (ask as { came?: { user: string; allRooms?: true }[] }).came ?? [],
+    );
+    expect(came.map(({ user, allRooms = false }) => [user, allRooms])).toEqual([
+      ["ada", true],
+      ["bert", false],
+      ["bert", true],
+    ]);
+    stage.expectNoViolations();
+  });
+
   it("[D5] the room reports its members after a drain during which the ban service was unreachable", async () => {
     const banStage = await BanStage.open();
     const { stage } = banStage;

@@ -181,6 +181,15 @@ describe("bans everywhere, over HTTP", () => {
     expect(await callBans("PUT", "/orla", {})).toMatchObject({ status: 403 });
   });
 
+  it("[D4] an admin of some rooms is not spared from a ban everywhere", async () => {
+    const room = makeRoomName();
+    const opal = await joinRoom(room, "opal", { role: "admin", rooms: [`main/${room}`] });
+    await opal.waitForWelcome();
+    await waitUntilKnown("opal", room);
+    expect(await callBans("PUT", "/opal", {})).toMatchObject({ status: 200 });
+    expect(await opal.waitForBye()).toMatchObject({ code: 4403 });
+  });
+
   it("[D4] bans spare an admin who is in a room", async () => {
     const room = makeRoomName();
     await (await joinRoom(room, "otto", { role: "admin" })).waitForWelcome();

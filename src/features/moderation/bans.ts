@@ -35,9 +35,10 @@ export function requestPresence({
   const came = [...members.values()].filter(({ user }) => !known.has(user)).slice(0, USERS_A_CALL);
   const gone = here.filter((user) => !members.has(user)).slice(0, USERS_A_CALL - came.length);
   if (came.length + gone.length === 0) return undefined;
-  const reported = came.map(({ user, role, from }) => ({
+  const reported = came.map(({ user, role, allRooms, from }) => ({
     user,
     role,
+    ...(allRooms ? { allRooms } : {}),
     ...(from === undefined ? {} : { from }),
   }));
   return { at, came: reported, gone };

@@ -74,10 +74,13 @@ export class Membership {
     }
 
     kernel.hostArrived(ticket.role);
-    const { requestedName: _, ...known } = member;
+    const { requestedName: _, allRooms: __, ...known } = member;
     const requested = name === ticket.name ? {} : { requestedName: ticket.name };
     const address = from === undefined ? {} : { from };
-    this.#admit(connection, before, { ...known, name, ...requested, ...address, role: ticket.role });
+    this.#admit(connection, before, {
+      ...{ ...known, name, ...requested, ...address, role },
+      ...(role === "admin" && allRooms ? { allRooms } : {}),
+    });
     kernel.context.alarm.ringBy(kernel.context.clock.roomAt(ticket.expiresAt));
     // Nothing of the open frame may be told before it is durable: the welcome leaves with it.
     kernel.openFrame().onCommitted.push(() => this.#welcome(connection, ticket));
@@ -228,10 +231,11 @@ export class Membership {
     // Another tab of somebody here says nothing new of who they are, but for a higher role: nobody is to act by one and be
     // moderated by a lower.
     const isAnother = this.kernel.delivery.ofUser(here.user).size > 1;
-    const isRaised = before && roles.indexOf(here.role) > roles.indexOf(before.role);
+    const isRaised = before && rankOf(here) > rankOf(before);
     const isSame =
-      before && !isRaised && (isAnother || (before.name === here.name && before.role === here.role));
-    const now = before && isAnother && isRaised ? { ...before, role: here.role } : here;
+      before && !isRaised && (isAnother || (before.name === here.name && rankOf(before) === rankOf(here)));
+    const allRooms = here.allRooms ? { allRooms: here.allRooms } : {};
+    const now = before && isAnother && isRaised ? { ...before, role: here.role, ...allRooms } : here;
     // While another of their sockets stays where they were, that is where they are.
     const isMoved = before && !isAnother && before.from !== here.from;
     if (!isSame || leavesAt !== undefined || isMoved) this.changeMember(now);
@@ -287,6 +291,11 @@ export class Membership {
     if (isBehind) delivery.sendFromCursor(connection, memory.seq);
     connection.saveNote();
   }
+}
+
+/** An admin of some rooms is less than one of all rooms, and more than a host. */
+function rankOf({ role, allRooms }: Member): number {
+  return roles.indexOf(role) + (allRooms ? 1 : 0);
 }
 
 /** A token's times are by the machine's clock. */

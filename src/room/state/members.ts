@@ -9,6 +9,8 @@ export interface Member {
   /** As they came with it, where that is another. */
   readonly requestedName?: string;
   readonly role: Role;
+  /** An admin whose token is for every room. */
+  readonly allRooms?: true;
   readonly guest?: true;
   /** Where a guest came from, as a keyed hash, where the platform tells that: a banned one does not come back as another. */
   readonly from?: string;

@@ -11,7 +11,15 @@ const banInForce = z.object({
 /** The users who joined and left a room, at a time of that room. */
 export const presenceReport = z.object({
   at: z.number(),
-  came: z.array(z.object({ user: z.string(), role: z.enum(roles), from: z.string().optional() })),
+  came: z.array(
+    z.object({
+      user: z.string(),
+      role: z.enum(roles),
+      /** An admin whose token is for every room. */
+      allRooms: z.literal(true).optional(),
+      from: z.string().optional(),
+    }),
+  ),
   gone: z.array(z.string()),
 });
 /** The report was stored. `bans` holds the bans of the users who joined, in case an edge admitted a banned user. */

@@ -19,7 +19,13 @@ export function roomAt(location: RoomLocation): string {
 /** The users who joined and left a room, at a time of that room. */
 export interface PresenceChange {
   at: number;
-  joined: readonly { user: string; role: Role; from?: string | undefined }[];
+  joined: readonly {
+    user: string;
+    role: Role;
+    /** An admin whose token is for every room. */
+    allRooms?: true | undefined;
+    from?: string | undefined;
+  }[];
   left: readonly string[];
 }
 

@@ -67,15 +67,17 @@ class StoredDirectory implements Directory {
     const isOlder = (user: string) => (stored.get(presenceKey(user, location))?.at ?? 0) > at;
     const present = joined
       .filter(({ user }) => !isOlder(user))
-      .map(({ user, role, from }): [string, PresenceEntry] => [
-        presenceKey(user, location),
-        { at, role, from },
+      .map((one): [string, PresenceEntry] => [
+        presenceKey(one.user, location),
+        { at, role: roleElsewhere(one), from: one.from },
       ]);
     const absent = left.filter((user) => !isOlder(user)).map((user) => presenceKey(user, location));
     await Promise.all([
       present.length > 0 ? storage.put(Object.fromEntries(present)) : undefined,
       absent.length > 0 ? storage.delete(absent) : undefined,
-      ...joined.map(({ user, role }) => (role === "player" ? undefined : this.#recordRole(user, role))),
+      ...joined.map((one) =>
+        one.role === "player" ? undefined : this.#recordRole(one.user, roleElsewhere(one)),
+      ),
     ]);
   }
 
@@ -212,4 +214,9 @@ function roleKey(user: string): string {
 
 function notificationKey(user: string): string {
   return NOTIFICATION_PREFIX + encodeURIComponent(user);
+}
+
+/** An admin of some rooms counts as a host elsewhere: only an admin of all rooms is an equal of one who bans everywhere. */
+function roleElsewhere({ role, allRooms }: PresenceChange["joined"][number]): Role {
+  return role === "admin" && !allRooms ? "host" : role;
 }
