@@ -159,6 +159,11 @@ export class Connection {
     this.#mark = { text, at, beside: this.#besideUnproven };
   }
 
+  /** Whether this is the mark that it has yet to repeat. */
+  isMark(text: string | undefined): boolean {
+    return this.#mark !== undefined && this.#mark.text === text;
+  }
+
   /** Whether this is the mark that it was given: then it has read all that came before. */
   acceptMark(text: string | undefined): boolean {
     const mark = this.#mark;
