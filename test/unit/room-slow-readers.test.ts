@@ -497,6 +497,26 @@ describe("a reader who says that it has read and has not", () => {
     stage.expectNoViolations();
   });
 
+  it("[F7] proves by a mark of before its room slept only what came before that mark", async () => {
+    const { stage, talker, deaf } = await openRoomWithReaders();
+    fill(stage, talker, SEEN_EVERY_BYTES + 40_000);
+    stage.prove(deaf);
+    fill(stage, talker, SEEN_EVERY_BYTES + 40_000);
+    stage.sendSeen(deaf);
+    fill(stage, talker, PAUSE_BYTES - SEEN_EVERY_BYTES);
+    stage.advance(500);
+    await stage.sleep();
+    stage.prove(deaf);
+    const before = deaf.peer.bytes;
+    for (let n = 0; n < 60; n++) {
+      fillOnce(stage, talker, 20_000);
+      stage.send(deaf, { t: "seen", seq: 2 ** 50 });
+    }
+    // Of a pause's worth that is believed, more than half was sent before it repeated the mark.
+    expect(deaf.peer.bytes - before).toBeLessThan(1.7 * PAUSE_BYTES);
+    stage.expectNoViolations();
+  });
+
   it("[F6] of answers is given a mark as well", async () => {
     const { stage, deaf } = await openRoomWithReaders();
     const before = deaf.peer.bytes;

@@ -171,9 +171,9 @@ export class Connection {
     return this.#mark !== undefined;
   }
 
-  /** It is given this one, after so much of the log. */
-  giveMark(text: string, at: number): void {
-    this.#mark = { text, at, beside: this.#besideUnproven };
+  /** It is given this one, after so much of the log; where its room woke, so much of what it was sent before came before the mark. */
+  giveMark(text: string, at: number, beside = this.#besideUnproven): void {
+    this.#mark = { text, at, beside: Math.min(beside, this.#besideUnproven) };
   }
 
   /** Whether it was sent more than a pause's worth after its mark, which a client that knows marks repeats before that. */
@@ -230,7 +230,10 @@ export class Connection {
     if (this.cursor !== undefined) Object.assign(note, { c: this.cursor, p: this.pausedAt });
     if (this.deferredReplies.length > 0) note.o = 1;
     if (this.#notedUnproven > 0) note.v = this.#notedUnproven;
-    if (this.#mark) note.k = this.#mark.text;
+    if (this.#mark) {
+      note.k = this.#mark.text;
+      note.b = Math.max(0, this.#mark.at - this.#provenTo) + this.#mark.beside;
+    }
     if (this.hasProved) note.q = 1;
     this.peer.saveNote(note);
   }
