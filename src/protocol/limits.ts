@@ -68,6 +68,12 @@ export const PAUSE_BYTES = 512 * 1024;
  * recovery keeps, so that who is closed for it comes back without a gap.
  */
 export const MAX_UNPROVEN_BYTES = 8 * 1024 * 1024;
+/** As much is added to what they may be sent in so long: a busy talk sends less. */
+export const UNPROVEN_REFILL_MS = 300_000;
+/** However long they stay: one user's sockets never hold more than this many times `MAX_UNPROVEN_BYTES` that was not read. */
+export const MAX_UNPROVEN_REFILLS = 8;
+/** How long a client of before stays away once it was sent all that: it reads, most likely, and comes back without a gap. */
+export const UNPROVEN_RETRY_MS = 1_000;
 /** Of 32 bits: who guesses one has 1,000 tries in 10 s. */
 export const MARK_CHARS = 8;
 /** Answers to a reader are counted in heaps of so much: a heap is read as a whole, and its reader may leave a hundred of them unread. */

@@ -68,6 +68,9 @@ export function guestsOf(user: { count: number; perMs: number }): { count: numbe
   return { count: user.count * GUESTS_AT_ONCE, perMs: user.perMs };
 }
 
+/** What each connection of a guest has for itself, so that no other guest of the address can keep it from telling that it reads. */
+export const GUEST_SHARE = { count: 10, perMs: 10_000 } as const;
+
 /** Of one socket; those of a user have four times as much together, and all guests of an address four times that. */
 export const connectionRates = {
   connection: {

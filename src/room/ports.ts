@@ -54,8 +54,9 @@ export interface SocketNote {
   u?: number;
   /** Bytes that it was sent since it last proved that it reads, to within a quarter of `SEEN_EVERY_BYTES` … */
   v?: number;
-  /** … the mark that it has yet to repeat, and whether it ever repeated one. */
+  /** … the mark that it has yet to repeat, how much of them came before that mark, and whether it ever repeated one. */
   k?: string;
+  b?: number;
   q?: 1;
   /** It is owed answers that only memory holds: without it, they have to be asked for again. */
   o?: 1;

@@ -619,14 +619,14 @@ export const mutants = [
   of(
     "believe whoever says that they have read",
     "room/delivery/delivery",
-    "if (!proves && !this.#isBelieved(connection)) return;",
+    "if (!proves && !this.#isBelieved(connection, now)) return this.#closeUnproven(connection);",
     "void proves;",
   ),
   of(
     "believe clients of before without end",
     "room/delivery/delivery",
-    "return unproven <= MAX_UNPROVEN_BYTES;",
-    "return unprovenBytes >= 0;",
+    "return charged <= MAX_UNPROVEN_BYTES && unproven <= MAX_UNPROVEN_REFILLS * MAX_UNPROVEN_BYTES;",
+    "return charged <= unproven;",
   ),
   of(
     "take any mark for the one that was given",

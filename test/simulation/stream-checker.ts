@@ -1,3 +1,4 @@
+import { MAX_UNPROVEN_REFILLS, UNPROVEN_REFILL_MS } from "../../src/protocol/limits";
 import type { Down, Frame, Json, Welcome } from "../../src/protocol/messages";
 import { canonicalText, checksumOf, type EpochHistory } from "./durable-history";
 import type { ServerSocket } from "./server-socket";
@@ -15,6 +16,7 @@ export class StreamChecker {
   #readBytes = 0;
   /** What its reader has really received. */
   #arrivedBytes = 0;
+  #beganAt: number | undefined;
 
   constructor(private readonly socket: ServerSocket) {}
 
@@ -84,9 +86,17 @@ export class StreamChecker {
     const { mostUnread } = this.socket.process.deployment.plan;
     if (unread > mostUnread + text.length) this.#reportBreach(17, `${unread} characters sent and not read`);
     const away = this.bytes - this.#arrivedBytes;
-    const { mostUnproven = Number.POSITIVE_INFINITY } = this.socket.process.deployment.plan;
-    if (away > mostUnread + mostUnproven + text.length)
+    if (away > mostUnread + this.#mostUnproven() + text.length)
       this.#reportBreach(17, `${away} characters sent that its reader does not have`);
+  }
+
+  /** What it may be sent without proof grows while it is there, and at once where clocks step. */
+  #mostUnproven(): number {
+    const { plan, clock } = this.socket.process.deployment;
+    const { mostUnproven = Number.POSITIVE_INFINITY, skewMs, stepMs = 0 } = plan;
+    this.#beganAt ??= clock.now;
+    const refills = 1 + (clock.now - this.#beganAt + 2 * skewMs) / UNPROVEN_REFILL_MS;
+    return mostUnproven * (stepMs > 0 ? MAX_UNPROVEN_REFILLS : Math.min(refills, MAX_UNPROVEN_REFILLS));
   }
 
   arrived(text: string): void {

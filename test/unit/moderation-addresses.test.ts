@@ -186,6 +186,23 @@ describe("a penalty for a guest", () => {
     expect([one, two].map((tab) => say(stage, tab))).toEqual([undefined, undefined]);
   });
 
+  it("[D8] holds at every address at which it was done, and is lifted at all of them", () => {
+    const held = (from: string, untilMs: number): PrivateStateEvent => ({
+      n: "held",
+      at: 0,
+      d: { what: "mute", user: "guest-troll", from, at: 0, untilMs, known: [] },
+    });
+    let hidden = initialPrivate();
+    for (const event of [held(HOUSE, 1_000), held("another-house-12", 1_000), held(HOUSE, 2_000)])
+      hidden = reducePrivate(hidden, event);
+    expect(hidden.holds?.map(({ from, untilMs }) => [from, untilMs])).toEqual([
+      ["another-house-12", 1_000],
+      [HOUSE, 2_000],
+    ]);
+    const released = { n: "released", at: 1, d: { what: "mute", user: "guest-troll" } } as const;
+    expect(reducePrivate(hidden, released).holds).toEqual([]);
+  });
+
   it("the list is bounded, and entries that ended make space", () => {
     const mutedGuest = (n: number, at: number): PrivateStateEvent => ({
       n: "held",

@@ -438,6 +438,47 @@ describe("a reader that claims to have read and has not", () => {
     stage.expectNoViolations();
   });
 
+  it("[F7] of a client of before is never paused or closed at an ordinary pace, with four tabs as with one", async () => {
+    const stage = await RoomStage.open();
+    const talker = stage.join("talker");
+    const tabs = Array.from({ length: 4 }, (_, n) =>
+      stage.join("old", { tab: `t${n}`, keepsLastOnly: true }),
+    );
+    stage.advance(1_000);
+    for (const tab of tabs) stage.deaf.add(tab);
+    // 12 MiB to all of them together, in twelve minutes.
+    for (let n = 0; n < 72; n++) {
+      fillOnce(stage, talker, 43_000);
+      stage.advance(10_000);
+      for (const tab of tabs) stage.sendSeen(tab);
+    }
+    const bytes = tabs.reduce((sum, { peer }) => sum + peer.bytes, 0);
+    expect(bytes).toBeGreaterThan(1.4 * MAX_UNPROVEN_BYTES);
+    expect(tabs.flatMap((tab) => tab.read().byes)).toEqual([]);
+    for (const tab of tabs) expect(tab.newestSeq).toBe(stage.room.summary(stage.now).seq);
+    stage.expectNoViolations();
+  });
+
+  it("[F7] of a client of before is closed at once when its allowance is used up, and comes back soon without a gap", async () => {
+    const { stage, talker, reader, deaf } = await openRoomWithReaders();
+    let before = 0;
+    for (let n = 0; n < 260 && deaf.peer.closes.length === 0; n++) {
+      before = deaf.peer.bytes;
+      fillOnce(stage, talker, 40_000);
+      stage.sendSeen(deaf);
+    }
+    expect(before).toBeGreaterThan(MAX_UNPROVEN_BYTES - 100_000);
+    const [bye] = deaf.read().byes;
+    expect(bye).toMatchObject({ code: 4408 });
+    expect(bye?.retryAfterMs).toBeGreaterThanOrEqual(1_000);
+    expect(bye?.retryAfterMs).toBeLessThanOrEqual(2_000);
+    stage.rejoin(deaf);
+    fillOnce(stage, talker, 40_000);
+    expect(deaf.read().welcomes.at(-1)).toMatchObject({ resumed: true });
+    expect(deaf.read().seq).toBe(reader.read().seq);
+    stage.expectNoViolations();
+  });
+
   it("[F6] the reader gains nothing from a sleeping room, and its mark survives the sleep", async () => {
     const { stage, talker, reader, deaf } = await openRoomWithReaders();
     fill(stage, talker, SEEN_EVERY_BYTES + 40_000);
@@ -453,6 +494,26 @@ describe("a reader that claims to have read and has not", () => {
     expect(deaf.peer.bytes - before).toBeLessThan(2 * PAUSE_BYTES + 2 * SEEN_EVERY_BYTES);
     for (let n = 0; n < 20 && deaf.read().seq < reader.read().seq; n++) stage.prove(deaf);
     expect(deaf.seq).toBe(reader.seq);
+    stage.expectNoViolations();
+  });
+
+  it("[F7] proves by a mark of before its room slept only what came before that mark", async () => {
+    const { stage, talker, deaf } = await openRoomWithReaders();
+    fill(stage, talker, SEEN_EVERY_BYTES + 40_000);
+    stage.prove(deaf);
+    fill(stage, talker, SEEN_EVERY_BYTES + 40_000);
+    stage.sendSeen(deaf);
+    fill(stage, talker, PAUSE_BYTES - SEEN_EVERY_BYTES);
+    stage.advance(500);
+    await stage.sleep();
+    stage.prove(deaf);
+    const before = deaf.peer.bytes;
+    for (let n = 0; n < 60; n++) {
+      fillOnce(stage, talker, 20_000);
+      stage.send(deaf, { t: "seen", seq: 2 ** 50 });
+    }
+    // Of a pause's worth that is believed, more than half was sent before it repeated the mark.
+    expect(deaf.peer.bytes - before).toBeLessThan(1.7 * PAUSE_BYTES);
     stage.expectNoViolations();
   });
 

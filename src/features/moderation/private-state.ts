@@ -101,9 +101,9 @@ export function reducePrivate(state: PrivateState, event: PrivateStateEvent): Pr
       return { ...state, roles: role === "player" ? others : setFor(others, user, role, MAX_ROLES) };
     }
     case "held": {
-      const { what, user } = event.d;
+      const { what, user, from } = event.d;
       const others = holdsOf(state).filter((hold) => hold.untilMs > event.at);
-      return { ...state, holds: [...without(others, what, user), event.d].slice(-MAX_HOLDS) };
+      return { ...state, holds: [...without(others, what, user, from), event.d].slice(-MAX_HOLDS) };
     }
     case "released":
       return { ...state, holds: without(holdsOf(state), event.d.what, event.d.user) };
@@ -132,8 +132,15 @@ function holdsOf({ holds = [] }: PrivateState): readonly AddressHold[] {
   return holds;
 }
 
-function without(holds: readonly AddressHold[], what: string, user: string): readonly AddressHold[] {
-  return holds.filter((hold) => hold.what !== what || hold.user !== user);
+/** A guest may be held at several addresses: without `from`, at all of them. */
+function without(
+  holds: readonly AddressHold[],
+  what: string,
+  user: string,
+  from?: string,
+): readonly AddressHold[] {
+  const isAt = (hold: AddressHold) => from === undefined || hold.from === from;
+  return holds.filter((hold) => hold.what !== what || hold.user !== user || !isAt(hold));
 }
 
 /** No two words have one time: a ban, lifted in its own millisecond, would come back with a late call. */

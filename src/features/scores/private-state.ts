@@ -164,13 +164,11 @@ export const hiddenParts: SliceParts<PrivateState> = {
       [...parts]
         .filter(([name]) => name.startsWith(table))
         .map(([name, rows]) => [Number(name.slice(table.length)), rows as readonly T[]] as const);
-    const entries = (parts.get(SEALED) ?? batch?.entries ?? []) as readonly BatchEntry[];
     return {
       ...stored,
-      standings:
-        typeof players === "number" ? standings.join(bucketsOf(STANDINGS)) : ofBefore(standings, players),
-      ledger: typeof owed === "number" ? ledger.join(bucketsOf(LEDGER)) : ofBefore(ledger, owed),
-      sealed: batch && { ...batch, entries },
+      standings: whole("standings", standings.join(bucketsOf(STANDINGS)), players),
+      ledger: whole("entries of the ledger", ledger.join(bucketsOf(LEDGER)), owed),
+      sealed: batch && { ...batch, entries: entriesOf(parts) },
     };
   },
 };
@@ -179,18 +177,20 @@ const STANDINGS = "s";
 const LEDGER = "l";
 const SEALED = "batch";
 
-/** Two lists of buckets: a table as it was stored as a whole. */
-interface TableOfBefore<T> {
-  buckets: readonly (readonly (readonly T[] | null)[] | null)[];
-}
 type StoredHidden = Omit<PrivateState, "standings" | "ledger" | "sealed"> & {
-  standings: number | TableOfBefore<Standing>;
-  ledger: number | TableOfBefore<BatchEntry>;
-  sealed: (Omit<Sealed, "entries"> & { entries?: readonly BatchEntry[] }) | null;
+  standings: number;
+  ledger: number;
+  sealed: Omit<Sealed, "entries"> | null;
 };
 
-function ofBefore<T>(keyed: MapOf<T>, { buckets }: TableOfBefore<T>): PersistentMap<T> {
-  let table: PersistentMap<T> = emptyMap;
-  for (const row of buckets.flat(2)) if (row !== null) table = keyed.put(table, row as T);
+/** A table of which rows are missing opens no room: the next snapshot would make the loss final. */
+function whole<T>(what: string, table: PersistentMap<T>, size: number): PersistentMap<T> {
+  if (table.size !== size) throw new Error(`Storage holds ${table.size} ${what} instead of ${size}.`);
   return table;
+}
+
+function entriesOf(parts: ReadonlyMap<string, unknown>): readonly BatchEntry[] {
+  const entries = parts.get(SEALED);
+  if (entries === undefined) throw new Error("The batch that is on its way is missing from storage.");
+  return entries as readonly BatchEntry[];
 }

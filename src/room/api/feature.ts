@@ -182,7 +182,7 @@ export interface SliceParts<S> {
    * `before`, all parts.
    */
   changes(before: S | undefined, now: S): Iterable<readonly [name: string, part: object | undefined]>;
-  /** The slice again, from JSON. A slice that was stored as a whole, before it had parts, comes as `rest` with none. */
+  /** The slice again, from JSON. It throws where parts are missing, so that no room opens on half a slice. */
   join(rest: unknown, parts: ReadonlyMap<string, unknown>): S;
 }
 

@@ -1,9 +1,11 @@
 import { type Role, roles } from "../../protocol/codes";
 import {
+  PAUSE_BYTES,
   PING_MS,
   SEEN_EVERY_BYTES,
   SIGNAL_NACK_MS,
   SILENT_MS,
+  UNPROVEN_REFILL_MS,
   UNREAD_BUCKET_BYTES,
 } from "../../protocol/limits";
 import type { Peer, SocketNote } from "../ports";
@@ -28,6 +30,9 @@ export class Connection {
   /** Whether it ever repeated a mark: clients of before never do. */
   hasProved = false;
   #notedUnproven = 0;
+  /** So much of what is unproven no longer counts, for time has passed; and until when that was worked out. */
+  #refilled = 0;
+  #refilledAt: number | undefined;
   /** Since when it has been paused without reading anything. */
   pausedAt = 0;
   /** Whether its welcome is out; until then it is sent nothing. */
@@ -149,14 +154,38 @@ export class Connection {
     return Math.max(0, sentTo - this.#provenTo) + this.#besideUnproven;
   }
 
+  /** What of it counts against its user's allowance. */
+  chargedBytes(sentTo: number): number {
+    return this.unprovenBytes(sentTo) - this.#refilled;
+  }
+
+  /** So many bytes a millisecond stop to count, of those that it was sent. A clock that steps ahead adds one allowance at most. */
+  refill(sentTo: number, now: number, bytesPerMs: number): void {
+    const passedMs = Math.min(Math.max(0, now - (this.#refilledAt ?? now)), UNPROVEN_REFILL_MS);
+    this.#refilled += Math.min(passedMs * bytesPerMs, this.chargedBytes(sentTo));
+    this.#refilledAt = now;
+  }
+
   /** Whether it is to be given a mark to repeat. */
   get isMarked(): boolean {
     return this.#mark !== undefined;
   }
 
-  /** It is given this one, after so much of the log. */
-  giveMark(text: string, at: number): void {
-    this.#mark = { text, at, beside: this.#besideUnproven };
+  /** It is given this one, after so much of the log; where its room woke, so much of what it was sent before came before the mark. */
+  giveMark(text: string, at: number, beside = this.#besideUnproven): void {
+    this.#mark = { text, at, beside: Math.min(beside, this.#besideUnproven) };
+  }
+
+  /** Whether it was sent more than a pause's worth after its mark, which a client that knows marks repeats before that. */
+  ignoresMark(sentTo: number): boolean {
+    if (!this.#mark) return false;
+    const { at, beside } = this.#mark;
+    return sentTo - at + this.#besideUnproven - beside > PAUSE_BYTES;
+  }
+
+  /** Whether this is the mark that it has yet to repeat. */
+  isMark(text: string | undefined): boolean {
+    return this.#mark !== undefined && this.#mark.text === text;
   }
 
   /** Whether this is the mark that it was given: then it has read all that came before. */
@@ -167,13 +196,14 @@ export class Connection {
     this.hasProved = true;
     this.#provenTo = mark.at;
     this.#besideUnproven -= mark.beside;
+    this.#refilled = 0;
     this.#notedUnproven = 0;
     return true;
   }
 
   /** Kept over a sleep of its room before it has grown much. */
   noteUnproven(sentTo: number): void {
-    if (this.unprovenBytes(sentTo) - this.#notedUnproven >= SEEN_EVERY_BYTES / 4) this.saveNote(sentTo);
+    if (this.chargedBytes(sentTo) - this.#notedUnproven >= SEEN_EVERY_BYTES / 4) this.saveNote(sentTo);
   }
 
   get id(): string {
@@ -182,7 +212,7 @@ export class Connection {
 
   /** What has to outlive hibernation. */
   saveNote(sentTo?: number): void {
-    if (sentTo !== undefined) this.#notedUnproven = this.unprovenBytes(sentTo);
+    if (sentTo !== undefined) this.#notedUnproven = Math.ceil(this.chargedBytes(sentTo));
     const note: SocketNote = {
       m: this.member.number,
       r: roles.indexOf(this.role),
@@ -200,7 +230,10 @@ export class Connection {
     if (this.cursor !== undefined) Object.assign(note, { c: this.cursor, p: this.pausedAt });
     if (this.deferredReplies.length > 0) note.o = 1;
     if (this.#notedUnproven > 0) note.v = this.#notedUnproven;
-    if (this.#mark) note.k = this.#mark.text;
+    if (this.#mark) {
+      note.k = this.#mark.text;
+      note.b = Math.max(0, this.#mark.at - this.#provenTo) + this.#mark.beside;
+    }
     if (this.hasProved) note.q = 1;
     this.peer.saveNote(note);
   }

@@ -4,10 +4,13 @@ import { type CloseCode, closeCodes, isFinal } from "../../protocol/codes";
 import {
   LAGGING_BYTES,
   MAX_UNPROVEN_BYTES,
+  MAX_UNPROVEN_REFILLS,
   PAUSE_BYTES,
   PAUSED_MS,
   SEEN_EVERY_BYTES,
   SLOW_RETRY_MS,
+  UNPROVEN_REFILL_MS,
+  UNPROVEN_RETRY_MS,
 } from "../../protocol/limits";
 import type { Bye, Frame, Seen } from "../../protocol/messages";
 import { tailOf } from "../storage/record";
@@ -136,7 +139,7 @@ export class Delivery {
     now: number,
   ): void {
     const proves = connection.acceptMark(m);
-    if (!proves && !this.#isBelieved(connection)) return;
+    if (!proves && !this.#isBelieved(connection, now)) return this.#closeUnproven(connection);
     const read = Math.min(seq, connection.cursor ?? committed);
     // Who says less than before has read no more than before, and neither has who is behind what the log keeps.
     if (read >= connection.seen) {
@@ -270,15 +273,29 @@ export class Delivery {
 
   /**
    * Whether its word counts without a mark: up to a pause since it last proved that it reads. Clients of before never repeat one,
-   * and are believed for longer, all sockets of a user together.
+   * and are believed for longer: all sockets of a user have one allowance, to which is added as time passes.
    */
-  #isBelieved(connection: Connection): boolean {
+  #isBelieved(connection: Connection, now: number): boolean {
     if (connection.unprovenBytes(this.#sentTo(connection)) <= PAUSE_BYTES) return true;
     if (connection.hasProved) return false;
-    let unproven = 0;
-    for (const other of this.ofUser(connection.member.user))
-      if (!other.hasProved) unproven += other.unprovenBytes(this.#sentTo(other));
-    return unproven <= MAX_UNPROVEN_BYTES;
+    const theirs = [...this.ofUser(connection.member.user)].filter(({ hasProved }) => !hasProved);
+    const bytesPerMs = MAX_UNPROVEN_BYTES / UNPROVEN_REFILL_MS / theirs.length;
+    let [unproven, charged] = [0, 0];
+    for (const other of theirs) {
+      const sentTo = this.#sentTo(other);
+      other.refill(sentTo, now, bytesPerMs);
+      unproven += other.unprovenBytes(sentTo);
+      charged += other.chargedBytes(sentTo);
+    }
+    return charged <= MAX_UNPROVEN_BYTES && unproven <= MAX_UNPROVEN_REFILLS * MAX_UNPROVEN_BYTES;
+  }
+
+  /** A client that knows marks repeats the next one. A client of before cannot, and would only wait to be closed as too slow. */
+  #closeUnproven(connection: Connection): void {
+    if (connection.hasProved || !connection.ignoresMark(this.#sentTo(connection))) return;
+    const retryAfterMs = this.retrySpread.nextMs(UNPROVEN_RETRY_MS, UNPROVEN_RETRY_MS);
+    const reason = "This room has no proof that you read what it sends.";
+    this.closeWith(connection, closeCodes.silent, reason, retryAfterMs);
   }
 
   /** What was sent to it and not yet read, in bytes. */

@@ -112,7 +112,7 @@ export class Membership {
     if (answers > 0) connection.addUnread(sentTo, answers);
     connection.startAt(log.positionOf(note.s), sentTo, note.v);
     connection.hasProved = note.q === 1;
-    if (note.k !== undefined) connection.giveMark(note.k, sentTo);
+    if (note.k !== undefined) connection.giveMark(note.k, sentTo, note.b);
     connection.isWelcome = true;
     kernel.delivery.add(connection);
     if (kernel.context.isRenewed) {

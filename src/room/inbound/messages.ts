@@ -45,7 +45,8 @@ export class Inbound {
   #handle(connection: Connection, message: Up): void {
     const { delivery, committed, now } = this.kernel;
     if (message.t === "seen") {
-      const tooOften = this.limits.limitUpkeep(connection, now);
+      // There is one mark per 256 KiB sent: who repeats it is always heard.
+      const tooOften = connection.isMark(message.m) ? undefined : this.limits.limitUpkeep(connection, now);
       if (tooOften) return this.#reject(connection, tooOften, {});
       return delivery.markSeen(connection, message, committed, now);
     }
@@ -112,8 +113,9 @@ export class Inbound {
 
   /** Whether this was one too many, in which case it is closed. */
   #isClosedForRejections(connection: Connection): boolean {
-    if (!this.limits.countRejection(connection, this.kernel.now)) return false;
-    this.#closeWithPenalty(connection, "Too many of your messages were refused.");
+    const penalised = this.limits.countRejection(connection, this.kernel.now);
+    if (!penalised) return false;
+    this.#closeWithPenalty(connection, "Too many of your messages were refused.", penalised);
     return true;
   }
 
@@ -127,9 +129,13 @@ export class Inbound {
   }
 
   /** Who does it again stays away for longer. */
-  #closeWithPenalty(connection: Connection, reason: string): void {
+  #closeWithPenalty(
+    connection: Connection,
+    reason: string,
+    penalised: readonly string[] = windowKeys(connection.member.user, connection.from),
+  ): void {
     const { kernel } = this;
-    const pauseMs = kernel.penalise(windowKeys(connection.member.user, connection.from));
+    const pauseMs = kernel.penalise(penalised);
     kernel.delivery.closeWith(connection, closeCodes.tooMuch, reason, pauseMs);
     kernel.scheduleCommit();
   }
