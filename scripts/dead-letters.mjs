@@ -1,10 +1,10 @@
-// `npm run aside`: entries that D1 would not take. `npm run aside -- 7` shows one; `-- 7 --apply` writes it, once, as it is or
+// `npm run dead-letters`: entries that D1 would not take. `npm run dead-letters -- 7` shows one; `-- 7 --apply` writes it, once, as it is or
 // as mended: `--set '{"points":5}'`. `--url` and AUTH_SECRET for a deployed worker.
 import { parseArgs } from "node:util";
 import { readEnvFile } from "./env-file.mjs";
 import { importTypeScript } from "./typescript.mjs";
 
-const USAGE = `npm run aside [-- [<number> [--apply] [--set '{"points":5}']] [--all] [--url http://127.0.0.1:8787]]`;
+const USAGE = `npm run dead-letters [-- [<number> [--apply] [--set '{"points":5}']] [--all] [--url http://127.0.0.1:8787]]`;
 const MINUTE_MS = 60_000;
 
 try {

@@ -32,7 +32,7 @@ export function answerHealth({ problems: found, details, database }: HealthSourc
   if (details?.keys?.problem !== undefined && details.keys.known === 0) problems.push(details.keys.problem);
   if (database?.ok === false) problems.push(`The database is away: ${database.problem}`);
   const { aside, ...state } = database ?? {};
-  const warnings = aside ? [`Entries that were set aside: ${aside}. \`npm run aside\` lists them.`] : [];
+  const warnings = aside ? [`Dead letters: ${aside}. \`npm run dead-letters\` lists them.`] : [];
   const ok = problems.length === 0;
   return Response.json(
     { ok, problems, warnings, ...details, ...(database ? { database: state, aside } : {}) },

@@ -231,7 +231,7 @@ describe("points on their way to the boards", () => {
     await eventually(async () => (await warnings()).aside === 1, "/health to say so", 20_000);
     expect(await warnings()).toMatchObject({
       ok: true,
-      warnings: [expect.stringContaining("npm run aside")],
+      warnings: [expect.stringContaining("npm run dead-letters")],
     });
 
     const list = await aside();

@@ -112,7 +112,7 @@ describe("GET /health", () => {
       {
         ok: true,
         problems: [],
-        warnings: ["Entries that were set aside: 1. `npm run aside` lists them."],
+        warnings: ["Dead letters: 1. `npm run dead-letters` lists them."],
         database: { ok: true, ms: expect.any(Number) },
         aside: 1,
       },
