@@ -119,7 +119,7 @@ describe("docs/client.md, in an empty project with the packed package", () => {
     for (const [, file = "", code = ""] of feature)
       write(
         file.replace("src/", "src/extending/"),
-        code.replace(/"\.\.\/\.\.\/room\/\w+"/, '"tallyroom/server"'),
+        code.replace(/"\.\.\/\.\.\/room\/[\w/]+"/, '"tallyroom/server"'),
       );
     const options = {
       strict: true,
