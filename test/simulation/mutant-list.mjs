@@ -98,21 +98,45 @@ export const mutants = [
   of(
     "let a new guest speak after a mute at the address",
     "features/moderation/ip-holds",
-    'return guest && findHold(situation, ["mute", "ban"], guest);',
-    "return guest && findHold(situation, [], guest);",
+    "return Math.max(0, ...holdsFor(context, guest).map((hold) => endOf(hold, guest)));",
+    "return 0;",
   ),
   of(
     "let a new guest join from a closed address",
     "features/moderation/ip-holds",
-    'const hold = findHold(situation, ["kick", "ban"], newcomer);',
-    "const hold = findHold(situation, [], newcomer);",
+    "if (closedUntil <= at) return undefined;",
+    "return undefined;",
+  ),
+  of(
+    "let a guest join from a network in which two were removed",
+    "features/moderation/ip-holds",
+    "const closing = isMoving ? holds : holds.filter((hold) => hold.from === from);",
+    "const closing = holds.filter((hold) => hold.from === from);",
+  ),
+  of(
+    "let a new guest speak at another address of the network",
+    "features/moderation/ip-holds",
+    "isSameNetwork(hold.from, from) &&\n      endOf",
+    "hold.from === from &&\n      endOf",
+  ),
+  of(
+    "forget the address of a guest who left",
+    "features/moderation/departed-guests",
+    "return departed && departed.at > at - DEPARTED_MS ? departed.from : undefined;",
+    "return undefined;",
+  ),
+  of(
+    "take a guest who left before the penalty for a new one",
+    "features/moderation/ip-holds",
+    "[...members.values(), ...departedGuests(context)]",
+    "[...members.values()]",
   ),
   {
     what: "apply a guest's penalty to all of the address",
     changes: [
       {
         file: "src/features/moderation/ip-holds.ts",
-        find: "!(since !== undefined && since < hold.at) &&",
+        find: "!(since < hold.at) &&",
         put: "",
       },
       {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { KICK_MS } from "../../src/features/moderation/decide";
-import { NEW_GUEST_MS } from "../../src/features/moderation/ip-holds";
+import { DEPARTED_MS } from "../../src/features/moderation/departed-guests";
+import { CLOSED_MS, NETWORK_HOLD_MS } from "../../src/features/moderation/ip-holds";
 import {
   initialPrivate,
   type PrivateStateEvent,
@@ -59,22 +60,39 @@ describe("a penalty for a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] the penalty affects no other user: not present users, token users, other IP addresses or old guests", async () => {
+  it("[D8] the penalty affects no other user: not present users, token users or other IP addresses", async () => {
     const { stage, guest, sister, troll, moderate } = await house();
-    const mutedAt = stage.now;
     moderate("mute", troll.user);
     const member = stage.join("ann", { from: HOUSE });
     const far = guest("far", { from: "another-house-12" });
-    const old = guest("old", { openedAt: mutedAt - NEW_GUEST_MS });
-    for (const tab of [sister, member, far, old]) expect(say(stage, tab), tab.user).toBeUndefined();
+    for (const tab of [sister, member, far]) expect(say(stage, tab), tab.user).toBeUndefined();
     stage.leave(sister);
     stage.advance(60_000);
     const back = guest("sister", { tab: "another" });
     expect(say(stage, back), "a user who was present, and comes back later").toBeUndefined();
-    const stocked = guest("stocked", { openedAt: mutedAt - NEW_GUEST_MS + 1_000 });
-    expect(say(stage, stocked), "a guest who was opened just before").toMatchObject({ code: "muted" });
-    const later = guest("later", { openedAt: mutedAt + 1_000 });
-    expect(say(stage, later)).toMatchObject({ code: "muted" });
+    stage.expectNoViolations();
+  });
+
+  it("[D8] a guest who was present earlier and had left is not new either", async () => {
+    const { stage, guest, sister, troll, moderate } = await house();
+    stage.leave(sister);
+    stage.advance(1_800_000);
+    moderate("mute", troll.user);
+    expect(say(stage, guest("sister", { tab: "another" }))).toBeUndefined();
+    moderate("ban", troll.user);
+    expect(isIn(guest("sister", { tab: "a third" }))).toBe(true);
+    stage.expectNoViolations();
+  });
+
+  it("[D8] a guest who was muted for the address is still new after leaving and after a second penalty", async () => {
+    const { stage, guest, sister, troll, moderate } = await house();
+    moderate("mute", troll.user);
+    const again = guest("troll-again");
+    stage.leave(again);
+    stage.advance(60_000);
+    moderate("mute", sister.user);
+    moderate("unmute", troll.user);
+    expect(say(stage, guest("troll-again", { tab: "another" }))).toMatchObject({ code: "muted" });
   });
 
   it("[D8] a kick keeps new guests of the IP address out as long, with the exact wait", async () => {
@@ -97,17 +115,17 @@ describe("a penalty for a guest", () => {
     stage.expectNoViolations();
   });
 
-  it("[D8] a ban keeps out stockpiled guests for 15 minutes, and mutes new ones for the rest of its time", async () => {
+  it("[D8] a ban keeps out new guests for 15 minutes, and mutes new ones for the rest of its time", async () => {
     const { stage, guest, troll, moderate } = await house();
     const bannedAt = stage.now;
     moderate("ban", troll.user);
     for (let n = 0; n < 5; n++) {
-      const stocked = guest(`stocked${n}`, { openedAt: bannedAt - 60_000 - n });
+      const stocked = guest(`stocked${n}`);
       expect(stocked.read().byes).toMatchObject([
-        { code: 4429, retryAfterMs: bannedAt + NEW_GUEST_MS - (stage.now - 100) },
+        { code: 4429, retryAfterMs: bannedAt + CLOSED_MS - (stage.now - 100) },
       ]);
     }
-    stage.advance(bannedAt + NEW_GUEST_MS - stage.now);
+    stage.advance(bannedAt + CLOSED_MS - stage.now);
     const again = guest("troll-again");
     expect(isIn(again)).toBe(true);
     expect(say(stage, again)).toMatchObject({ code: "muted" });
@@ -174,6 +192,39 @@ describe("a penalty for a guest", () => {
     stage.expectNoViolations();
   });
 
+  it.each(["mute", "kick", "ban"])("[D8] a %s also applies to a guest who left before it", async (action) => {
+    const { stage, guest, hanna, sister, troll, moderate } = await house();
+    stage.leave(troll);
+    stage.advance(DEPARTED_MS - 200);
+    moderate(action, troll.user);
+    expect(hanna.read().nacks).toEqual([]);
+    const again = guest("troll-again");
+    if (action === "mute") expect(say(stage, again)).toMatchObject({ code: "muted" });
+    else expect(again.read().byes).toMatchObject([{ code: 4429 }]);
+    expect(say(stage, sister)).toBeUndefined();
+    expect(isIn(guest("troll", { tab: "back" }))).toBe(action === "mute");
+    stage.expectNoViolations();
+  });
+
+  it("[D8] a penalty does not apply to the address of a guest who left 15 minutes before it", async () => {
+    const { stage, guest, hanna, troll, moderate } = await house();
+    stage.leave(troll);
+    stage.advance(DEPARTED_MS + stage.settings.leaveGraceMs);
+    moderate("mute", troll.user);
+    expect(say(stage, guest("again"))).toBeUndefined();
+    moderate("kick", troll.user);
+    expect(hanna.read().nacks).toMatchObject([{ code: "unknown_user" }]);
+  });
+
+  it("[D7] the address of a banned guest who left before the ban is reported", async () => {
+    const { stage, troll, moderate } = await house();
+    stage.leave(troll);
+    stage.advance(60_000);
+    moderate("ban", troll.user);
+    const writes = stage.runtime.startedEffects.filter(({ name }) => name === "moderation/bans");
+    expect(writes).toMatchObject([{ request: { writes: [{ user: troll.user, from: HOUSE }] } }]);
+  });
+
   it("the penalty changes nothing without a known IP address, and nothing for a user with a token", async () => {
     const { stage, guest, moderate } = await house();
     const nowhere = stage.join("guest-nowhere", { guest: true });
@@ -216,5 +267,84 @@ describe("a penalty for a guest", () => {
       privateState = reducePrivate(privateState, { n: "spared", at: 1, d: { user: `${n}`, from: HOUSE } });
     expect(privateState.holds?.[0]?.known).toHaveLength(200);
     expect(reducePrivate(privateState, mutedGuest(200, 2_000)).holds).toHaveLength(1);
+  });
+});
+
+describe("a penalty for a guest with an IPv6 network", () => {
+  const [FIRST, SECOND, THIRD] = ["net-a-site.first", "net-a-site.second", "net-a-site.third"];
+
+  /** A house whose guests are in one network, each at an address of its own. */
+  async function site() {
+    const all = await house();
+    const at = (name: string, from: string) => all.guest(name, { from });
+    return { ...all, at, troll: at("walker", FIRST as string), neighbour: at("neighbour", SECOND as string) };
+  }
+
+  it("[D8] new guests at other addresses of the network are muted for an hour at most, and others are not affected", async () => {
+    const { stage, at, troll, neighbour, moderate } = await site();
+    const mutedAt = stage.now;
+    moderate("mute", troll.user);
+    const again = at("again", SECOND);
+    expect(say(stage, again)).toMatchObject({
+      code: "muted",
+      retryAfterMs: mutedAt + NETWORK_HOLD_MS - (stage.now - 100),
+    });
+    expect(say(stage, neighbour), "a guest who was present").toBeUndefined();
+    expect(say(stage, at("far", "net-another.first")), "another network").toBeUndefined();
+    expect(say(stage, stage.join("ann", { from: SECOND })), "a user with a token").toBeUndefined();
+    stage.advance(mutedAt + NETWORK_HOLD_MS - stage.now);
+    stage.rejoin(again, { guest: true, from: SECOND });
+    stage.advance(100);
+    expect(say(stage, again)).toBeUndefined();
+    expect(say(stage, at("same", FIRST)), "at the address itself it lasts").toMatchObject({ code: "muted" });
+    stage.expectNoViolations();
+  });
+
+  it.each(["kick", "ban"])(
+    "[D8] after one %s the network may join and not speak, after a second none of it may join",
+    async (action) => {
+      const { stage, at, troll, neighbour, moderate } = await site();
+      moderate(action, troll.user);
+      expect(isIn(at("again", FIRST)), "the address itself").toBe(false);
+      const moved = at("moved", SECOND);
+      expect(isIn(moved)).toBe(true);
+      expect(say(stage, moved)).toMatchObject({ code: "muted" });
+      moderate(action, moved.user);
+      const third = at("third", THIRD);
+      expect(third.read().byes).toMatchObject([{ code: 4429 }]);
+      expect(isIn(neighbour) && say(stage, neighbour)).toBeUndefined();
+      expect(isIn(at("far", "net-another.first")), "another network").toBe(true);
+      stage.expectNoViolations();
+    },
+  );
+
+  it("[D8] two penalties at one address do not close the network", async () => {
+    const { at, troll, moderate } = await site();
+    const other = at("other", FIRST);
+    moderate("ban", troll.user);
+    moderate("ban", other.user);
+    expect(isIn(at("moved", SECOND))).toBe(true);
+  });
+
+  it("[D8] a host may let one new guest of the network speak", async () => {
+    const { stage, at, troll, moderate } = await site();
+    moderate("mute", troll.user);
+    const [one, two] = [at("one", SECOND), at("two", THIRD)];
+    moderate("unmute", one.user);
+    expect(say(stage, one)).toBeUndefined();
+    expect(say(stage, two)).toMatchObject({ code: "muted" });
+  });
+
+  it("the list of guests who left is bounded, and forgets them after a day", () => {
+    const left = (n: number, at: number): PrivateStateEvent => ({
+      n: "departed",
+      at,
+      d: { user: `guest-${n}`, from: HOUSE },
+    });
+    let privateState = initialPrivate();
+    for (let n = 0; n < 600; n++) privateState = reducePrivate(privateState, left(n, n));
+    expect(privateState.departed).toHaveLength(500);
+    expect(privateState.departed[0]?.[0]).toBe("guest-100");
+    expect(reducePrivate(privateState, left(600, DAY_MS + 1_000)).departed).toHaveLength(1);
   });
 });

@@ -1,12 +1,13 @@
 import { withDeadline } from "../../lib/deadline";
 import { keyedId } from "../../lib/ids";
+import { type IpHash, joinHashes, networkHash } from "../../lib/ip-hash";
 import { KeyedCircuitBreaker } from "../../lib/keyed-circuit-breaker";
 import { LruMap } from "../../lib/lru";
 import { closeCodes } from "../../protocol/codes";
 import type { Rate } from "../../protocol/rates";
 import { type AddressRuleName, addressRates } from "../../protocol/rates";
 import type { EdgeRejection } from "../edge-rejection";
-import { type IpHash, joinHashes, networkHash, objectName, UNKNOWN_IP } from "./ip-hash";
+import { objectName, UNKNOWN_IP } from "./ip-hash";
 import {
   type AddressWindow,
   type IpLimitRequest,

@@ -17,7 +17,8 @@ import {
   requestPresence,
 } from "./bans";
 import { kickedClose } from "./close-reasons";
-import { createHold, exemptGuest, findMutingHold, liftHold, rejectHeldGuest } from "./ip-holds";
+import { addressOf, noteDeparture } from "./departed-guests";
+import { createHold, exemptGuest, liftHold, mutedUntil, rejectHeldGuest } from "./ip-holds";
 import { initialPrivate, type PrivateState, reducePrivate } from "./private-state";
 import { moderationSchema } from "./schema";
 import { initial, type ModerationState, reduce, version } from "./state";
@@ -51,7 +52,9 @@ export const moderation = defineFeature({
     kick: {
       ...hostAction,
       decide(asked, { user }) {
-        if (!asked.members.has(user)) return refuse("unknown_user", "Nobody of that id is in this room.");
+        if (!asked.members.has(user) && addressOf(asked, user) === undefined) {
+          return refuse("unknown_user", "Nobody of that id is in this room.");
+        }
         const untilMs = asked.at + KICK_MS;
         return (
           rejectEqualRole(asked, user) ?? {
@@ -102,7 +105,7 @@ export const moderation = defineFeature({
         }
         const until = untilMs === undefined ? {} : { untilMs };
         const why = reason === undefined ? {} : { reason };
-        const from = asked.members.get(user)?.from;
+        const from = addressOf(asked, user);
         const whence = from === undefined ? {} : { from };
         return {
           events: [{ n: "banned", d: { user, scope, ...until } }],
@@ -141,8 +144,9 @@ export const moderation = defineFeature({
     // Whoever muted an admin did not know who that was: nobody may.
     if (!isSpeech || by.role === "admin") return undefined;
     if (!isMuted(situation, by.user)) {
-      const hold = findMutingHold(situation, situation.members.get(by.user));
-      return hold && refuse("muted", ADDRESS_MUTED, hold.untilMs - situation.at);
+      const member = situation.members.get(by.user);
+      const untilMs = member ? mutedUntil(situation, member) : 0;
+      return untilMs > 0 ? refuse("muted", ADDRESS_MUTED, untilMs - situation.at) : undefined;
     }
     const untilMs = situation.state.muted[by.user] as number;
     if (untilMs === FOREVER) return refuse("muted", "You are muted in this room.");
@@ -184,10 +188,15 @@ export const moderation = defineFeature({
   },
 
   /** The outside may have been told of them, and its answer been lost: then it has to hear that they went. */
-  left({ members, private: { reported: here, isEnded } }, { user }) {
+  left({ members, private: { reported: here, isEnded } }, member) {
+    const { user } = member;
     const untold =
       isEnded || here.includes(user) ? [] : [{ n: "told" as const, d: { came: [user], gone: [] } }];
-    return { private: untold, effects: isToBeTold([...here, user], members) ? ["places"] : [] };
+    const departed = noteDeparture(member);
+    return {
+      private: [...untold, ...departed],
+      effects: isToBeTold([...here, user], members) ? ["places"] : [],
+    };
   },
 
   /** Whoever bans them elsewhere asks the outside where they come from. */
@@ -228,7 +237,7 @@ function isMuted({ state, at }: Context, user: string): boolean {
 }
 
 const ADDRESS_MUTED =
-  "A guest at your address was muted or banned here, and so guests who are new there are muted. A host can unmute you.";
+  "A guest at your address or in its network was moderated here, so new guests from there are muted. A host can unmute you.";
 
 /** One timer for all who are muted: the next of them to be heard again. */
 function wakeFor({ state }: Context, user: string, untilMs: number): Record<string, number | null> {

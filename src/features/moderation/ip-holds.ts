@@ -1,25 +1,26 @@
 import { closeCodes } from "../../protocol/codes";
 import type { Close, FeatureContext, JoinRequest } from "../../room/api/feature";
+import { isSameNetwork } from "../../room/api/network";
 import type { Member } from "../../room/state/members";
+import { addressOf, departedGuests } from "./departed-guests";
 import { type AddressHold, MAX_KNOWN, type PrivateState } from "./private-state";
 import type { ModerationState } from "./state";
 
-/**
- * Who has been a guest for longer than this when somebody at their address is moderated is not that person under another name.
- * As wide as `GUEST_LIMIT` is by default, within which an address opens 60.
- */
-export const NEW_GUEST_MS = 900_000;
 /** A banned guest's address is closed to new guests for as long as it opens no new ones elsewhere (D7). */
-const BAN_HOLD_MS = NEW_GUEST_MS;
-/** Addresses change hands: what was done about somebody there yesterday says nothing about who is there today. */
+export const CLOSED_MS = 900_000;
+/** Addresses change hands: what was done about a guest there yesterday says nothing about who is there today. */
 const MAX_HOLD_MS = 86_400_000;
+/** Strangers share a network more often than an address. Within this, a guest who moves through it has lost interest. */
+export const NETWORK_HOLD_MS = 3_600_000;
+/** Guests of so many of its addresses were moderated: then one guest moves through the network, most likely. */
+const ADDRESSES_OF_A_MOVER = 2;
 
 type Context = FeatureContext<ModerationState, PrivateState>;
 type HeldAction = AddressHold["what"];
-/** A guest as a hold is judged by: in the room, or about to come in. */
-type Guest = Pick<Member, "user" | "from" | "openedAt"> & { since?: number };
+/** A guest as a hold is applied: in the room (`since`), or about to join. */
+type Guest = Pick<Member, "user" | "from"> & { since?: number };
 
-/** What is done about a guest holds for the address too. Nothing for anybody else, and where no address is known. */
+/** What is done about a guest holds for the address too. Nothing for other users, and where no address is known. */
 export function createHold(
   context: Context,
   what: HeldAction,
@@ -27,7 +28,7 @@ export function createHold(
   until = Number.POSITIVE_INFINITY,
 ): { n: "held"; d: AddressHold }[] {
   const { at, members, private: hidden } = context;
-  const { from } = members.get(user) ?? {};
+  const from = addressOf(context, user);
   if (from === undefined) return [];
   const untilMs = Math.min(until, at + MAX_HOLD_MS);
   const before = hidden.holds?.find(
@@ -35,12 +36,17 @@ export function createHold(
   );
   // Those who have come since then are new still.
   if (before) return [{ n: "held", d: { ...before, untilMs } }];
-  const others = [...members.values()].filter((member) => member.from === from && member.user !== user);
-  const known = others.filter((member) => !findMutingHold(context, member)).map((member) => member.user);
+  const isKnown = (guest: Guest) =>
+    guest.user !== user &&
+    guest.from !== undefined &&
+    isSameNetwork(guest.from, from) &&
+    mutedUntil(context, guest) === 0;
+  const guests: Guest[] = [...members.values(), ...departedGuests(context)];
+  const known = [...new Set(guests.filter(isKnown).map((guest) => guest.user))];
   return [{ n: "held", d: { what, user, from, at, untilMs, known: known.slice(-MAX_KNOWN) } }];
 }
 
-/** What was done about somebody is lifted, and so is what it meant for their address. */
+/** What was done about a guest is lifted, and so is what it meant for the address. */
 export function liftHold(
   { private: { holds = none } }: Context,
   what: "mute" | "ban",
@@ -56,53 +62,52 @@ export function exemptGuest(
   user: string,
 ): { n: "spared"; d: { user: string; from: string } }[] {
   const member = situation.members.get(user);
-  if (member?.from === undefined || !findMutingHold(situation, member)) return [];
+  if (member?.from === undefined || mutedUntil(situation, member) === 0) return [];
   return [{ n: "spared", d: { user, from: member.from } }];
 }
 
-/** Why a guest who is new at an address may not speak. A ban is no less than a mute, once they may come in again. */
-export function findMutingHold(situation: Context, guest: Guest | undefined): AddressHold | undefined {
-  return guest && findHold(situation, ["mute", "ban"], guest);
-}
-
-/** The hold that meets a guest who is new at an address, if there is one. */
-function findHold(
-  { at, private: { holds = none } }: Context,
-  what: readonly HeldAction[],
-  { user, from, since, openedAt }: Guest,
-): AddressHold | undefined {
-  if (from === undefined || holds.length === 0) return undefined;
-  return holds.findLast(
-    (hold) =>
-      hold.from === from &&
-      hold.untilMs > at &&
-      what.includes(hold.what) &&
-      !(since !== undefined && since < hold.at) &&
-      !(openedAt !== undefined && openedAt <= hold.at - NEW_GUEST_MS) &&
-      !hold.known.includes(user),
-  );
+/** Until when a guest who is new at an address, or in its network, may not speak; 0 if they may. */
+export function mutedUntil(context: Context, guest: Guest): number {
+  return Math.max(0, ...holdsFor(context, guest).map((hold) => endOf(hold, guest)));
 }
 
 /** Why a guest who is new at an address does not come in yet. */
-export function rejectHeldGuest(
-  situation: Context,
-  { user, guest, from, openedAt }: JoinRequest,
-): Close | undefined {
-  const { at, members } = situation;
+export function rejectHeldGuest(context: Context, { user, guest, from }: JoinRequest): Close | undefined {
+  const { at, members } = context;
   if (!guest || from === undefined) return undefined;
   const { since } = members.get(user) ?? {};
-  const newcomer = {
-    ...{ user, from },
-    ...(openedAt === undefined ? {} : { openedAt }),
-    ...(since === undefined ? {} : { since }),
-  };
-  const hold = findHold(situation, ["kick", "ban"], newcomer);
-  if (!hold) return undefined;
-  const closedUntil = hold.what === "ban" ? Math.min(hold.untilMs, hold.at + BAN_HOLD_MS) : hold.untilMs;
+  const newcomer = { user, from, ...(since === undefined ? {} : { since }) };
+  const holds = holdsFor(context, newcomer);
+  const isMoving = new Set(holds.map((hold) => hold.from)).size >= ADDRESSES_OF_A_MOVER;
+  const closing = isMoving ? holds : holds.filter((hold) => hold.from === from);
+  const closedUntil = Math.max(0, ...closing.map(closedUntilOf));
   if (closedUntil <= at) return undefined;
   const retryAfterMs = closedUntil - at;
   const reason = `A guest at your address was removed from this room. New guests from there may come in ${Math.ceil(retryAfterMs / 1000)} s.`;
   return { closeCode: closeCodes.tooMuch, reason, retryAfterMs };
+}
+
+/** The holds that apply to a guest: those of the address and of its network that were set before the room knew the guest. */
+function holdsFor({ at, private: { holds = none } }: Context, guest: Guest): readonly AddressHold[] {
+  const { user, from, since = Number.POSITIVE_INFINITY } = guest;
+  if (from === undefined || holds.length === 0) return none;
+  return holds.filter(
+    (hold) =>
+      isSameNetwork(hold.from, from) &&
+      endOf(hold, guest) > at &&
+      !(since < hold.at) &&
+      !hold.known.includes(user),
+  );
+}
+
+function endOf({ from, at, untilMs }: AddressHold, guest: Guest): number {
+  return from === guest.from ? untilMs : Math.min(untilMs, at + NETWORK_HOLD_MS);
+}
+
+/** A ban is no less than a mute once new guests may come in again, and so its hold ends later than this. */
+function closedUntilOf({ what, at, untilMs }: AddressHold): number {
+  if (what === "mute") return 0;
+  return what === "ban" ? Math.min(untilMs, at + CLOSED_MS) : untilMs;
 }
 
 const none: readonly never[] = [];

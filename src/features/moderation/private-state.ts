@@ -1,5 +1,6 @@
 import type { Role } from "../../protocol/codes";
 import type { PrivateEventOf } from "../../room/api/feature";
+import { isSameNetwork } from "../../room/api/network";
 import type { BanWrites } from "../../services/bans/contract";
 import type { moderationSchema } from "./schema";
 import { getFor, removeFor, setFor, type UserList } from "./user-list";
@@ -20,7 +21,7 @@ export interface AddressHold {
   from: string;
   at: number;
   untilMs: number;
-  /** Other guests of the address whom it does not meet. */
+  /** Other guests of the address and its network to whom it does not apply. */
   known: string[];
 }
 
@@ -43,6 +44,8 @@ export interface PrivateState {
   isEnded: boolean;
   /** Oldest first; absent in what was stored before there were any. */
   holds?: readonly AddressHold[];
+  /** Guests who left, with the address that they were at and the time, the newest last. */
+  departed: UserList<{ from: string; at: number }>;
 }
 export type PrivateStateEvent = PrivateEventOf<(typeof moderationSchema)["privateEvents"]>;
 
@@ -58,6 +61,10 @@ const MAX_OVER = 100;
 export const MAX_KNOWN = 200;
 /** With the ids that each may name, half a megabyte at most in a snapshot. */
 const MAX_HOLDS = 100;
+/** Of the guests who left: about 50 KB in a snapshot. A hall's phones leave and come back all the time. */
+const MAX_DEPARTED = 500;
+/** As long as a hold may last: within it a guest who was here before is not a new one. */
+const KNOWN_MS = 86_400_000;
 /** Hosts and admins of one room. */
 const MAX_ROLES = 500;
 
@@ -71,6 +78,7 @@ export function initialPrivate(): PrivateState {
     lastUnsent: 0,
     reported: [],
     isEnded: false,
+    departed: [],
   };
 }
 
@@ -110,9 +118,14 @@ export function reducePrivate(state: PrivateState, event: PrivateStateEvent): Pr
     case "spared": {
       const { user, from } = event.d;
       const holds = holdsOf(state).map((hold) =>
-        hold.from === from ? { ...hold, known: [...hold.known, user].slice(-MAX_KNOWN) } : hold,
+        isSameNetwork(hold.from, from) ? { ...hold, known: [...hold.known, user].slice(-MAX_KNOWN) } : hold,
       );
       return { ...state, holds };
+    }
+    case "departed": {
+      const { user, from } = event.d;
+      const others = state.departed.filter(([, { at }]) => at > event.at - KNOWN_MS);
+      return { ...state, departed: setFor(others, user, { from, at: event.at }, MAX_DEPARTED) };
     }
     case "written":
       return markStored(state, new Set(event.d.done), event.d.askedAt);

@@ -59,7 +59,7 @@ export const moderationSchema = {
     told: z.object({ came: z.array(z.string()), gone: z.array(z.string()) }),
     /** The room ends: nobody need know who was here. */
     ended: z.object({}),
-    /** What was done about a guest holds for new guests of the address, except those who were here. */
+    /** What was done about a guest holds for new guests of the address and its network. */
     held: z.object({
       what: z.enum(["kick", "mute", "ban"]),
       user: z.string(),
@@ -72,6 +72,8 @@ export const moderationSchema = {
     released: z.object({ what: z.enum(["mute", "ban"]), user: z.string() }),
     /** A host lets somebody speak who was muted only for their address. */
     spared: z.object({ user: z.string(), from: z.string() }),
+    /** A guest has left: a host may moderate them all the same, and they are not new when they come back. */
+    departed: z.object({ user: z.string(), from: z.string() }),
     ranked: z.object({ user: z.string(), role: z.enum(roles) }),
   },
 };

@@ -12,15 +12,23 @@ import type { SimulationModule } from "../simulation-module";
 const SLACK_MS = 5_000;
 const KICKED_MS = 60_000;
 const CLOSED_MS = 900_000;
+const NETWORK_MS = 3_600_000;
 
-/** The history of one house: a guest there is moderated, and comes back as another guest. */
+/** What a host did about a guest of a house. */
+interface Penalty {
+  user: string;
+  what: string;
+  record: number;
+  at: number;
+  untilMs: number;
+  isLifted: boolean;
+}
+/** The history of one house: guests there are moderated, and come back as other guests, some at another address of the network. */
 interface House {
-  troll: string;
   life: EpochHistory | undefined;
   /** The record in which each of the house was first a member. */
   readonly cameWith: Map<string, number>;
-  done: { what: string; record: number; at: number; untilMs: number } | undefined;
-  isLifted: boolean;
+  readonly penalties: Penalty[];
 }
 const houses = new WeakMap<Deployment, Map<string, House>>();
 
@@ -46,28 +54,24 @@ export const addresses: SimulationModule = {
       if (!house || house.cameWith.has(change.user)) continue;
       house.life ??= life;
       house.cameWith.set(change.user, record.n);
-      if (closedUntil(house, life) - SLACK_MS > record.at)
-        deployment.reportBreach(
-          19,
-          `${change.user} came into ${object.name} after ${house.troll} was removed`,
-        );
+      if (closedUntil(house, change.user, life, record.at) - SLACK_MS > record.at)
+        deployment.reportBreach(19, `${change.user} came into ${object.name} after a removal`);
     }
-    for (const [place, { f, n, d, by }] of events.entries()) {
+    for (const { f, n, d, by } of events) {
       const { user = by } = d as { user?: string };
       const house = user === undefined ? undefined : all.get(houseOf(user));
       if (!house || user === undefined) continue;
-      if (
-        f === "chat" &&
-        n === "said" &&
-        isNew(house, user, life) &&
-        mutedUntil(house) - SLACK_MS > record.at
-      )
-        deployment.reportBreach(19, `${user} spoke in ${object.name} after ${house.troll} was silenced`);
-      if (f !== "moderation" || user !== house.troll || house.life !== life) continue;
-      if (n === "unmuted" || n === "unbanned") house.isLifted = true;
-      else if (!house.done && wasThere(house, events, place, n, record.n)) {
-        const { untilMs = Number.POSITIVE_INFINITY } = d as { untilMs?: number };
-        house.done = { what: n, record: record.n, at: record.at, untilMs };
+      if (f === "chat" && n === "said" && mutedUntil(house, user, life) - SLACK_MS > record.at)
+        deployment.reportBreach(19, `${user} spoke in ${object.name} after a penalty`);
+      if (f !== "moderation" || house.life !== life) continue;
+      const before = house.penalties.find((penalty) => penalty.user === user);
+      if (n === "unmuted" || n === "unbanned") {
+        if (before) before.isLifted = true;
+      } else if (!before && (house.cameWith.get(user) ?? record.n) < record.n) {
+        const { untilMs = n === "kicked" ? record.at + KICKED_MS : Number.POSITIVE_INFINITY } = d as {
+          untilMs?: number;
+        };
+        house.penalties.push({ user, what: n, record: record.n, at: record.at, untilMs, isLifted: false });
       }
     }
   },
@@ -76,31 +80,51 @@ export const addresses: SimulationModule = {
 function play(deployment: Deployment, random: Random, host: Client): void {
   const { clock } = deployment;
   const { object } = host;
-  const address = `house${deployment.freshId()}`;
+  const network = `house${deployment.freshId()}`;
   const all = houses.get(deployment) ?? new Map<string, House>();
   houses.set(deployment, all);
-  const troll = `guest-${address}.troll`;
-  const cameWith = new Map<string, number>();
-  all.set(address, { troll, life: undefined, cameWith, done: undefined, isLifted: false });
-  const come = (name: string, openedAt?: number) =>
-    new Visitor(deployment, object, address, `guest-${address}.${name}`, openedAt);
-  const visitors = [come("troll"), come("sister")];
+  const userOf = (name: string) => `guest-${network}.${name}`;
+  const house: House = { life: undefined, cameWith: new Map(), penalties: [] };
+  all.set(network, house);
+  const come = (name: string) => {
+    const visitor = new Visitor(deployment, object, house, userOf(name));
+    visitors.push(visitor);
+    return visitor;
+  };
+  const visitors: Visitor[] = [];
+  const [troll, , brother] = ["home-troll", "home-sister", "home-brother"].map(come);
+  // Both are gone before the penalty, and it is the same as if they had stayed.
+  clock.in(1_200, () => brother?.leave());
+  if (random.below(2) === 0) clock.in(1_200, () => troll?.leave());
   const [action, d] = random.pick([
     ["mute", { forMs: 60_000 + random.below(600_000) }],
     ["kick", {}],
     ["ban", { scope: random.pick(["room", "everywhere"]) }],
   ] as const);
-  clock.in(2_000 + random.below(2_000), () => host.do("moderation", action, { user: troll, ...d }));
-  if (action === "mute" && random.below(2) === 0)
-    clock.in(11_000, () => host.do("moderation", action, { user: troll, ...d }));
-  if (random.below(4) === 0)
-    clock.in(15_000, () => host.do("moderation", action === "ban" ? "unban" : "unmute", { user: troll }));
-  for (const [n, after] of [5_000, 8_000, 20_000].entries()) {
+  const moderate = (afterMs: number, name: string, what: string = action) =>
+    clock.in(afterMs, () =>
+      host.do("moderation", what, { user: userOf(name), ...(what === action ? d : {}) }),
+    );
+  // After the longest grace: a guest who left is certainly no member.
+  moderate(random.pick([2_000, 7_000]) + random.below(2_000), "home-troll");
+  if (action === "mute" && random.below(2) === 0) moderate(12_000, "home-troll");
+  if (random.below(2) === 0) moderate(18_000, "away-new0");
+  if (random.below(4) === 0) moderate(20_000, "home-troll", action === "ban" ? "unban" : "unmute");
+  for (const [n, after] of [10_000, 13_000, 22_000].entries()) {
     clock.in(after + random.below(3_000), () => {
-      visitors.push(come(`new${n}`, random.below(2) ? clock.now - random.below(600_000) : undefined));
+      come(`home-new${n}`);
+    });
+    clock.in(after + random.below(3_000), () => {
+      come(`away-new${n}`);
     });
   }
-  for (const after of [1_000, 13_000, 25_000, 30_000])
+  clock.in(23_000, () => {
+    come("third-new");
+  });
+  clock.in(12_000, () => {
+    come("home-brother");
+  });
+  for (const after of [1_000, 17_000, 27_000, 32_000])
     clock.in(after + random.below(2_000), () => {
       for (const visitor of visitors) visitor.say();
     });
@@ -117,9 +141,8 @@ class Visitor {
   constructor(
     private readonly deployment: Deployment,
     object: RoomObject,
-    from: string,
+    private readonly house: House,
     user: string,
-    openedAt: number | undefined,
   ) {
     this.#link = new Link(deployment, object, user, undefined, {
       onText: (text) => this.#heard(text),
@@ -128,7 +151,6 @@ class Visitor {
       },
     });
     const expiresAt = Math.floor(deployment.clock.now) + 3_600_000;
-    const opened = openedAt === undefined ? {} : { openedAt: Math.floor(openedAt) };
     const ticket = {
       user,
       name: user.slice(-20),
@@ -137,7 +159,7 @@ class Visitor {
       expiresAt,
       tab: user,
     } as const;
-    this.#link.open({ ...ticket, from, ...opened }, deployment.freshId());
+    this.#link.open({ ...ticket, from: addressOf(user) }, deployment.freshId());
   }
 
   say(): void {
@@ -156,12 +178,20 @@ class Visitor {
     const message = JSON.parse(text) as Down;
     if (message.t === "welcome") this.#isWelcome = true;
     if (message.t === "frame") this.#link.sendUp(JSON.stringify({ t: "seen", seq: message.seq }));
-    if (message.t === "nack" && message.code === "muted" && this.#link.user.endsWith(".sister"))
+    if (message.t === "nack" && message.code === "muted" && this.#isKnown)
       this.deployment.reportBreach(19, `${this.#link.user} was there before, and is muted`);
     if (message.t !== "bye") return;
-    if (message.code === closeCodes.tooMuch && this.#link.user.endsWith(".sister"))
+    if (message.code === closeCodes.tooMuch && this.#isKnown)
       this.deployment.reportBreach(19, `${this.#link.user} was there before, and is closed`);
     this.leave();
+  }
+
+  /** Whether no penalty of the house may affect this guest, who was a member before each. */
+  get #isKnown(): boolean {
+    const { penalties, cameWith } = this.house;
+    const { user } = this.#link;
+    const came = cameWith.get(user) ?? Number.POSITIVE_INFINITY;
+    return penalties.every((penalty) => penalty.user !== user && came < penalty.record);
   }
 }
 
@@ -169,30 +199,36 @@ function houseOf(user: string): string {
   return /^guest-(.*)\./.exec(user)?.[1] ?? "";
 }
 
-/** Whether the guest was certainly a member at the time of the penalty: otherwise none holds for the address. */
-function wasThere(
-  house: House,
-  events: readonly WireEvent[],
-  place: number,
-  what: string,
-  record: number,
-): boolean {
-  if ((house.cameWith.get(house.troll) ?? record) >= record) return false;
-  const isLeaving = ({ n, d }: WireEvent) => n === "left" && (d as { user: string }).user === house.troll;
-  const leftAt = events.findIndex(isLeaving);
-  return what === "muted" ? leftAt < 0 : leftAt > place;
+/** One of the addresses of a house's network, named in the user id. */
+function addressOf(user: string): string {
+  return `${houseOf(user)}.${/\.(\w+)-/.exec(user)?.[1]}`;
 }
 
-function isNew({ done, cameWith, life: ours }: House, user: string, life: EpochHistory): boolean {
-  return ours === life && done !== undefined && (cameWith.get(user) ?? 0) > done.record;
+/** The penalties of before the guest was first a member. */
+function penaltiesFor({ penalties, cameWith, life: ours }: House, user: string, life: EpochHistory) {
+  const came = cameWith.get(user) ?? 0;
+  return ours === life ? penalties.filter(({ isLifted, record }) => !isLifted && came > record) : [];
 }
 
-function closedUntil({ done, life: ours, isLifted }: House, life: EpochHistory): number {
-  if (!done || isLifted || ours !== life) return 0;
-  if (done.what === "kicked") return done.at + KICKED_MS;
-  return done.what === "banned" ? Math.min(done.untilMs, done.at + CLOSED_MS) : 0;
+function endOf(penalty: Penalty, user: string): number {
+  const isHere = addressOf(penalty.user) === addressOf(user);
+  return isHere ? penalty.untilMs : Math.min(penalty.untilMs, penalty.at + NETWORK_MS);
 }
 
-function mutedUntil({ done, isLifted }: House): number {
-  return done && !isLifted && done.what !== "kicked" ? done.untilMs : 0;
+/** Penalties at two addresses of a network close it; one closes its own address. */
+function closedUntil(house: House, user: string, life: EpochHistory, at: number): number {
+  const all = penaltiesFor(house, user, life).filter((penalty) => endOf(penalty, user) - SLACK_MS > at);
+  const isMoving = new Set(all.map((penalty) => addressOf(penalty.user))).size > 1;
+  const closing = all.filter((penalty) => isMoving || addressOf(penalty.user) === addressOf(user));
+  return Math.max(
+    0,
+    ...closing.map(({ what, at: since, untilMs }) => {
+      if (what === "muted") return 0;
+      return what === "banned" ? Math.min(untilMs, since + CLOSED_MS) : untilMs;
+    }),
+  );
+}
+
+function mutedUntil(house: House, user: string, life: EpochHistory): number {
+  return Math.max(0, ...penaltiesFor(house, user, life).map((penalty) => endOf(penalty, user)));
 }
