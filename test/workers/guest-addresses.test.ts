@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { issueGuest } from "../../src/identity/guest";
 import { main } from "../../src/kinds/main";
 import type { CloudflareEnv } from "../../src/worker/env";
 import { serve } from "../../src/worker/serve";
@@ -29,6 +30,13 @@ async function join(
 async function stockpiled(address: string): Promise<string> {
   const opened = await ask("/auth/guest", address, { method: "POST", body: "{}" });
   return ((await opened.json()) as { token: string }).token;
+}
+
+/** A guest's token that was opened an hour ago. */
+async function oldToken(): Promise<string> {
+  const user = `guest-${crypto.randomUUID()}`;
+  const { token } = await issueGuest(user, "Old", String(env.AUTH_SECRET), Date.now() - 3_600_000);
+  return token;
 }
 
 const host = (room: string) => mintToken({ user: "hanna", role: "host", rooms: [`main/${room}`] });
@@ -77,6 +85,52 @@ describe("a penalty for a guest", () => {
     const elsewhere = await join(makeRoomName(), address, { token: String(tokens[0]) });
     expect(await elsewhere.waitForWelcome(), "another room").toMatchObject({ t: "welcome" });
   });
+
+  it("[D8] a ban keeps out a guest with an old token who was never in the room, and not one who was", async () => {
+    const room = makeRoomName();
+    const address = "192.0.2.55";
+    const [known, stocked] = [await oldToken(), await oldToken()];
+    const { hanna, user } = await withTroll(room, address);
+    const sister = await join(room, address, { token: known });
+    await sister.waitForWelcome();
+    hanna.do("b", "moderation", "ban", { user });
+    await hanna.waitForEvent("moderation", "banned");
+    expect(await (await join(room, address, { token: stocked })).waitForBye()).toMatchObject({ code: 4429 });
+    expect(await (await join(room, address, { token: known })).waitForWelcome()).toMatchObject({
+      t: "welcome",
+    });
+    sister.say("1", "not me");
+    expect(await hanna.waitForEvent("chat", "said")).toMatchObject({ d: { text: "not me" } });
+  });
+
+  it("[D8] a ban mutes new guests of another /64 in the /48, and a second one there closes the room to the /48", async () => {
+    const room = makeRoomName();
+    const [first, second, third] = ["2001:db8:51:1::1", "2001:db8:51:2::1", "2001:db8:51:3::1"] as const;
+    const { hanna, user } = await withTroll(room, first);
+    hanna.do("b1", "moderation", "ban", { user });
+    await hanna.waitForEvent("moderation", "banned");
+    const moved = await join(room, second);
+    const { you } = (await moved.waitForWelcome()) as unknown as { you: { user: string } };
+    moved.say("1", "me again");
+    expect(await moved.nack()).toMatchObject({ id: "1", code: "muted" });
+    hanna.do("b2", "moderation", "ban", { user: you.user });
+    expect(await moved.waitForBye()).toMatchObject({ code: 4403 });
+    expect(await (await join(room, third)).waitForBye()).toMatchObject({ code: 4429 });
+    const far = await join(room, "2001:db8:52:1::1");
+    expect(await far.waitForWelcome(), "another /48").toMatchObject({ t: "welcome" });
+  });
+
+  it("[D8] a ban of a guest who left is applied to the address", async () => {
+    const room = makeRoomName();
+    const address = "192.0.2.56";
+    const { hanna, troll, user } = await withTroll(room, address);
+    troll.socket.close();
+    await hanna.waitForEvent("presence", "left", 15_000);
+    hanna.do("b", "moderation", "ban", { user });
+    await hanna.waitForEvent("moderation", "banned");
+    const stocked = await join(room, address, { token: await oldToken() });
+    expect(await stocked.waitForBye()).toMatchObject({ code: 4429 });
+  }, 30_000);
 });
 
 describe("GET of a room", () => {
