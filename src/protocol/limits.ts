@@ -72,6 +72,15 @@ export const MAX_UNPROVEN_BYTES = 8 * 1024 * 1024;
 export const UNPROVEN_REFILL_MS = 300_000;
 /** However long they stay: one user's sockets never hold more than this many times `MAX_UNPROVEN_BYTES` that was not read. */
 export const MAX_UNPROVEN_REFILLS = 8;
+/**
+ * What all guests of one origin (an IPv4 address, a /48) may be sent so, in times of `MAX_UNPROVEN_BYTES`: as much as four users with
+ * a token, because a guest costs nothing.
+ */
+export const UNPROVEN_ORIGIN_SHARES = 4;
+/** And a whole room: 64 MiB, half of the memory of its process, should none of it be read. */
+export const UNPROVEN_ROOM_SHARES = 8;
+/** Users and origins whose share is remembered: each spent more than `PAUSE_BYTES`, of which a room has 128 in a refill. */
+export const MAX_UNPROVEN_ORIGINS = 1_000;
 /** How long a client of before stays away once it was sent all that: it reads, most likely, and comes back without a gap. */
 export const UNPROVEN_RETRY_MS = 1_000;
 /** Of 32 bits: who guesses one has 1,000 tries in 10 s. */

@@ -649,7 +649,7 @@ export const mutants = [
   of(
     "believe clients of before without end",
     "room/delivery/delivery",
-    "return charged <= MAX_UNPROVEN_BYTES && unproven <= MAX_UNPROVEN_REFILLS * MAX_UNPROVEN_BYTES;",
+    "if (charged > MAX_UNPROVEN_BYTES || unproven > MAX_UNPROVEN_REFILLS * MAX_UNPROVEN_BYTES) return false;\n    return this.#spendUnproven(connection, now);",
     "return charged <= unproven;",
   ),
   of(

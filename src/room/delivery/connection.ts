@@ -33,6 +33,8 @@ export class Connection {
   /** So much of what is unproven no longer counts, for time has passed; and until when that was worked out. */
   #refilled = 0;
   #refilledAt: number | undefined;
+  /** So much of what is unproven was taken out of the room's budget; what a room that slept knows of counts as taken. */
+  #budgeted = 0;
   /** Since when it has been paused without reading anything. */
   pausedAt = 0;
   /** Whether its welcome is out; until then it is sent nothing. */
@@ -147,6 +149,7 @@ export class Connection {
     this.#provenTo = sentTo;
     this.#besideUnproven = unproven;
     this.#notedUnproven = unproven;
+    this.#budgeted = unproven;
   }
 
   /** Bytes that it was sent, up to here of the log, since it last proved that it reads. What it was spared counts as well. */
@@ -164,6 +167,15 @@ export class Connection {
     const passedMs = Math.min(Math.max(0, now - (this.#refilledAt ?? now)), UNPROVEN_REFILL_MS);
     this.#refilled += Math.min(passedMs * bytesPerMs, this.chargedBytes(sentTo));
     this.#refilledAt = now;
+  }
+
+  /** What is unproven and not yet taken out of the room's budget. */
+  unbudgetedBytes(sentTo: number): number {
+    return Math.max(0, this.unprovenBytes(sentTo) - this.#budgeted);
+  }
+
+  addBudgeted(bytes: number): void {
+    this.#budgeted += bytes;
   }
 
   /** Whether it is to be given a mark to repeat. */

@@ -17,6 +17,7 @@ import { tailOf } from "../storage/record";
 import type { Connection } from "./connection";
 import type { EventLog } from "./event-log";
 import type { RetrySpread } from "./retry-spread";
+import { UnprovenBudget } from "./unproven-budget";
 
 /**
  * Who is sent what. A reader is live, or stands at a cursor and is brought on from the log as it tells what it has read:
@@ -25,6 +26,7 @@ import type { RetrySpread } from "./retry-spread";
 export class Delivery {
   readonly #connections = new Map<string, Connection>();
   readonly #byUser = new Map<string, Set<Connection>>();
+  readonly #unproven = new UnprovenBudget();
   /** Frames written to sockets, for tests and metrics. */
   sent = 0;
 
@@ -287,7 +289,16 @@ export class Delivery {
       unproven += other.unprovenBytes(sentTo);
       charged += other.chargedBytes(sentTo);
     }
-    return charged <= MAX_UNPROVEN_BYTES && unproven <= MAX_UNPROVEN_REFILLS * MAX_UNPROVEN_BYTES;
+    if (charged > MAX_UNPROVEN_BYTES || unproven > MAX_UNPROVEN_REFILLS * MAX_UNPROVEN_BYTES) return false;
+    return this.#spendUnproven(connection, now);
+  }
+
+  /** Its word counts within what is left for its user, for the guests where it is, and for the room: closed sockets count too. */
+  #spendUnproven(connection: Connection, now: number): boolean {
+    const bytes = connection.unbudgetedBytes(this.#sentTo(connection));
+    if (!this.#unproven.spend(connection.member.user, connection.from, bytes, now)) return false;
+    connection.addBudgeted(bytes);
+    return true;
   }
 
   /** A client that knows marks repeats the next one. A client of before cannot, and would only wait to be closed as too slow. */
