@@ -36,7 +36,6 @@ function isJoinTicket(value: unknown): value is JoinTicket {
     (ticket.allRooms === undefined || ticket.allRooms === true) &&
     Number.isSafeInteger(ticket.expiresAt) &&
     (ticket.bansCheckedAt === undefined || Number.isSafeInteger(ticket.bansCheckedAt)) &&
-    (ticket.openedAt === undefined || Number.isSafeInteger(ticket.openedAt)) &&
     (ticket.epoch === undefined || typeof ticket.epoch === "string") &&
     (ticket.since === undefined || Number.isSafeInteger(ticket.since)) &&
     [ticket.token, ticket.from].every((text) => text === undefined || typeof text === "string")

@@ -56,7 +56,6 @@ export async function authorizeSocket(
     ...(query.since === undefined ? {} : { since: query.since }),
     ...(token === undefined ? {} : { token }),
     ...(ipHash === undefined ? {} : { from: ipHash }),
-    ...(who.openedAt === undefined ? {} : { openedAt: who.openedAt }),
   };
   return { ok: true, ...parsed.room, ticket };
 }

@@ -40,8 +40,6 @@ export interface TabOptions {
   /** Absent: the token of a host or admin is for every room. */
   allRooms?: false;
   askedAt?: number;
-  /** Of a guest: since when, as the token says. */
-  openedAt?: number;
   /** Its address, as the edge passes it. */
   from?: string;
   /** One of a crowd that no test reads: see `MemoryPeer.keepsLastOnly`. */
@@ -156,7 +154,6 @@ export class RoomStage {
       ...(token === undefined ? {} : { token }),
       ...(role !== "player" && options.allRooms !== false ? { allRooms: true } : {}),
       ...(options.askedAt === undefined ? {} : { bansCheckedAt: options.askedAt }),
-      ...(options.openedAt === undefined ? {} : { openedAt: options.openedAt }),
       ...(from === undefined ? {} : { from }),
     };
     peer.keepsLastOnly = options.keepsLastOnly ?? false;

@@ -41,7 +41,6 @@ describe("a join ticket", () => {
         tab: text,
         epoch: text,
         since: fc.maxSafeNat(),
-        openedAt: fc.maxSafeNat(),
         token: text,
         from: text,
       },

@@ -106,7 +106,7 @@ export interface ActionRequest {
 /** A socket at the door, as the edge knows it. */
 export type JoinRequest = Pick<
   JoinTicket,
-  "user" | "name" | "role" | "guest" | "bansCheckedAt" | "from" | "openedAt" | "allRooms"
+  "user" | "name" | "role" | "guest" | "bansCheckedAt" | "from" | "allRooms"
 >;
 
 /** Points that follow from a decision. */

@@ -11,8 +11,6 @@ export interface JoinTicket {
   /** The token is for every room, so that an admin may also do what reaches beyond this one. */
   allRooms?: true;
   expiresAt: number;
-  /** Since when a guest has been one, where a token says so. */
-  openedAt?: number;
   /** When the edge asked whether they are banned, and they were not; nothing where nobody could be asked. */
   bansCheckedAt?: number;
   /** A digest of the client's `_pk`: names a tab of a user. */

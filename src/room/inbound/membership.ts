@@ -35,9 +35,8 @@ export class Membership {
   }
 
   /** A socket that the edge let through. */
-  join(peer: Peer, told: JoinTicket): void {
+  join(peer: Peer, ticket: JoinTicket): void {
     const { kernel } = this;
-    const ticket = inRoomTime(told, kernel.context.clock.aheadMs);
     const { delivery, state: memory, now } = kernel;
     const before = memory.members.get(ticket.user);
     const member = before ?? this.#newMember(ticket);
@@ -205,11 +204,10 @@ export class Membership {
     return Math.max(now + parts.settings.leaveGraceMs, this.#noLeavesUntil);
   }
 
-  #newMember({ user, name, role, guest, from, openedAt }: JoinTicket): Member {
+  #newMember({ user, name, role, guest, from }: JoinTicket): Member {
     const number = this.kernel.state.members.lastNumber + 1;
     const whence = from === undefined ? {} : { from };
-    const opened = openedAt === undefined ? {} : { openedAt };
-    const asGuest = guest ? { guest, ...whence, ...opened } : {};
+    const asGuest = guest ? { guest, ...whence } : {};
     return { user, name, role, number, since: this.kernel.now, ...asGuest };
   }
 
@@ -296,10 +294,4 @@ export class Membership {
 /** An admin of some rooms is less than one of all rooms, and more than a host. */
 function rankOf({ role, allRooms }: Member): number {
   return roles.indexOf(role) + (allRooms ? 1 : 0);
-}
-
-/** A token's times are by the machine's clock. */
-function inRoomTime(hello: JoinTicket, ahead: number): JoinTicket {
-  const { openedAt } = hello;
-  return openedAt === undefined ? hello : { ...hello, openedAt: openedAt + ahead };
 }

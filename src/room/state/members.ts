@@ -14,8 +14,6 @@ export interface Member {
   readonly guest?: true;
   /** Where a guest came from, as a keyed hash, where the platform tells that: a banned one does not come back as another. */
   readonly from?: string;
-  /** Since when a guest has been one, where a token says so. */
-  readonly openedAt?: number;
   /** Short, for the notes that sockets keep. */
   readonly number: number;
   readonly since: number;
