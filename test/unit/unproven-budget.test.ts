@@ -78,7 +78,7 @@ describe("readers that claim to have read and have not", () => {
     expect(reader.read().byes).toEqual([]);
     expect(reader.seq).toBe(stage.room.summary(stage.now).seq);
     stage.expectNoViolations();
-  });
+  }, 90_000);
 
   it("[F7] many guests of one network have one bound together", async () => {
     const { stage, talker, lie } = await openRoom();
