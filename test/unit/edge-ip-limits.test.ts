@@ -194,6 +194,20 @@ describe("the windows of many IP addresses in one object", () => {
     expect(await object().check(at(252), runtime.now)).toEqual({ ok: true });
   });
 
+  it("[L5] the object starts again if its storage cannot be read", async () => {
+    const { runtime, ask, advance, reopen } = openIpObject();
+    const one = makeRule("read", 1, 1_000);
+    await runtime.ports.storage.put("w/of/old", [["a", "read", runtime.now, 1_000]]);
+    runtime.makeDurable();
+    reopen();
+    expect(await ask(consume(one))).toEqual({ ok: true });
+    expect(runtime.keys()).toEqual(["w/000000001000/000000000001"]);
+    reopen();
+    expect(await ask(consume(one))).toMatchObject({ ok: false, retryAfterMs: 1_000 });
+    await advance(1_000);
+    expect(runtime.keys()).toEqual([]);
+  });
+
   it("[L6] one write stores all that a request counts, even for two windows", async () => {
     const { runtime, ask } = openIpObject();
     const windows = (of: string, perMs: number) => [

@@ -10,6 +10,7 @@ const MAX_STAMPS = 100_000;
 /** How often aged stamps are dropped from memory. */
 const SWEEP_MS = 60_000;
 const RECORD_PREFIX = "w/";
+const RECORD_KEY = /^w\/\d{12}\/\d{12}$/;
 const padded = (n: number) => String(n).padStart(12, "0");
 const recordKey = (widthMs: number, n: number) => `${RECORD_PREFIX}${padded(widthMs)}/${padded(n)}`;
 /** A platform's limit for one delete. */
@@ -72,7 +73,13 @@ export class IpWindowsStore {
     this.#logs = new Map();
     this.#stampCount = 0;
     const all: Stamp[] = [];
-    for (const [key, record] of stored) {
+    // Records under other keys would never be deleted. They are only counts, which can start again.
+    const isReadable = [...stored.keys()].every((key) => RECORD_KEY.test(key));
+    if (!isReadable) {
+      this.#alarmAt = null;
+      await this.storage.deleteAll();
+    }
+    for (const [key, record] of isReadable ? stored : []) {
       const [widthMs = 0, n = 0] = key.slice(RECORD_PREFIX.length).split("/").map(Number);
       const open = record as Stamp[];
       const until = Math.max(...open.map(([, , at, perMs]) => at + perMs));
