@@ -5,7 +5,7 @@ import { type IpLimitRequest, type IpLimitResult, IpWindows, type Stamp } from "
  * Stamps per record. A record is rewritten as it fills, so it is small. It is deleted as a whole once its newest stamp has aged.
  */
 const STAMPS_PER_RECORD = 100;
-/** 60 MB of an object's 128, if each stamp is of another address. Past it calls fail, and each process decides by itself. */
+/** 60 MB of an object's 128, if each stamp is of another address. Past it this object counts nothing more, and each process decides by itself. */
 const MAX_STAMPS = 100_000;
 /** How often aged stamps are dropped from memory. */
 const SWEEP_MS = 60_000;
@@ -41,18 +41,19 @@ export class IpWindowsStore {
     private readonly maxStamps = MAX_STAMPS,
   ) {}
 
+  /** A full object still rejects what its windows reject, and counts nothing more. */
   async check(request: IpLimitRequest, now: number): Promise<IpLimitResult> {
     const windows = this.#windows ?? (await this.block(() => this.#restore()));
     this.#deleteExpired(now);
-    if (this.#stampCount >= this.maxStamps) throw new Error("This object has as many windows as it may.");
-    const { answer, stamps } = windows.check(request, now);
+    const isFull = this.#stampCount >= this.maxStamps;
+    const { answer, stamps } = windows.check(request, now, isFull);
     // Not awaited: the platform holds the response back until these writes are durable.
     this.#store(stamps);
     if (now >= this.#sweepAt) {
       windows.sweep();
       this.#sweepAt = now + SWEEP_MS;
     }
-    return answer;
+    return answer.ok && isFull ? { ok: true, isFull } : answer;
   }
 
   async alarm(now: number): Promise<void> {
