@@ -181,6 +181,34 @@ describe("bans everywhere, over HTTP", () => {
     expect(await callBans("PUT", "/orla", {})).toMatchObject({ status: 403 });
   });
 
+  it("[D4] [Z6] the object forgets the role of an admin who is erased, and any role after a day", async () => {
+    const readRole = (user: string) =>
+      runInDurableObject(objectOfUser(user), (_, { storage }) => storage.get(`r/${user}`));
+    const join = (user: string) =>
+      objectOfUser(user).updatePresence("cloudflare:main/roles", {
+        at: 1,
+        joined: [{ user, role: "admin", allRooms: true }],
+        left: [],
+      });
+    await join("oona");
+    expect(await readRole("oona")).toMatchObject({ role: "admin" });
+    const erased = await exports.default.fetch("http://tallyroom/v1/users/oona", {
+      method: "DELETE",
+      headers: { Authorization: `Bearer ${admin}` },
+    });
+    expect(erased.status).toBe(200);
+    expect(await readRole("oona")).toBeUndefined();
+    await runInDurableObject(objectOfUser("oona"), (_, { storage }) => storage.deleteAlarm());
+    await join("oona");
+    await runInDurableObject(objectOfUser("oona"), async (_, { storage }) => {
+      const alarm = (await storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
+      expect(alarm).toBeLessThanOrEqual(Date.now() + 25 * 3_600_000);
+      await storage.put("r/oona", { role: "admin", at: Date.now() - 86_400_001 });
+    });
+    await runDurableObjectAlarm(objectOfUser("oona"));
+    expect(await readRole("oona")).toBeUndefined();
+  });
+
   it("[D4] an admin of some rooms is not spared from a ban everywhere", async () => {
     const room = makeRoomName();
     const opal = await joinRoom(room, "opal", { role: "admin", rooms: [`main/${room}`] });

@@ -103,9 +103,9 @@ export class BanService {
     return (await this.#write(end, []))?.isLifted ?? false;
   }
 
-  /** Call this after a user's bans were changed in the database by other means. */
-  async reread(user: string): Promise<void> {
-    await this.#call(user, (object) => object.reread(user));
+  /** Call this after a user was erased from the database. */
+  async erase(user: string): Promise<void> {
+    await this.#call(user, (object) => object.erase(user));
   }
 
   async findBan(user: string, now: number): Promise<Ban | undefined> {

@@ -47,6 +47,7 @@ export class UsersObject extends DurableObject<UsersEnv> {
     this.#directory = openDirectory(ctx.storage, env, {
       buildNotice: (user) => this.#buildNotice(user),
       resetAlarm: () => this.#resetAlarm(),
+      armBy: (at) => this.#armBy(at),
     });
   }
 
@@ -88,9 +89,10 @@ export class UsersObject extends DurableObject<UsersEnv> {
     return { isRefused: false, askedAt: Date.now(), isLifted: wasInForce, addresses };
   }
 
-  /** Something other than this object has changed a user's bans in the database. */
-  async reread(user: string): Promise<void> {
+  /** A user was erased: their bans have lost their reasons in the database, and the role they joined with is forgotten. */
+  async erase(user: string): Promise<void> {
     this.#shard = shardOf(user);
+    await this.#directory.forgetRole(user);
     await this.#bans.reread(user);
   }
 
@@ -119,7 +121,7 @@ export class UsersObject extends DurableObject<UsersEnv> {
     } catch (error) {
       console.warn("A ban whose write did not finish could not be read back and will be tried again:", error);
     }
-    await this.#directory.deliverDue(now);
+    await this.#directory.runDue(now);
     await this.#resetAlarm();
   }
 
@@ -140,9 +142,9 @@ export class UsersObject extends DurableObject<UsersEnv> {
     }
   }
 
-  /** One alarm serves writes to check and notices to deliver. */
+  /** One alarm serves writes to check, notices to deliver and roles to delete. */
   async #resetAlarm(): Promise<void> {
-    const next = Math.min(await this.#bans.resolveAt(), await this.#directory.nextDeliveryAt());
+    const next = Math.min(await this.#bans.resolveAt(), await this.#directory.nextDueAt());
     if (Number.isFinite(next)) await this.ctx.storage.setAlarm(Math.ceil(next));
     else await this.ctx.storage.deleteAlarm();
   }

@@ -264,9 +264,12 @@ describe("[Z8] a correction with an id", () => {
       status: 409,
       body: { code: "duplicate" },
     });
+    // The CRC-32 of these two requests is the same.
+    expect((await correctAs("ada", { ...add("main", "crc"), reason: "plumless" })).status).toBe(200);
+    expect((await correctAs("ada", { ...add("main", "crc"), reason: "buckeroo" })).status).toBe(409);
     expect((await correctAs("ada", { ...add("main", "late"), user: "nobody" })).status).toBe(404);
     expect((await correctAs("ada", add("main", "late"))).status).toBe(200);
-    expect((await points("main")).amy).toBe(before + 20);
+    expect((await points("main")).amy).toBe(before + 30);
     for (const id of ["", "x".repeat(65), 7])
       expect((await correctAs("ada", { ...add("main", "x"), id })).status).toBe(400);
   });
