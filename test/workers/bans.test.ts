@@ -260,6 +260,42 @@ describe("a ban in a room", () => {
     expect(await (await joinRoom(room, "dora")).waitForWelcome()).toMatchObject({ t: "welcome" });
   });
 
+  it("[D4] the ban of a host by a host lets the host in, even into a reopened room, and is then undone", async () => {
+    const room = makeRoomName();
+    const claims: Partial<TokenClaims> = { role: "host", rooms: ["main/*"] };
+    const readRow = () => env.DB.prepare("select * from bans where user = 'hugo'").first();
+    const hanna = await joinRoom(room, "hanna", claims);
+    await hanna.waitForWelcome();
+    hanna.do("1", "moderation", "ban", { user: "hugo" });
+    await vi.waitFor(async () => expect(await readRow()).toMatchObject({ rank: "host", until_ms: null }));
+    await exports.default.fetch(`http://tallyroom/parties/main/${room}`, {
+      method: "DELETE",
+      headers: { Authorization: `Bearer ${admin}` },
+    });
+    await vi.waitFor(async () => expect((await objectOf(room).fetch("http://room/")).status).toBe(404));
+    expect(await (await joinRoom(room, "hugo")).waitForBye()).toMatchObject({ code: 4403 });
+    const hugo = await joinRoom(room, "hugo", claims);
+    await hugo.waitForWelcome();
+    expect(await hugo.waitForEvent("moderation", "unbanned")).toMatchObject({
+      d: { user: "hugo", scope: "room" },
+    });
+    await vi.waitFor(async () => expect(await readRow()).toMatchObject({ until_ms: 0 }));
+    expect(await (await joinRoom(room, "hugo")).waitForWelcome()).toMatchObject({ t: "welcome" });
+  });
+
+  it("[D4] the ban by an admin keeps a host out of the room", async () => {
+    const room = makeRoomName();
+    const ada = await joinRoom(room, "ada", { role: "admin" });
+    await ada.waitForWelcome();
+    ada.do("1", "moderation", "ban", { user: "hedda" });
+    await vi.waitFor(async () => {
+      const row = await env.DB.prepare("select * from bans where user = 'hedda'").first();
+      expect(row).toMatchObject({ rank: "admin" });
+    });
+    const hedda = await joinRoom(room, "hedda", { role: "host", rooms: ["main/*"] });
+    expect(await hedda.waitForBye()).toMatchObject({ code: 4403 });
+  });
+
   it("[D5] a ban that an edge did not know ends the connection as soon as the room has reported the join", async () => {
     const room = makeRoomName();
     // Past the edge, as one would come whose answer was older than the ban.

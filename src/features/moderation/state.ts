@@ -1,4 +1,4 @@
-export const version = "dfddb66c";
+export const version = "bd5ce73e";
 
 /** By user, until when. Whoever is muted without an end is until the last time that a `Date` can bear. */
 export interface ModerationState {
