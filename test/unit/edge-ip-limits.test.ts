@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { readConfig } from "../../src/config/config";
 import { createEdgeContext } from "../../src/edge/edge-context";
+import { createGuestBlocker } from "../../src/edge/ip-limits/block-guests";
 import { objectName } from "../../src/edge/ip-limits/ip-hash";
 import { IpLimiter, type IpLimits, type IpLimitsCall } from "../../src/edge/ip-limits/ip-limiter";
 import { exhaust, type IpLimitRequest, IpWindows } from "../../src/edge/ip-limits/ip-windows";
@@ -479,6 +480,16 @@ describe("the IP limiter", () => {
     }
     expect(ask).toHaveBeenCalledTimes(15);
     expect(limiter.state).toMatchObject({ asked: 15, unanswered: 15, refused: 5 });
+  });
+
+  it("[D7] a full object does not prevent the ban of a guest, and the log says that new guests can still come", async () => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const limit = { count: 2, perMs: 1_000 };
+    await createGuestBlocker(limit, async () => ({ ok: true }))("home");
+    expect(log).not.toHaveBeenCalled();
+    await createGuestBlocker(limit, async () => ({ ok: true, isFull: true }))("home");
+    expect(log).toHaveBeenCalledTimes(1);
+    log.mockRestore();
   });
 
   it("[L6] several objects that fail at once are an outage, and the limiter asks none for two seconds", async () => {

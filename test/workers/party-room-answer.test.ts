@@ -26,6 +26,18 @@ function lobbyOf(fetch: (path: string, init: RequestInit) => Promise<Response>) 
 }
 const silent = () => new Promise<Response>(() => undefined);
 
+async function answerCall(room: ReturnType<typeof lobbyOf>): Promise<Response> {
+  return (await party.onBeforeRequest?.(room.request(), room.lobby, {} as never)) as unknown as Response;
+}
+
+async function answerSocket(room: ReturnType<typeof lobbyOf>): Promise<SocketClient> {
+  const request = await socketRequest(room);
+  const response = await party.onBeforeConnect?.(request, room.lobby, {} as never);
+  const { webSocket } = response as unknown as Response;
+  if (!webSocket) throw new Error("not a socket");
+  return new SocketClient(webSocket);
+}
+
 async function socketRequest(room: ReturnType<typeof lobbyOf>): Promise<Party.Request> {
   const query = new URLSearchParams({
     _pk: crypto.randomUUID(),
@@ -41,10 +53,10 @@ describe("a room on PartyKit", () => {
       signal = init.signal;
       return silent();
     });
-    const answer = party.onBeforeRequest?.(room.request(), room.lobby, {} as never);
+    const answer = answerCall(room);
     await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
     await vi.advanceTimersByTimeAsync(10_000);
-    const response = (await answer) as unknown as Response;
+    const response = await answer;
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({ code: "unavailable", retryAfterMs: 5_000 });
     expect(response.headers.get("X-Content-Type-Options")).toBe("nosniff");
@@ -53,32 +65,18 @@ describe("a room on PartyKit", () => {
 
   it("[H3] the edge closes a socket after 10 s with 1012", async () => {
     const room = lobbyOf(silent);
-    const request = await socketRequest(room);
-    const answer = party.onBeforeConnect?.(request, room.lobby, {} as never);
+    const answer = answerSocket(room);
     await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
     await vi.advanceTimersByTimeAsync(10_000);
-    const { webSocket } = (await answer) as unknown as Response;
-    if (!webSocket) throw new Error("not a socket");
-    expect(await new SocketClient(webSocket).waitForBye()).toMatchObject({ code: 1012, retryAfterMs: 5_000 });
+    expect(await (await answer).waitForBye()).toMatchObject({ code: 1012, retryAfterMs: 5_000 });
   });
 
   it("a room that fails does not show its error", async () => {
     const room = lobbyOf(() => Promise.reject(new Error("a detail")));
-    const response = (await party.onBeforeRequest?.(
-      room.request(),
-      room.lobby,
-      {} as never,
-    )) as unknown as Response;
+    const response = await answerCall(room);
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain("a detail");
-    const request = await socketRequest(room);
-    const { webSocket } = (await party.onBeforeConnect?.(
-      request,
-      room.lobby,
-      {} as never,
-    )) as unknown as Response;
-    if (!webSocket) throw new Error("not a socket");
-    expect(await new SocketClient(webSocket).waitForBye()).toMatchObject({ code: 1012, retryAfterMs: 2_000 });
+    expect(await (await answerSocket(room)).waitForBye()).toMatchObject({ code: 1012, retryAfterMs: 2_000 });
   });
 
   it("the room gets what the edge admitted, with the id of the connection", async () => {
@@ -87,11 +85,7 @@ describe("a room on PartyKit", () => {
       calls.push([path, init]);
       return new Response("here");
     });
-    const response = (await party.onBeforeRequest?.(
-      room.request(),
-      room.lobby,
-      {} as never,
-    )) as unknown as Response;
+    const response = await answerCall(room);
     expect(await response.text()).toBe("here");
     await party.onBeforeConnect?.(await socketRequest(room), room.lobby, {} as never);
     expect(calls.map(([path]) => path)).toEqual(["/", expect.stringMatching(/^\/\?_pk=[\w-]{16}$/)]);
