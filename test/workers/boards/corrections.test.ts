@@ -101,7 +101,7 @@ describe("[Z3] a correction", () => {
     const board: Board = { combine: "sum", periods: ["all", "day"], maxPerDay: 10 };
     const room = new ScoringRoom({ past: board });
     await room.apply([entry("past", "eve", 10)]);
-    await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null)").run();
+    await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null, 'admin')").run();
     await correctBoard("past", board, { user: "eve", move: { what: "set", points: 100 }, periods: ["all"] });
     expect(await points("past")).toEqual({ eve: 100 });
     await env.DB.prepare("delete from bans where user = 'eve'").run();
