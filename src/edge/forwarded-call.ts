@@ -2,7 +2,6 @@ import { base64urlToText, textToBase64url } from "../lib/base64url";
 import type { Json } from "../protocol/messages";
 import type { Action } from "../room/inbound/actions";
 import type { Caller } from "../room/room";
-import type { CorsContext } from "./cors";
 import { UNKNOWN_IP } from "./ip-limits/ip-hash";
 import { NEW_ROOM_HEADER } from "./new-room";
 import type { ListAsk, RoomCall } from "./room-call";
@@ -15,15 +14,13 @@ export type ForwardedCall =
   | { method: "POST"; caller: Caller; action: Action }
   | { method: "PUT"; feature: string; message: Json };
 
-/** The origin that may read the response, for PartyKit, where the response does not pass the edge again. */
-const CORS_HEADER = "x-tallyroom-reader";
 /** Who asks for a room's members. A GET has no body, and a name may have characters that no header can. */
 const LIST_HEADER = "x-tallyroom-list";
 
 /** Makes the request that the room receives: what the edge has checked, and nothing else of the client's. */
-export function forwardCall(call: RoomCall, corsOrigin: string | undefined): Request {
+export function forwardCall(call: RoomCall): Request {
   const url = `http://room/parties/${call.kind}/${call.id}`;
-  const headers: Record<string, string> = corsOrigin === undefined ? {} : { [CORS_HEADER]: corsOrigin };
+  const headers: Record<string, string> = {};
   if (call.method === "GET") {
     if (call.list) headers[LIST_HEADER] = textToBase64url(JSON.stringify(call.list));
     return new Request(url, { headers });
@@ -37,11 +34,6 @@ export function forwardCall(call: RoomCall, corsOrigin: string | undefined): Req
   if (method === "POST" && caller.role !== "admin") headers[NEW_ROOM_HEADER] = call.ipHash ?? UNKNOWN_IP;
   const body = method === "POST" ? { caller, action: call.action } : { caller };
   return new Request(url, { method, headers, body: JSON.stringify(body) });
-}
-
-export function readForwardedCors({ headers }: Request): CorsContext {
-  const origin = headers.get(CORS_HEADER);
-  return origin === null ? { isSecure: false } : { origin, isSecure: false };
 }
 
 /** Trusts the request: only `forwardCall` and `createServiceMessage` make one, and none from outside passes the edge. */

@@ -1,7 +1,6 @@
 import { callSecretsOf, type Environment } from "../config/config";
 import { formatRoomRef } from "../lib/room-ref";
 import { closeCodes, type Role } from "../protocol/codes";
-import { corsContextOf } from "./cors";
 import type { CheckBans, EdgeContext } from "./edge-context";
 import { rejectSocketWith, toHttpRejection } from "./edge-rejection";
 import { forwardSocket } from "./forward";
@@ -65,17 +64,16 @@ export class RoomGateway {
       }
       const admitted = await authorizeCall(request, context, now);
       if (!admitted.ok) return rejectionResponse(admitted);
-      const { origin } = corsContextOf(request, context.config);
-      if (admitted.method === "GET") return forwardCall(await this.#withoutBannedList(admitted), origin);
+      if (admitted.method === "GET") return forwardCall(await this.#withoutBannedList(admitted));
       const { caller } = admitted;
       // No ban is looked up for an admin of the deployment (see `Gateway.authorizeAdmin`).
-      if (admitted.method === "DRAIN" && caller.allRooms) return forwardCall(admitted, origin);
+      if (admitted.method === "DRAIN" && caller.allRooms) return forwardCall(admitted);
       const { close, checkedAt } = await this.#checkBans(caller, formatRoomRef(admitted));
       if (close) return rejectionResponse(rejectHttp(403, "not_allowed", close.reason));
-      return forwardCall(
-        { ...admitted, caller: checkedAt === undefined ? caller : { ...caller, bansCheckedAt: checkedAt } },
-        origin,
-      );
+      return forwardCall({
+        ...admitted,
+        caller: checkedAt === undefined ? caller : { ...caller, bansCheckedAt: checkedAt },
+      });
     } catch (error) {
       console.error("A request could not be answered:", error);
       return rejectionResponse(rejectHttp(500, "internal", INTERNAL));

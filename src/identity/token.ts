@@ -73,8 +73,11 @@ export async function signToken(
     .sign(await importSecretKey(secret));
 }
 
-/** RFC 7515, 7.1. Decoders ignore line ends and padding, which would give one token any number of spellings. */
-const compactJwt = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+/**
+ * RFC 7515, 7.1. Decoders ignore line ends, padding, and the bits of the last character that encode nothing, which would give one
+ * token any number of spellings.
+ */
+const compactJwt = /^[\w-]+\.[\w-]+\.(?=.)(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/;
 
 /** jose's messages are for developers. The holder of the token learns only what would fix it. */
 function toRejection(error: unknown): IdentityRejection {

@@ -1,8 +1,7 @@
 import type * as Party from "partykit/server";
 import { type Config, configOf, type Environment } from "../config/config";
-import { withHeaders } from "../edge/cors";
 import type { CheckBans } from "../edge/edge-context";
-import { readForwardedCall, readForwardedCors } from "../edge/forwarded-call";
+import { readForwardedCall } from "../edge/forwarded-call";
 import { Gateway } from "../edge/gateway";
 import { decodeTicket, TICKET_HEADER } from "../edge/handshake";
 import { rejectHttp, rejectionResponse } from "../edge/http/http-rejection";
@@ -14,6 +13,7 @@ import { closeCodes } from "../protocol/codes";
 import { addressRates } from "../protocol/rates";
 import type { Kind } from "../room/api/kind";
 import { RetrySpread } from "../room/delivery/retry-spread";
+import { callPartyRoom } from "./call-party-room";
 import { createIpLimitsCall, IP_LIMITS_PARTY } from "./ip-limits-party";
 import { RoomHost, type RoomWiring } from "./room-host";
 import { readNote, SocketPeer } from "./socket-peer";
@@ -62,25 +62,28 @@ export function createParty(
     readonly #host: RoomHost;
     #id: string | undefined;
 
-    static async onBeforeConnect(request: Party.Request, lobby: Party.Lobby): Promise<Forwarded> {
+    static async onBeforeConnect(request: Party.Request, lobby: Party.Lobby): Promise<Response> {
       // PartyKit treats every request with an Upgrade header as a socket.
       if (!isSocketRequest(toRequest(request)))
         return rejectionResponse(rejectHttp(400, "bad_message", NO_SOCKET));
       const { rooms } = edgeOf(lobby).gateway;
       const admitted = await rooms.admitSocket(toRequest(request));
       if (admitted instanceof Response) return admitted;
-      return ((await rooms.checkNewRoom(admitted, () => roomExists(lobby, kind))) ?? admitted) as Forwarded;
+      const rejected = await rooms.checkNewRoom(admitted, () => roomExists(lobby, kind));
+      return rejected ?? callPartyRoom(lobby, kind.name, admitted, true);
     }
 
-    static async onBeforeRequest(request: Party.Request, lobby: Party.Lobby): Promise<Forwarded> {
+    static async onBeforeRequest(request: Party.Request, lobby: Party.Lobby): Promise<Response> {
       const { gateway } = edgeOf(lobby);
+      const { rooms } = gateway;
       const plainRequest = toRequest(request);
-      const admitted = gateway.answerPreflight(plainRequest) ?? (await gateway.rooms.admitCall(plainRequest));
-      const rejected =
+      const admitted = gateway.answerPreflight(plainRequest) ?? (await rooms.admitCall(plainRequest));
+      const answer =
         admitted instanceof Response
           ? admitted
-          : await gateway.rooms.checkNewRoom(admitted, () => roomExists(lobby, kind));
-      return (rejected ? gateway.withHeaders(rejected, plainRequest) : admitted) as Forwarded;
+          : ((await rooms.checkNewRoom(admitted, () => roomExists(lobby, kind))) ??
+            (await callPartyRoom(lobby, kind.name, admitted, false)));
+      return gateway.withHeaders(answer, plainRequest);
     }
 
     /** Requests that are for neither a room nor a page: the worker's, guests, health, metrics. */
@@ -136,11 +139,7 @@ export function createParty(
 
     async onRequest(request: Party.Request): Promise<Response> {
       this.#id = roomIdOf(request.url);
-      // The response does not pass our edge again, so it needs its headers here.
-      return withHeaders(
-        await this.#host.answer(await readForwardedCall(toRequest(request))),
-        readForwardedCors(toRequest(request)),
-      );
+      return this.#host.answer(await readForwardedCall(toRequest(request)));
     }
 
     onAlarm(): Promise<void> {
@@ -216,8 +215,6 @@ function roomIdOf(url: string): string {
 }
 
 /** PartyKit's types include an old copy of the runtime's. The objects are the runtime's own either way. */
-type Forwarded = Party.Request | Response;
-
 function toRequest(request: Party.Request): Request {
   return request as unknown as Request;
 }

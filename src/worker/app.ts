@@ -79,9 +79,9 @@ export function createApp(kinds: ReadonlySet<string>, registry: BoardRegistry) {
   );
   app.route("/v1/aside", deadLetterRoutes(authorizeAdmin, registry, areBannedIn));
   app.route("/v1/corrections", correctionRoutes(authorizeAdmin, registry));
-  // An erasure removes the reasons of bans, which the users' objects have copied.
-  const rereadBans = async (user: string) => getOpened().bans?.reread(user);
-  app.route("/v1/users", userRoutes(authorizeAdmin, authorizeSelf, registry, rereadBans));
+  // The users' objects have copied the reasons of bans, and remember roles.
+  const eraseFromBans = async (user: string) => getOpened().bans?.erase(user);
+  app.route("/v1/users", userRoutes(authorizeAdmin, authorizeSelf, registry, eraseFromBans));
   app.route("/v1/boards", seasonRoutes(authorizeAdmin, registry, checkReadLimit));
   app.route("/v1/boards", liveRoutes(registry, checkReadLimit));
   app.route("/v1/boards", boardRoutes(registry, checkReadLimit));

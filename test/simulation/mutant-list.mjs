@@ -522,8 +522,8 @@ export const mutants = [
   of(
     "let an older decision on a ban win",
     "services/bans/store",
-    "set: { reason, by, at, untilMs },\n      setWhere: lte(bans.at, at),",
-    "set: { reason, by, at, untilMs },",
+    "set: { reason, by, at, untilMs, rank },\n      setWhere: lte(bans.at, at),",
+    "set: { reason, by, at, untilMs, rank },",
   ),
   of(
     "send again under a fresh id",

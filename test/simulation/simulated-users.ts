@@ -95,7 +95,7 @@ export class SimulatedUsers {
     );
   }
 
-  async #write({ isLifted, role: _, ...ban }: BanWrite) {
+  async #write({ isLifted, ...ban }: BanWrite) {
     const { scope, user, by, at } = ban;
     const { deployment, services, d1 } = this;
     const fate = deployment.injectsFaults

@@ -26,6 +26,19 @@ function of(share: string): string {
 }
 
 describe("the edge's ban lookup", () => {
+  it("[D4] a host is kept out by a ban of an admin, and not by a host's", async () => {
+    const { state, ask } = fakeBanService({ hugo: [{ scope: "room", rank: "host" }] });
+    const lookup = new BanLookup(ask);
+    const isKeptOut = async (role: "player" | "host") =>
+      (await lookup.find("hugo", "main/hall", NOW, role)).ban !== undefined;
+    expect([await isKeptOut("player"), await isKeptOut("host")]).toEqual([true, false]);
+    state.is = "away";
+    expect([await isKeptOut("player"), await isKeptOut("host")]).toEqual([true, false]);
+    state.is = "there";
+    state.bans = { hugo: [{ scope: "room", rank: "admin" }] };
+    expect(await isKeptOut("host")).toBe(true);
+  });
+
   it("[D4] an admin is kept out of no room whose hosts did not know the role, but out of everywhere like any other user", async () => {
     const { state, ask } = fakeBanService({ ada: [{ scope: "room" }] });
     const lookup = new BanLookup(ask);

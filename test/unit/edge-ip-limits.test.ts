@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { readConfig } from "../../src/config/config";
 import { createEdgeContext } from "../../src/edge/edge-context";
+import { createGuestBlocker } from "../../src/edge/ip-limits/block-guests";
 import { objectName } from "../../src/edge/ip-limits/ip-hash";
 import { IpLimiter, type IpLimits, type IpLimitsCall } from "../../src/edge/ip-limits/ip-limiter";
 import { exhaust, type IpLimitRequest, IpWindows } from "../../src/edge/ip-limits/ip-windows";
@@ -182,16 +183,34 @@ describe("the windows of many IP addresses in one object", () => {
     expect(runtime.alarmAt).toBeNull();
   });
 
-  it("[L5] the object stores as much as memory allows, and fails beyond that until some entries are old enough", async () => {
+  it("[L5] the object stores as much as memory allows, and beyond that only rejects until some entries are old enough", async () => {
     const { runtime, object, advance } = openIpObject(250);
     const at = (n: number) => ({
       consume: [{ rule: "read", windows: [{ of: `${n}`, count: 9, perMs: 1_000 }] }],
       peek: [],
     });
     for (let n = 0; n < 250; n++) expect(await object().check(at(n), runtime.now)).toEqual({ ok: true });
-    await expect(object().check(at(251), runtime.now)).rejects.toThrow("as many windows as it may");
+    const full = { ok: true, isFull: true };
+    expect(await object().check(at(251), runtime.now)).toEqual(full);
+    expect(await object().check(at(251), runtime.now)).toEqual(full);
+    const spent = { consume: [{ rule: "read", windows: [{ of: "7", count: 1, perMs: 1_000 }] }], peek: [] };
+    expect(await object().check(spent, runtime.now)).toMatchObject({ ok: false, of: "7" });
     await advance(1_000);
     expect(await object().check(at(252), runtime.now)).toEqual({ ok: true });
+  });
+
+  it("[L5] the object starts again if its storage cannot be read", async () => {
+    const { runtime, ask, advance, reopen } = openIpObject();
+    const one = makeRule("read", 1, 1_000);
+    await runtime.ports.storage.put("w/of/old", [["a", "read", runtime.now, 1_000]]);
+    runtime.makeDurable();
+    reopen();
+    expect(await ask(consume(one))).toEqual({ ok: true });
+    expect(runtime.keys()).toEqual(["w/000000001000/000000000001"]);
+    reopen();
+    expect(await ask(consume(one))).toMatchObject({ ok: false, retryAfterMs: 1_000 });
+    await advance(1_000);
+    expect(runtime.keys()).toEqual([]);
   });
 
   it("[L6] one write stores all that a request counts, even for two windows", async () => {
@@ -449,6 +468,28 @@ describe("the IP limiter", () => {
     expect(addresses).toEqual(["away", "back", "calm"]);
     expect(limiter.state).toMatchObject({ asked: 3, unanswered: 2 });
     quiet.mockRestore();
+  });
+
+  it("[L6] full objects are no outage: the limiter uses its own counts, and still asks them", async () => {
+    const ask = vi.fn<IpLimitsCall>(async () => ({ ok: true, isFull: true }));
+    const limiter = new IpLimiter(config, ask, SECRET, () => 0);
+    const attempt = (address: string) => limiter.consume(address, [{ rule: "connect" }]);
+    for (const address of ["a", "b", "c", "d", "e"]) {
+      expect([await attempt(address), await attempt(address)]).toEqual([undefined, undefined]);
+      expect(await attempt(address)).toMatchObject({ status: 429 });
+    }
+    expect(ask).toHaveBeenCalledTimes(15);
+    expect(limiter.state).toMatchObject({ asked: 15, unanswered: 15, refused: 5 });
+  });
+
+  it("[D7] a full object does not prevent the ban of a guest, and the log says that new guests can still come", async () => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const limit = { count: 2, perMs: 1_000 };
+    await createGuestBlocker(limit, async () => ({ ok: true }))("home");
+    expect(log).not.toHaveBeenCalled();
+    await createGuestBlocker(limit, async () => ({ ok: true, isFull: true }))("home");
+    expect(log).toHaveBeenCalledTimes(1);
+    log.mockRestore();
   });
 
   it("[L6] several objects that fail at once are an outage, and the limiter asks none for two seconds", async () => {

@@ -117,7 +117,12 @@ describe("a token that was made without the secret", () => {
   it("the token has one spelling: the server skips no character that a decoder would ignore", async () => {
     const token = forgeToken(makeClaims());
     const [header, payload, signature] = token.split(".");
+    // The last of 43 characters encodes four bits of the signature, and two that a decoder ignores.
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const last = alphabet.indexOf(token.slice(-1));
+    expect((await verify(token)).ok).toBe(true);
     for (const other of [
+      ...[1, 2, 3].map((unused) => token.slice(0, -1) + alphabet[last + unused]),
       `${token}=`,
       ` ${token}`,
       `${token}\n`,
@@ -143,8 +148,7 @@ describe("a token that was made without the secret", () => {
         async (at, other) => {
           const changed = token.slice(0, at) + other + token.slice(at + 1);
           const read = await verify(changed);
-          // The last character has two unused bits, so another character may encode the same signature.
-          if (read.ok) expect(changed.slice(0, -1)).toBe(token.slice(0, -1));
+          expect(read.ok).toBe(changed === token);
         },
       ),
       { numRuns: 300 },

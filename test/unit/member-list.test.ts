@@ -21,7 +21,7 @@ async function look(stage: RoomStage, token?: string, query = ""): Promise<Page>
     NOW,
   );
   if (!judged.ok) return judged.body as Page;
-  const call = await readForwardedCall(forwardCall(judged, undefined));
+  const call = await readForwardedCall(forwardCall(judged));
   return (await answerCall(stage.room, call, stage.now).json()) as Page;
 }
 

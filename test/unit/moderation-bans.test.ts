@@ -5,7 +5,13 @@ import type { EffectCall } from "../../src/room/ports";
 import { RoomStage } from "../support/room-stage";
 import type { RoomTab } from "../support/room-tab";
 
-type KnownBan = { user: string; scope: "room" | "everywhere"; reason?: string; untilMs?: number };
+type KnownBan = {
+  user: string;
+  scope: "room" | "everywhere";
+  reason?: string;
+  untilMs?: number;
+  rank?: "host" | "admin";
+};
 
 /** A room and a ban service that answers only when the test says so. */
 class BanStage {
@@ -14,7 +20,7 @@ class BanStage {
   readonly presentUsers = new Set<string>();
   /** Users who are known elsewhere to be admins. */
   readonly admins = new Set<string>();
-  readonly writes: { user: string; isLifted: boolean }[] = [];
+  readonly writes: { user: string; isLifted: boolean; rank?: string }[] = [];
   #answered = 0;
 
   private constructor(readonly stage: RoomStage) {}
@@ -50,8 +56,11 @@ class BanStage {
   #answerFor({ name, request: ask }: EffectCall): Json {
     const { now } = this.stage;
     if (name === "moderation/bans") {
-      const { writes } = ask as unknown as { writes: { n: number; user: string; isLifted: boolean }[] };
-      this.writes.push(...writes.map(({ user, isLifted }) => ({ user, isLifted })));
+      const { writes } = ask as unknown as {
+        writes: { n: number; user: string; isLifted: boolean; rank?: string }[];
+      };
+      for (const { user, isLifted, rank } of writes)
+        this.writes.push({ user, isLifted, ...(rank === undefined ? {} : { rank }) });
       const refused = writes.filter(({ user, isLifted }) => !isLifted && this.admins.has(user));
       return { askedAt: now, done: writes.map(({ n }) => n), refused: refused.map(({ n }) => n) };
     }
@@ -254,7 +263,7 @@ describe("reports to the ban service", () => {
       stage.advance(5_000);
       banStage.answerAll();
     }
-    expect(banStage.writes).toEqual([{ user: "ann", isLifted: false }]);
+    expect(banStage.writes).toEqual([{ user: "ann", isLifted: false, rank: "host" }]);
     stage.expectNoViolations();
   });
 });
@@ -436,6 +445,63 @@ describe("an admin whom a host banned and muted before the room knew the role", 
   });
 });
 
+describe("a ban of a user whose role the room learned later", () => {
+  const isHost = { role: "host" } as const;
+
+  it("[D4] a host whom a host banned is let in, and the ban is undone", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
+    const hanna = stage.join("hanna", isHost);
+    ban(banStage, hanna, "hugo", "room");
+    stage.advance(100);
+    banStage.answerAll();
+    expect(isConnected(stage.join("hugo", { tab: "as a player" }))).toBe(false);
+    const hugo = stage.join("hugo", isHost);
+    stage.advance(100);
+    banStage.answerAll();
+    expect(isConnected(hugo)).toBe(true);
+    expect(banStage.writes).toEqual([
+      { user: "hugo", isLifted: false, rank: "host" },
+      { user: "hugo", isLifted: true },
+    ]);
+    const [undone] = hanna.read().events.filter(({ n }) => n === "unbanned");
+    expect(undone).toMatchObject({ d: { user: "hugo", scope: "room" } });
+    expect(undone).not.toHaveProperty("by");
+    stage.leave(hugo);
+    await stage.sleep();
+    stage.advance(60_000);
+    expect(isConnected(stage.join("hugo", { tab: "later, as a player" }))).toBe(true);
+    stage.expectNoViolations();
+  });
+
+  it("[D4] a host whom an admin banned stays out, and an admin does not", async () => {
+    const banStage = await BanStage.open();
+    const { stage } = banStage;
+    const ada = stage.join("ada", { role: "admin" });
+    for (const user of ["hugo", "alma"]) ban(banStage, ada, user, "room");
+    stage.advance(100);
+    banStage.answerAll();
+    await stage.sleep();
+    expect(isConnected(stage.join("hugo", isHost))).toBe(false);
+    expect(isConnected(stage.join("alma", { role: "admin" }))).toBe(true);
+    stage.expectNoViolations();
+  });
+
+  it("[D4] a ban that only the ban service knows is undone for a host too, unless an admin set it", async () => {
+    for (const rank of ["host", "admin"] as const) {
+      const banStage = await BanStage.open();
+      const { stage } = banStage;
+      banStage.bans = [{ user: "hugo", scope: "room", rank }];
+      const hugo = stage.join("hugo", isHost);
+      stage.advance(100);
+      banStage.answerAll();
+      expect(isConnected(hugo), rank).toBe(rank === "host");
+      expect(banStage.writes, rank).toEqual(rank === "host" ? [{ user: "hugo", isLifted: true }] : []);
+      stage.expectNoViolations();
+    }
+  });
+});
+
 describe("a ban that a room decides", () => {
   it("[D5] the ban is pending until it is stored, once each, the newest of a user", async () => {
     const banStage = await BanStage.open();
@@ -455,6 +521,7 @@ describe("a ban that a room decides", () => {
     expect(banStage.writes.filter(({ user }) => user === "bob").at(-1)).toEqual({
       user: "bob",
       isLifted: false,
+      rank: "host",
     });
     expect(banStage.writes.filter(({ user }) => user === "ann").at(-1)).toEqual({
       user: "ann",

@@ -78,6 +78,7 @@ const ban = (scope: string, user: string, at = START) => ({
   by: "ada",
   reason: null,
   untilMs: null,
+  rank: "host" as const,
 });
 
 describe("the bans of one shard of users", () => {

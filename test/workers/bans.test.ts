@@ -181,6 +181,34 @@ describe("bans everywhere, over HTTP", () => {
     expect(await callBans("PUT", "/orla", {})).toMatchObject({ status: 403 });
   });
 
+  it("[D4] [Z6] the object forgets the role of an admin who is erased, and any role after a day", async () => {
+    const readRole = (user: string) =>
+      runInDurableObject(objectOfUser(user), (_, { storage }) => storage.get(`r/${user}`));
+    const join = (user: string) =>
+      objectOfUser(user).updatePresence("cloudflare:main/roles", {
+        at: 1,
+        joined: [{ user, role: "admin", allRooms: true }],
+        left: [],
+      });
+    await join("oona");
+    expect(await readRole("oona")).toMatchObject({ role: "admin" });
+    const erased = await exports.default.fetch("http://tallyroom/v1/users/oona", {
+      method: "DELETE",
+      headers: { Authorization: `Bearer ${admin}` },
+    });
+    expect(erased.status).toBe(200);
+    expect(await readRole("oona")).toBeUndefined();
+    await runInDurableObject(objectOfUser("oona"), (_, { storage }) => storage.deleteAlarm());
+    await join("oona");
+    await runInDurableObject(objectOfUser("oona"), async (_, { storage }) => {
+      const alarm = (await storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
+      expect(alarm).toBeLessThanOrEqual(Date.now() + 25 * 3_600_000);
+      await storage.put("r/oona", { role: "admin", at: Date.now() - 86_400_001 });
+    });
+    await runDurableObjectAlarm(objectOfUser("oona"));
+    expect(await readRole("oona")).toBeUndefined();
+  });
+
   it("[D4] an admin of some rooms is not spared from a ban everywhere", async () => {
     const room = makeRoomName();
     const opal = await joinRoom(room, "opal", { role: "admin", rooms: [`main/${room}`] });
@@ -230,6 +258,42 @@ describe("a ban in a room", () => {
       ).toMatchObject({ until_ms: 0, reason: null }),
     );
     expect(await (await joinRoom(room, "dora")).waitForWelcome()).toMatchObject({ t: "welcome" });
+  });
+
+  it("[D4] the ban of a host by a host lets the host in, even into a reopened room, and is then undone", async () => {
+    const room = makeRoomName();
+    const claims: Partial<TokenClaims> = { role: "host", rooms: ["main/*"] };
+    const readRow = () => env.DB.prepare("select * from bans where user = 'hugo'").first();
+    const hanna = await joinRoom(room, "hanna", claims);
+    await hanna.waitForWelcome();
+    hanna.do("1", "moderation", "ban", { user: "hugo" });
+    await vi.waitFor(async () => expect(await readRow()).toMatchObject({ rank: "host", until_ms: null }));
+    await exports.default.fetch(`http://tallyroom/parties/main/${room}`, {
+      method: "DELETE",
+      headers: { Authorization: `Bearer ${admin}` },
+    });
+    await vi.waitFor(async () => expect((await objectOf(room).fetch("http://room/")).status).toBe(404));
+    expect(await (await joinRoom(room, "hugo")).waitForBye()).toMatchObject({ code: 4403 });
+    const hugo = await joinRoom(room, "hugo", claims);
+    await hugo.waitForWelcome();
+    expect(await hugo.waitForEvent("moderation", "unbanned")).toMatchObject({
+      d: { user: "hugo", scope: "room" },
+    });
+    await vi.waitFor(async () => expect(await readRow()).toMatchObject({ until_ms: 0 }));
+    expect(await (await joinRoom(room, "hugo")).waitForWelcome()).toMatchObject({ t: "welcome" });
+  });
+
+  it("[D4] the ban by an admin keeps a host out of the room", async () => {
+    const room = makeRoomName();
+    const ada = await joinRoom(room, "ada", { role: "admin" });
+    await ada.waitForWelcome();
+    ada.do("1", "moderation", "ban", { user: "hedda" });
+    await vi.waitFor(async () => {
+      const row = await env.DB.prepare("select * from bans where user = 'hedda'").first();
+      expect(row).toMatchObject({ rank: "admin" });
+    });
+    const hedda = await joinRoom(room, "hedda", { role: "host", rooms: ["main/*"] });
+    expect(await hedda.waitForBye()).toMatchObject({ code: 4403 });
   });
 
   it("[D5] a ban that an edge did not know ends the connection as soon as the room has reported the join", async () => {

@@ -18,11 +18,12 @@ export function createGuestBlocker(
   return async (ipHash) => {
     if (!limit || !callIpLimits) return;
     try {
-      await withDeadline(
+      const answer = await withDeadline(
         () => callIpLimits(ipHash, exhaust("guest", { of: ipHash, ...limit })),
         DEADLINE_MS,
         "The object of an address did not answer",
       );
+      if (answer.ok && answer.isFull) throw new Error("The object of an address is full.");
     } catch (error) {
       console.error("The address of a banned guest could not be closed to new guests:", error);
     }

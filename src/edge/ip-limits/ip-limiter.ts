@@ -36,7 +36,7 @@ const MAX_LOCAL_WINDOWS = 1_000;
 export interface IpLimiterState {
   asked: number;
   refused: number;
-  /** Decided by this process alone, because the object did not answer in time. */
+  /** Decided by this process alone, because the object did not answer in time or is full. */
   unanswered: number;
 }
 
@@ -85,12 +85,13 @@ export class IpLimiter {
     const shared = this.#rest.isOpen(objectName(name), now)
       ? undefined
       : await this.#callObject(this.callObject, name, request);
-    if (!shared) this.state.unanswered++;
+    const isCounted = shared !== undefined && !(shared.ok && shared.isFull);
+    if (!isCounted) this.state.unanswered++;
     // Counted here as well, for the time when the object does not answer.
     const counted: IpLimitRequest =
       shared && !shared.ok ? { consume: request.consume.filter(({ always }) => always), peek: [] } : request;
     const local = this.#localWindows.check(counted, this.clock()).answer;
-    const answer = shared ?? local;
+    const answer = isCounted ? shared : local;
     if (!answer.ok)
       this.#rejections.set(refusalKey(answer.of, answer.rule), this.clock() + answer.retryAfterMs);
     return this.#judge(name, all, answer);

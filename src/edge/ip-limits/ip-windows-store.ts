@@ -5,11 +5,12 @@ import { type IpLimitRequest, type IpLimitResult, IpWindows, type Stamp } from "
  * Stamps per record. A record is rewritten as it fills, so it is small. It is deleted as a whole once its newest stamp has aged.
  */
 const STAMPS_PER_RECORD = 100;
-/** 60 MB of an object's 128, if each stamp is of another address. Past it calls fail, and each process decides by itself. */
+/** 60 MB of an object's 128, if each stamp is of another address. Past it this object counts nothing more, and each process decides by itself. */
 const MAX_STAMPS = 100_000;
 /** How often aged stamps are dropped from memory. */
 const SWEEP_MS = 60_000;
 const RECORD_PREFIX = "w/";
+const RECORD_KEY = /^w\/\d{12}\/\d{12}$/;
 const padded = (n: number) => String(n).padStart(12, "0");
 const recordKey = (widthMs: number, n: number) => `${RECORD_PREFIX}${padded(widthMs)}/${padded(n)}`;
 /** A platform's limit for one delete. */
@@ -40,18 +41,19 @@ export class IpWindowsStore {
     private readonly maxStamps = MAX_STAMPS,
   ) {}
 
+  /** A full object still rejects what its windows reject, and counts nothing more. */
   async check(request: IpLimitRequest, now: number): Promise<IpLimitResult> {
     const windows = this.#windows ?? (await this.block(() => this.#restore()));
     this.#deleteExpired(now);
-    if (this.#stampCount >= this.maxStamps) throw new Error("This object has as many windows as it may.");
-    const { answer, stamps } = windows.check(request, now);
+    const isFull = this.#stampCount >= this.maxStamps;
+    const { answer, stamps } = windows.check(request, now, isFull);
     // Not awaited: the platform holds the response back until these writes are durable.
     this.#store(stamps);
     if (now >= this.#sweepAt) {
       windows.sweep();
       this.#sweepAt = now + SWEEP_MS;
     }
-    return answer;
+    return answer.ok && isFull ? { ok: true, isFull } : answer;
   }
 
   async alarm(now: number): Promise<void> {
@@ -72,7 +74,13 @@ export class IpWindowsStore {
     this.#logs = new Map();
     this.#stampCount = 0;
     const all: Stamp[] = [];
-    for (const [key, record] of stored) {
+    // Records under other keys would never be deleted. They are only counts, which can start again.
+    const isReadable = [...stored.keys()].every((key) => RECORD_KEY.test(key));
+    if (!isReadable) {
+      this.#alarmAt = null;
+      await this.storage.deleteAll();
+    }
+    for (const [key, record] of isReadable ? stored : []) {
       const [widthMs = 0, n = 0] = key.slice(RECORD_PREFIX.length).split("/").map(Number);
       const open = record as Stamp[];
       const until = Math.max(...open.map(([, , at, perMs]) => at + perMs));

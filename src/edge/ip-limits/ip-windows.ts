@@ -25,7 +25,10 @@ export interface AddressWindow extends Rate {
   of: string;
 }
 
-export type IpLimitResult = { ok: true } | { ok: false; rule: string; of: string; retryAfterMs: number };
+/** `isFull`: the object has no memory to count this use, so the caller decides by its own windows. */
+export type IpLimitResult =
+  | { ok: true; isFull?: true }
+  | { ok: false; rule: string; of: string; retryAfterMs: number };
 
 /** What is stored of one use: a stamp per window. */
 export type Stamp = [of: string, rule: string, at: number, perMs: number, once?: string];
@@ -62,7 +65,12 @@ export class IpWindows {
   }
 
   /** A rule does not count what it rejects, so trying again does not lengthen the wait. */
-  check({ consume, peek }: IpLimitRequest, machineNow: number): { answer: IpLimitResult; stamps: Stamp[] } {
+  check(
+    { consume, peek }: IpLimitRequest,
+    machineNow: number,
+    /** Counts nothing. */
+    isFull = false,
+  ): { answer: IpLimitResult; stamps: Stamp[] } {
     this.#clock.read(machineNow);
     const { now } = this.#clock;
     const uncounted = consume.map((limit) => ({
@@ -85,7 +93,7 @@ export class IpWindows {
         }
       }
     }
-    const stamps = uncounted
+    const stamps = (isFull ? [] : uncounted)
       .filter(({ asked: limit }) => refusing.size === 0 || (limit.always && !refusing.has(limit)))
       .flatMap(({ asked: { rule, once }, windows }) =>
         windows.map(({ of, perMs }): Stamp => (once ? [of, rule, now, perMs, once] : [of, rule, now, perMs])),

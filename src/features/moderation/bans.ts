@@ -1,6 +1,7 @@
 import type { Json } from "../../protocol/messages";
 import type { Disconnect, Emit, FeatureContext, Outcome } from "../../room/api/feature";
 import {
+  appliesToRole,
   type BanNotice,
   banNotice,
   bannedClose,
@@ -62,12 +63,31 @@ export function onPresenceAnswer(situation: Context, answer: Json): ModerationOu
     const theirs = bans.filter((ban) => ban.user === user);
     return applyKnownBans(situation, user, theirs, askedAt, false);
   });
+  const undone = learnt.flatMap(({ spared }) => spared).map(undoRoomBan);
   const here = [...hidden.reported.filter((user) => !gone.includes(user) && !came.includes(user)), ...came];
   return {
-    private: [{ n: "told", d: { came, gone } }, ...learnt.flatMap(({ private: hides }) => hides)],
+    events: undone.flatMap(({ events }) => events),
+    private: [
+      { n: "told", d: { came, gone } },
+      ...learnt.flatMap(({ private: hides }) => hides),
+      ...undone.flatMap((undo) => undo.private),
+    ],
     disconnect: learnt.flatMap(({ ends }) => ends),
     // Whatever did not fit, and whatever happened meanwhile.
-    effects: isToBeTold(here, members) ? ["places"] : [],
+    effects: [...(isToBeTold(here, members) ? ["places"] : []), ...undone.flatMap(({ effects }) => effects)],
+  };
+}
+
+/**
+ * A ban in this room of a user who then came with an equal or higher role. It is lifted everywhere it is stored, or the user
+ * would be in the room and be left out of its board.
+ */
+export function undoRoomBan(user: string) {
+  return {
+    events: [{ n: "unbanned" as const, d: { user, scope: "room" as const } }],
+    // No user id is empty: nobody lifts it.
+    private: [{ n: "lifted" as const, d: { user, scope: "room" as const, by: "" } }],
+    effects: ["bans"],
   };
 }
 
@@ -122,10 +142,11 @@ function applyKnownBans(
   askedAt: number,
   /** That somebody is not banned is news only where something has changed: nearly nobody is. */
   isNews: boolean,
-): { private: Emit<PrivateEvents>[]; ends: Disconnect[] } {
+): { private: Emit<PrivateEvents>[]; ends: Disconnect[]; spared: string[] } {
   const scopes = ["everywhere", "room"] as const;
   const events: Emit<PrivateEvents>[] = [];
   const disconnect: Disconnect[] = [];
+  const spared: string[] = [];
   for (const scope of scopes) {
     // What was decided here and is still on its way is newer than what is known outside.
     if (privateState.unsent.some((owed) => owed.user === user && owed.scope === scope)) continue;
@@ -133,22 +154,23 @@ function applyKnownBans(
     if (known?.askedAt !== undefined && known.askedAt > askedAt) continue;
     const ban = bans.find((each) => each.scope === scope);
     if (ban && (ban.untilMs ?? Number.POSITIVE_INFINITY) > at) {
-      const { untilMs, reason } = ban;
-      events.push({ n: "barred", d: { user, scope, untilMs, reason, askedAt } });
-      const isSpared = scope === "room" && members.get(user)?.role === "admin";
-      if (!isSpared) disconnect.push({ user, ...bannedClose(scope, ban) });
+      const { untilMs, reason, rank } = ban;
+      events.push({ n: "barred", d: { user, scope, untilMs, reason, rank, askedAt } });
+      if (scope === "room" && !appliesToRole(ban, members.get(user)?.role ?? "player")) spared.push(user);
+      else disconnect.push({ user, ...bannedClose(scope, ban) });
     } else if (!ban && (known || isNews) && scope === "everywhere") {
       events.push({ n: "lifted", d: { user, scope, askedAt } });
     }
   }
-  return { private: events, ends: disconnect.slice(0, 1) };
+  return { private: events, ends: disconnect.slice(0, 1), spared };
 }
 
-function toJson({ n, user, scope, by, at, isLifted, reason, untilMs, from }: UnsentBan): Json {
+function toJson({ n, user, scope, by, at, isLifted, reason, untilMs, rank, from }: UnsentBan): Json {
   return {
     ...{ n, user, scope, by, at, isLifted },
     ...(reason === undefined ? {} : { reason }),
     ...(untilMs === undefined ? {} : { untilMs }),
+    ...(rank === undefined ? {} : { rank }),
     ...(from === undefined ? {} : { from }),
   };
 }

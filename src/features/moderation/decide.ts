@@ -6,7 +6,7 @@ import {
   type Refusal,
   refuse,
 } from "../../room/api/feature";
-import { bannedClose } from "../../services/bans/contract";
+import { appliesToRole, bannedClose } from "../../services/bans/contract";
 import {
   isInForce,
   isToBeTold,
@@ -15,6 +15,7 @@ import {
   onPresenceAnswer,
   requestBanWrites,
   requestPresence,
+  undoRoomBan,
 } from "./bans";
 import { kickedClose } from "./close-reasons";
 import { addressOf, noteDeparture } from "./departed-guests";
@@ -110,7 +111,10 @@ export const moderation = defineFeature({
         return {
           events: [{ n: "banned", d: { user, scope, ...until } }],
           private: [
-            { n: "barred", d: { user, scope, by: asked.by.user, ...until, ...why, ...whence } },
+            {
+              n: "barred",
+              d: { user, scope, by: asked.by.user, rank: asked.by.role, ...until, ...why, ...whence },
+            },
             ...createHold(asked, "ban", user, untilMs),
           ],
           disconnect: [{ user, ...bannedClose(scope, why) }],
@@ -160,8 +164,8 @@ export const moderation = defineFeature({
     if (keptUntil > at) return kickedClose(keptUntil - at);
     for (const scope of ["everywhere", "room"] as const) {
       const ban = getFor(hidden[scope], user);
-      // A host decided it before anybody knew who that was: nobody keeps out an equal or higher role.
-      if (scope === "room" && role === "admin") continue;
+      // The user who set it did not know the role: nobody keeps out an equal or higher one.
+      if (ban && scope === "room" && !appliesToRole(ban, role)) continue;
       // A room knows its own bans best.
       if (isInForce(ban, at, scope === "room" ? undefined : askedAt)) return bannedClose(scope, ban);
     }
@@ -184,7 +188,15 @@ export const moderation = defineFeature({
     // And a room that was about to be cleaned up goes on.
     const untold =
       hidden.isEnded || again.length > 0 ? [{ n: "told" as const, d: { came: [], gone: again } }] : [];
-    return { private: [...ranked, ...lifted, ...untold], effects: ["places"] };
+    const ban = getFor(hidden.room, user);
+    if (!isInForce(ban, at, undefined))
+      return { private: [...ranked, ...lifted, ...untold], effects: ["places"] };
+    const undone = undoRoomBan(user);
+    return {
+      events: undone.events,
+      private: [...ranked, ...lifted, ...untold, ...undone.private],
+      effects: ["places", ...undone.effects],
+    };
   },
 
   /** The outside may have been told of them, and its answer been lost: then it has to hear that they went. */

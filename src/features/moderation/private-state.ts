@@ -8,6 +8,8 @@ import { getFor, removeFor, setFor, type UserList } from "./user-list";
 export interface Ban {
   untilMs?: number | undefined;
   reason?: string | undefined;
+  /** The role of the user who set it. */
+  rank?: Role | undefined;
   /** When it was asked for, by the clock of whoever keeps the bans; absent while only this room knows. */
   askedAt?: number | undefined;
 }

@@ -45,6 +45,8 @@ export const moderationSchema = {
       by: z.string().optional(),
       from: z.string().optional(),
       askedAt: z.number().optional(),
+      /** The role of the user who set it. */
+      rank: z.enum(roles).optional(),
     }),
     /** As `barred`. */
     lifted: z.object({

@@ -1,4 +1,4 @@
-export const version = "94bb0323";
+export const version = "cf55dbf7";
 
 /** By user, until when. Whoever is muted without an end is until the last time that a `Date` can bear. */
 export interface ModerationState {

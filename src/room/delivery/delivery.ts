@@ -115,7 +115,8 @@ export class Delivery {
 
   /** Its first message, of whatever size: what it has not read of it counts, and closes nobody who has yet to begin. */
   welcome(connection: Connection, text: string): void {
-    connection.addUnread(this.#sentTo(connection), byteLength(text));
+    connection.welcomeBytes = byteLength(text);
+    connection.addUnread(this.#sentTo(connection), connection.welcomeBytes);
     this.#send(connection, text);
   }
 
@@ -278,7 +279,9 @@ export class Delivery {
    * and are believed for longer: all sockets of a user have one allowance, to which is added as time passes.
    */
   #isBelieved(connection: Connection, now: number): boolean {
-    if (connection.unprovenBytes(this.#sentTo(connection)) <= PAUSE_BYTES) return true;
+    // A large welcome alone proves nothing against a reader that was not given a mark since.
+    const unmarkedBytes = connection.isMarked ? 0 : connection.welcomeBytes;
+    if (connection.unprovenBytes(this.#sentTo(connection)) <= PAUSE_BYTES + unmarkedBytes) return true;
     if (connection.hasProved) return false;
     const theirs = [...this.ofUser(connection.member.user)].filter(({ hasProved }) => !hasProved);
     const bytesPerMs = MAX_UNPROVEN_BYTES / UNPROVEN_REFILL_MS / theirs.length;

@@ -3,7 +3,7 @@ import { LruMap } from "../../lib/lru";
 import type { Role } from "../../protocol/codes";
 import type { Close } from "../../room/api/feature";
 import { shardOf } from "../directory/contract";
-import { bannedClose } from "./contract";
+import { appliesToRole, bannedClose } from "./contract";
 
 /** Fetches the bans in force of a user in a room from the ban service. */
 export type BansCall = (user: string, room: string, signal: AbortSignal) => Promise<BansInForce>;
@@ -16,6 +16,8 @@ export interface BanInForce {
   scope: "room" | "everywhere";
   reason?: string | undefined;
   untilMs?: number | undefined;
+  /** For a ban in a room: the role of the user who set it. */
+  rank?: Role | undefined;
 }
 export interface BanCheck {
   ban?: BanInForce;
@@ -59,7 +61,7 @@ export class BanLookup {
     return ban ? { ...checked, close: bannedClose(ban.scope, ban) } : checked;
   }
 
-  /** A ban from a room does not apply to an admin: a host may have set it before the role was known. */
+  /** A ban from a room does not apply to an equal or higher role: a host may have set it before the role was known. */
   async find(user: string, room: string, now: number, role: Role = "player"): Promise<BanCheck> {
     const shard = shardOf(user);
     const isAway = now < (this.#away.get(shard)?.until ?? 0);
@@ -75,8 +77,9 @@ export class BanLookup {
     }
     const inForce = answer?.bans ?? scopes.flatMap((scope) => this.#lastKnown.peek(keys[scope]) ?? []);
     const ban = inForce.find(
-      ({ scope, untilMs }) =>
-        (untilMs === undefined || untilMs > now) && !(scope === "room" && role === "admin"),
+      (each) =>
+        (each.untilMs === undefined || each.untilMs > now) &&
+        (each.scope === "everywhere" || appliesToRole(each, role)),
     );
     return { ...(ban ? { ban } : {}), ...(answer ? { checkedAt: answer.askedAt } : {}) };
   }

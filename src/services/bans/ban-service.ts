@@ -1,4 +1,5 @@
 import { withDeadline } from "../../lib/deadline";
+import type { Role } from "../../protocol/codes";
 import type { Json } from "../../protocol/messages";
 import { groupByShard, type Platform, shardOf, toRoomLocation } from "../directory/contract";
 import type { BansInForce } from "./ban-lookup";
@@ -72,7 +73,7 @@ export class BanService {
     const { writes } = banWrites.parse(request);
     const refused: number[] = [];
     let askedAt = 0;
-    for (const { n, scope, user, reason, untilMs, by, at, isLifted, from: ipHash } of writes) {
+    for (const { n, scope, user, reason, untilMs, by, at, isLifted, rank, from: ipHash } of writes) {
       const isEverywhere = scope === "everywhere";
       const write = { scope: isEverywhere ? EVERYWHERE : `${room.kind}/${room.id}`, user, by, at, isLifted };
       const written = await this.#write(
@@ -80,8 +81,8 @@ export class BanService {
           ...write,
           reason: reason ?? null,
           untilMs: untilMs ?? null,
-          // Only an admin may ban everywhere. Other bans were authorised by the room.
-          ...(isEverywhere && !isLifted ? { role: "admin" } : {}),
+          // Only an admin may ban everywhere.
+          rank: isEverywhere ? "admin" : (rank ?? "admin"),
         },
         isLifted || ipHash === undefined ? [] : [ipHash],
       );
@@ -92,20 +93,20 @@ export class BanService {
   }
 
   /** Sets a ban everywhere, unless the user is an admin. Returns whether it was set. */
-  async setBan(ban: Omit<Ban, "scope">): Promise<boolean> {
-    const write = { ...ban, scope: EVERYWHERE, isLifted: false, role: "admin" } as const;
+  async setBan(ban: Omit<Ban, "scope" | "rank">): Promise<boolean> {
+    const write = { ...ban, scope: EVERYWHERE, isLifted: false, rank: "admin" } as const;
     return (await this.#write(write, [])) !== undefined;
   }
 
   /** Returns whether there was a ban to lift. */
   async liftBan(user: string, by: string, at: number): Promise<boolean> {
-    const end = { scope: EVERYWHERE, user, by, at, reason: null, untilMs: null, isLifted: true };
-    return (await this.#write(end, []))?.isLifted ?? false;
+    const ban = { scope: EVERYWHERE, user, by, at, reason: null, untilMs: null, rank: "admin" } as const;
+    return (await this.#write({ ...ban, isLifted: true }, []))?.isLifted ?? false;
   }
 
-  /** Call this after a user's bans were changed in the database by other means. */
-  async reread(user: string): Promise<void> {
-    await this.#call(user, (object) => object.reread(user));
+  /** Call this after a user was erased from the database. */
+  async erase(user: string): Promise<void> {
+    await this.#call(user, (object) => object.erase(user));
   }
 
   async findBan(user: string, now: number): Promise<Ban | undefined> {
@@ -141,11 +142,11 @@ export class BanService {
 const NO_ANSWER = "The object of a user did not answer";
 
 /** A ban as it goes over the wire: absent fields instead of null. */
-type BanOnWire = { scope: "room" | "everywhere"; reason?: string; untilMs?: number };
+type BanOnWire = { scope: "room" | "everywhere"; reason?: string; untilMs?: number; rank?: Role };
 
-function toWireBan({ scope, reason, untilMs }: StoredBan): BanOnWire {
+function toWireBan({ scope, reason, untilMs, rank }: StoredBan): BanOnWire {
   return {
-    scope: scope === EVERYWHERE ? "everywhere" : "room",
+    ...(scope === EVERYWHERE ? { scope: "everywhere" } : { scope: "room", rank }),
     ...(reason === null ? {} : { reason }),
     ...(untilMs === null ? {} : { untilMs }),
   };

@@ -1,11 +1,13 @@
 import { z } from "zod";
-import { closeCodes, roles } from "../../protocol/codes";
+import { closeCodes, type Role, roles } from "../../protocol/codes";
 import type { Close } from "../../room/api/feature";
 
 const banInForce = z.object({
   scope: z.enum(["room", "everywhere"]),
   reason: z.string().optional(),
   untilMs: z.number().optional(),
+  /** For a ban in a room: the role of the user who set it. */
+  rank: z.enum(roles).optional(),
 });
 
 /** The users who joined and left a room, at a time of that room. */
@@ -94,6 +96,11 @@ export const EXPORT_BANS_OF_USER =
   "select scope, reason, at, until_ms as untilMs from bans where user = ?1 order by at";
 /** For the export of a user, ?1: the bans they set, without whom they banned. */
 export const EXPORT_BANS_BY_USER = "select scope, at from bans where by = ?1 order by at";
+
+/** Whether a ban in a room applies to a user of this role: nobody moderates an equal or higher role. */
+export function appliesToRole({ rank = "admin" }: { rank?: Role | undefined }, role: Role): boolean {
+  return roles.indexOf(role) < roles.indexOf(rank);
+}
 
 /** How the connection of a banned user is closed, and what the user is told. */
 export function bannedClose(

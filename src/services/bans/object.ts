@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Environment } from "../../config/config";
-import { type Role, roles } from "../../protocol/codes";
+import type { Role } from "../../protocol/codes";
 import {
   type Directory,
   type DirectoryHost,
@@ -10,15 +10,15 @@ import {
   type ServiceNotice,
   shardOf,
 } from "../directory/contract";
-import type { BanNotice } from "./contract";
+import { appliesToRole, type BanNotice } from "./contract";
 import { type Ban, EVERYWHERE, liftBan, putBan } from "./store";
 import { type BansFound, UserBans } from "./user-bans";
 
 /** A write that has not ended by then is checked by the alarm. */
 const CHECK_WRITE_MS = 15_000;
 
-/** A ban to set, or to lift. `by` is a user, and `role` their role. */
-export type BanWrite = Omit<Ban, "scope"> & { scope: string; isLifted: boolean; role?: Role };
+/** A ban to set, or to lift. `by` is a user, and `rank` the role of the user who set the ban. */
+export type BanWrite = Ban & { isLifted: boolean };
 export interface BanWriteResult {
   /** Nothing was changed, because the user's role is equal or higher. */
   isRefused: boolean;
@@ -47,6 +47,7 @@ export class UsersObject extends DurableObject<UsersEnv> {
     this.#directory = openDirectory(ctx.storage, env, {
       buildNotice: (user) => this.#buildNotice(user),
       resetAlarm: () => this.#resetAlarm(),
+      armBy: (at) => this.#armBy(at),
     });
   }
 
@@ -69,13 +70,14 @@ export class UsersObject extends DurableObject<UsersEnv> {
   }
 
   /** Changes a ban in the database and in this object's copy. `notifyRooms` then notifies the rooms. */
-  async write({ isLifted, role, ...ban }: BanWrite): Promise<BanWriteResult> {
+  async write({ isLifted, ...ban }: BanWrite): Promise<BanWriteResult> {
     const { scope, user, by, at } = ban;
     this.#shard = shardOf(user);
-    if (role !== undefined && roles.indexOf(await this.highestRole(user)) >= roles.indexOf(role)) {
+    const isEverywhere = scope === EVERYWHERE;
+    // A ban in a room was authorised by the room, and its rank decides at each join.
+    if (isEverywhere && !isLifted && !appliesToRole(ban, await this.highestRole(user))) {
       return { isRefused: true, askedAt: Date.now(), isLifted: false, addresses: [] };
     }
-    const isEverywhere = scope === EVERYWHERE;
     // If this instance ends meanwhile, the alarm of the next one finds out what became of the write, and notifies the rooms.
     await this.#armBy(Date.now() + CHECK_WRITE_MS);
     const wasInForce = await this.#bans.write(scope, user, async () => {
@@ -88,9 +90,10 @@ export class UsersObject extends DurableObject<UsersEnv> {
     return { isRefused: false, askedAt: Date.now(), isLifted: wasInForce, addresses };
   }
 
-  /** Something other than this object has changed a user's bans in the database. */
-  async reread(user: string): Promise<void> {
+  /** A user was erased: their bans have lost their reasons in the database, and the role they joined with is forgotten. */
+  async erase(user: string): Promise<void> {
     this.#shard = shardOf(user);
+    await this.#directory.forgetRole(user);
     await this.#bans.reread(user);
   }
 
@@ -119,7 +122,7 @@ export class UsersObject extends DurableObject<UsersEnv> {
     } catch (error) {
       console.warn("A ban whose write did not finish could not be read back and will be tried again:", error);
     }
-    await this.#directory.deliverDue(now);
+    await this.#directory.runDue(now);
     await this.#resetAlarm();
   }
 
@@ -140,9 +143,9 @@ export class UsersObject extends DurableObject<UsersEnv> {
     }
   }
 
-  /** One alarm serves writes to check and notices to deliver. */
+  /** One alarm serves writes to check, notices to deliver and roles to delete. */
   async #resetAlarm(): Promise<void> {
-    const next = Math.min(await this.#bans.resolveAt(), await this.#directory.nextDeliveryAt());
+    const next = Math.min(await this.#bans.resolveAt(), await this.#directory.nextDueAt());
     if (Number.isFinite(next)) await this.ctx.storage.setAlarm(Math.ceil(next));
     else await this.ctx.storage.deleteAlarm();
   }

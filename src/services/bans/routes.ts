@@ -95,7 +95,7 @@ export function banRoutes(authorizeAdmin: AuthorizeAdmin, openBans: OpenBans) {
   return app;
 }
 
-function toJson({ user, reason, by, at, untilMs }: Omit<Ban, "scope">) {
+function toJson({ user, reason, by, at, untilMs }: Omit<Ban, "scope" | "rank">) {
   return {
     user,
     ...(reason === null ? {} : { reason }),

@@ -54,13 +54,13 @@ export function pageOfBans(
 
 /** Sets or changes a ban. A ban older than the stored one changes nothing, because calls may overtake each other. */
 export async function putBan(db: D1Database, ban: Ban): Promise<void> {
-  const { reason, by, at, untilMs } = ban;
+  const { reason, by, at, untilMs, rank } = ban;
   await drizzle(db)
     .insert(bans)
     .values(ban)
     .onConflictDoUpdate({
       target: [bans.scope, bans.user],
-      set: { reason, by, at, untilMs },
+      set: { reason, by, at, untilMs, rank },
       setWhere: lte(bans.at, at),
     });
 }

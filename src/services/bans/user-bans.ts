@@ -1,7 +1,7 @@
 import { type Ban, EVERYWHERE, findBans, pageOfBans } from "./store";
 
 /** Raise it if the stored shape changes: everything is then read from the database again. */
-const VERSION = 1;
+const VERSION = 2;
 /** The most age of the copy. A change by hand, or a restored database, takes effect after this at the latest. */
 const RELOAD_MS = 3_600_000;
 /** After a failed load, the next one waits this long. */
@@ -28,7 +28,7 @@ export interface ShareStorage {
 }
 
 /** A ban as it is copied here. Who set it, and when, is stored in the database only. */
-export type StoredBan = Pick<Ban, "scope" | "user" | "reason" | "untilMs">;
+export type StoredBan = Pick<Ban, "scope" | "user" | "reason" | "untilMs" | "rank">;
 export interface BansFound {
   /** By the clock of this object. */
   askedAt: number;
@@ -164,8 +164,8 @@ export class UserBans {
     let after = { scope: "", user: "" };
     for (;;) {
       const page = await pageOfBans(this.db, after, PAGE, loadedAt);
-      for (const { scope, user, reason, untilMs } of page) {
-        if (this.isOurs(user)) found.set(keyOf(scope, user), { scope, user, reason, untilMs });
+      for (const ban of page) {
+        if (this.isOurs(ban.user)) found.set(keyOf(ban.scope, ban.user), toStored(ban));
       }
       const last = page.at(-1);
       if (!last || page.length < PAGE) break;
@@ -194,7 +194,7 @@ export class UserBans {
     if ((this.#changed.get(key) ?? 0) > read) return;
     if (this.#changed.size >= MAX_READS) this.#changed.clear();
     this.#changed.set(key, read);
-    if (ban) await this.#store({ scope, user, reason: ban.reason, untilMs: ban.untilMs });
+    if (ban) await this.#store(toStored(ban));
     else await this.#drop({ scope, user });
   }
 
@@ -222,6 +222,10 @@ export class UserBans {
     const theirs = this.#bans.get(ban.user) ?? new Map<string, StoredBan>();
     this.#bans.set(ban.user, theirs.set(ban.scope, ban));
   }
+}
+
+function toStored({ scope, user, reason, untilMs, rank }: Ban): StoredBan {
+  return { scope, user, reason, untilMs, rank };
 }
 
 /** User ids are any text. Once encoded, no two pairs have the same key. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { roles } from "../../protocol/codes";
 
 const roomRef = z.object({ kind: z.string().min(1), id: z.string().min(1) });
 
@@ -13,6 +14,7 @@ export const bansInForce = z.object({
       scope: z.enum(["room", "everywhere"]),
       reason: z.string().optional(),
       untilMs: z.number().optional(),
+      rank: z.enum(roles).optional(),
     }),
   ),
 });

@@ -49,18 +49,22 @@ export interface Directory {
   scheduleNotices(user: string): Promise<void>;
   /** Notifies every room of a user now. Rooms that cannot be reached are notified later. */
   notifyRooms(user: string): Promise<void>;
-  /** Delivers the notices that are due. */
-  deliverDue(now: number): Promise<void>;
-  /** When `deliverDue` must be called next; infinity if no notice waits. */
-  nextDeliveryAt(): Promise<number>;
+  /** Forgets the role that an erased user joined with. Rooms report a user who is still in them as before. */
+  forgetRole(user: string): Promise<void>;
+  /** Delivers the notices that are due, and deletes the roles that no longer count. */
+  runDue(now: number): Promise<void>;
+  /** When `runDue` must be called next; infinity if nothing waits. */
+  nextDueAt(): Promise<number>;
 }
 
 /** What the object that keeps a directory provides. */
 export interface DirectoryHost {
   /** Builds the current notice of a user. `undefined`: not possible now, so the rooms are notified later. */
   buildNotice(user: string): Promise<ServiceNotice | undefined>;
-  /** Sets the object's alarm again, because `nextDeliveryAt` has changed. */
+  /** Sets the object's alarm again, because `nextDueAt` has changed. */
   resetAlarm(): Promise<void>;
+  /** Sets the object's alarm to this time, unless it rings earlier. */
+  armBy(at: number): Promise<void>;
 }
 
 /**

@@ -15,6 +15,8 @@ const MAX_KEYS_PER_CALL = 128;
 const ROLE_MS = 86_400_000;
 /** A stored role is refreshed at this age, so that not every join of a host writes. */
 const ROLE_REFRESH_MS = 3_600_000;
+/** Roles that no longer count are deleted together, at a full hour, so that few alarms are set. */
+const ROLE_SWEEP_MS = 3_600_000;
 
 interface PresenceEntry {
   at: number;
@@ -37,6 +39,7 @@ interface Notification {
 }
 
 const NOTIFICATION_PREFIX = "t/";
+const ROLE_PREFIX = "r/";
 
 /** Opens the directory that is kept in this storage. */
 export function openDirectory(
@@ -102,8 +105,14 @@ class StoredDirectory implements Directory {
     const age = seen ? Date.now() - seen.at : Number.POSITIVE_INFINITY;
     const isHigher = !seen || roles.indexOf(role) > roles.indexOf(seen.role);
     // A lower role replaces a higher one only after the higher one has stopped counting.
-    if (isHigher || age >= ROLE_MS || (role === seen.role && age >= ROLE_REFRESH_MS))
-      await this.storage.put<SeenRole>(roleKey(user), { role, at: Date.now() });
+    if (!isHigher && age < ROLE_MS && (role !== seen.role || age < ROLE_REFRESH_MS)) return;
+    const at = Date.now();
+    await this.storage.put<SeenRole>(roleKey(user), { role, at });
+    await this.host.armBy(roleSweepAt(at));
+  }
+
+  async forgetRole(user: string): Promise<void> {
+    await this.storage.delete(roleKey(user));
   }
 
   async scheduleNotices(user: string): Promise<void> {
@@ -115,13 +124,26 @@ class StoredDirectory implements Directory {
     if (notification) await this.#deliver(notification);
   }
 
-  async deliverDue(now: number): Promise<void> {
+  async runDue(now: number): Promise<void> {
+    await this.#sweepRoles(now);
     const due = [...(await this.#notifications()).values()].filter(({ nextAt }) => nextAt <= now);
     await Promise.all(due.map((notification) => this.#deliver(notification)));
   }
 
-  async nextDeliveryAt(): Promise<number> {
-    return Math.min(...[...(await this.#notifications()).values()].map(({ nextAt }) => nextAt));
+  async nextDueAt(): Promise<number> {
+    const deliveries = [...(await this.#notifications()).values()].map(({ nextAt }) => nextAt);
+    const sweeps = [...(await this.#seenRoles()).values()].map(({ at }) => roleSweepAt(at));
+    // A shard has as many roles as it saw hosts within a day, too many to be arguments.
+    return [...deliveries, ...sweeps].reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  }
+
+  async #sweepRoles(now: number): Promise<void> {
+    const expired = [...(await this.#seenRoles())]
+      .filter(([, { at }]) => at + ROLE_MS <= now)
+      .map(([key]) => key);
+    for (let from = 0; from < expired.length; from += MAX_KEYS_PER_CALL) {
+      await this.storage.delete(expired.slice(from, from + MAX_KEYS_PER_CALL));
+    }
   }
 
   /** Stored first: if this instance ends meanwhile, the alarm delivers. */
@@ -194,6 +216,10 @@ class StoredDirectory implements Directory {
     return this.storage.list<PresenceEntry>({ prefix: presencePrefix(user) });
   }
 
+  #seenRoles(): Promise<Map<string, SeenRole>> {
+    return this.storage.list<SeenRole>({ prefix: ROLE_PREFIX });
+  }
+
   #notifications(): Promise<Map<string, Notification>> {
     return this.storage.list<Notification>({ prefix: NOTIFICATION_PREFIX });
   }
@@ -209,7 +235,12 @@ function presenceKey(user: string, location: RoomLocation): string {
 }
 
 function roleKey(user: string): string {
-  return `r/${encodeURIComponent(user)}`;
+  return ROLE_PREFIX + encodeURIComponent(user);
+}
+
+/** When the role of a user who joined at this time is deleted. */
+function roleSweepAt(seenAt: number): number {
+  return Math.ceil((seenAt + ROLE_MS) / ROLE_SWEEP_MS) * ROLE_SWEEP_MS;
 }
 
 function notificationKey(user: string): string {

@@ -101,7 +101,7 @@ describe("[Z3] a correction", () => {
     const board: Board = { combine: "sum", periods: ["all", "day"], maxPerDay: 10 };
     const room = new ScoringRoom({ past: board });
     await room.apply([entry("past", "eve", 10)]);
-    await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null)").run();
+    await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null, 'admin')").run();
     await correctBoard("past", board, { user: "eve", move: { what: "set", points: 100 }, periods: ["all"] });
     expect(await points("past")).toEqual({ eve: 100 });
     await env.DB.prepare("delete from bans where user = 'eve'").run();
@@ -264,9 +264,12 @@ describe("[Z8] a correction with an id", () => {
       status: 409,
       body: { code: "duplicate" },
     });
+    // The CRC-32 of these two requests is the same.
+    expect((await correctAs("ada", { ...add("main", "crc"), reason: "plumless" })).status).toBe(200);
+    expect((await correctAs("ada", { ...add("main", "crc"), reason: "buckeroo" })).status).toBe(409);
     expect((await correctAs("ada", { ...add("main", "late"), user: "nobody" })).status).toBe(404);
     expect((await correctAs("ada", add("main", "late"))).status).toBe(200);
-    expect((await points("main")).amy).toBe(before + 20);
+    expect((await points("main")).amy).toBe(before + 30);
     for (const id of ["", "x".repeat(65), 7])
       expect((await correctAs("ada", { ...add("main", "x"), id })).status).toBe(400);
   });

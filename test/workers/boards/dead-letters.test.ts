@@ -61,7 +61,7 @@ describe("[B7] a dead letter", () => {
       ok: false,
       why: "refused",
     });
-    await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null)").run();
+    await env.DB.prepare("insert into bans values ('everywhere', 'eve', null, 'x', 0, null, 'admin')").run();
     const corrected = entry("mended", "eve", 5);
     expect(await applyDeadLetter(env.DB, registry, id, corrected, AT, areBanned)).toMatchObject({
       ok: false,

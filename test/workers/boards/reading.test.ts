@@ -41,7 +41,7 @@ describe("a page of a board", () => {
   it("[C2] a page hides players while they are banned, and ranks the others as if they were not there", async () => {
     await fillBoard("hiding", 30, (at) => 100 - at);
     await env.DB.prepare(
-      "insert into bans values ('everywhere', 'user-3', null, 'x', 0, ?1), ('main/r', 'user-5', null, 'x', 0, null)",
+      "insert into bans values ('everywhere', 'user-3', null, 'x', 0, ?1, 'admin'), ('main/r', 'user-5', null, 'x', 0, null, 'host')",
     )
       .bind(AT + 10)
       .run();

@@ -50,6 +50,17 @@ describe("[Z7] retention", () => {
     expect(await findWrongSpans()).toEqual([]);
   });
 
+  it("[Z8] the ids of corrections go after 90 days", async () => {
+    const statement = env.DB.prepare(
+      "insert into correction_requests (by, id, print, at, after, up_to) values (?1, ?2, '', ?3, 0, 0)",
+    );
+    await env.DB.batch([statement.bind("ada", "old", AT), statement.bind("ada", "new", AT + DAY)]);
+    await sweepBoards(env.DB, keep, AT + 90 * DAY + 1, 20);
+    const { results } = await env.DB.prepare("select id from correction_requests").all();
+    expect(results).toEqual([{ id: "new" }]);
+    await env.DB.prepare("delete from correction_requests").run();
+  });
+
   it("a sweep with nothing to delete writes nothing, and a retention of 0 keeps boards for ever", async () => {
     const room = new ScoringRoom(boards);
     await room.apply([entry("kept", "ann", 5)]);

@@ -35,8 +35,10 @@ describe("[Z6] an erased person", () => {
       { ...entry("many", "zelda", 1, named), points: 2.5 },
     ]);
     await env.DB.batch([
-      env.DB.prepare("insert into bans values ('everywhere', 'zelda', 'Zelda again', 'adam', 1, null)"),
-      env.DB.prepare("insert into bans values ('main/hall', 'ann', null, 'zelda', 1, null)"),
+      env.DB.prepare(
+        "insert into bans values ('everywhere', 'zelda', 'Zelda again', 'adam', 1, null, 'admin')",
+      ),
+      env.DB.prepare("insert into bans values ('main/hall', 'ann', null, 'zelda', 1, null, 'host')"),
       env.DB.prepare(
         "insert into corrections (at, by, board, period, user, before, after, reason) values (1, 'adam', 'many', 'all', 'zelda', 1, 2, 'asked by Zelda')",
       ),

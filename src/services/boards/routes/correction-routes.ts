@@ -4,7 +4,8 @@ import { type AuthorizeAdmin, databaseAway, uncachedJson, withAdmin } from "../.
 import { noQuery } from "../../../edge/http/fields";
 import { type HttpRejection, rejectHttp, rejectionResponse } from "../../../edge/http/http-rejection";
 import { readJson, readQuery, rejectData } from "../../../edge/http/validate";
-import { checksum } from "../../../protocol/checksum";
+import { digestId } from "../../../lib/ids";
+import { canonical } from "../../../protocol/checksum";
 import type { BoardsEnv } from "../env";
 import type { BoardRegistry } from "../store/board-registry";
 import {
@@ -47,7 +48,7 @@ export function correctionRoutes(authorizeAdmin: AuthorizeAdmin, registry: Board
       const body = await readJson(req.raw, correctionBody);
       if (!body.ok) return rejectionResponse(body);
       const { user, reason, id } = body.value;
-      const key = id === undefined ? undefined : { id, print: printOf(body.value) };
+      const key = id === undefined ? undefined : { id, print: await printOf(body.value) };
       const made = key && (await findMade(env.DB, by, key));
       if (made) return answer(made);
       const target = await resolvePeriods(body.value, registry, env.DB, now);
@@ -90,8 +91,8 @@ function answer(result: CorrectionResult): Response {
 }
 
 /** A fingerprint of the request, independent of the order of its fields. */
-function printOf({ id: _, ...request }: CorrectionBody): string {
-  return checksum(request);
+function printOf({ id: _, ...request }: CorrectionBody): Promise<string> {
+  return digestId(canonical(request));
 }
 
 type CorrectionBody = z.output<typeof correctionBody>;

@@ -2,6 +2,9 @@ import type { BoardRetention } from "../../../config/board-retention";
 import { ERASED_MS } from "./erasure";
 import { DAY_MS, isoDate, mondayOf } from "./periods";
 
+/** How long a correction is not made again under its id. Nobody sends the same request again after that. */
+const CORRECTION_REQUEST_MS = 90 * DAY_MS;
+
 /** The most scores that one transaction deletes, so that a batch waits no longer than for another batch. */
 const SCORES_PER_TRANSACTION = 5_000;
 
@@ -24,6 +27,7 @@ export async function sweepBoards(
     ),
     db.prepare("delete from seasons where closes_at < ?1").bind(cutoff(retention.season, (ms) => now - ms)),
     db.prepare("delete from players where erased_at < ?1 and name = ''").bind(now - ERASED_MS),
+    db.prepare("delete from correction_requests where at < ?1").bind(now - CORRECTION_REQUEST_MS),
   ]);
   let scores = 0;
   for (let piece = 0; piece < maxPieces; piece += 1) {

@@ -1,0 +1,1 @@
+ALTER TABLE `bans` ADD `rank` text DEFAULT 'admin' NOT NULL;
