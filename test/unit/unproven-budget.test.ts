@@ -80,6 +80,30 @@ describe("readers that claim to have read and have not", () => {
     stage.expectNoViolations();
   }, 90_000);
 
+  it("[F7] a reader of a large welcome is sent the next event at once, although its user's allowance is used up", async () => {
+    const { stage, talker, lie } = await openRoom();
+    for (let n = 0; n < 45; n++) {
+      const to = Array.from({ length: 110 }, (_, i) => `${n}-${i}-`.padEnd(128, "x"));
+      stage.do(talker, "lab", "deal", { to });
+      stage.advance(50);
+    }
+    for (let n = 0; n < 8; n++) {
+      const liar = lie("bob", { tab: `liar-${n}` });
+      stage.advance(100);
+      fill(stage, talker, [liar], 2 * MIB);
+      stage.leave(liar);
+    }
+    const honest = stage.join("bob", { tab: "honest" });
+    stage.advance(100);
+    expect(honest.read().welcomes.map((welcome) => JSON.stringify(welcome).length > PAUSE_BYTES)).toEqual([
+      true,
+    ]);
+    stage.send(honest, { t: "seen", seq: honest.seq });
+    stage.do(talker, "lab", "add", { n: 1 });
+    stage.advance(1_000);
+    expect(honest.read().seq).toBe(stage.room.summary(stage.now).seq);
+  }, 60_000);
+
   it("[F7] many guests of one network have one bound together", async () => {
     const { stage, talker, lie } = await openRoom();
     const liars = Array.from({ length: 14 }, (_, n) =>

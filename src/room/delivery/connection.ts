@@ -30,7 +30,7 @@ export class Connection {
   /** Whether it ever repeated a mark: clients of before never do. */
   hasProved = false;
   #notedUnproven = 0;
-  /** Bytes of its welcome, which no mark follows before the next frame of events. */
+  /** Bytes of its welcome. They do not count as unproven until it has been given a mark. */
   welcomeBytes = 0;
   /** So much of what is unproven no longer counts, for time has passed; and until when that was worked out. */
   #refilled = 0;

@@ -279,8 +279,8 @@ export class Delivery {
    * and are believed for longer: all sockets of a user have one allowance, to which is added as time passes.
    */
   #isBelieved(connection: Connection, now: number): boolean {
-    // A large welcome alone proves nothing against a reader that was not given a mark since.
-    const unmarkedBytes = connection.isMarked ? 0 : connection.welcomeBytes;
+    // No mark follows a welcome before the next frame of events, so a large welcome does not count until the first mark.
+    const unmarkedBytes = connection.isMarked || connection.hasProved ? 0 : connection.welcomeBytes;
     if (connection.unprovenBytes(this.#sentTo(connection)) <= PAUSE_BYTES + unmarkedBytes) return true;
     if (connection.hasProved) return false;
     const theirs = [...this.ofUser(connection.member.user)].filter(({ hasProved }) => !hasProved);
