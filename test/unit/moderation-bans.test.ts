@@ -120,7 +120,7 @@ describe("reports to the ban service", () => {
     stage.expectNoViolations();
   });
 
-  it("[D4] is told which admins are admins of all rooms, also who becomes one", async () => {
+  it("[D4] the directory learns which admins are admins of all rooms, also when a user becomes one", async () => {
     const town = await BanStage.open();
     const { stage } = town;
     stage.join("ada", { role: "admin" });

@@ -164,7 +164,7 @@ describe("messages of guests with one IP address", () => {
   it("[L8] never keeps a guest from repeating a mark", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const [reader] = crowd(stage, 1, IP_HASH);
-    if (!reader) throw new Error("nobody came");
+    if (!reader) throw new Error("no guest joined");
     const talker = stage.join("talker");
     stage.advance(1_000);
     stage.deaf.add(reader);
@@ -184,7 +184,7 @@ describe("messages of guests with one IP address", () => {
   it("[L8] closes for the refusals of all only a guest who earned many, and penalises no other", async () => {
     const stage = await RoomStage.open({ settings: limited });
     const [innocent, ...tabs] = crowd(stage, 6);
-    if (!innocent) throw new Error("nobody came");
+    if (!innocent) throw new Error("no guest joined");
     for (const tab of tabs)
       for (let n = 0; n < 801 && tab.byes.length === 0; n++) stage.send(tab, "nonsense");
     expect(tabs.map((tab) => tab.read().byes.length)).toEqual([0, 0, 0, 0, 1]);

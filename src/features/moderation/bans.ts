@@ -85,7 +85,7 @@ export function onPresenceAnswer(situation: Context, answer: Json): ModerationOu
 export function undoRoomBan(user: string) {
   return {
     events: [{ n: "unbanned" as const, d: { user, scope: "room" as const } }],
-    // No user id is empty: nobody lifts it.
+    // A user id is never empty, so this ban is lifted by no user.
     private: [{ n: "lifted" as const, d: { user, scope: "room" as const, by: "" } }],
     effects: ["bans"],
   };

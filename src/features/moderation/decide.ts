@@ -54,7 +54,7 @@ export const moderation = defineFeature({
       ...hostAction,
       decide(asked, { user }) {
         if (!asked.members.has(user) && addressOf(asked, user) === undefined) {
-          return refuse("unknown_user", "Nobody of that id is in this room.");
+          return refuse("unknown_user", "No user of that id is in this room.");
         }
         const untilMs = asked.at + KICK_MS;
         return (
@@ -107,13 +107,13 @@ export const moderation = defineFeature({
         const until = untilMs === undefined ? {} : { untilMs };
         const why = reason === undefined ? {} : { reason };
         const from = addressOf(asked, user);
-        const whence = from === undefined ? {} : { from };
+        const origin = from === undefined ? {} : { from };
         return {
           events: [{ n: "banned", d: { user, scope, ...until } }],
           private: [
             {
               n: "barred",
-              d: { user, scope, by: asked.by.user, rank: asked.by.role, ...until, ...why, ...whence },
+              d: { user, scope, by: asked.by.user, rank: asked.by.role, ...until, ...why, ...origin },
             },
             ...createHold(asked, "ban", user, untilMs),
           ],
@@ -164,7 +164,7 @@ export const moderation = defineFeature({
     if (keptUntil > at) return kickedClose(keptUntil - at);
     for (const scope of ["everywhere", "room"] as const) {
       const ban = getFor(hidden[scope], user);
-      // The user who set it did not know the role: nobody keeps out an equal or higher one.
+      // The user who set the ban did not know this role. A ban in a room does not apply to an equal or higher role.
       if (ban && scope === "room" && !appliesToRole(ban, role)) continue;
       // A room knows its own bans best.
       if (isInForce(ban, at, scope === "room" ? undefined : askedAt)) return bannedClose(scope, ban);

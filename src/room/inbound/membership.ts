@@ -206,8 +206,8 @@ export class Membership {
 
   #newMember({ user, name, role, guest, from }: JoinTicket): Member {
     const number = this.kernel.state.members.lastNumber + 1;
-    const whence = from === undefined ? {} : { from };
-    const asGuest = guest ? { guest, ...whence } : {};
+    const origin = from === undefined ? {} : { from };
+    const asGuest = guest ? { guest, ...origin } : {};
     return { user, name, role, number, since: this.kernel.now, ...asGuest };
   }
 

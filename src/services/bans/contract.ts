@@ -97,7 +97,7 @@ export const EXPORT_BANS_OF_USER =
 /** For the export of a user, ?1: the bans they set, without whom they banned. */
 export const EXPORT_BANS_BY_USER = "select scope, at from bans where by = ?1 order by at";
 
-/** Whether a ban in a room applies to a user of this role: nobody moderates an equal or higher role. */
+/** Whether a ban in a room applies to a user of this role. It does not apply to a role that equals or exceeds the setter's. */
 export function appliesToRole({ rank = "admin" }: { rank?: Role | undefined }, role: Role): boolean {
   return roles.indexOf(role) < roles.indexOf(rank);
 }

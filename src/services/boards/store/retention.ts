@@ -2,7 +2,7 @@ import type { BoardRetention } from "../../../config/board-retention";
 import { ERASED_MS } from "./erasure";
 import { DAY_MS, isoDate, mondayOf } from "./periods";
 
-/** How long a correction is not made again under its id. Nobody sends the same request again after that. */
+/** How long the id of a correction is remembered, so that a repeated request changes nothing. Clients repeat a request within minutes. */
 const CORRECTION_REQUEST_MS = 90 * DAY_MS;
 
 /** The most scores that one transaction deletes, so that a batch waits no longer than for another batch. */
